@@ -1,0 +1,1 @@
+"""The types that stages exchange. Imports nothing of the project but `errors`."""

@@ -1,0 +1,192 @@
+"""Every way a packet or stream can be odd, and every reason not to inspect it: one name in code, EVE and metrics.
+
+A decode anomaly is a bit in the `anomaly` column, so there are at most 64 of them. The names follow Suricata's
+event names where it has one (`decoder.*`, `stream.*`), so that rules and dashboards written for it keep working.
+"""
+
+from enum import IntEnum
+
+
+class DecodeAnomaly(IntEnum):
+    """Bit numbers of the `anomaly` column."""
+
+    LINK_TRUNCATED = 0
+    VLAN_TRUNCATED = 1
+    VLAN_TOO_MANY_LAYERS = 2
+    MPLS_TRUNCATED = 3
+    MPLS_TOO_MANY_LAYERS = 4
+    PPPOE_TRUNCATED = 5
+    PPPOE_UNSUPPORTED = 6
+    ARP_TRUNCATED = 7
+    ARP_UNSUPPORTED = 8
+    IPV4_PKT_TOO_SMALL = 9
+    IPV4_HLEN_TOO_SMALL = 10
+    IPV4_IPLEN_SMALLER_THAN_HLEN = 11
+    IPV4_TRUNC_PKT = 12
+    IPV4_WRONG_VERSION = 13
+    IPV4_OPT_INVALID = 14
+    IPV4_ZERO_LENGTH = 15
+    IPV6_PKT_TOO_SMALL = 16
+    IPV6_TRUNC_PKT = 17
+    IPV6_WRONG_VERSION = 18
+    IPV6_TRUNC_EXTHDR = 19
+    IPV6_EXTHDR_TOO_MANY = 20
+    IPV6_EXTHDR_DUPL = 21
+    IPV6_FH_USELESS = 22
+    IPV6_FH_NO_L4 = 23
+    IPV6_RH_TYPE0 = 24
+    IPV6_ZERO_LENGTH = 25
+    TCP_PKT_TOO_SMALL = 26
+    TCP_HLEN_TOO_SMALL = 27
+    TCP_INVALID_OPTLEN = 28
+    UDP_PKT_TOO_SMALL = 29
+    UDP_LEN_INVALID = 30
+    SCTP_PKT_TOO_SMALL = 31
+    ICMPV4_PKT_TOO_SMALL = 32
+    ICMPV6_PKT_TOO_SMALL = 33
+    GRE_PKT_TOO_SMALL = 34
+    GRE_UNSUPPORTED = 35
+    ERSPAN_TRUNCATED = 36
+    ERSPAN_UNSUPPORTED = 37
+    VXLAN_TRUNCATED = 38
+    VXLAN_UNKNOWN_PAYLOAD = 39
+    GENEVE_TRUNCATED = 40
+    GENEVE_UNKNOWN_PAYLOAD = 41
+    TOO_MANY_LAYERS = 42
+    ETHERTYPE_UNKNOWN = 43
+    FRAG_PKT_TOO_LARGE = 44
+    FRAG_OVERLAP = 45
+    FRAG_OVERLAP_DIFF_DATA = 46
+    FRAG_IGNORED = 47
+    FRAG_TIMEOUT = 48
+    SNAPLEN_CUT = 49
+    LAND_ATTACK = 50
+    FRAME_OVER_MTU = 51
+    LLC_UNSUPPORTED = 52
+    PPP_UNSUPPORTED = 53
+    ESP_UNINSPECTED = 54
+
+    @property
+    def event(self) -> str:
+        """EVE `anomaly.event`, the rule keyword `decode-event` and the metric label."""
+        return _DECODE_EVENTS[self]
+
+
+_DECODE_EVENTS = {
+    DecodeAnomaly.LINK_TRUNCATED: "decoder.ethernet.pkt_too_small",
+    DecodeAnomaly.VLAN_TRUNCATED: "decoder.vlan.header_too_small",
+    DecodeAnomaly.VLAN_TOO_MANY_LAYERS: "decoder.vlan.too_many_layers",
+    DecodeAnomaly.MPLS_TRUNCATED: "decoder.mpls.header_too_small",
+    DecodeAnomaly.MPLS_TOO_MANY_LAYERS: "decoder.mpls.too_many_layers",
+    DecodeAnomaly.PPPOE_TRUNCATED: "decoder.pppoe.pkt_too_small",
+    DecodeAnomaly.PPPOE_UNSUPPORTED: "decoder.pppoe.unsupported",
+    DecodeAnomaly.ARP_TRUNCATED: "decoder.arp.pkt_too_small",
+    DecodeAnomaly.ARP_UNSUPPORTED: "decoder.arp.unsupported",
+    DecodeAnomaly.IPV4_PKT_TOO_SMALL: "decoder.ipv4.pkt_too_small",
+    DecodeAnomaly.IPV4_HLEN_TOO_SMALL: "decoder.ipv4.hlen_too_small",
+    DecodeAnomaly.IPV4_IPLEN_SMALLER_THAN_HLEN: "decoder.ipv4.iplen_smaller_than_hlen",
+    DecodeAnomaly.IPV4_TRUNC_PKT: "decoder.ipv4.trunc_pkt",
+    DecodeAnomaly.IPV4_WRONG_VERSION: "decoder.ipv4.wrong_ip_version",
+    DecodeAnomaly.IPV4_OPT_INVALID: "decoder.ipv4.opt_invalid",
+    DecodeAnomaly.IPV4_ZERO_LENGTH: "decoder.ipv4.zero_length",
+    DecodeAnomaly.IPV6_PKT_TOO_SMALL: "decoder.ipv6.pkt_too_small",
+    DecodeAnomaly.IPV6_TRUNC_PKT: "decoder.ipv6.trunc_pkt",
+    DecodeAnomaly.IPV6_WRONG_VERSION: "decoder.ipv6.wrong_ip_version",
+    DecodeAnomaly.IPV6_TRUNC_EXTHDR: "decoder.ipv6.trunc_exthdr",
+    DecodeAnomaly.IPV6_EXTHDR_TOO_MANY: "decoder.ipv6.exthdr_too_many",
+    DecodeAnomaly.IPV6_EXTHDR_DUPL: "decoder.ipv6.exthdr_dupl",
+    DecodeAnomaly.IPV6_FH_USELESS: "decoder.ipv6.exthdr_useless_fh",
+    DecodeAnomaly.IPV6_FH_NO_L4: "decoder.ipv6.frag_no_l4",
+    DecodeAnomaly.IPV6_RH_TYPE0: "decoder.ipv6.rh_type_0",
+    DecodeAnomaly.IPV6_ZERO_LENGTH: "decoder.ipv6.zero_length",
+    DecodeAnomaly.TCP_PKT_TOO_SMALL: "decoder.tcp.pkt_too_small",
+    DecodeAnomaly.TCP_HLEN_TOO_SMALL: "decoder.tcp.hlen_too_small",
+    DecodeAnomaly.TCP_INVALID_OPTLEN: "decoder.tcp.invalid_optlen",
+    DecodeAnomaly.UDP_PKT_TOO_SMALL: "decoder.udp.pkt_too_small",
+    DecodeAnomaly.UDP_LEN_INVALID: "decoder.udp.len_invalid",
+    DecodeAnomaly.SCTP_PKT_TOO_SMALL: "decoder.sctp.pkt_too_small",
+    DecodeAnomaly.ICMPV4_PKT_TOO_SMALL: "decoder.icmpv4.pkt_too_small",
+    DecodeAnomaly.ICMPV6_PKT_TOO_SMALL: "decoder.icmpv6.pkt_too_small",
+    DecodeAnomaly.GRE_PKT_TOO_SMALL: "decoder.gre.pkt_too_small",
+    DecodeAnomaly.GRE_UNSUPPORTED: "decoder.gre.unsupported",
+    DecodeAnomaly.ERSPAN_TRUNCATED: "decoder.erspan.header_too_small",
+    DecodeAnomaly.ERSPAN_UNSUPPORTED: "decoder.erspan.unsupported_version",
+    DecodeAnomaly.VXLAN_TRUNCATED: "decoder.vxlan.header_too_small",
+    DecodeAnomaly.VXLAN_UNKNOWN_PAYLOAD: "decoder.vxlan.unknown_payload_type",
+    DecodeAnomaly.GENEVE_TRUNCATED: "decoder.geneve.header_too_small",
+    DecodeAnomaly.GENEVE_UNKNOWN_PAYLOAD: "decoder.geneve.unknown_payload_type",
+    DecodeAnomaly.TOO_MANY_LAYERS: "decoder.too_many_layers",
+    DecodeAnomaly.ETHERTYPE_UNKNOWN: "decoder.ethernet.unknown_ethertype",
+    DecodeAnomaly.FRAG_PKT_TOO_LARGE: "decoder.ipv4.frag_pkt_too_large",
+    DecodeAnomaly.FRAG_OVERLAP: "decoder.ipv4.frag_overlap",
+    DecodeAnomaly.FRAG_OVERLAP_DIFF_DATA: "decoder.ipv4.frag_overlap_diff_data",
+    DecodeAnomaly.FRAG_IGNORED: "decoder.ipv4.frag_ignored",
+    DecodeAnomaly.FRAG_TIMEOUT: "decoder.ipv4.frag_timeout",
+    DecodeAnomaly.SNAPLEN_CUT: "decoder.snaplen_cut",
+    DecodeAnomaly.LAND_ATTACK: "decoder.ip.land",
+    DecodeAnomaly.FRAME_OVER_MTU: "decoder.frame_over_mtu",
+    DecodeAnomaly.LLC_UNSUPPORTED: "decoder.llc.unsupported",
+    DecodeAnomaly.PPP_UNSUPPORTED: "decoder.ppp.unsup_proto",
+    DecodeAnomaly.ESP_UNINSPECTED: "decoder.esp.uninspected",
+}
+
+
+class StreamAnomaly(IntEnum):
+    """`SEG.arg` of a SEG_NOTE event."""
+
+    MIDSTREAM_PICKUP = 0
+    REASSEMBLY_GAP = 1
+    OVERLAP = 2
+    OVERLAP_DIFF_DATA = 3
+    DEPTH_REACHED = 4
+    SEGMENT_MEMCAP = 5
+    OUT_OF_WINDOW = 6
+    SYN_RESEND_DIFF_SEQ = 7
+    SYNACK_DIFF_SEQ = 8
+    RST_BUT_INVALID = 9
+    DATA_AFTER_CLOSE = 10
+    URGENT_DATA = 11
+    TCP_FASTOPEN = 12
+    PORT_REUSE = 13
+
+    @property
+    def event(self) -> str:
+        """EVE `anomaly.event` and metric label."""
+        return f"stream.{self.name.lower()}"
+
+
+class AppAnomaly(IntEnum):
+    """What parsers of application protocols find odd."""
+
+    HTTP_INVALID_REQUEST_LINE = 0
+    HTTP_INVALID_RESPONSE_LINE = 1
+    HTTP_HEADER_TOO_LONG = 2
+    HTTP_TOO_MANY_HEADERS = 3
+    HTTP_AMBIGUOUS_LENGTH = 4
+    HTTP_INVALID_CHUNK = 5
+    HTTP_INVALID_CONTENT_LENGTH = 6
+    HTTP_DECOMPRESSION_FAILED = 7
+    HTTP_DECOMPRESSION_BOMB = 8
+    HTTP_TOO_MANY_PIPELINED = 9
+    HTTP_DOUBLE_ENCODED_URI = 10
+    DNS_MALFORMED = 11
+    DNS_NAME_TOO_LONG = 12
+    DNS_POINTER_LOOP = 13
+    DNS_TOO_MANY_RECORDS = 14
+    TLS_INVALID_RECORD = 15
+    TLS_INVALID_HANDSHAKE = 16
+    TLS_CERTIFICATE_INVALID = 17
+    TLS_TOO_MANY_RECORDS = 18
+    SSH_INVALID_BANNER = 19
+    SSH_BANNER_TOO_LONG = 20
+    SSH_INVALID_KEXINIT = 21
+    DHCP_MALFORMED = 22
+    PARSER_ERROR = 23
+    PROTOCOL_GAP = 24
+    PROTOCOL_MISMATCH = 25
+
+    @property
+    def event(self) -> str:
+        """EVE `anomaly.event`, the rule keyword `app-layer-event` and the metric label."""
+        proto, _, rest = self.name.lower().partition("_")
+        return f"{proto}.{rest}" if proto in {"http", "dns", "tls", "ssh", "dhcp"} else f"applayer.{self.name.lower()}"

@@ -1,0 +1,115 @@
+"""What application-protocol parsers offer to the rest: stages, transactions, buffers.
+
+A parser is fed the reassembled bytes of a flow in packet order and returns the stages that these bytes completed.
+A rule on application buffers is evaluated once per transaction, at the first stage at which all its buffers are
+known; an EVE record is written at the stage that the protocol names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from sensor.model.anomaly import AppAnomaly
+
+TO_SERVER, TO_CLIENT = 0, 1
+
+
+class Transaction(Protocol):
+    """One application exchange. Bounded in memory by its parser's limits."""
+
+    id: int
+    """Number of the transaction in its flow, from 0 (EVE `tx_id`)."""
+
+    def buffer(self, name: str) -> Sequence[bytes]:
+        """Return the instances of a named buffer (`http.uri`); empty where it is absent or not yet known."""
+
+    def eve(self) -> dict[str, Any]:
+        """Return the protocol's EVE object (the value of the `http` key, …)."""
+
+
+class TxStage(msgspec.Struct, frozen=True, gc=False):
+    """A transaction has reached a stage."""
+
+    tx: Any
+    stage: int
+    """Index in `ProtocolSpec.stages`."""
+    side: int
+    """The side whose bytes completed it."""
+
+
+class AppParser(Protocol):
+    """State of one flow's protocol. Raises nothing: what is malformed becomes an anomaly."""
+
+    done: bool
+    """Nothing more can be learnt from this flow (encrypted, upgraded, hopeless)."""
+
+    def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:
+        """Take the next bytes of a side (TCP), or one datagram (UDP)."""
+
+    def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:
+        """Bytes of a side are lost."""
+
+    def finish(self, ts_ns: int) -> list[TxStage]:
+        """The flow has ended: complete what is pending."""
+
+    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
+        """Return and forget (anomaly, side) pairs found since the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageSpec:
+    """A point that a transaction passes."""
+
+    name: str
+    side: int
+
+
+# How a buffer's bytes appear in the raw stream: decides whether the literal scan of raw bytes proves absence.
+RAW_VERBATIM = "verbatim"  # as they are, contiguous
+RAW_URI = "uri"  # percent-decoded, path normalised: `%`, `//`, `/.`, `\\`, `+` may hide bytes
+RAW_HEADERS = "headers"  # verbatim within one header line, but lines may be folded, reordered or joined
+RAW_BODY = "body"  # may be chunked or compressed
+RAW_NAME = "name"  # DNS labels: a dot is a length byte
+RAW_DERIVED = "derived"  # computed (JA3, certificate subject): no literal of it is on the wire
+
+
+@dataclass(frozen=True, slots=True)
+class BufferSpec:
+    """A named buffer that rules may test."""
+
+    name: str
+    stage: int
+    """First stage at which it is complete."""
+    raw: str = RAW_VERBATIM
+    multi: bool = False
+    """More than one instance per transaction (each is tested alone)."""
+    aliases: tuple[str, ...] = ()
+    """Other spellings (`http_uri`)."""
+    lowercase: bool = False
+    """The buffer is lowercased by normalisation: patterns match as if `nocase`."""
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolSpec:
+    """An application protocol."""
+
+    name: str
+    """EVE `app_proto` and the rule header's protocol word."""
+    transports: tuple[int, ...]
+    """IP protocol numbers."""
+    ports: tuple[int, ...]
+    """Usual server ports: a hint for direction and triage, never proof."""
+    stages: tuple[StageSpec, ...]
+    buffers: tuple[BufferSpec, ...]
+    new_parser: Callable[[], AppParser]
+    log_stages: tuple[int, ...]
+    """Stages at which a transaction gets its EVE record (the last one reached at flow end counts too)."""
+    eve_key: str = ""
+    """Key of the EVE object, and event_type; empty: `name`."""
+    rule_names: tuple[str, ...] = ()
+    """Further protocol words of rule headers that mean this protocol."""

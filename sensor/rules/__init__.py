@@ -1,0 +1,1 @@
+"""Rules: the in-memory form, the YAML language, loading, lint and self-tests."""

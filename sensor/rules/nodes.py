@@ -1,0 +1,288 @@
+"""The one in-memory form of a rule. Front ends (YAML, Suricata text) make it, the matcher reads it.
+
+All nodes are frozen msgspec structs: hashable, comparable, and stored as MessagePack by the compile cache.
+Numbers that may also name a variable of `ByteExtract`/`ByteMath` are `int | str`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+Num = int | str
+
+
+class Test(msgspec.Struct, frozen=True, tag=True, tag_field="t", omit_defaults=True):
+    """One step of a `BufferMatch`; steps run in order and move the cursor ("relative" means: from the cursor)."""
+
+
+class Content(Test, frozen=True, tag="content"):
+    """Literal bytes. offset/depth count from the start of the buffer, distance/within from the cursor."""
+
+    pattern: bytes
+    nocase: bool = False
+    negated: bool = False
+    offset: Num | None = None
+    depth: Num | None = None
+    distance: Num | None = None
+    within: Num | None = None
+    startswith: bool = False
+    endswith: bool = False
+    fast: bool = False
+    """The author asks for this literal as the prefilter (`fast_pattern`)."""
+
+
+class Regex(Test, frozen=True, tag="regex"):
+    """PCRE2 pattern. flags: letters of `imsxAEGU`; `relative` = Suricata's R."""
+
+    pattern: str
+    flags: str = ""
+    negated: bool = False
+    relative: bool = False
+    captures: tuple[str, ...] = ()
+    """Names for the capture groups (`flow:name`, `pkt:name`, `alert:name`)."""
+
+
+class ByteTest(Test, frozen=True, tag="byte_test"):
+    """Compare a number in the buffer. op: `<` `>` `=` `<=` `>=` `!=` `&` `^`; a leading `!` negates."""
+
+    nbytes: Num
+    op: str
+    value: Num
+    offset: Num = 0
+    relative: bool = False
+    endian: str = "big"
+    base: str = ""
+    """Text number: `hex`, `dec`, `oct`; empty: binary."""
+    bitmask: int = 0
+    negated: bool = False
+
+
+class ByteJump(Test, frozen=True, tag="byte_jump"):
+    """Move the cursor by a number in the buffer."""
+
+    nbytes: Num
+    offset: Num = 0
+    relative: bool = False
+    multiplier: int = 1
+    endian: str = "big"
+    base: str = ""
+    align: bool = False
+    from_beginning: bool = False
+    from_end: bool = False
+    post_offset: Num = 0
+    bitmask: int = 0
+
+
+class ByteExtract(Test, frozen=True, tag="byte_extract"):
+    """Read a number into a variable."""
+
+    nbytes: int
+    name: str
+    offset: Num = 0
+    relative: bool = False
+    multiplier: int = 1
+    endian: str = "big"
+    base: str = ""
+    align: int = 0
+
+
+class ByteMath(Test, frozen=True, tag="byte_math"):
+    """Read a number, compute `number op value` into a variable. op: + - * / << >>."""
+
+    nbytes: Num
+    name: str
+    op: str
+    value: Num
+    offset: Num = 0
+    relative: bool = False
+    endian: str = "big"
+    base: str = ""
+    bitmask: int = 0
+
+
+class IsDataAt(Test, frozen=True, tag="isdataat"):
+    """The buffer has (negated: has not) a byte at this distance from its start, or from the cursor."""
+
+    length: Num
+    relative: bool = False
+    negated: bool = False
+
+
+class BufferSize(Test, frozen=True, tag="bsize"):
+    """Size of the buffer. op: `=` `<` `>` `<=` `>=` `!=` `<>` (strictly between low and high)."""
+
+    op: str
+    low: Num
+    high: int = 0
+
+
+AnyTest = Content | Regex | ByteTest | ByteJump | ByteExtract | ByteMath | IsDataAt | BufferSize
+
+
+class Node(msgspec.Struct, frozen=True, tag=True, tag_field="t", omit_defaults=True):
+    """A condition of a rule's body."""
+
+
+class Transform(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A change made to a buffer before it is tested (`to_lowercase`, `xor`, …)."""
+
+    name: str
+    args: str = ""
+
+
+class BufferMatch(Node, frozen=True, tag="buffer"):
+    """All tests hold, in order, on one instance of a buffer.
+
+    `payload` is the packet's payload, `stream` the inspection window of the reassembled side; a front end that
+    leaves the choice to us (Suricata's `content` without buffer on tcp) writes `payload_or_stream`.
+    """
+
+    buffer: str
+    tests: tuple[AnyTest, ...]
+    transforms: tuple[Transform, ...] = ()
+    absent: bool = False
+    """True: the buffer must not exist (tests are empty)."""
+
+
+class HeaderTest(Node, frozen=True, tag="header"):
+    """A number of the packet or flow. See `docs/rules.md` for the fields.
+
+    op: `=` `!=` `<` `>` `<=` `>=` `<>` (strictly between) `in`; for `tcp.flags`/`ip.fragbits`: `exact`, `all`, `any`,
+    `none` with value = bits wanted and mask = bits left out of the comparison.
+    """
+
+    field: str
+    op: str
+    value: int = 0
+    high: int = 0
+    values: tuple[int, ...] = ()
+    mask: int = 0
+
+
+class FlowBits(Node, frozen=True, tag="flowbits"):
+    """action: set, unset, toggle, isset, isnotset. `names`: any of them (isset a|b)."""
+
+    action: str
+    names: tuple[str, ...]
+
+
+class FlowInt(Node, frozen=True, tag="flowint"):
+    """action: = + - < > <= >= == != isset notset."""
+
+    name: str
+    action: str
+    value: Num = 0
+
+
+class All(Node, frozen=True, tag="all"):
+    """Every child holds."""
+
+    children: tuple[AnyNode, ...]
+
+
+class Any(Node, frozen=True, tag="any"):
+    """At least one child holds."""
+
+    children: tuple[AnyNode, ...]
+
+
+class Not(Node, frozen=True, tag="not"):
+    """The child does not hold."""
+
+    child: AnyNode
+
+
+AnyNode = BufferMatch | HeaderTest | FlowBits | FlowInt | All | Any | Not
+
+
+class AddressSet(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Ranges of addresses as (low, high) of 128-bit integers, IPv4 mapped at ::ffff:0:0/96. Empty = any.
+
+    An address is in the set if it is in `include` (or that is empty) and not in `exclude`.
+    """
+
+    include: tuple[tuple[bytes, bytes], ...] = ()
+    """Pairs of 16-byte addresses, sorted, not overlapping."""
+    exclude: tuple[tuple[bytes, bytes], ...] = ()
+    text: str = "any"
+
+
+class PortSet(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Ranges of ports, ends included. Empty include = any."""
+
+    include: tuple[tuple[int, int], ...] = ()
+    exclude: tuple[tuple[int, int], ...] = ()
+    text: str = "any"
+
+
+class Threshold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """kind: limit, threshold, both, detection_filter. track: by_src, by_dst, by_both, by_rule, by_flow."""
+
+    kind: str
+    track: str
+    count: int
+    seconds: int
+
+
+class Example(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A self-test: traffic that must (or must not) raise the rule."""
+
+    match: bool
+    pcap: str = ""
+    """File below `pcaps/`."""
+    count: int = 0
+    """Alerts expected; 0: at least one."""
+    payload: bytes = b""
+    """Bytes sent by the client in one forged TCP flow (or UDP datagram), when no pcap is named."""
+    side: str = "to_server"
+    note: str = ""
+
+
+class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A signature."""
+
+    sid: int
+    msg: str
+    proto: str
+    """`ip`, `tcp`, `tcp-pkt`, `tcp-stream`, `udp`, `icmp`, `sctp`, `arp`, or an application protocol."""
+    body: AnyNode
+    src: AddressSet = AddressSet()
+    dst: AddressSet = AddressSet()
+    sport: PortSet = PortSet()
+    dport: PortSet = PortSet()
+    bidirectional: bool = False
+    action: str = "alert"
+    gid: int = 1
+    rev: int = 1
+    established: bool | None = None
+    """True: only established flows; False: only not established; None: any (`stateless`)."""
+    direction: str = ""
+    """`to_server`, `to_client` or both (empty)."""
+    noalert: bool = False
+    severity: int = 3
+    """EVE severity, 1 is worst."""
+    classtype: str = ""
+    category: str = ""
+    references: tuple[str, ...] = ()
+    attack: tuple[str, ...] = ()
+    """MITRE ATT&CK technique ids."""
+    metadata: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    target: str = ""
+    """`src_ip` or `dest_ip`: which end is attacked."""
+    thresholds: tuple[Threshold, ...] = ()
+    examples: tuple[Example, ...] = ()
+    file: str = ""
+    line: int = 0
+    text: str = ""
+    """The rule as written, for EVE `alert.rule`."""
+    unmatchable: str = ""
+    """Why the rule can never match here (empty: it can)."""
+
+
+class Suppression(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Alerts that are not to be raised. sid 0: any rule; track: empty, by_src, by_dst, by_either."""
+
+    sid: int
+    gid: int = 1
+    track: str = ""
+    addresses: AddressSet = AddressSet()

@@ -1,0 +1,125 @@
+"""The layers of docs/architecture.md, enforced: allowed imports, size limits, purity, no prints, no globals."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "sensor"
+
+LAYER = {
+    "errors": 0, "model": 1,
+    "capture": 2, "decode": 2, "flow": 2, "proto": 2, "outputs": 2, "metrics": 2, "xen": 2,
+    "rules": 3, "detect": 4, "alert": 4, "config": 5, "engine": 6, "cli": 7,
+}  # fmt: skip
+EXTRA = {("detect", "alert"): False}
+"""Edges inside one layer that are allowed on top (none)."""
+
+PURE = ("model", "decode", "flow", "proto", "detect", "alert")
+IMPURE_MODULES = {"socket", "time", "subprocess", "threading", "multiprocessing", "asyncio", "urllib", "requests", "random"}
+BROAD_EXCEPT = {
+    "sensor/engine/apps.py": "one flow's parser",
+    "sensor/engine/judge.py": "one rule",
+    "sensor/decode/dpkt_view.py": "one packet",
+    "sensor/engine/sinks.py": "one sink",
+}
+"""The isolation points: file → what is isolated."""
+
+
+def modules():
+    return sorted(p for p in PACKAGE.rglob("*.py"))
+
+
+def package_of(path):
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0].removesuffix(".py")
+
+
+def imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.fixture(scope="module")
+def trees():
+    return {p: ast.parse(p.read_text(), str(p)) for p in modules()}
+
+
+def test_imports_point_down(trees):
+    wrong = []
+    for path, tree in trees.items():
+        mine = package_of(path)
+        if mine == "__init__":
+            continue
+        for name in imports(tree):
+            if not name.startswith("sensor."):
+                continue
+            other = name.split(".")[1]
+            if other == mine:
+                continue
+            if mine == "config" and LAYER[other] >= 2 and not name.endswith(".limits"):
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}: config reads only limits")
+            elif LAYER[other] >= LAYER[mine]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_import_cycles(trees):
+    graph = {}
+    for path, tree in trees.items():
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        graph[name] = {i for i in imports(tree) if i.startswith("sensor")}
+    state = {}
+
+    def visit(name, trail):
+        if state.get(name) == "done" or name not in graph:
+            return
+        assert state.get(name) != "open", " -> ".join([*trail, name])
+        state[name] = "open"
+        for other in graph[name]:
+            visit(other, [*trail, name])
+        state[name] = "done"
+
+    for name in graph:
+        visit(name, [])
+
+
+def test_pure_stages_do_no_io(trees):
+    wrong = []
+    for path, tree in trees.items():
+        if package_of(path) not in PURE:
+            continue
+        wrong += [f"{path.relative_to(ROOT)} imports {n}" for n in imports(tree) if n.split(".")[0] in IMPURE_MODULES]
+        wrong += [
+            f"{path.relative_to(ROOT)}:{n.lineno} opens a file"
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "open"
+        ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_sizes(trees):
+    for path in trees:
+        lines = path.read_text().count("\n")
+        assert lines <= 800, f"{path.relative_to(ROOT)} has {lines} lines"
+
+
+def test_no_globals_no_prints_no_broad_except(trees):
+    wrong = []
+    for path, tree in trees.items():
+        rel = str(path.relative_to(ROOT))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Global):
+                wrong.append(f"{rel}:{node.lineno} global")
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print" and "cli/" not in rel:
+                wrong.append(f"{rel}:{node.lineno} print")
+            if isinstance(node, ast.ExceptHandler):
+                broad = node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
+                if broad and rel not in BROAD_EXCEPT:
+                    wrong.append(f"{rel}:{node.lineno} broad except")
+    assert not wrong, "\n".join(wrong)
