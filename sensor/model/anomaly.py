@@ -65,6 +65,8 @@ class DecodeAnomaly(IntEnum):
     LLC_UNSUPPORTED = 52
     PPP_UNSUPPORTED = 53
     ESP_UNINSPECTED = 54
+    IPV6_FRAG_INVALID_LENGTH = 55
+    IPV6_DSTOPTS_UNKNOWN_OPT = 56
 
     @property
     def event(self) -> str:
@@ -128,6 +130,8 @@ _DECODE_EVENTS = {
     DecodeAnomaly.LLC_UNSUPPORTED: "decoder.llc.unsupported",
     DecodeAnomaly.PPP_UNSUPPORTED: "decoder.ppp.unsup_proto",
     DecodeAnomaly.ESP_UNINSPECTED: "decoder.esp.uninspected",
+    DecodeAnomaly.IPV6_FRAG_INVALID_LENGTH: "decoder.ipv6.frag_invalid_length",
+    DecodeAnomaly.IPV6_DSTOPTS_UNKNOWN_OPT: "decoder.ipv6.dstopts_unknown_opt",
 }
 
 

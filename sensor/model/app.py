@@ -54,7 +54,7 @@ class AppParser(Protocol):
         """Bytes of a side are lost."""
 
     def finish(self, ts_ns: int) -> list[TxStage]:
-        """The flow has ended: complete what is pending."""
+        """Complete what is pending: the flow has ended."""
 
     def anomalies(self) -> list[tuple[AppAnomaly, int]]:
         """Return and forget (anomaly, side) pairs found since the last call."""

@@ -57,11 +57,23 @@ class PacketBlock:
     """uint8[n]: HINT_*."""
     handle: object = field(default=None, repr=False)
     """What the source needs to release the block."""
+    numbers: np.ndarray | None = None
+    """int64[n]: packet numbers in the source, where they are not consecutive (a capture filter)."""
 
     @property
     def n(self) -> int:
         """Number of packets."""
         return int(self.off.size)
+
+    def number(self, i: int) -> int:
+        """Return the number of packet `i` of this block in its source, counted from 1."""
+        return self.first + i if self.numbers is None else int(self.numbers[i])
+
+    def packet_numbers(self) -> np.ndarray:
+        """Return int64[n]: the number of each packet in its source."""
+        if self.numbers is not None:
+            return self.numbers
+        return np.arange(self.first, self.first + self.n, dtype=np.int64)
 
 
 class BlockSource(Protocol):

@@ -14,4 +14,8 @@ def eve(ts_ns: int) -> str:
         when = _EPOCH + dt.timedelta(microseconds=int(ts_ns) // 1000)
     except OverflowError:
         when = dt.datetime.max.replace(tzinfo=dt.UTC) if ts_ns > 0 else dt.datetime.min.replace(tzinfo=dt.UTC)
-    return when.strftime("%Y-%m-%dT%H:%M:%S.%f+0000") if when.year >= 1000 else f"{when:%Y}".zfill(4) + f"{when:-%m-%dT%H:%M:%S.%f+0000}"
+    return (
+        when.strftime("%Y-%m-%dT%H:%M:%S.%f+0000")
+        if when.year >= 1000
+        else f"{when:%Y}".zfill(4) + f"{when:-%m-%dT%H:%M:%S.%f+0000}"
+    )

@@ -116,7 +116,18 @@ class BufferSize(Test, frozen=True, tag="bsize"):
     high: int = 0
 
 
-AnyTest = Content | Regex | ByteTest | ByteJump | ByteExtract | ByteMath | IsDataAt | BufferSize
+class Base64(Test, frozen=True, tag="base64"):
+    """Decode base64 text (RFC 4648, up to the first byte that is none) and test what it says."""
+
+    tests: tuple[AnyTest, ...]
+    """All hold on the decoded bytes, which are a buffer of their own."""
+    nbytes: int = 0
+    """Most bytes of text to decode; 0: all there are."""
+    offset: int = 0
+    relative: bool = False
+
+
+AnyTest = Content | Regex | ByteTest | ByteJump | ByteExtract | ByteMath | IsDataAt | BufferSize | Base64
 
 
 class Node(msgspec.Struct, frozen=True, tag=True, tag_field="t", omit_defaults=True):
@@ -142,6 +153,8 @@ class BufferMatch(Node, frozen=True, tag="buffer"):
     transforms: tuple[Transform, ...] = ()
     absent: bool = False
     """True: the buffer must not exist (tests are empty)."""
+    either: bool = False
+    """True: a rule without direction means the buffer of either side (`sensor.rules.sides` makes two rules of it)."""
 
 
 class HeaderTest(Node, frozen=True, tag="header"):

@@ -1,0 +1,53 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Each installs what it needs.
+
+VENV ?= .venv
+PY := $(VENV)/bin/python
+PYTHON ?= python3
+STAMP := $(VENV)/.installed
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# From the distribution: virtual environments, capture filters, regexes, unpacking of benchmarks, live tests.
+APT := python3-venv libpcap0.8 libpcre2-8-0 zstd iproute2
+
+.PHONY: demo check test bench conformance rules clean system install forge
+
+demo: install  ## replay the shipped capture of an attack and show the alerts
+	$(VENV)/bin/xensor replay -S rules pcaps/demo.pcap
+
+system:
+	@if ldconfig -p | grep -q libpcap.so.0.8 && ldconfig -p | grep -q libpcre2-8 && $(PYTHON) -c 'import ensurepip' 2>/dev/null \
+		&& command -v zstd >/dev/null && command -v tc >/dev/null; then :; \
+	elif command -v apt-get >/dev/null; then \
+		$(SUDO) apt-get -q update && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -q install -y --no-install-recommends $(APT); \
+	else echo "Xensor needs these Debian packages, and apt-get is not here to install them: $(APT)"; exit 1; fi
+
+$(STAMP): pyproject.toml | system
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install -q --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+install: $(STAMP)
+
+check: install  ## everything quick: style, types, architecture, rules, unit and property tests
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/xensor rules check --strict rules
+	$(PY) -m pytest -n 2 --dist loadfile -m "not slow and not live and not corpus"
+
+test: check  ## all tests, those on outside captures too where they are there
+	$(PY) -m pytest -n 2 --dist loadfile -m "slow or live or corpus"
+
+rules: install  ## run each shipped rule against its examples
+	$(VENV)/bin/xensor rules test rules
+
+conformance: install  ## alerts beside those of a real Suricata, case by case
+	$(PY) tests/conformance
+
+bench: install  ## cost against a baseline in the same run
+	$(PY) tests/bench/cost.py
+
+forge: install  ## make the shipped captures anew
+	$(PY) -m pcaps
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Captures forged with scapy: `python -m pcaps` makes them, `python -m pcaps --check` compares them."""

@@ -1,0 +1,251 @@
+"""EVE: the fields of each record in Suricata's names and order (its `etc/schema.json`), plus the flat `xen` object."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+from sensor.alert.community import community_id
+from sensor.alert.flood import Held
+from sensor.model.records import Event
+from sensor.model.scene import AnomalyRecord, ArpRecord, FlowEnd, FlowFacts, Match, Record, Scene, TxRecord
+from sensor.model.timestamps import eve as timestamp
+from sensor.rules.nodes import Rule
+
+PROTO_NAMES = {1: "ICMP", 2: "IGMP", 4: "IPv4-in-IP", 6: "TCP", 17: "UDP", 41: "IPv6-in-IP", 47: "GRE",
+               50: "ESP", 51: "AH", 58: "IPv6-ICMP", 89: "OSPF", 132: "SCTP"}  # fmt: skip
+_PORTED = frozenset({6, 17, 132})
+_ICMP = frozenset({1, 58})
+_FLAG_NAMES = ("fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr")
+
+Identity = Callable[[Scene], dict[str, Any]]
+"""Returns the flat `xen` object for a scene (empty: nothing known)."""
+
+
+def no_identity(_scene: Scene) -> dict[str, Any]:
+    """Return nothing: no inventory is loaded."""
+    return {}
+
+
+class EveBuilder:
+    """Turns records into EVE events. The same record always gives the same event.
+
+    payload, packet: alerts carry an excerpt of what was judged, and the frame. pcap_names: events say which capture
+    they come from; live: which interface. community_seed: None leaves the community id out. identity: who the guests
+    of a scene are.
+    """
+
+    def __init__(
+        self,
+        *,
+        payload: bool = True,
+        packet: bool = False,
+        ethernet: bool = False,
+        pcap_names: bool = False,
+        live: bool = False,
+        community_seed: int | None = 0,
+        sensor_name: str = "",
+        identity: Identity = no_identity,
+    ) -> None:
+        self._payload = payload
+        self._packet = packet
+        self._ethernet = ethernet
+        self._names = pcap_names
+        self._live = live
+        self._community_seed = community_seed
+        self._sensor = sensor_name
+        self._identity = identity
+
+    def build(self, record: Record) -> Event:
+        """Return the event of a record."""
+        match record:
+            case Match():
+                return self.alert(record)
+            case TxRecord():
+                return self._transaction(record)
+            case FlowEnd():
+                return self._flow(record)
+            case AnomalyRecord():
+                return self._anomaly(record)
+            case ArpRecord():
+                return self._arp(record)
+
+    def alert(self, match: Match, held: Held | None = None) -> Event:
+        """Return the event of an alert, or of one that stands for others that flood control held back."""
+        scene = match.scene
+        out = self.common(scene, "alert")
+        if match.tx_id is not None:
+            out["tx_id"] = match.tx_id
+        out["alert"] = _alert_object(match)
+        if match.app is not None:
+            key, fields = match.app
+            out[key] = fields
+        if scene.app_proto:
+            out["app_proto"] = scene.app_proto
+        out["direction"] = "to_client" if scene.side else "to_server"
+        if scene.flow is not None:
+            out["flow"] = _flow_of_alert(scene, scene.flow)
+        if match.flowbits:
+            out["metadata"] = {"flowbits": list(match.flowbits)}
+        self._bytes(match, out)
+        if held is not None:
+            out["xen"] = out.get("xen", {}) | {"flood_alerts": held.count, "flood_start": timestamp(held.first)}
+        return Event("alert", out)
+
+    def _bytes(self, match: Match, out: dict[str, Any]) -> None:
+        if self._payload and match.payload_length:
+            out["payload"] = base64.b64encode(match.payload).decode()
+            out["payload_printable"] = printable(match.payload)
+            out["payload_length"] = match.payload_length
+        out["stream"] = int(match.stream)
+        if self._packet and match.packet:
+            out["packet"] = base64.b64encode(match.packet).decode()
+            out["packet_info"] = {"linktype": match.linktype}
+
+    def common(self, scene: Scene, kind: str) -> dict[str, Any]:
+        """Return the fields that every event begins with."""
+        out: dict[str, Any] = {"timestamp": timestamp(scene.ts)}
+        if scene.flow_id:
+            out["flow_id"] = scene.flow_id
+        if self._live:
+            out["in_iface"] = scene.source
+        elif scene.number:
+            out["pcap_cnt"] = scene.number
+        out["event_type"] = kind
+        if scene.vlan:
+            out["vlan"] = list(scene.vlan)
+        if scene.ipv:
+            self._addresses(scene, out)
+        if self._ethernet and scene.src_mac:
+            out["ether"] = {"src_mac": scene.src_mac, "dest_mac": scene.dest_mac}
+        if scene.tunnel:
+            out["tunnel"] = {
+                "src_ip": scene.tunnel_src_ip, "dest_ip": scene.tunnel_dest_ip,
+                "proto": proto_name(scene.tunnel_proto), "depth": 1,
+            }  # fmt: skip
+        if self._sensor:
+            out["host"] = self._sensor
+        if self._names and scene.source:
+            out["pcap_filename"] = scene.source
+        xen = self._identity(scene)
+        if xen:
+            out["xen"] = xen
+        return out
+
+    def _addresses(self, scene: Scene, out: dict[str, Any]) -> None:
+        ported = scene.proto in _PORTED
+        out["src_ip"] = scene.src_ip
+        if ported:
+            out["src_port"] = scene.src_port
+        out["dest_ip"] = scene.dest_ip
+        if ported:
+            out["dest_port"] = scene.dest_port
+        out["proto"] = proto_name(scene.proto)
+        out["ip_v"] = scene.ipv
+        if scene.proto in _ICMP:
+            out["icmp_type"], out["icmp_code"] = scene.src_port, scene.dest_port
+        out["pkt_src"] = scene.pkt_src
+        if self._community_seed is not None:
+            out["community_id"] = community_id(
+                scene.src, scene.dest, scene.proto, scene.src_port, scene.dest_port, self._community_seed
+            )
+
+    def _transaction(self, record: TxRecord) -> Event:
+        out = self.common(record.scene, record.key)
+        out["tx_id"] = record.tx_id
+        out[record.key] = record.fields
+        return Event(record.key, out)
+
+    def _anomaly(self, record: AnomalyRecord) -> Event:
+        out = self.common(record.scene, "anomaly")
+        body = {"type": record.kind, "event": record.event}
+        if record.layer:
+            body["layer"] = record.layer
+        if record.kind == "applayer" and record.scene.app_proto:
+            body["app_proto"] = record.scene.app_proto
+        out["anomaly"] = body
+        return Event("anomaly", out)
+
+    def _arp(self, record: ArpRecord) -> Event:
+        out = self.common(record.scene, "arp")
+        out["arp"] = record.fields
+        return Event("arp", out)
+
+    def _flow(self, end: FlowEnd) -> Event:
+        out = self.common(end.scene, "flow")
+        out.pop("pkt_src", None)
+        facts = end.scene.flow
+        if end.scene.app_proto:
+            out["app_proto"] = end.scene.app_proto
+        if facts is not None:
+            out["flow"] = {
+                "pkts_toserver": facts.pkts_toserver, "pkts_toclient": facts.pkts_toclient,
+                "bytes_toserver": facts.bytes_toserver, "bytes_toclient": facts.bytes_toclient,
+                "start": timestamp(facts.start), "end": timestamp(end.last),
+                "age": max(0, end.last // 10**9 - facts.start // 10**9), "state": end.state, "reason": end.reason,
+                "alerted": end.alerted, "tx_cnt": end.tx_cnt,
+            }  # fmt: skip
+        if end.tcp_state:
+            ts, tc = end.tcpflags
+            both = ts | tc
+            tcp: dict[str, Any] = {"tcp_flags": f"{both:02x}", "tcp_flags_ts": f"{ts:02x}", "tcp_flags_tc": f"{tc:02x}"}
+            tcp |= {name: True for bit, name in enumerate(_FLAG_NAMES) if both >> bit & 1}
+            tcp["state"] = end.tcp_state
+            tcp |= {name: True for name, gap in zip(("ts_gap", "tc_gap"), end.gaps, strict=True) if gap}
+            out["tcp"] = tcp
+        return Event("flow", out)
+
+
+def proto_name(number: int) -> str:
+    """Return EVE's word for an IP protocol."""
+    return PROTO_NAMES.get(number) or f"{number:03d}"
+
+
+def _alert_object(match: Match) -> dict[str, Any]:
+    rule: Rule = match.rule
+    out: dict[str, Any] = {
+        "action": "allowed", "gid": rule.gid, "signature_id": rule.sid, "rev": rule.rev, "signature": rule.msg,
+        "category": rule.category, "severity": rule.severity,
+    }  # fmt: skip
+    if rule.target:
+        ends = (_end(match.scene, "src"), _end(match.scene, "dest"))
+        out["source"], out["target"] = ends if rule.target == "dest_ip" else ends[::-1]
+    metadata = {name: list(values) for name, values in rule.metadata}
+    if rule.attack:
+        known = metadata.get("mitre_technique_id", [])
+        metadata["mitre_technique_id"] = list(dict.fromkeys((*known, *rule.attack)))
+    if metadata:
+        out["metadata"] = metadata
+    if rule.references:
+        out["references"] = list(rule.references)
+    if rule.action != "alert":
+        out["context"] = {"rule_action": rule.action}
+    return out
+
+
+def _end(scene: Scene, end: str) -> dict[str, Any]:
+    """Return one end of a scene as `alert.source` and `alert.target` have it."""
+    out: dict[str, Any] = {"ip": scene.src_ip if end == "src" else scene.dest_ip}
+    if scene.proto in _PORTED:
+        out["port"] = scene.src_port if end == "src" else scene.dest_port
+    return out
+
+
+def _flow_of_alert(scene: Scene, flow: FlowFacts) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "pkts_toserver": flow.pkts_toserver, "pkts_toclient": flow.pkts_toclient,
+        "bytes_toserver": flow.bytes_toserver, "bytes_toclient": flow.bytes_toclient, "start": timestamp(flow.start),
+        "src_ip": flow.client_ip, "dest_ip": flow.server_ip,
+    }  # fmt: skip
+    if scene.proto in _PORTED:
+        out["src_port"], out["dest_port"] = flow.client_port, flow.server_port
+    return out
+
+
+_PRINTABLE = bytes(c if 32 <= c < 127 or c in b"\r\n" else ord(".") for c in range(256))
+
+
+def printable(data: bytes) -> str:
+    """Return payload text as EVE shows it: anything but printable ASCII and line ends is a dot."""
+    return data.translate(_PRINTABLE).decode("ascii")

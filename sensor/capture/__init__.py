@@ -1,0 +1,1 @@
+"""Capture: packets from files, pipes, memory and interfaces as blocks of columns."""

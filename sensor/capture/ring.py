@@ -1,0 +1,239 @@
+"""One TPACKET_V3 ring: a packet socket, its mapped blocks, and the interface it is bound to.
+
+The socket outlives its interface. When that goes, the kernel unhooks the socket and keeps the ring; binding the same
+socket again needs no privilege (only making one does), so a sensor that has given up all capabilities still finds an
+interface that comes back.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sensor.capture import uapi
+from sensor.capture.kernels_ring import HINTED, TAGGED, USED, walk_block
+from sensor.capture.rawinput import reason
+from sensor.errors import CaptureError
+from sensor.model.block import LINKTYPE_ETHERNET, LINKTYPE_RAW, PacketBlock
+from sensor.model.counters import Counters
+
+_LINKTYPES: Final = {
+    uapi.ARPHRD_ETHER: LINKTYPE_ETHERNET,
+    uapi.ARPHRD_LOOPBACK: LINKTYPE_ETHERNET,
+    uapi.ARPHRD_NONE: LINKTYPE_RAW,
+    uapi.ARPHRD_TUNNEL: LINKTYPE_RAW,
+    uapi.ARPHRD_TUNNEL6: LINKTYPE_RAW,
+    uapi.ARPHRD_SIT: LINKTYPE_RAW,
+}
+_FRAME_SIZE: Final = 2048
+"""TPACKET_V3 packs frames one behind the other and uses this only to check the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class RingOptions:
+    """Size and manner of a ring. Raises ValueError outside the ranges given."""
+
+    block_size: int = 1 << 20
+    """Bytes, a power of 2, 128 KiB-64 MiB. A longer frame than fits is cut; super-segments have up to 64 KiB, BIG
+    TCP's up to 512 KiB."""
+    blocks: int = 32
+    """2-4096 blocks. All blocks together ride out stalls: 32 MiB are 2.5 s of 100 Mbit/s."""
+    retire_ms: int = 50
+    """Milliseconds after which a block that is not full is handed over, 1-10,000: the latency of an alert."""
+    promiscuous: bool = True
+    fanout: int | None = None
+    """Group id, 1-65535: sockets of one group share the interface's flows."""
+
+    def __post_init__(self) -> None:
+        if not 1 << 17 <= self.block_size <= 1 << 26 or self.block_size & (self.block_size - 1):
+            raise ValueError("a ring block must be a power of 2, 128 KiB-64 MiB")
+        if not 2 <= self.blocks <= 4096:
+            raise ValueError("a ring must have 2-4096 blocks")
+        if not 1 <= self.retire_ms <= 10_000:
+            raise ValueError("a ring block must be handed over after 1-10,000 ms")
+
+
+class RingCounters(Counters):
+    """One interface. Kernel counters are those of PACKET_STATISTICS, summed."""
+
+    __slots__ = ("blocks", "bytes", "kernel_drops", "kernel_freezes", "kernel_packets", "lost", "packets", "reopened")
+
+    packets: int
+    """Handed on."""
+    bytes: int
+    """Captured bytes of those."""
+    blocks: int
+    kernel_packets: int
+    """That reached the socket, dropped ones included."""
+    kernel_drops: int
+    """Dropped because the ring was full."""
+    kernel_freezes: int
+    """Times the ring was full."""
+    lost: int
+    """Times the interface went down or away."""
+    reopened: int
+    """Times it was bound anew."""
+
+
+class Ring:
+    """A bound ring. Raises CaptureError where the interface or the privilege is missing.
+
+    Frames that this machine sends are captured, too (the operator may look at a host's own interface), except on
+    loopback, where each would come twice: as sent and as received (PACKET_IGNORE_OUTGOING, Linux 4.20).
+    """
+
+    def __init__(self, name: str, options: RingOptions, program: Iterable[tuple[int, int, int, int]] = ()) -> None:
+        self.name = name
+        self.counters = RingCounters()
+        self.attached = False
+        """Bound to an interface that is there (it may be down)."""
+        self._options = options
+        self._current = 0
+        self._lent = False
+        self._linktype = LINKTYPE_ETHERNET
+        self._sock = _packet_socket(name)
+        try:
+            self._map()
+            if program := list(program):
+                self.set_filter(program)
+            self._bind()
+        except OSError as e:
+            self.close()
+            raise CaptureError(f"{name}: cannot capture: {reason(e)}") from e
+        except CaptureError:
+            self.close()
+            raise
+
+    def _map(self) -> None:
+        size, blocks = self._options.block_size, self._options.blocks
+        self._sock.setsockopt(uapi.SOL_PACKET, uapi.PACKET_VERSION, uapi.TPACKET_V3)
+        request = uapi.RING_REQUEST.pack(
+            size, blocks, _FRAME_SIZE, size // _FRAME_SIZE * blocks, self._options.retire_ms, 0, 0
+        )
+        self._sock.setsockopt(uapi.SOL_PACKET, uapi.PACKET_RX_RING, request)
+        area = mmap.mmap(self._sock.fileno(), size * blocks, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+        # The mapping goes with the last array that looks into it.
+        self._blocks = np.frombuffer(area, np.uint8).reshape(blocks, size)
+        self._words = np.frombuffer(area, np.uint32).reshape(blocks, size // 4)
+
+    def _bind(self) -> None:
+        """Bind to the interface by its name. Raises OSError where it is not there, CaptureError for a strange one."""
+        index = socket.if_nametoindex(self.name)
+        self._sock.bind((self.name, uapi.ETH_P_ALL))
+        kind = self._sock.getsockname()[3]
+        if kind not in _LINKTYPES:
+            raise CaptureError(f"{self.name}: frames of this kind of interface ({kind}) cannot be decoded")
+        self._linktype = _LINKTYPES[kind]
+        only_incoming = int(kind == uapi.ARPHRD_LOOPBACK)
+        self._sock.setsockopt(uapi.SOL_PACKET, uapi.PACKET_IGNORE_OUTGOING, only_incoming)
+        if self._options.promiscuous:
+            request = uapi.MEMBERSHIP.pack(index, uapi.PACKET_MR_PROMISC, 0, b"")
+            self._sock.setsockopt(uapi.SOL_PACKET, uapi.PACKET_ADD_MEMBERSHIP, request)
+        if self._options.fanout is not None:
+            mode = uapi.PACKET_FANOUT_HASH | uapi.PACKET_FANOUT_FLAG_DEFRAG
+            self._sock.setsockopt(uapi.SOL_PACKET, uapi.PACKET_FANOUT, self._options.fanout | mode << 16)
+        self.attached = True
+
+    def set_filter(self, program: list[tuple[int, int, int, int]]) -> None:
+        """Let the kernel pass only frames for which a classic BPF program (code, jt, jf, k) returns a length."""
+        if len(program) > uapi.FILTER_MAX:
+            raise CaptureError(f"{self.name}: the capture filter is too long for the kernel")
+        code = ctypes.create_string_buffer(b"".join(uapi.FILTER_INSTRUCTION.pack(*i) for i in program))
+        packed = uapi.FILTER_PROGRAM.pack(len(program), ctypes.addressof(code))
+        self._sock.setsockopt(socket.SOL_SOCKET, uapi.SO_ATTACH_FILTER, packed)
+
+    def stop(self) -> None:
+        """Let no more frames in; what is in the ring stays."""
+        self.set_filter([uapi.DROP_ALL])
+
+    def fileno(self) -> int:
+        """Return the descriptor to poll: readable while a block waits, an error when the interface goes."""
+        return self._sock.fileno()
+
+    def ready(self) -> int:
+        """Return the time (ns) of the first frame of the block that waits, -1: none waits."""
+        words = self._words[self._current]
+        if self._lent or not int(words[uapi.BLOCK_STATUS // 4]) & uapi.TP_STATUS_USER:
+            return -1
+        sec, nsec = words[uapi.BLOCK_TS_FIRST // 4 : uapi.BLOCK_TS_FIRST // 4 + 2].tolist()
+        return int(sec) * 1_000_000_000 + int(nsec)
+
+    def take(self, number: int) -> PacketBlock:
+        """Borrow the block that waits; `number`: of its first packet."""
+        words, buf = self._words[self._current], self._blocks[self._current]
+        n = int(words[uapi.BLOCK_NUM_PKTS // 4])
+        off, ts = np.empty(n, np.int64), np.empty(n, np.int64)
+        caplen, wirelen, tci = (np.empty(n, np.int32) for _ in range(3))
+        tpid, hints, seen = np.empty(n, np.uint16), np.empty(n, np.uint8), np.zeros(3, np.int64)
+        first = int(words[uapi.BLOCK_FIRST_PKT // 4])
+        n = walk_block(buf, first, n, off, caplen, wirelen, ts, tci, tpid, hints, seen)
+        view = buf[:]
+        view.flags.writeable = False
+        self._lent = True
+        self.counters.blocks += 1
+        self.counters.packets += n
+        self.counters.bytes += int(seen[USED])
+        return PacketBlock(
+            buf=view, off=off[:n], caplen=caplen[:n], wirelen=wirelen[:n], ts=ts[:n],
+            linktype=np.full(n, self._linktype, np.uint16), first=number, source=self.name,
+            vlan_tci=tci[:n] if seen[TAGGED] else None, vlan_tpid=tpid[:n] if seen[TAGGED] else None,
+            hints=hints[:n] if seen[HINTED] else None,
+        )  # fmt: skip
+
+    def release(self) -> None:
+        """Give the borrowed block back to the kernel."""
+        if self._lent:
+            self._words[self._current, uapi.BLOCK_STATUS // 4] = uapi.TP_STATUS_KERNEL
+            self._current = (self._current + 1) % self._options.blocks
+            self._lent = False
+
+    def read_statistics(self) -> None:
+        """Add the kernel's counters since the last call."""
+        raw = self._sock.getsockopt(uapi.SOL_PACKET, uapi.PACKET_STATISTICS, uapi.RING_STATS.size)
+        packets, drops, freezes = uapi.RING_STATS.unpack(raw)
+        self.counters.kernel_packets += packets
+        self.counters.kernel_drops += drops
+        self.counters.kernel_freezes += freezes
+
+    def take_error(self) -> str:
+        """Return and clear what the kernel reports about the interface, empty: nothing."""
+        code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code == 0:
+            return ""
+        if code == errno.ENETDOWN:
+            self.counters.lost += 1
+            # packet(7) leaves the socket bound while the interface is only down; without a name it has gone.
+            self.attached = bool(self._sock.getsockname()[0])
+            return "went down" if self.attached else "disappeared"
+        return os.strerror(code)
+
+    def rebind(self) -> bool:
+        """Try to bind to an interface that has come back; tell whether it has."""
+        try:
+            self._bind()
+        except (OSError, CaptureError):
+            return False
+        self.counters.reopened += 1
+        return True
+
+    def close(self) -> None:
+        """Give the socket back; the mapping goes with the last block that looks into it."""
+        self._sock.close()
+
+
+def _packet_socket(name: str) -> socket.socket:
+    """Return a packet socket that receives nothing before it is bound (protocol 0)."""
+    try:
+        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    except PermissionError as e:
+        raise CaptureError(f"{name}: capturing needs root or CAP_NET_RAW") from e
+    except OSError as e:
+        raise CaptureError(f"{name}: no packet sockets here: {reason(e)}") from e

@@ -1,0 +1,1 @@
+"""The command line: parse, call, print, map errors to exit codes."""

@@ -1,0 +1,83 @@
+"""From settings and rules to the parts of a run: pipeline, event builder, files. Replay and live use the same."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sensor.cli import common
+from sensor.errors import RuleError, UsageError
+
+if TYPE_CHECKING:
+    from sensor.config.settings import Settings
+    from sensor.engine.options import EngineOptions
+    from sensor.engine.pipeline import Pipeline
+    from sensor.engine.sinks import Sink, Sinks
+    from sensor.engine.writer import Writer
+
+
+def capture_filter(file: str | None, words: Sequence[str]) -> str | None:
+    """Return the capture filter, from behind `--` or from the file of -F. Raises UsageError."""
+    expression = " ".join(words).strip()
+    if file is None:
+        return expression or None
+    if expression:
+        raise UsageError("a capture filter stands both behind -- and in the file of -F")
+    try:
+        lines = Path(file).read_text(encoding="utf-8").splitlines()
+    except OSError as e:
+        raise UsageError(f"-F {file}: {e.strerror or e}") from e
+    except ValueError as e:
+        raise UsageError(f"-F {file}: not a text file") from e
+    return " ".join(line for line in lines if not line.lstrip().startswith("#")).strip() or None
+
+
+def pipeline(loaded: common.Loaded, options: EngineOptions, writer: Writer, *, fatal: bool) -> tuple[Pipeline, int]:
+    """Return the pipeline and the number of rules that it lacks.
+
+    Raises RuleError where a rule cannot be compiled and `fatal`, or none can.
+    """
+    from sensor.engine.pipeline import Pipeline
+
+    seed = secrets.randbits(63)  # of the hash tables; it never shows in any output
+    failed = len(loaded.problems)
+    try:
+        return Pipeline(loaded.rules, options, writer, seed), failed
+    except RuleError:
+        # One rule that loads but does not compile must not cost the others.
+        rules, problems = common.compilable(loaded.rules)
+        common.report(problems)
+        if fatal or not len(rules):
+            raise
+        return Pipeline(rules, options, writer, seed), failed + len(problems)
+
+
+def writer(settings: Settings, sinks: Sinks, *, pcap_names: bool = False, live: bool = False) -> Writer:
+    """Return the last stage."""
+    from sensor.alert.eve import EveBuilder
+    from sensor.alert.flood import SECOND, FloodControl, FloodLimits
+    from sensor.engine.writer import Writer
+
+    eve = settings.eve
+    builder = EveBuilder(
+        payload=eve.payload, packet=eve.packet, ethernet=eve.ethernet, sensor_name=eve.sensor_name,
+        pcap_names=pcap_names or eve.pcap_file, live=live,
+        community_seed=eve.community_seed if eve.community_id else None,
+    )  # fmt: skip
+    flood = FloodControl(FloodLimits(settings.run.flood_burst, settings.run.flood_window * SECOND))
+    return Writer(builder, flood, sinks)
+
+
+def files(settings: Settings) -> list[Sink]:
+    """Open the files of the log folder; none where no folder is set. Raises OutputError."""
+    from sensor.outputs.lines import EveFile, FastFile
+
+    if not settings.run.log_dir:
+        return []
+    folder = Path(settings.run.log_dir)
+    found: list[Sink] = [EveFile(folder / settings.eve.filename, settings.eve.types)]
+    if settings.run.fast:
+        found.append(FastFile(folder / "fast.log"))
+    return found

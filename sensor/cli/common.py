@@ -1,0 +1,124 @@
+"""Steps that several subcommands share: settings, rules, where shipped files are."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sensor.config.load import load as load_config
+from sensor.config.make import by_section, hint
+from sensor.errors import RuleError
+
+if TYPE_CHECKING:
+    from sensor.config.settings import Settings
+    from sensor.rules.load import LoadResult
+    from sensor.rules.problems import Problem
+    from sensor.rules.ruleset import RuleSet
+
+_PROBLEMS_SHOWN = 20
+
+
+def warn(text: object) -> None:
+    """Print a line to standard error."""
+    print(f"xensor: {text}", file=sys.stderr)
+
+
+def settings(config: str | None, overrides: Sequence[str]) -> Settings:
+    """Return the settings in force; say what has no effect here."""
+    made = load_config(config, overrides)
+    if made.ignored:
+        alone = hint(made.ignored[0]) if len(made.ignored) == 1 else ""
+        warn(f"without effect here: {', '.join(by_section(made.ignored))}{alone}")
+    return made.settings
+
+
+def shipped(name: str) -> Path:
+    """Return a folder that comes with Xensor (`rules`, `pcaps`): beside the package, or where the wheel put it."""
+    beside = Path(__file__).resolve().parents[2] / name
+    return beside if beside.is_dir() else Path(sys.prefix) / "share" / "xensor" / name
+
+
+def cache_dir() -> Path:
+    """Return the folder of the compile cache."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path("~/.cache").expanduser()) / "xensor" / "rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Rules that can run, and what became of the others."""
+
+    rules: RuleSet
+    result: LoadResult
+    problems: list[Problem]
+
+
+def load(paths: Iterable[Path], made: Settings) -> Loaded:
+    """Load rule files and folders. Raises RuleError where a path does not exist."""
+    from sensor.rules.load import load_rules
+    from sensor.rules.ruleset import build
+    from sensor.rules.variables import Variables
+
+    paths = list(paths)
+    for path in paths:
+        if not path.exists():
+            raise RuleError(f"{path}: no such file or folder")
+    # `-S /dev/null` is the usual way to run without rules.
+    files = [path for path in paths if not path.is_char_device()]
+    variables = Variables(made.address_groups, made.port_groups)
+    result = load_rules(files, variables, cache_dir=cache_dir())
+    rules, duplicates = build(result.rules, result.suppressions)
+    return Loaded(rules, result, [*result.errors, *duplicates])
+
+
+def rule_paths(only: Sequence[str], extra: Sequence[str], made: Settings) -> list[Path]:
+    """Return what -S, -s and the configuration name; the shipped rules where nothing does."""
+    if only:
+        return [Path(p) for p in (*only, *extra)]
+    base = Path(made.run.rule_path)
+    configured = [base / p for p in made.run.rule_files] or [shipped("rules")]
+    return [*configured, *(Path(p) for p in extra)]
+
+
+def report(problems: Sequence[Problem]) -> None:
+    """Print what is wrong with rules."""
+    for problem in problems[:_PROBLEMS_SHOWN]:
+        warn(problem)
+    if len(problems) > _PROBLEMS_SHOWN:
+        warn(f"… and {len(problems) - _PROBLEMS_SHOWN} problems more: `xensor rules check` lists all")
+
+
+def rules_to_run(paths: Iterable[Path], made: Settings, *, fatal: bool) -> Loaded:
+    """Load rules and print what is wrong with them. Raises RuleError where all are bad, or one is and `fatal`."""
+    loaded = load(paths, made)
+    report(loaded.problems)
+    for reason, n in loaded.result.unmatchable().items():
+        warn(f"{n} rules can never match: {reason}")
+    if loaded.problems and (fatal or not len(loaded.rules)):
+        raise RuleError(f"{len(loaded.problems)} problems in the rules, {len(loaded.rules)} rules are good")
+    if not len(loaded.rules):
+        warn("there are no rules: nothing can alert")
+    return loaded
+
+
+def compilable(rules: RuleSet) -> tuple[RuleSet, list[Problem]]:
+    """Compile each rule as the engine does; return those that can be, and what is wrong with the others."""
+    from sensor.detect.naive import RuleCompiler
+    from sensor.proto.registry import BUFFERS
+    from sensor.rules.problems import Problem
+    from sensor.rules.ruleset import RuleSet
+
+    compiler = RuleCompiler({spec.name for _, spec in BUFFERS.values() if spec.lowercase})
+    good, problems = [], []
+    for number, rule in enumerate(rules.rules):
+        try:
+            compiler.compile(rule, number)
+        except RuleError as e:
+            problems.append(Problem(rule.file, rule.line, 1, f"rule {rule.gid}:{rule.sid}: {e}"))
+        else:
+            good.append(rule)
+    return RuleSet(good, rules.suppressions), problems

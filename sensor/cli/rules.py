@@ -1,0 +1,164 @@
+"""`xensor rules`: check, list, show, schema, test."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sensor.cli import common, exits
+from sensor.cli.parser import Parser, add_config, choose
+from sensor.cli.screen import out
+from sensor.errors import RuleError, SelfTestError, UsageError
+
+PROG = "xensor rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One subcommand."""
+
+    text: str
+    run: Callable[[argparse.Namespace], int]
+    options: Callable[[argparse.ArgumentParser], None] | None = None
+    paths: bool = True
+
+
+def main(words: Sequence[str]) -> int:
+    """Run `xensor rules`; return the exit status."""
+    lines = "".join(f"  {name:8} {verb.text}\n" for name, verb in VERBS.items())
+    top = Parser(
+        PROG, "Check, list, show and test rules.", f"verbs:\n{lines}\n{exits.text()}", f"{PROG} VERB [options] [PATH …]"
+    )
+    if not words or words[0].startswith("-"):
+        top.parse_args(words)
+        top.print_help(sys.stderr)
+        return 2
+    name = choose(words[0], tuple(VERBS), "verb", PROG)
+    verb = VERBS[name]
+    parser = Parser(f"{PROG} {name}", verb.text[0].upper() + verb.text[1:] + ".")
+    if verb.paths:
+        parser.add_argument("paths", nargs="*", metavar="PATH", help="rule files, folders (default: shipped rules)")
+        add_config(parser)
+    if verb.options:
+        verb.options(parser)
+    return verb.run(parser.parse_intermixed_args(words[1:]))
+
+
+def _load(args: argparse.Namespace) -> common.Loaded:
+    made = common.settings(args.config, args.overrides)
+    paths = [Path(p) for p in args.paths] or common.rule_paths((), (), made)
+    loaded = common.load(paths, made)
+    if not loaded.result.files and not len(loaded.rules):
+        raise RuleError(f"{', '.join(map(str, paths))}: no rule files")
+    return loaded
+
+
+def _load_good(args: argparse.Namespace) -> common.Loaded:
+    """Load; print what is wrong. Raises RuleError where nothing is left."""
+    loaded = _load(args)
+    common.report(loaded.problems)
+    if loaded.problems and not len(loaded.rules):
+        raise RuleError("no rule could be loaded")
+    return loaded
+
+
+def check(args: argparse.Namespace) -> int:
+    """Report every error and warning. Raises RuleError if there are errors, or warnings and --strict."""
+    from sensor.rules.lint import lint
+
+    loaded = _load(args)
+    _, broken = common.compilable(loaded.rules)
+    problems = sorted([*loaded.problems, *broken])
+    warnings = lint(loaded.rules.rules)
+    for found in (*problems, *warnings):
+        out(str(found))
+    print(
+        f"{len(loaded.result.files)} files, {len(loaded.rules) - len(broken)} rules, {len(problems)} errors, "
+        f"{len(warnings)} warnings",
+        file=sys.stderr,
+    )
+    for reason, n in loaded.result.unmatchable().items():
+        print(f"{n} rules can never match: {reason}", file=sys.stderr)
+    if problems or (args.strict and warnings):
+        raise RuleError("the rules are not good")
+    return 0
+
+
+def show_list(args: argparse.Namespace) -> int:
+    """List rules."""
+    for rule in _load_good(args).rules.rules:
+        out(f"{rule.sid:>10}  {rule.severity}  {rule.proto:10}  {rule.msg}")
+    return 0
+
+
+def show_one(args: argparse.Namespace) -> int:
+    """Show a rule. Raises UsageError where there is none with this id."""
+    from sensor.rules.describe import describe
+
+    rule = _load_good(args).rules.get(args.id, args.generator)
+    if rule is None:
+        raise UsageError(f"no rule has id {args.id}")
+    out(describe(rule).rstrip("\n"))
+    return 0
+
+
+def schema(_args: argparse.Namespace) -> int:
+    """Print the JSON Schema."""
+    from sensor.rules.schema import text
+
+    out(text().rstrip("\n"))
+    return 0
+
+
+def test(args: argparse.Namespace) -> int:
+    """Run examples. Raises SelfTestError where one failed, RuleError where a rule could not be loaded."""
+    from sensor.engine.examples import run
+
+    made = common.settings(args.config, args.overrides)
+    loaded = _load_good(args)
+    rules, broken = common.compilable(loaded.rules)
+    common.report(broken)
+    pcaps = Path(args.pcaps) if args.pcaps else common.shipped("pcaps")
+    total = bad = 0
+    for outcome in run(rules, pcaps, made):
+        total += 1
+        name = f"{outcome.rule.sid} example {outcome.check.number} ({outcome.check.pcap or 'payload'})"
+        if not outcome.good:
+            bad += 1
+            out(f"FAILED  {name}: {outcome.reason}  [{outcome.rule.msg}]")
+        elif args.verbose:
+            out(f"ok      {name}: {outcome.alerts} alerts")
+    print(f"{total} examples of {len(rules)} rules, {bad} failed", file=sys.stderr)
+    if loaded.problems or broken:
+        raise RuleError(f"{len(loaded.problems) + len(broken)} rules were not tested: they are not good")
+    if bad:
+        raise SelfTestError(f"{bad} of {total} examples failed")
+    return 0
+
+
+def _strict(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--strict", action="store_true", help="warnings are errors")
+
+
+def _id(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--id", type=int, required=True, metavar="ID", help="rule id")
+    parser.add_argument("--generator", type=int, default=1, metavar="ID", help="generator id (default: 1)")
+
+
+def _pcaps(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pcaps", metavar="DIR", help="folder of the captures that examples name (default: the shipped ones)"
+    )
+    parser.add_argument("-v", dest="verbose", action="store_true", help="list the good ones, too")
+
+
+VERBS = {
+    "check": Verb("load and compile rules, report every error and warning with file, line and column", check, _strict),
+    "list": Verb("list rules: id, severity, protocol, title", show_list),
+    "show": Verb("show one rule as the sensor understands it", show_one, _id),
+    "schema": Verb("print the JSON Schema of rule files", schema, paths=False),
+    "test": Verb("run the examples of rules through the whole sensor", test, _pcaps),
+}

@@ -1,0 +1,256 @@
+"""`xensor run`: live interfaces in, alerts out."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import gc
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sensor import __version__
+from sensor.cli import assembly, common, exits
+from sensor.cli.parser import Parser, add_config, add_rules
+from sensor.errors import CaptureError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from sensor.capture.afpacket import LiveSource
+    from sensor.config.settings import Settings
+    from sensor.engine.daemon import Surroundings
+    from sensor.engine.figures import Figures
+    from sensor.engine.pipeline import Pipeline
+    from sensor.engine.replay import Summary
+    from sensor.engine.signals import Signals
+    from sensor.engine.sinks import Sink
+    from sensor.engine.writer import Writer
+    from sensor.metrics.names import Snapshot
+    from sensor.rules.ruleset import RuleSet
+
+PROG = "xensor run"
+
+DESCRIPTION = """Watch interfaces and raise alerts, until SIGTERM or SIGINT.
+
+Events go to DIR/eve.json (-l, or default-log-dir); without a folder alerts go to standard output, as lines of
+fast.log. SIGHUP opens the outputs anew (logrotate), SIGUSR2 reloads the rules (with an
+error in them the old ones stay). An interface that goes away is waited for.
+What follows after -- is a capture filter in tcpdump's language: xensor run -i eth1 -- not port 22"""
+
+
+_LATER = (
+    "sensor.engine.daemon", "sensor.metrics.http", "sensor.outputs.lines", "sensor.cli.screen", "sensor.cli.summary",
+    "sensor.cli.terminal",
+)  # fmt: skip
+"""Used after privileges are given up: kernels cannot be loaded then, nor any module that only root may read."""
+
+
+def parser() -> Parser:
+    """Return the parser of this subcommand."""
+    found = Parser(PROG, DESCRIPTION, exits.text(), f"{PROG} [options] -i INTERFACE … [-- FILTER]")
+    found.add_argument("-i", dest="interfaces", action="append", default=[], metavar="INTERFACE", help="repeatable")
+    add_config(found)
+    add_rules(found)
+    found.add_argument("-l", dest="log_dir", metavar="DIR", help="append events to DIR/eve.json")
+    found.add_argument(
+        "-k", dest="checksums", choices=("all", "none"),
+        help="all: TCP segments with wrong checksums stay out of streams; none: checksums are not looked at "
+        "(default: they are counted)",
+    )  # fmt: skip
+    found.add_argument("-F", dest="filter_file", metavar="FILE", help="read the capture filter from FILE")
+    found.add_argument("-T", dest="test", action="store_true", help="try everything a run needs, then exit")
+    found.add_argument("--user", metavar="NAME", help="become NAME once the interfaces are open")
+    found.add_argument("--pidfile", metavar="FILE", help="write the process id to FILE")
+    found.add_argument("--metrics", metavar="ADDRESS:PORT", help="serve metrics for Prometheus")
+    found.add_argument("--ring-blocks", type=int, default=32, metavar="N",
+                       help="blocks of 1 MiB per interface that ride out a stall (default: 32)")  # fmt: skip
+    found.add_argument("-q", dest="quiet", action="store_true", help="no summary at the end")
+    return found
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the subcommand; return the exit status."""
+    at = words.index("--") if "--" in words else len(words)
+    args = parser().parse_args(words[:at])
+    if not args.interfaces:
+        raise UsageError(f"no interface is named: -i INTERFACE (see `{PROG} --help`)")
+    settings = _settings(args)
+    expression = assembly.capture_filter(args.filter_file, words[at + 1 :])
+    paths = common.rule_paths(args.only, args.extra, settings)
+    loaded = common.rules_to_run(paths, settings, fatal=args.init_errors_fatal)
+    if args.test:
+        return _trial(args, settings, loaded, expression)
+    return _run(args, settings, loaded, expression)
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    made = common.settings(args.config, args.overrides)
+    if args.log_dir:
+        made = dataclasses.replace(made, run=dataclasses.replace(made.run, log_dir=args.log_dir))
+    if args.checksums:
+        flow = dataclasses.replace(made.flow, checksum_validation=args.checksums == "all")
+        made = dataclasses.replace(made, flow=flow)
+    return made
+
+
+def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, expression: str | None) -> int:
+    """Try rules, filter, log folder and interfaces; nothing is opened."""
+    from sensor.capture import ifcheck
+    from sensor.capture.afpacket import compile_filter
+    from sensor.cli.trial import trial
+
+    if expression is not None:
+        compile_filter(expression)
+    trial(loaded, settings.run.log_dir, [], None, fatal=args.init_errors_fatal)
+    findings = [finding for name in args.interfaces for finding in ifcheck.check(name)]
+    for finding in findings:
+        common.warn(f"{finding.severity}: {finding}")
+    return CaptureError.exit_code if any(f.severity == ifcheck.ERROR for f in findings) else 0
+
+
+def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, expression: str | None) -> int:
+    from sensor.engine.figures import Figures
+    from sensor.engine.options import EngineOptions
+    from sensor.engine.signals import Signals
+    from sensor.engine.sinks import Sinks
+
+    # Everything that is loaded, compiled or needs a privilege comes first, then that is given up for good.
+    for name in _LATER:
+        import_module(name)
+    writer = assembly.writer(settings, Sinks([]), live=True)
+    options = EngineOptions(settings, verify_checksums=args.checksums != "none")
+    pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
+    source = _source(args, expression)
+    signals = Signals(source.wake)
+    pidfile = None
+    try:
+        signals.install()
+        pidfile = _write_pid(args.pidfile)
+        _harden(args.user)
+        parts = _Parts(pipeline, writer, source, signals, Figures(__version__, time.time_ns()))
+        summary = _watch(args, settings, parts, failed)
+    finally:
+        signals.restore()
+        source.close()
+        if pidfile is not None:
+            with suppress(OSError):  # its folder may not be ours any more
+                pidfile.unlink()
+    return _end(args, summary, writer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a run is made of."""
+
+    pipeline: Pipeline
+    writer: Writer
+    source: LiveSource
+    signals: Signals
+    figures: Figures
+
+
+def _harden(user: str | None) -> None:
+    """Give up privileges. Some go thread by thread, so no thread may have been started."""
+    from sensor.engine import hardening
+
+    if user:
+        hardening.drop_privileges(user)
+    if os.geteuid() != 0:  # root without capabilities could not write where others own the folder
+        hardening.drop_capabilities()
+    hardening.no_new_privileges()
+    if not hardening.deny_new_code():
+        _log("this kernel cannot refuse new executable memory (Linux 6.3 can): going on without")
+
+
+def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: int) -> Summary:
+    """Open the outputs and watch until a signal."""
+    from sensor.engine.daemon import Daemon
+    from sensor.engine.sinks import Sinks
+    from sensor.metrics.http import MetricsServer
+
+    pipeline, writer, source = parts.pipeline, parts.writer, parts.source
+    latest = [parts.figures.snapshot(pipeline, writer, source)]
+    around = _surroundings(args, settings, failed, lambda snapshot: latest.__setitem__(0, snapshot))
+    server = None
+    try:
+        if args.metrics:
+            server = MetricsServer(args.metrics, lambda: latest[0])
+        writer.sinks = Sinks(around.open_sinks(), lambda e: _log(str(e)))
+        # What start-up made lives as long as the process: the collector need not look at it again.
+        gc.freeze()
+        _log(f"engine started: {len(pipeline.plan.rules)} rules, {', '.join(args.interfaces)}")
+        return Daemon(pipeline, writer, source, around, parts.figures, parts.signals).watch()
+    finally:
+        around.notifier.close()
+        if server is not None:
+            server.close()
+
+
+def _source(args: argparse.Namespace, expression: str | None) -> LiveSource:
+    from sensor.capture import ifcheck
+    from sensor.capture.afpacket import LiveSource
+    from sensor.capture.ring import RingOptions
+
+    try:
+        options = RingOptions(blocks=args.ring_blocks)
+    except ValueError as e:
+        raise UsageError(f"--ring-blocks: {e}") from e
+    source = LiveSource(args.interfaces, options, bpf=expression, on_event=_log)
+    for name in args.interfaces:
+        for finding in ifcheck.check(name, capturing=True):
+            _log(f"warning: {finding}")
+    return source
+
+
+def _surroundings(
+    args: argparse.Namespace, settings: Settings, failed: int, publish: Callable[[Snapshot], None]
+) -> Surroundings:
+    from sensor.engine.daemon import Surroundings
+    from sensor.engine.notify import Notifier
+
+    return Surroundings(
+        log=_log, open_sinks=lambda: _open_sinks(settings), publish=publish, notifier=Notifier(os.environ),
+        load_rules=lambda: _reload(args, settings), rules_failed=failed,
+    )  # fmt: skip
+
+
+def _open_sinks(settings: Settings) -> list[Sink]:
+    """Open the outputs: files, or standard output where no folder is set."""
+    from sensor.cli.screen import Screen
+    from sensor.cli.terminal import FastStdout
+
+    return assembly.files(settings) or [FastStdout(Screen())]
+
+
+def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet:
+    """Load the rules anew. Raises RuleError where any is bad: the old ones are better than fewer."""
+    paths = common.rule_paths(args.only, args.extra, settings)
+    return common.rules_to_run(paths, settings, fatal=True).rules
+
+
+def _write_pid(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    path = Path(name)
+    try:
+        path.write_text(f"{os.getpid()}\n")
+    except OSError as e:
+        raise OutputError(f"{name}: {e.strerror or e}") from e
+    return path
+
+
+def _end(args: argparse.Namespace, summary: Summary, writer: Writer) -> int:
+    from sensor.cli.summary import render
+
+    if not args.quiet:
+        print(render(summary), file=sys.stderr, flush=True)
+    return writer.sinks.errors[0].exit_code if writer.sinks.errors else 0
+
+
+def _log(text: str) -> None:
+    print(f"xensor: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""The configuration: one tree, collected from each stage's limits."""

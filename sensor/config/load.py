@@ -1,0 +1,127 @@
+"""Configuration files and `--set`: nested YAML to flat names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensor.config.make import OVERRIDE, Made, make
+from sensor.config.table import SETTINGS
+from sensor.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from sensor.config.settings import Settings
+    from sensor.rules.yamlio import Value
+
+_EVE_TYPES = "outputs.eve-log.types"
+_OF_ALERT = ("payload", "payload-buffer-size", "packet")
+"""Options that Suricata has below the type `alert`, and this table below `eve-log`."""
+
+
+def load(path: str | None, overrides: Iterable[str] = ()) -> Made:
+    """Return the settings of a configuration file with `NAME=VALUE` overrides on top.
+
+    Raises ConfigError (file:line:column where the file is at fault), UsageError for a bad override.
+    """
+    flat = _Flat(path or "")
+    if path is not None:
+        flat.take("", _parse(path))
+    for item in overrides:
+        name, sep, value = item.partition("=")
+        name = name.strip()
+        if not sep or not name:
+            raise UsageError(f"{OVERRIDE} {item}: write NAME=VALUE")
+        flat.values[name], flat.places[name] = value.strip(), OVERRIDE
+    return make(flat.values, flat.places)
+
+
+def _parse(path: str) -> Value:
+    from sensor.rules.problems import Problems  # noqa: PLC0415 - PyYAML costs 15 ms and is for files only
+    from sensor.rules.yamlio import Map, read  # noqa: PLC0415
+
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except OSError as e:
+        raise ConfigError(f"{path}: {e.strerror or e}") from e
+    except ValueError as e:
+        raise ConfigError(f"{path}: the file is not UTF-8") from e
+    # Suricata's files begin with a directive, which says nothing that this reader does not assume.
+    text = text.replace("%YAML 1.1", "#YAML 1.1", 1)
+    problems = Problems(path)
+    value = read(text, problems)
+    if len(problems):
+        raise ConfigError("\n".join(map(str, problems.found())))
+    if value is None:
+        return Map(1, 1, 0)
+    if not isinstance(value, Map):
+        raise ConfigError(f"{path}: a configuration is a mapping of names to values")
+    return value
+
+
+class _Flat:
+    """Dotted name → value, and → place in the file."""
+
+    def __init__(self, path: str) -> None:
+        self.values: dict[str, Any] = {}
+        self.places: dict[str, str] = {}
+        self._path = path
+
+    def take(self, name: str, value: Value) -> None:
+        """Add what stands below a name. A list of mappings (`outputs`) reads like one mapping."""
+        from sensor.rules.yamlio import Map, Scalar, Seq  # noqa: PLC0415 - see above
+
+        if name == _EVE_TYPES and isinstance(value, Seq):
+            self._eve_types(value)
+        elif isinstance(value, Map):
+            for key, (_, item) in value.items.items():
+                self.take(f"{name}.{key}" if name else key, item)
+        elif isinstance(value, Seq) and any(isinstance(item, Map) for item in value.items):
+            for item in value.items:
+                self.take(name, item)
+        elif isinstance(value, Seq):
+            self._put(name, [item.text for item in value.items if isinstance(item, Scalar)], value)
+        elif value.kind != "null":
+            self._put(name, value.text, value)
+
+    def _put(self, name: str, value: Any, where: Value) -> None:
+        self.values[name] = value
+        self.places[name] = f"{self._path}:{where.line}:{where.column}"
+
+    def _eve_types(self, value: Value) -> None:
+        """Read the list of event types, in which Suricata has plain names and mappings with options."""
+        from sensor.rules.yamlio import Map, Scalar, Seq  # noqa: PLC0415 - see above
+
+        names: list[str] = []
+        for item in value.items if isinstance(value, Seq) else ():
+            if isinstance(item, Scalar):
+                names.append(item.text)
+            elif isinstance(item, Map):
+                for key, (_, options) in item.items.items():
+                    chosen = options.items if isinstance(options, Map) else {}
+                    if not _is_off(chosen.get("enabled")):
+                        names.append(key)
+                    for option in _OF_ALERT if key == "alert" else ():
+                        if option in chosen:
+                            self.take(f"outputs.eve-log.{option}", chosen[option][1])
+        self._put(_EVE_TYPES, names, value)
+
+
+def _is_off(entry: tuple[Any, Value] | None) -> bool:
+    return entry is not None and getattr(entry[1], "text", "") in {"no", "false", "off"}
+
+
+def dump(settings: Settings) -> str:
+    """Return every setting as `NAME = VALUE` lines: what `--dump-config` prints."""
+    lines = []
+    for setting in SETTINGS:
+        value: Any = settings
+        for part in setting.target.split("."):
+            value = getattr(value, part)
+        lines.append(f"{setting.name} = {setting.show(value)}")
+    for kind, groups in (("address-groups", settings.address_groups), ("port-groups", settings.port_groups)):
+        lines += [f"vars.{kind}.{name} = {value}" for name, value in groups.items()]
+    lines += [f"host-os-policy.{policy} = {address}" for address, policy in settings.os_policies]
+    if settings.default_policy != type(settings)().default_policy:
+        lines.append(f"host-os-policy.{settings.default_policy} = default")
+    return "\n".join(lines)

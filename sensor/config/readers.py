@@ -1,0 +1,97 @@
+"""Values as people write them to values as the sensor uses them. All raise ValueError with what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sensor.config.settings import EVE_TYPES
+
+SECOND = 1_000_000_000
+
+FOREIGN_EVE_TYPES = frozenset({
+    "bittorrent-dht", "dcerpc", "dnp3", "doh2", "drop", "enip", "files", "frame", "ftp", "http2", "ike", "krb5",
+    "ldap", "mdns", "metadata", "modbus", "mqtt", "netflow", "nfs", "pgsql", "pop3", "quic", "rdp", "rfb", "sip",
+    "smb", "smtp", "snmp", "tftp", "websocket",
+})  # fmt: skip
+"""Event types of Suricata that are not written here; a configuration may name them."""
+
+
+def boolean(text: Any) -> bool:
+    """Read yes/no as YAML 1.1 and Suricata write it."""
+    if isinstance(text, bool):
+        return text
+    word = str(text).strip().lower()
+    if word in {"yes", "true", "on", "1", "enabled"}:
+        return True
+    if word in {"no", "false", "off", "0", "disabled"}:
+        return False
+    raise ValueError("expected yes or no")
+
+
+def size(text: Any) -> int:
+    """Read a number of bytes: `1048576`, `1mb`, `64 KiB`."""
+    word = str(text).strip().lower().removesuffix("ib").removesuffix("b").strip()
+    factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(word[-1:], 1)
+    try:
+        number = int(float(word[:-1] if factor > 1 else word) * factor)
+    except (ValueError, OverflowError):
+        raise ValueError("expected a size such as 65536, 64kb or 1mb") from None
+    if number < 0:
+        raise ValueError("expected a size, not a negative number")
+    return number
+
+
+def seconds(text: Any) -> int:
+    """Read a time in seconds, return nanoseconds."""
+    try:
+        return int(float(text) * SECOND)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError("expected a number of seconds") from None
+
+
+def count(text: Any) -> int:
+    """Read a whole number that is not negative."""
+    try:
+        number = int(str(text))
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise ValueError("expected a whole number, 0 or more")
+    return number
+
+
+def within(read: Callable[[Any], int], low: int, high: int) -> Callable[[Any], int]:
+    """Return a reader that also refuses what is outside low..high."""
+
+    def bounded(text: Any) -> int:
+        number = read(text)
+        if not low <= number <= high:
+            raise ValueError(f"must be {low}-{high}, not {number}")
+        return number
+
+    return bounded
+
+
+def words(text: Any) -> tuple[str, ...]:
+    """Read a list: a YAML list, `[a, b]` or `a,b`."""
+    if isinstance(text, list | tuple):
+        return tuple(str(item) for item in text)
+    return tuple(w.strip() for w in str(text).strip("[] ").split(",") if w.strip())
+
+
+def ports(text: Any) -> tuple[int, ...]:
+    """Read a list of ports."""
+    try:
+        return tuple(int(w) for w in words(text))
+    except ValueError:
+        raise ValueError("expected port numbers") from None
+
+
+def eve_types(text: Any) -> tuple[str, ...]:
+    """Read a list of EVE event types; those that only Suricata has are left out."""
+    found = words(text)
+    for name in found:
+        if name not in EVE_TYPES and name not in FOREIGN_EVE_TYPES:
+            raise ValueError(f"expected one or more of {', '.join(EVE_TYPES)}, not {name!r}")
+    return tuple(dict.fromkeys(name for name in found if name in EVE_TYPES))

@@ -1,0 +1,76 @@
+"""What can be set: frozen values by part of the sensor, with their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sensor.decode.limits import DecodeOptions
+from sensor.flow.limits import FlowLimits
+from sensor.flow.limits_fragments import DedupLimits, DefragLimits, JournalLimits
+
+EVE_TYPES = ("alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp", "arp", "stats")
+"""Event types that can be written."""
+
+POLICIES = (
+    "first", "last", "bsd", "bsd-right", "linux", "old-linux", "windows", "windows2k3", "vista", "solaris",
+    "old-solaris", "hpux10", "hpux11", "irix", "macos",
+)  # fmt: skip
+"""Overlap policies by operating system, Suricata's names; stream reassembly and defragmentation know them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class EveSettings:
+    """`outputs.eve-log`."""
+
+    types: tuple[str, ...] = ("alert",)
+    filename: str = "eve.json"
+    payload: bool = True
+    payload_size: int = 4096
+    """Bytes."""
+    packet: bool = False
+    ethernet: bool = False
+    pcap_file: bool = False
+    community_id: bool = True
+    community_seed: int = 0
+    sensor_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What belongs to no single stage."""
+
+    inspect_window: int = 4096
+    """Bytes before the new ones that a stream rule sees, 0-1 MiB: the journal must keep them (ValueError)."""
+    dedup: bool = True
+    flood_burst: int = 1000
+    """Alerts of one (rule, source, destination) in a window that are written one by one, 0: all."""
+    flood_window: int = 60
+    """Seconds."""
+    rule_files: tuple[str, ...] = ()
+    rule_path: str = ""
+    log_dir: str = ""
+    fast: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.inspect_window <= 1 << 20:
+            raise ValueError(f"stream.inspect-window must be 0-{1 << 20}, not {self.inspect_window}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an operator can set."""
+
+    flow: FlowLimits = field(default_factory=lambda: FlowLimits(checksum_validation=False))
+    """Guests leave checksums to the host: a wrong one says nothing unless the operator says it does."""
+    defrag: DefragLimits = field(default_factory=DefragLimits)
+    dedup: DedupLimits = field(default_factory=DedupLimits)
+    journal: JournalLimits = field(default_factory=JournalLimits)
+    decode: DecodeOptions = field(default_factory=DecodeOptions)
+    eve: EveSettings = field(default_factory=EveSettings)
+    run: RunSettings = field(default_factory=RunSettings)
+    address_groups: Mapping[str, str] = field(default_factory=dict)
+    port_groups: Mapping[str, str] = field(default_factory=dict)
+    os_policies: tuple[tuple[str, str], ...] = ()
+    """(address range, policy) pairs; the most specific range counts."""
+    default_policy: str = "bsd"

@@ -1,0 +1,98 @@
+"""The table of settings: names (Suricata's where it has one), how a value is read and written, where it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sensor.config.readers import SECOND, boolean, count, eve_types, ports, seconds, size, within, words
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One name."""
+
+    name: str
+    read: Callable[[Any], Any]
+    target: str
+    """`part.field` or `part.field.subfield` of `Settings`."""
+    help: str
+    show: Callable[[Any], str] = str
+    """Writes the value so that `read` gives it back."""
+
+
+def _yes_no(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _list(value: tuple[object, ...]) -> str:
+    return "[" + ", ".join(map(str, value)) + "]"
+
+
+def _in_seconds(value: int) -> str:
+    return f"{value / SECOND:g}"
+
+
+def _yes(name: str, target: str, text: str) -> Setting:
+    return Setting(name, boolean, target, text, _yes_no)
+
+
+def _timeouts() -> Iterator[Setting]:
+    for proto in ("tcp", "udp", "icmp", "default"):
+        for state in ("new", "established", "closed") if proto == "tcp" else ("new", "established"):
+            yield Setting(
+                f"flow-timeouts.{proto}.{state}", count, f"flow.timeouts.{proto}_{state}",
+                f"seconds until a {state} {proto} flow ends",
+            )  # fmt: skip
+
+
+SETTINGS: tuple[Setting, ...] = (
+    _yes("vlan.use-for-tracking", "flow.vlan_tracking", "VLAN ids are part of a flow's key"),
+    _yes("stream.midstream", "flow.midstream", "reassemble TCP flows whose start was not seen"),
+    _yes("stream.checksum-validation", "flow.checksum_validation", "keep TCP segments with wrong checksums out"),
+    Setting("stream.reassembly.depth", size, "flow.depth", "bytes of a side that are reassembled, 0: all"),
+    Setting("stream.reassembly.memcap", size, "flow.memcap", "bytes of out-of-order segments held"),
+    Setting("stream.inspect-window", within(size, 0, 1 << 20), "run.inspect_window",
+            "bytes before the new ones that a stream rule sees"),
+    Setting("flow.max-flows", count, "flow.max_flows", "live flows"),
+    *_timeouts(),
+    Setting("defrag.memcap", size, "defrag.memcap", "bytes of fragments held"),
+    Setting("defrag.trackers", count, "defrag.trackers", "datagrams under reassembly"),
+    Setting("defrag.timeout", seconds, "defrag.timeout_ns", "seconds until fragments are given up", _in_seconds),
+    _yes("dedup.enabled", "run.dedup", "drop a mirror's second copies"),
+    Setting("dedup.window", seconds, "dedup.window_ns", "seconds between a packet and its copy", _in_seconds),
+    Setting("journal.memcap", size, "journal.memcap", "bytes of stream data kept for parsers that start late"),
+    Setting("decoder.vxlan.ports", ports, "decode.vxlan_ports", "UDP ports of VXLAN", _list),
+    Setting("decoder.geneve.ports", ports, "decode.geneve_ports", "UDP ports of GENEVE", _list),
+    Setting("outputs.eve-log.types", eve_types, "eve.types", "event types to write", _list),
+    Setting("outputs.eve-log.filename", str, "eve.filename", "name of the file in the log folder"),
+    _yes("outputs.eve-log.payload", "eve.payload", "alerts carry a payload excerpt"),
+    Setting("outputs.eve-log.payload-buffer-size", within(size, 0, 1 << 20), "eve.payload_size",
+            "bytes of that excerpt"),
+    _yes("outputs.eve-log.packet", "eve.packet", "alerts carry the frame"),
+    _yes("outputs.eve-log.ethernet", "eve.ethernet", "events carry the MAC addresses"),
+    _yes("outputs.eve-log.pcap-file", "eve.pcap_file", "events carry the capture's file name"),
+    _yes("outputs.eve-log.community-id", "eve.community_id", "events carry the flow's community id"),
+    Setting("outputs.eve-log.community-id-seed", within(count, 0, 65535), "eve.community_seed", "seed of that id"),
+    _yes("outputs.fast.enabled", "run.fast", "write fast.log, too"),
+    Setting("sensor-name", str, "eve.sensor_name", "EVE `host`"),
+    Setting("flood.burst", count, "run.flood_burst", "alerts of a rule and pair that are written, 0: all"),
+    Setting("flood.window", within(count, 1, 86_400), "run.flood_window", "seconds until they are counted anew"),
+    Setting("rule-files", words, "run.rule_files", "rule files and folders", _list),
+    Setting("default-rule-path", str, "run.rule_path", "folder that relative rule files start from"),
+    Setting("default-log-dir", str, "run.log_dir", "folder of the outputs"),
+)  # fmt: skip
+
+FOREIGN = frozenset({
+    "action-order", "af-packet", "af-xdp", "app-layer", "asn1-max-frames", "capture", "classification-file",
+    "coredump", "datasets", "decoder", "default-packet-size", "defrag", "detect", "dpdk", "engine-analysis",
+    "exception-policy", "flow", "flow-timeouts", "heartbeat", "host", "host-mode", "ips", "ippair", "ipfw",
+    "landlock", "legacy", "livedev", "logging", "lua", "luajit", "magic-file", "max-pending-packets", "mpm-algo",
+    "multi-detect", "napatech", "netmap", "nfq", "nflog", "output", "outputs", "pcap", "pcap-file", "pcap-log",
+    "pcre", "pfring", "pid-file", "plugins", "profiling", "reference-config-file", "rule-reload", "run-as",
+    "runmode", "security", "spm-algo", "stats", "stream", "suricata-version", "threading", "threshold-file",
+    "umask", "unix-command", "vars", "vlan", "windivert",
+})  # fmt: skip
+"""Top names of Suricata's configuration: what stands below them and is not in the table is reported, not refused, so
+that its configurations can be used."""

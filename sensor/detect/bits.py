@@ -1,0 +1,70 @@
+"""Variables of one flow that rules share: flowbits and flowints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sensor.model.counters import Counters
+
+if TYPE_CHECKING:
+    from sensor.rules.nodes import FlowBits, FlowInt
+
+MAX_NAMES = 64
+"""Names one flow may hold; rule sets use a handful per flow (ET Open: chains of at most four)."""
+MAX_INT = 0xFFFFFFFF
+
+
+class FlowVarCounters(Counters):
+    """What the cap cost: names that could not be set."""
+
+    __slots__ = ("flow_names_dropped",)
+    flow_names_dropped: int
+
+
+class FlowVars:
+    """Flowbits set on a flow, and its flowints (0..2**32-1, saturating)."""
+
+    __slots__ = ("bits", "counters", "ints")
+
+    def __init__(self, counters: FlowVarCounters | None = None) -> None:
+        self.bits: set[str] = set()
+        self.ints: dict[str, int] = {}
+        self.counters = counters or FlowVarCounters()
+
+    def _room(self) -> bool:
+        if len(self.bits) + len(self.ints) < MAX_NAMES:
+            return True
+        self.counters.flow_names_dropped += 1
+        return False
+
+    def set_bit(self, name: str) -> None:
+        """Set a flowbit, unless the flow holds `MAX_NAMES` names already (counted)."""
+        if name not in self.bits and self._room():
+            self.bits.add(name)
+
+    def set_int(self, name: str, value: int) -> None:
+        """Set a flowint, clamped to 32 bits without sign, unless the flow is full (counted)."""
+        if name in self.ints or self._room():
+            self.ints[name] = min(max(value, 0), MAX_INT)
+
+    def number(self, value: int | str) -> int | None:
+        """Return a literal as it is, a name as the value of that flowint (None: not set)."""
+        return value if isinstance(value, int) else self.ints.get(value)
+
+
+def change_bits(node: FlowBits, flow: FlowVars) -> None:
+    """Carry out set, unset and toggle; conditions change nothing."""
+    for name in node.names:
+        if node.action == "unset" or (node.action == "toggle" and name in flow.bits):
+            flow.bits.discard(name)
+        elif node.action in {"set", "toggle"}:
+            flow.set_bit(name)
+
+
+def change_int(node: FlowInt, flow: FlowVars) -> None:
+    """Carry out `=`, `+` and `-`: a variable not set counts as 0; an operand not set changes nothing."""
+    operand = flow.number(node.value)
+    if operand is None or node.action not in {"=", "+", "-"}:
+        return
+    old = 0 if node.action == "=" else flow.ints.get(node.name, 0)
+    flow.set_int(node.name, old - operand if node.action == "-" else old + operand)

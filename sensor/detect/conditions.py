@@ -1,0 +1,118 @@
+"""Conditions of a rule that look at no buffer: header numbers, flowbits, flowints."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from sensor.detect.budget import Meter
+from sensor.detect.context import Context
+from sensor.errors import RuleError
+
+if TYPE_CHECKING:
+    from sensor.detect.bits import FlowVars
+    from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest
+
+Check = Callable[[Context, Meter], bool]
+Holds = Callable[[int], bool]
+_Compare = Callable[[int, int], bool]
+
+_OPERATORS: MappingProxyType[str, _Compare] = MappingProxyType(
+    {
+        "=": operator.eq,
+        "==": operator.eq,
+        "!=": operator.ne,
+        "<": operator.lt,
+        ">": operator.gt,
+        "<=": operator.le,
+        ">=": operator.ge,
+    }
+)
+
+
+def number_holds(test: HeaderTest) -> Holds:
+    """Return the predicate on a number. Raises RuleError on an operator it does not know."""
+    value, high, kept = test.value, test.high, ~test.mask
+    values = frozenset(test.values)
+    match test.op:
+        case "<>":
+            return lambda v: value < v < high
+        case "in":
+            return values.__contains__
+        case "exact":
+            return lambda v: v & kept == value
+        case "all":
+            return lambda v: v & kept & value == value
+        case "any":
+            return lambda v: v & kept & value != 0
+        case "none":
+            return lambda v: v & kept & value == 0
+    compare = _OPERATORS.get(test.op)
+    if compare is None:
+        raise RuleError(f"{test.field}: operator {test.op!r} is unknown")
+    return lambda v: compare(v, value)
+
+
+def _event_holds(test: HeaderTest) -> Holds:
+    """Return the predicate on a packet's anomaly bits, which may be several: values are bit numbers."""
+    match test.op:
+        case "=" | "==":
+            wanted, expect = 1 << test.value, True
+        case "!=":
+            wanted, expect = 1 << test.value, False
+        case "in":
+            wanted, expect = sum(1 << v for v in frozenset(test.values)), True
+        case _:
+            raise RuleError(f"{test.field}: operator {test.op!r} makes no sense")
+    return lambda v: (v & wanted != 0) is expect
+
+
+def header_check(test: HeaderTest) -> Check:
+    """Return the check of a header test. Where the packet has no such field it fails, `!=` and `none` too."""
+    field = test.field
+    holds = _event_holds(test) if field == "decode.event" else number_holds(test)
+
+    def check(ctx: Context, _meter: Meter) -> bool:
+        value = ctx.header(field)
+        return value is not None and holds(value)
+
+    return check
+
+
+def bits_check(test: FlowBits) -> Check | None:
+    """Return the check of isset (any of the names is) and isnotset (any of them is not); None: an effect."""
+    names = frozenset(test.names)
+    if test.action in {"set", "unset", "toggle"}:
+        return None
+    if test.action == "isset":
+        return lambda ctx, _meter: ctx.flow_vars is not None and not names.isdisjoint(ctx.flow_vars.bits)
+    if test.action == "isnotset":
+        return lambda ctx, _meter: ctx.flow_vars is not None and not names <= ctx.flow_vars.bits
+    raise RuleError(f"flowbits: action {test.action!r} is unknown")
+
+
+def int_check(test: FlowInt) -> Check | None:
+    """Return the check of a flowint condition; None: an effect. A comparison with what is not set fails."""
+    name = test.name
+    match test.action:
+        case "=" | "+" | "-":
+            return None
+        case "isset":
+            return lambda ctx, _meter: ctx.flow_vars is not None and name in ctx.flow_vars.ints
+        case "notset" | "isnotset":
+            return lambda ctx, _meter: ctx.flow_vars is not None and name not in ctx.flow_vars.ints
+    compare = _OPERATORS.get(test.action)
+    if compare is None:
+        raise RuleError(f"flowint: action {test.action!r} is unknown")
+
+    def check(ctx: Context, _meter: Meter) -> bool:
+        return ctx.flow_vars is not None and _int_holds(ctx.flow_vars, test, compare)
+
+    return check
+
+
+def _int_holds(flow: FlowVars, test: FlowInt, compare: _Compare) -> bool:
+    mine, other = flow.ints.get(test.name), flow.number(test.value)
+    return mine is not None and other is not None and compare(mine, other)

@@ -1,0 +1,165 @@
+"""How often a rule may alert: thresholds on packet time, and suppressions."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sensor.detect.addresses import address_test, widen
+from sensor.detect.budget import SECOND
+from sensor.errors import RuleError
+from sensor.model.counters import Counters
+
+if TYPE_CHECKING:
+    from sensor.rules.nodes import Rule, Suppression, Threshold
+
+_SWEEP = 32
+"""Oldest entries looked at for expiry when the table is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdLimits:
+    """An entry takes about 400 bytes."""
+
+    entries: int = 65_536
+
+
+class ThresholdCounters(Counters):
+    """What rates and the cap cost."""
+
+    __slots__ = ("threshold_evictions", "threshold_suppressed")
+    threshold_evictions: int
+    threshold_suppressed: int
+
+
+class _Window:
+    __slots__ = ("count", "expires")
+
+    def __init__(self, expires: int) -> None:
+        self.expires = expires
+        self.count = 1
+
+
+class Thresholds:
+    """Counts per (rule, threshold, tracked end) in windows of packet time.
+
+    A window begins with the first match outside any window and lasts `seconds`, its end included. At the
+    cap expired entries go first, then the one whose window began first; each live one that goes is counted,
+    and its rule counts from 1 again.
+    """
+
+    def __init__(self, limits: ThresholdLimits | None = None) -> None:
+        self.limits = limits or ThresholdLimits()
+        self.counters = ThresholdCounters()
+        self._table: OrderedDict[tuple[object, ...], _Window] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def check(self, rule: Rule, ts_ns: int, src: bytes, dst: bytes, flow_id: int) -> bool:
+        """Count a match and tell whether it is to alert. All thresholds of the rule must let it pass.
+
+        src, dst: packed addresses, both in the same form each time. Detection filters are asked first; a
+        match that one threshold holds back is not counted by those behind it.
+        """
+        if not rule.thresholds:
+            return True
+        for number, threshold in _ordered(rule.thresholds):
+            tracked = _tracked(threshold.track, src, dst, flow_id)
+            if not self._count(threshold, ts_ns, (rule.gid, rule.sid, number, tracked)):
+                self.counters.threshold_suppressed += 1
+                return False
+        return True
+
+    def _count(self, threshold: Threshold, ts_ns: int, key: tuple[object, ...]) -> bool:
+        window = self._table.get(key)
+        if window is None or ts_ns > window.expires:
+            window = self._open(key, ts_ns + threshold.seconds * SECOND, ts_ns)
+        else:
+            window.count += 1
+        count, wanted = window.count, threshold.count
+        match threshold.kind:
+            case "limit":
+                return count <= wanted
+            case "both":
+                return count == wanted
+            case "detection_filter":
+                return count > wanted
+            case "threshold":
+                if count >= wanted:
+                    window.count = 0
+                return count >= wanted
+        raise RuleError(f"threshold type {threshold.kind!r} is unknown")
+
+    def _open(self, key: tuple[object, ...], expires: int, now: int) -> _Window:
+        if self._table.pop(key, None) is None and len(self._table) >= self.limits.entries:
+            self._make_room(now)
+        window = self._table[key] = _Window(expires)
+        return window
+
+    def _make_room(self, now: int) -> None:
+        oldest = [key for key, _ in zip(self._table, range(_SWEEP), strict=False)]
+        expired = [key for key in oldest if self._table[key].expires < now]
+        for key in expired:
+            del self._table[key]
+        if not expired:
+            self._table.popitem(last=False)
+            self.counters.threshold_evictions += 1
+
+
+def _ordered(thresholds: tuple[Threshold, ...]) -> Iterable[tuple[int, Threshold]]:
+    if len(thresholds) == 1:
+        return ((0, thresholds[0]),)
+    return sorted(enumerate(thresholds), key=lambda pair: pair[1].kind != "detection_filter")
+
+
+def _tracked(track: str, src: bytes, dst: bytes, flow_id: int) -> object:
+    match track:
+        case "by_src":
+            return src
+        case "by_dst":
+            return dst
+        case "by_both":
+            return (src, dst) if src <= dst else (dst, src)
+        case "by_flow":
+            return flow_id
+        case "by_rule":
+            return None
+    raise RuleError(f"threshold track {track!r} is unknown")
+
+
+_Ends = tuple[str, Callable[[bytes], bool] | None]
+
+
+class Suppressor:
+    """Alerts that are not wanted, by rule and address."""
+
+    __slots__ = ("_all", "_rules")
+
+    def __init__(self, suppressions: Iterable[Suppression]) -> None:
+        self._rules: dict[tuple[int, int], list[_Ends]] = {}
+        self._all: list[_Ends] = []
+        for entry in suppressions:
+            ends = entry.track, address_test(entry.addresses)
+            if entry.track not in {"", "by_src", "by_dst", "by_either"}:
+                raise RuleError(f"suppress: track {entry.track!r} is unknown")
+            if entry.sid == 0:
+                self._all.append(ends)
+            else:
+                self._rules.setdefault((entry.gid, entry.sid), []).append(ends)
+
+    def suppressed(self, rule: Rule, src: bytes, dst: bytes) -> bool:
+        """Tell whether an alert of the rule between these ends (4 or 16 packed bytes) is to be dropped."""
+        ends = self._rules.get((rule.gid, rule.sid))
+        if ends is None and not self._all:
+            return False
+        src, dst = widen(src), widen(dst)
+        return any(_covers(track, inside, src, dst) for track, inside in (*(ends or ()), *self._all))
+
+
+def _covers(track: str, inside: Callable[[bytes], bool] | None, src: bytes, dst: bytes) -> bool:
+    if not track or inside is None:
+        return True
+    return (track != "by_dst" and inside(src)) or (track != "by_src" and inside(dst))

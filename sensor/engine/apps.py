@@ -1,0 +1,145 @@
+"""Parsers of hot flows. One flow's parser is an isolation point: what it raises ends that parser, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import AppParser, ProtocolSpec, TxStage
+from sensor.model.counters import Counters
+from sensor.proto.registry import FIRST_APP_ID, PROTOCOLS
+
+MAX_PARSERS = 16_384
+"""Flows parsed at a time. A half-open HTTP request takes about 8 KB; at the cap the flow that was silent longest is
+parsed no further."""
+
+
+MAX_UNLOGGED = 256
+"""Transactions of a flow that wait for the stage at which they are logged."""
+
+
+class AppCounters(Counters):
+    """Parsers."""
+
+    __slots__ = ("flows", "parser_errors", "parsers_evicted")
+    flows: int
+    """Flows that got a parser."""
+    parser_errors: int
+    """Parsers that raised: a fault of ours, the flow is not inspected further."""
+    parsers_evicted: int
+    """Parsers ended at the cap before their flow was."""
+
+
+@dataclass(slots=True)
+class FlowApp:
+    """The parser of one flow."""
+
+    spec: ProtocolSpec
+    parser: AppParser
+    transactions: int = 0
+    """Transactions seen to their last stage or cut off by the flow's end."""
+    failed: list[tuple[AppAnomaly, int]] = field(default_factory=list)
+    unlogged: dict[int, TxStage] = field(default_factory=dict)
+    """Transactions that have not come to the stage at which they are logged: number → stage reached."""
+    logged: int = -1
+    """Highest number of a transaction that was logged."""
+    told: bool = False
+    """Its failure was reported."""
+
+    @property
+    def done(self) -> bool:
+        """Nothing more to learn."""
+        return self.parser.done or bool(self.failed)
+
+    def note(self, stage: TxStage) -> TxStage | None:
+        """Keep in mind what is to be logged at the flow's end; return what is to be logged so late that it is now."""
+        number: int = stage.tx.id
+        if stage.stage in self.spec.log_stages:
+            self.logged = max(self.logged, number)
+            self.unlogged.pop(number, None)
+        elif number > self.logged:
+            self.unlogged[number] = stage
+            if len(self.unlogged) > MAX_UNLOGGED:
+                return self.unlogged.pop(next(iter(self.unlogged)))
+        return None
+
+    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
+        """Return and forget what the parser found odd."""
+        if not self.failed:
+            return self.parser.anomalies()
+        if self.told:
+            return []
+        self.told = True
+        return self.failed[:1]
+
+
+class AppLayer:
+    """All parsers, by flow slot."""
+
+    def __init__(self, limit: int = MAX_PARSERS) -> None:
+        self.counters = AppCounters()
+        self._limit = limit
+        self._flows: dict[int, FlowApp] = {}
+        """The flow that was silent longest comes first."""
+
+    def __contains__(self, slot: int) -> bool:
+        return slot in self._flows
+
+    def start(self, slot: int, app: int) -> FlowApp:
+        """Make the parser of a flow."""
+        spec = PROTOCOLS[app - FIRST_APP_ID]
+        flow = self._flows[slot] = FlowApp(spec, spec.new_parser())
+        self.counters.flows += 1
+        return flow
+
+    @property
+    def victim(self) -> int:
+        """The flow to be ended before another may start; -1: none."""
+        return next(iter(self._flows)) if len(self._flows) >= self._limit else -1
+
+    def evict(self, slot: int) -> None:
+        """Forget a flow that is not over."""
+        self.counters.parsers_evicted += 1
+        self._flows.pop(slot, None)
+
+    def get(self, slot: int) -> FlowApp | None:
+        """Return a flow's parser."""
+        return self._flows.get(slot)
+
+    def feed(self, slot: int, side: int, data: bytes, ts: int) -> list[TxStage]:
+        """Give a flow's parser the next bytes of a side."""
+        self._flows[slot] = self._flows.pop(slot)
+        return self._guard(slot, lambda parser: parser.feed(side, data, ts), side)
+
+    def gap(self, slot: int, side: int, length: int, ts: int) -> list[TxStage]:
+        """Tell a flow's parser of lost bytes."""
+        return self._guard(slot, lambda parser: parser.gap(side, length, ts), side)
+
+    def finish(self, slot: int, ts: int) -> list[TxStage]:
+        """End a flow's parser."""
+        return self._guard(slot, lambda parser: parser.finish(ts), 0)
+
+    def drop(self, slots: Iterable[int]) -> None:
+        """Forget flows."""
+        if self._flows:
+            for slot in slots:
+                self._flows.pop(slot, None)
+
+    def datagram(self, app: int, side: int, data: bytes, ts: int) -> tuple[list[TxStage], list[tuple[AppAnomaly, int]]]:
+        """Parse one datagram by itself."""
+        flow = FlowApp(PROTOCOLS[app - FIRST_APP_ID], PROTOCOLS[app - FIRST_APP_ID].new_parser())
+        stages = self._run(flow, lambda parser: parser.feed(side, data, ts), side)
+        return stages, flow.anomalies()
+
+    def _guard(self, slot: int, call: Callable[[AppParser], list[TxStage]], side: int) -> list[TxStage]:
+        flow = self._flows[slot]
+        return [] if flow.done else self._run(flow, call, side)
+
+    def _run(self, flow: FlowApp, call: Callable[[AppParser], list[TxStage]], side: int) -> list[TxStage]:
+        try:
+            return call(flow.parser)
+        except Exception:  # noqa: BLE001 - isolation point: one flow's parser
+            self.counters.parser_errors += 1
+            flow.failed.append((AppAnomaly.PARSER_ERROR, side))
+            return []

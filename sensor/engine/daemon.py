@@ -1,0 +1,185 @@
+"""The live sensor: one packet loop over the interfaces, and the little that happens between two blocks.
+
+The only place in the engine with a clock. Packets carry their own time; the clock paces flushing, statistics and the
+watchdog, and lets time pass for flows while no packet comes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+from sensor.capture.afpacket import LiveSource
+from sensor.capture.files import FileSource
+from sensor.engine.figures import Figures, capture_stats
+from sensor.engine.notify import Notifier
+from sensor.engine.pipeline import Pipeline
+from sensor.engine.reload import Reloader
+from sensor.engine.replay import Replay, Summary
+from sensor.engine.signals import Signals
+from sensor.engine.sinks import Sink, Sinks
+from sensor.engine.stats import stats
+from sensor.engine.writer import Writer
+from sensor.errors import OutputError
+from sensor.metrics.names import Snapshot
+from sensor.rules.ruleset import RuleSet
+
+TICK: Final = 0.25
+"""Seconds that the loop waits for packets before it looks at its other duties."""
+FLUSH_EVERY: Final = 0.5
+SECOND_EVERY: Final = 1.0
+STATS_EVERY: Final = 8.0
+"""Suricata's `stats.interval`."""
+REOPEN_EVERY: Final = 10.0
+"""Seconds between attempts to open outputs that failed."""
+DRAIN_SECONDS: Final = 10.0
+"""What SIGTERM waits for packets that are in the rings already."""
+QUIET_NS: Final = 2_000_000_000
+"""How far time on a quiet link stays behind the clock: a block may wait in the ring, and be of an earlier second."""
+
+
+class Every:
+    """Tells when a period is over."""
+
+    def __init__(self, seconds: float, now: float) -> None:
+        self._seconds = seconds
+        self._next = now + seconds
+
+    def due(self, now: float) -> bool:
+        """Tell whether the period is over, and begin the next."""
+        if now < self._next:
+            return False
+        self._next = now + self._seconds
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the daemon is given to touch the world with."""
+
+    log: Callable[[str], None]
+    open_sinks: Callable[[], Sequence[Sink]]
+    """Opens all outputs (again). Raises OutputError."""
+    publish: Callable[[Snapshot], None]
+    load_rules: Callable[[], RuleSet]
+    """Loads the rules anew, for a reload. Raises RuleError."""
+    notifier: Notifier
+    rules_failed: int = 0
+
+
+class Daemon(Replay):
+    """Drives one pipeline over live interfaces until it is told to stop."""
+
+    def __init__(self, pipeline: Pipeline, writer: Writer, source: LiveSource, around: Surroundings, figures: Figures,
+                 signals: Signals) -> None:  # fmt: skip
+        super().__init__(pipeline, writer, around.rules_failed)
+        self._source = source
+        self._around = around
+        self._figures = figures
+        self._signals = signals
+        self._reloader = Reloader(around.load_rules, pipeline.prepare)
+        self._packets_before = 0
+        now = time.monotonic()
+        self._started = now
+        self._flush = Every(FLUSH_EVERY, now)
+        self._second = Every(SECOND_EVERY, now)
+        self._stats = Every(STATS_EVERY, now)
+        self._reopen = Every(REOPEN_EVERY, now)
+
+    def watch(self) -> Summary:
+        """Run until SIGTERM or SIGINT; then drain, flush and return what was seen."""
+        self._around.notifier.ready(self._status())
+        while not self._signals.stop:
+            block = self._source.next_block(TICK)
+            if block is not None:
+                self._pipeline.process(block)
+            self._duties(time.monotonic(), idle=block is None)
+        return self._finish()
+
+    def _duties(self, now: float, *, idle: bool) -> None:
+        if self._signals.take_reopen():
+            self._open_sinks("outputs reopened")
+        if self._signals.take_reload() and not self._reloader.start():
+            self._around.log("a reload is under way already")
+        self._swap_rules()
+        if self._flush.due(now) or idle:
+            self._writer.flush()
+        if self._second.due(now):
+            self._each_second()
+        if self._stats.due(now):
+            self._write_stats()
+        if self._writer.sinks.errors and self._reopen.due(now):
+            self._figures.output_errors += len(self._writer.sinks.errors)
+            self._open_sinks("outputs opened again after an error")
+
+    def _each_second(self) -> None:
+        self._source.read_statistics()
+        packets = self._source.totals().packets
+        if packets == self._packets_before:
+            self._pipeline.expire(time.time_ns() - QUIET_NS)
+        self._packets_before = packets
+        self._around.publish(self._figures.snapshot(self._pipeline, self._writer, self._source))
+        self._around.notifier.alive(self._status())
+
+    def _write_stats(self) -> None:
+        if "stats" not in self._pipeline.options.log_kinds:
+            return
+        fields = stats(self._pipeline, self._source.counters, self._rules_failed)
+        fields |= {"uptime": int(time.monotonic() - self._started), "capture": capture_stats(self._source)}
+        self._writer.stats(time.time_ns(), fields)
+
+    def _swap_rules(self) -> None:
+        """Use the rules of a reload that is done, or say why the old ones stay."""
+        done = self._reloader.take()
+        if done is None:
+            return
+        if done.book is None:
+            self._figures.reloads["failed"] += 1
+            self._around.log(f"reload failed, the rules in force stay: {done.error}")
+            return
+        self._pipeline.replace_rules(done.book)
+        self._figures.reloads["done"] += 1
+        self._around.log(f"rules reloaded: {len(done.book.plan.rules)}")
+        if done.interpreted:
+            self._around.log(f"{done.interpreted} regexes are interpreted until a restart: PCRE2 made no code for them")
+
+    def _open_sinks(self, done: str) -> None:
+        """Open all outputs anew, then close the old ones; where that fails, the old ones stay."""
+        try:
+            fresh = Sinks(self._around.open_sinks(), lambda e: self._around.log(str(e)))
+        except OutputError as e:
+            self._around.log(f"{e}; going on with the outputs that are open")
+            return
+        self._writer.sinks.close()
+        self._writer.sinks = fresh
+        self._around.log(done)
+
+    def _finish(self) -> Summary:
+        self._around.notifier.stopping()
+        deadline = time.monotonic() + DRAIN_SECONDS
+        for block in self._source.drain():
+            self._pipeline.process(block)
+            if time.monotonic() >= deadline:
+                self._around.log("stopped with packets left in the ring: they were not inspected")
+                break
+        self._source.read_statistics()
+        self._pipeline.finish()
+        self._writer.close_floods()
+        self._write_stats()
+        self._around.publish(self._figures.snapshot(self._pipeline, self._writer, self._source))
+        self._writer.finish()
+        return self._live_summary()
+
+    def _live_summary(self) -> Summary:
+        # Of a source, a summary asks for `counters`, `errors` and `problems`, which a live one has, too.
+        found = self._summary(cast("FileSource", self._source))
+        dropped = self._source.totals().kernel_drops
+        if dropped:
+            found.not_inspected = {"packets dropped by the kernel, the ring being full": dropped} | found.not_inspected
+        return found
+
+    def _status(self) -> str:
+        total = self._source.totals()
+        return f"{total.packets} packets, {total.kernel_drops} dropped, {self._writer.by_rule.total()} alerts"

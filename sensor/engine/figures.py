@@ -1,0 +1,108 @@
+"""The live sensor in figures: the snapshot that metrics export, and the capture part of EVE `stats`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from sensor.capture.afpacket import LiveSource
+from sensor.engine.pipeline import Pipeline
+from sensor.engine.writer import Writer
+from sensor.metrics.names import Snapshot
+
+_NONE: tuple[str, ...] = ()
+_PROTOCOLS = ("arp", "ipv4", "ipv6", "tcp", "udp", "icmpv4", "icmpv6", "sctp")
+
+
+def capture_stats(source: LiveSource) -> dict[str, Any]:
+    """Return EVE `stats.capture`, with Suricata's names for AF_PACKET where it counts the same."""
+    total = source.totals()
+    return {
+        "kernel_packets": total.kernel_packets, "kernel_drops": total.kernel_drops, "kernel_ifdrops": 0, "errors": 0,
+        "kernel_freezes": total.kernel_freezes, "interface_losses": total.lost, "interface_returns": total.reopened,
+    }  # fmt: skip
+
+
+class Figures:
+    """Makes snapshots; severities of rules that a reload took out are remembered."""
+
+    def __init__(self, version: str, started_ns: int) -> None:
+        self._version = version
+        self._started = started_ns / 1e9
+        self._severities: dict[tuple[int, int], int] = {}
+        self.reloads = {"done": 0, "failed": 0}
+        self.output_errors = 0
+
+    def snapshot(self, pipeline: Pipeline, writer: Writer, source: LiveSource) -> Snapshot:
+        """Return the values of all metrics as they are now."""
+        return {
+            "xensor_build_info": {(self._version,): 1.0},
+            "xensor_start_time_seconds": {_NONE: self._started},
+            "xensor_last_packet_time_seconds": {_NONE: (pipeline.tally.last_ts or 0) / 1e9},
+            "xensor_rule_reloads_total": _by(self.reloads),
+            "xensor_output_errors_total": {_NONE: self.output_errors},
+            **_capture(source), **_decode(pipeline), **_flows(pipeline), **self._detection(pipeline, writer),
+        }  # fmt: skip
+
+    def _detection(self, pipeline: Pipeline, writer: Writer) -> dict[str, Mapping[tuple[str, ...], float]]:
+        judge = pipeline.judge
+        counters, budget = judge.counters, judge.budget.counters
+        self._severities |= {(p.rule.gid, p.rule.sid): p.rule.severity for p in pipeline.plan.rules}
+        alerts: Counter[str] = Counter()
+        for key, n in writer.by_rule.items():
+            alerts[str(self._severities.get(key, 0))] += n
+        return {
+            "xensor_rules_loaded": {_NONE: len({(p.rule.gid, p.rule.sid) for p in pipeline.plan.rules})},
+            "xensor_judgements_total": {_NONE: counters.judgements},
+            "xensor_judgements_cut_total": {_NONE: budget.budget_exceeded},
+            "xensor_judgements_skipped_total": {_NONE: budget.judgements_skipped},
+            "xensor_rule_errors_total": {_NONE: counters.rule_errors},
+            "xensor_parser_errors_total": {_NONE: pipeline.walk.apps.counters.parser_errors},
+            "xensor_alerts_total": _by(alerts),
+            "xensor_alerts_summarized_total": {_NONE: writer.flood.counters.summarized},
+            "xensor_events_total": _by(writer.events),
+        }
+
+
+def _by(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:
+    return {(name,): value for name, value in values.items()}
+
+
+def _capture(source: LiveSource) -> dict[str, Mapping[tuple[str, ...], float]]:
+    kinds = {
+        "packets": "packets", "bytes": "bytes", "kernel_packets": "kernel_packets", "kernel_drops": "kernel_drops",
+        "kernel_freezes": "kernel_freezes", "lost": "interface_losses", "reopened": "interface_returns",
+    }  # fmt: skip
+    found: dict[str, Mapping[tuple[str, ...], float]] = {
+        f"xensor_capture_{name}_total": {(ring.name,): getattr(ring.counters, field) for ring in source.rings}
+        for field, name in kinds.items()
+    }
+    found["xensor_capture_interface_present"] = {(ring.name,): int(ring.attached) for ring in source.rings}
+    return found
+
+
+def _decode(pipeline: Pipeline) -> dict[str, Mapping[tuple[str, ...], float]]:
+    tally, lost = pipeline.tally, pipeline.defrag.counters
+    decode = tally.decode
+    return {
+        "xensor_decode_packets_total": {_NONE: decode.pkts},
+        "xensor_decode_bytes_total": {_NONE: decode.bytes},
+        "xensor_decode_protocol_packets_total": _by({name: getattr(decode, name) for name in _PROTOCOLS}),
+        "xensor_decode_anomalies_total": _by(tally.anomalies),
+        "xensor_checksums_total": _by(tally.checksums),
+        "xensor_fragments_lost_total": {_NONE: lost.timeouts + lost.evicted_trackers + lost.evicted_memory},
+        "xensor_duplicates_total": {_NONE: decode.duplicates},
+        "xensor_stream_ignored_segments_total": {_NONE: decode.tcp_not_in_stream},
+    }
+
+
+def _flows(pipeline: Pipeline) -> dict[str, Mapping[tuple[str, ...], float]]:
+    count = pipeline.table.counters.snapshot()
+    kinds = {
+        "xensor_flows_total": "total", "xensor_flows_active": "active", "xensor_flow_memory_bytes": "memuse",
+        "xensor_flow_evictions_total": "emergency_evictions", "xensor_stream_gaps_total": "reassembly_gap",
+        "xensor_stream_gap_bytes_total": "gap_bytes", "xensor_stream_memcap_drops_total": "segment_memcap_drop",
+        "xensor_stream_depth_reached_total": "depth_reached",
+    }  # fmt: skip
+    return {name: {_NONE: count[key]} for name, key in kinds.items()}

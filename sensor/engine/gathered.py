@@ -1,0 +1,52 @@
+"""The gathered bytes of a block, asked by SEG number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sensor.model.units import UNIT_STREAM
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Bytes of each side, and where each DATA segment's begin."""
+
+    data: np.ndarray
+    """uint8[k]"""
+    units: np.ndarray
+    """UNIT[n]"""
+    seg_at: np.ndarray
+    """int64[m]: offset in `data` of each DATA segment, -1 for other events."""
+    segs: np.ndarray
+    """SEG[m]"""
+    _order: tuple[np.ndarray, np.ndarray] | None = None
+
+    def data_of(self, index: int) -> bytes:
+        """Return the bytes of a DATA segment."""
+        at = int(self.seg_at[index])
+        return self.data[at : at + int(self.segs["len"][index])].tobytes()
+
+    def _unit(self, index: int) -> np.void:
+        """Return the stream unit that holds a segment."""
+        if self._order is None:
+            numbers = np.flatnonzero(self.units["kind"] == UNIT_STREAM)
+            numbers = numbers[np.argsort(self.units["start"][numbers], kind="stable")]
+            self._order = numbers, self.units["start"][numbers]
+        numbers, starts = self._order
+        unit: np.void = self.units[numbers[int(np.searchsorted(starts, self.seg_at[index], "right")) - 1]]
+        return unit
+
+    def before(self, index: int, wanted: int, length: int) -> tuple[int, bytes]:
+        """Return (stream offset, bytes) that end with a segment and begin at `wanted`, or later if less is here."""
+        unit = self._unit(index)
+        at, pos = int(self.seg_at[index]), int(self.segs["pos"][index])
+        first = int(unit["pos"]) - (int(unit["fresh"]) - int(unit["start"]))
+        start = max(wanted, first)
+        return start, self.data[at - (pos - start) : at + length].tobytes()
+
+    def first_pos(self, index: int) -> int:
+        """Return the stream offset of the first byte of the segment's unit, carried tail included."""
+        unit = self._unit(index)
+        return int(unit["pos"]) - (int(unit["fresh"]) - int(unit["start"]))

@@ -1,0 +1,66 @@
+"""Which protocol flows speak: first bytes kept until content decides (`sensor.proto.kernels_probe`)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sensor.engine.history import AppChanges
+from sensor.engine.kernels_heads import detect, detect_datagrams
+from sensor.model.rows import SEG_DATA
+from sensor.proto.kernels_probe import HEAD
+from sensor.proto.registry import APP_ID
+
+
+class Detector:
+    """Writes `FLOW.app`."""
+
+    def __init__(self, slots: int) -> None:
+        self._heads = np.zeros((slots, 2, HEAD), np.uint8)
+        self._lengths = np.zeros((slots, 2), np.int64)
+
+    def streams(self, segs: np.ndarray, seg_at: np.ndarray, data: np.ndarray, flows: np.ndarray) -> AppChanges:
+        """Decide for TCP flows that got data. segs: SEG[m], seg_at: int64[m], data: uint8[k]."""
+        if not segs.size:
+            return AppChanges()
+        if flows.size > len(self._heads):
+            self._grow(flows.size)
+        found = np.empty(segs.size, np.int32), np.empty(segs.size, np.int32), np.empty(segs.size, np.uint8)
+        n = detect(segs, seg_at, data, flows, self._heads, self._lengths, *found)
+        return AppChanges(*(column[:n] for column in found))
+
+    def _grow(self, slots: int) -> None:
+        """Follow the flow table's growth."""
+        heads, lengths = self._heads, self._lengths
+        self._heads = np.zeros((slots, 2, HEAD), np.uint8)
+        self._lengths = np.zeros((slots, 2), np.int64)
+        self._heads[: len(heads)], self._lengths[: len(lengths)] = heads, lengths
+
+    def split_hellos(self, flows: np.ndarray, segs: np.ndarray) -> np.ndarray:
+        """Return the slots of TLS flows of this block of which a side does not begin with one whole record of a hello.
+
+        A record header then may stand inside the hello and cut a name in two (RFC 8446 section 5.1), or something
+        else stands in front of it.
+        """
+        slots = np.unique(segs["flow"][segs["kind"] == SEG_DATA])
+        slots = slots[flows["app"][slots] == APP_ID["tls"]]
+        head = self._heads[slots].astype(np.int64)
+        record = head[:, :, 3] << 8 | head[:, :, 4]
+        message = head[:, :, 6] << 16 | head[:, :, 7] << 8 | head[:, :, 8]
+        whole = (head[:, :, 0] == 22) & np.isin(head[:, :, 5], (1, 2)) & (message + 4 <= record)
+        known = self._lengths[slots] >= 9
+        split: np.ndarray = slots[(known & ~whole).any(axis=1)]
+        return split
+
+    def datagrams(
+        self, rows: np.ndarray, buf: np.ndarray, flows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, AppChanges]:
+        """Return (row numbers, app ids) of the UDP rows with payload; each datagram is decided by itself."""
+        at, apps = np.empty(rows.size, np.int64), np.empty(rows.size, np.uint8)
+        changed, before = np.empty(rows.size + 1, np.int32), np.empty(rows.size + 1, np.uint8)
+        n = detect_datagrams(rows, buf, flows, at, apps, changed, before)
+        changed = changed[: int(np.argmax(changed == -1))]
+        return at[:n], apps[:n], AppChanges(rows["flow"][changed], changed, before[: changed.size])
+
+    def forget(self, slots: np.ndarray) -> None:
+        """Clear what is kept of ended flows."""
+        self._lengths[slots] = 0

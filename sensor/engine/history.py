@@ -1,0 +1,71 @@
+"""Flows as they stood at a row of the block: the table itself stands at the block's end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sensor.model.app import TO_CLIENT
+from sensor.model.rows import FRAG_REASSEMBLED
+
+
+def _none() -> np.ndarray:
+    return np.zeros(0, np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class AppChanges:
+    """When flows of a block got their protocol, per flow in row order."""
+
+    slots: np.ndarray = field(default_factory=_none)
+    """int32[n]"""
+    rows: np.ndarray = field(default_factory=_none)
+    """int32[n]: the row that decided; -1: none did (the end of the input)."""
+    before: np.ndarray = field(default_factory=_none)
+    """uint8[n]: `FLOW.app` until then."""
+
+    def __add__(self, other: AppChanges) -> AppChanges:
+        pairs = ((self.slots, other.slots), (self.rows, other.rows), (self.before, other.before))
+        return AppChanges(*(np.concatenate(pair) for pair in pairs))
+
+
+class History:
+    """What came behind a row of a block. Indexes are made when first asked for."""
+
+    def __init__(self, rows: np.ndarray, changes: AppChanges) -> None:
+        self._rows = rows
+        self._changes = changes
+        self._by_flow: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._decided: dict[int, list[tuple[int, int]]] | None = None
+
+    def app_before(self, slot: int, row: int) -> int:
+        """Return the protocol id that a flow had at a row, if that changed later in the block; -1: it did not."""
+        if self._decided is None:
+            self._decided = {}
+            changes = (c.tolist() for c in (self._changes.slots, self._changes.rows, self._changes.before))
+            for flow, when, app in zip(*changes, strict=True):
+                self._decided.setdefault(flow, []).append((when, app))
+        return next((app for when, app in self._decided.get(slot, ()) if when > row), -1)
+
+    def later(self, slot: int, row: int) -> tuple[int, int, int, int]:
+        """Return (packets, packets, bytes, bytes) per side of a flow behind a row, as the flow table counts them."""
+        if self._by_flow is None:
+            self._by_flow = self._index()
+        order, flows, sizes = self._by_flow
+        first, last = np.searchsorted(flows, (slot, slot + 1))
+        mine = order[first + np.searchsorted(order[first:last], row, "right") : last]
+        if not mine.size:
+            return 0, 0, 0, 0
+        back = self._rows["side"][mine] == TO_CLIENT
+        size = sizes[mine]
+        n_back, b_back = int(np.count_nonzero(back)), int(size[back].sum())
+        return mine.size - n_back, n_back, int(size.sum()) - b_back, b_back
+
+    def _index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return rows ordered by flow, their flows, and the bytes for which each row counts."""
+        rows = self._rows
+        order = np.argsort(rows["flow"], kind="stable")
+        inner = (rows["parent"] >= 0) | (rows["frag"] == FRAG_REASSEMBLED)
+        sizes = np.maximum(np.where(inner, rows["iplen"], rows["wirelen"]), 0).astype(np.int64)
+        return order, rows["flow"][order], sizes

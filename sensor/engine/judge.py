@@ -1,0 +1,333 @@
+"""Rules judged on packets, windows and transactions; what holds goes through thresholds to the alert sink."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sensor.detect.addresses import HeaderMatcher, key16
+from sensor.detect.bits import FlowVarCounters, FlowVars
+from sensor.detect.budget import Budget
+from sensor.detect.context import Window
+from sensor.detect.header import FlowView, PacketRow, header_value, packet_row, raw_header
+from sensor.detect.naive import CompiledRule, apply_effects, judge
+from sensor.detect.plan import Plan
+from sensor.detect.threshold import Suppressor, Thresholds
+from sensor.engine.options import EngineOptions
+from sensor.engine.scenes import BlockView
+from sensor.model.app import ProtocolSpec, TxStage
+from sensor.model.counters import Counters
+from sensor.model.rows import FRAG_PART, FS_ESTABLISHED, TUNNEL_ERSPAN, TUNNEL_GRE, TUNNEL_IPIP
+from sensor.model.scene import Match, Scene
+from sensor.proto.registry import BY_NAME
+from sensor.rules.check import transports
+from sensor.rules.nodes import Rule
+
+_RAW_HEADERS = frozenset(
+    {"ipv4.hdr", "ipv6.hdr", "tcp.hdr", "udp.hdr", "icmp.hdr", "icmpv4.hdr", "icmpv6.hdr", "ether.hdr"}
+)
+_PORTED = frozenset({6, 17, 132})
+_CARRIED = frozenset({TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN})
+"""Tunnels whose packet has no payload of its own but the packet inside, which is judged itself."""
+_ACK = 0x10
+_ARP = 0x0806
+
+
+class JudgeCounters(Counters):
+    """Judgements."""
+
+    __slots__ = ("alerts", "judgements", "rule_errors", "suppressed")
+    alerts: int
+    judgements: int
+    rule_errors: int
+    suppressed: int
+
+
+@dataclass(slots=True)
+class Place:
+    """Where in the block something happens."""
+
+    view: BlockView
+    slot: int
+    side: int
+    """Whose bytes it is about."""
+    row: int
+    """-1: no packet of the flow in this block stands behind it."""
+    number: int
+    ts: int
+
+    def scene(self, side: int = -1) -> Scene:
+        """Return the scene, seen from a side (default: the sender of the bytes)."""
+        side = self.side if side < 0 else side
+        if self.row >= 0:
+            return self.view.scene(self.row, side=side if self.slot >= 0 else -1)
+        return self.view.flow_scene(self.slot, ts=self.ts, side=side, number=self.number)
+
+
+class _Context:
+    """What one event offers to rules (`sensor.detect.context.Context`)."""
+
+    __slots__ = (
+        "_flow",
+        "_place",
+        "_row",
+        "_vars",
+        "_windows",
+        "app",
+        "dest",
+        "dport",
+        "established",
+        "ether",
+        "proto",
+        "sport",
+        "src",
+        "tx",
+        "ts_ns",
+    )
+
+    def __init__(
+        self, place: Place, flow_vars: Callable[[int], FlowVars | None], windows: dict[str, Sequence[Window]],
+        tx: object = None, app: str = "",
+    ) -> None:  # fmt: skip
+        self._place = place
+        self._windows = windows
+        self._vars = flow_vars
+        self.tx = tx
+        self.app = app or place.view.app_name(place.slot, place.row)
+        self.ts_ns = place.ts
+        view = place.view
+        self._row: PacketRow | None = packet_row(view.rows, place.row) if place.row >= 0 else None
+        self._flow: FlowView | None = None
+        record = view.rows[place.row] if place.slot < 0 else view.flows[place.slot]
+        ipv = int(record["ipv"])
+        src = key16(ipv, int(record["src_hi"]), int(record["src_lo"]))
+        dest = key16(ipv, int(record["dst_hi"]), int(record["dst_lo"]))
+        ported = int(record["proto"]) in _PORTED
+        ends = (src, dest, int(record["sport"]) if ported else -1, int(record["dport"]) if ported else -1)
+        if place.slot >= 0 and place.side == 1:
+            ends = (dest, src, ends[3], ends[2])
+        self.src, self.dest, self.sport, self.dport = ends
+        self.proto = int(record["proto"]) if ipv else -1
+        self.ether = self._row.ethertype if self._row is not None else 0
+        fstate = int(view.rows["fstate"][place.row]) if place.row >= 0 else FS_ESTABLISHED
+        self.established = bool(fstate & FS_ESTABLISHED)
+
+    @property
+    def flow_vars(self) -> FlowVars | None:
+        """Variables of the flow, made when a rule first asks for them."""
+        return self._vars(self._place.slot)
+
+    def instances(self, buffer: str) -> Sequence[Window]:
+        """Return the windows of a buffer."""
+        found = self._windows.get(buffer)
+        if found is None:
+            found = self._windows[buffer] = self._make(buffer)
+        return found
+
+    def _make(self, buffer: str) -> Sequence[Window]:
+        if self.tx is not None:
+            made = [Window(data) for data in self.tx.buffer(buffer)]  # type: ignore[attr-defined]
+            if made:
+                return made
+        if buffer in _RAW_HEADERS and self._row is not None:
+            raw = raw_header(buffer, self._row, self._place.view.buf)
+            return [] if raw is None else [Window(raw)]
+        return []
+
+    def header(self, field: str) -> int | None:
+        """Return a number of the packet or flow."""
+        if self._row is None:
+            return None
+        if self._flow is None and self._place.slot >= 0 and field.startswith(("flow.", "stream.")):
+            self._flow = _flow_at(self._place, self._row)
+        return header_value(field, self._row, self._place.view.buf, self._flow)
+
+
+def _flow_at(place: Place, row: PacketRow) -> FlowView:
+    """Return a flow as it stood at a row: without what came later in the block."""
+    flow = place.view.flows[place.slot]
+    p0, p1, b0, b1 = place.view.counts_at(place.slot, place.row)
+    isn, synced = flow["isn"], flow["synced"]
+    # A side of which nothing was seen yet has a stream only if this packet acknowledges one.
+    acked = bool(row.tcpflags & _ACK)
+    known = [int(synced[side]) if seen or acked else 0 for side, seen in enumerate((p0, p1))]
+    return FlowView(int(flow["first"]), (p0, p1), (b0, b1), (int(isn[0]), int(isn[1])), (known[0], known[1]))
+
+
+def _accepts(rule: Rule) -> Callable[[int, int], bool] | None:
+    """Return the test of (IP protocol or -1, ethertype) that a rule's protocol word means; None: anything goes."""
+    if rule.proto == "pkthdr":
+        return None
+    if rule.proto == "arp":
+        return lambda proto, ether: proto < 0 and ether == _ARP
+    allowed = transports(rule.proto)
+    if allowed is None:
+        return lambda proto, _ether: proto >= 0
+    return lambda proto, _ether: proto in allowed
+
+
+def _payload(view: BlockView, row: int) -> bytes:
+    """Return the payload that packet rules see: none of fragments and of packets that only carry another."""
+    r = view.rows[row]
+    if r["frag"] == FRAG_PART:
+        return b""
+    if row + 1 < view.rows.size:
+        inner = view.rows[row + 1]
+        if inner["parent"] == row and int(inner["tunnel"]) in _CARRIED:
+            return b""
+    start = int(r["pay"])
+    return view.buf[start : start + int(r["paylen"])].tobytes()
+
+
+class Judge:
+    """Judges events against rules. One rule's judgement is an isolation point."""
+
+    def __init__(self, plan: Plan, compiled: Sequence[CompiledRule], options: EngineOptions, thresholds: Thresholds,
+                 suppressor: Suppressor, emit: Callable[[Match], None]) -> None:  # fmt: skip
+        self._plan = plan
+        self._compiled = compiled
+        self._headers = [HeaderMatcher(p.rule) for p in plan.rules]
+        self._protos = [_accepts(p.rule) for p in plan.rules]
+        self._pass = [p.rule.action == "pass" for p in plan.rules]
+        self._apps = [BY_NAME[p.rule.proto].name if p.rule.proto in BY_NAME else "" for p in plan.rules]
+        self._options = options
+        self._thresholds = thresholds
+        self._suppressor = suppressor
+        self._emit = emit
+        self._vars: dict[int, FlowVars] = {}
+        self._fired: dict[int, dict[int, int]] = {}
+        self.budget = Budget()
+        self.counters = JudgeCounters()
+        self.var_counters = FlowVarCounters()
+
+    def packet(self, view: BlockView, row: int, rules: Iterable[int]) -> None:
+        """Judge packet rules on a row."""
+        r = view.rows[row]
+        slot = int(r["flow"])
+        place = Place(view, slot, int(r["side"]), row, int(view.numbers[r["pkt"]]), int(r["ts"]))
+        payload = _payload(view, row)
+        windows: Sequence[Window] = [Window(payload)] if payload else []
+        context = _Context(place, self._flow_vars, {"payload": windows, "payload_or_stream": windows})
+        for number in rules:
+            if self._holds(number, context):
+                self._match(number, place, payload, stream=False, context=context)
+                if self._pass[number]:
+                    break
+
+    def window(self, place: Place, window: tuple[int, bytes], rules: Iterable[int]) -> None:
+        """Judge stream rules on (stream offset, bytes); a rule that fired sees only later bytes."""
+        base, data = window
+        end = base + len(data)
+        whole = [Window(data, base)]
+        context = _Context(place, self._flow_vars, {"stream": whole, "payload_or_stream": whole})
+        fired = self._fired.get(2 * place.slot + place.side, {})
+        for number in rules:
+            seen = fired.get(number, 0)
+            used = context
+            if seen > base:
+                part = [Window(data[seen - base :], seen)]
+                used = _Context(place, self._flow_vars, {"stream": part, "payload_or_stream": part})
+            if self._holds(number, used):
+                fired = self._fired.setdefault(2 * place.slot + place.side, fired)
+                fired[number] = end
+                self._match(number, place, data, stream=True, context=used)
+                if self._pass[number]:
+                    break
+
+    def transaction(self, place: Place, spec: ProtocolSpec, stage: TxStage, rules: Iterable[int], data: bytes) -> None:
+        """Judge transaction rules at a stage."""
+        whole = [Window(data)] if data else []
+        sided = Place(place.view, place.slot, stage.side, place.row, place.number, place.ts)
+        windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
+        context = _Context(sided, self._flow_vars, windows, stage.tx, spec.name)
+        for number in rules:
+            if self._holds(number, context):
+                self._match(number, sided, data, stream=True, context=context)
+                if self._pass[number]:
+                    break
+
+    def adopt(self, old: Judge, renumbered: Mapping[int, int]) -> None:
+        """Take over the state of the judge before a reload. renumbered: old rule number → new, of unchanged rules."""
+        self.counters, self.var_counters, self._vars = old.counters, old.var_counters, old._vars
+        self.budget.counters = old.budget.counters
+        for key, fired in old._fired.items():
+            self._fired[key] = {renumbered[number]: end for number, end in fired.items() if number in renumbered}
+
+    def forget(self, slots: Iterable[int]) -> None:
+        """Drop the variables of ended flows."""
+        if not self._vars and not self._fired:
+            return
+        for slot in slots:
+            self._vars.pop(slot, None)
+            self._fired.pop(2 * slot, None)
+            self._fired.pop(2 * slot + 1, None)
+
+    def _flow_vars(self, slot: int) -> FlowVars | None:
+        if slot < 0:
+            return None
+        found = self._vars.get(slot)
+        if found is None:
+            found = self._vars[slot] = FlowVars(self.var_counters)
+        return found
+
+    def _holds(self, number: int, context: _Context) -> bool:
+        """Judge one rule; whatever goes wrong in it stays in it."""
+        place = context._place  # noqa: SLF001 - same module
+        app, accepts = self._apps[number], self._protos[number]
+        if (app and context.app != app) or (accepts is not None and not accepts(context.proto, context.ether)):
+            return False
+        side, established = (place.side, context.established) if place.slot >= 0 else (-1, None)
+        if not self._headers[number].matches(
+            context.src, context.dest, context.sport, context.dport, side, established
+        ):
+            return False
+        self.counters.judgements += 1
+        try:
+            return judge(self._compiled[number], context, self.budget)  # type: ignore[arg-type]  # a property
+        except Exception:  # noqa: BLE001 - isolation point: one rule
+            self.counters.rule_errors += 1
+            return False
+
+    def _match(self, number: int, place: Place, data: bytes, *, stream: bool, context: _Context) -> None:
+        rule = self._plan.rules[number].rule
+        if self._compiled[number].effects:
+            apply_effects(self._compiled[number], context.flow_vars)
+        if rule.noalert or self._pass[number]:
+            return
+        flow_id = int(place.view.flows["id"][place.slot]) if place.slot >= 0 else 0
+        if self._suppressor.suppressed(rule, context.src, context.dest):
+            self.counters.suppressed += 1
+            return
+        if not self._thresholds.check(rule, place.ts, context.src, context.dest, flow_id):
+            return
+        self.counters.alerts += 1
+        if place.slot >= 0:
+            place.view.flows["alerted"][place.slot] = 1
+        tx = context.tx
+        scene = place.scene()
+        key = ""
+        if tx is not None:
+            spec = BY_NAME.get(context.app)
+            key = (spec.eve_key or spec.name) if spec else ""
+        known = self._vars.get(place.slot)
+        self._emit(
+            Match(
+                rule=rule,
+                scene=scene,
+                payload=data[: self._options.settings.eve.payload_size],
+                payload_length=len(data),
+                stream=stream,
+                tx_id=getattr(tx, "id", None),
+                app=(key, tx.eve()) if tx is not None and key else None,  # type: ignore[attr-defined]
+                packet=self._frame(place) if self._options.settings.eve.packet else b"",
+                linktype=int(place.view.block.linktype[place.view.rows["pkt"][place.row]]) if place.row >= 0 else 1,
+                flowbits=tuple(sorted(known.bits)) if known is not None else (),
+            )
+        )
+
+    def _frame(self, place: Place) -> bytes:
+        if place.row < 0:
+            return b""
+        block, pkt = place.view.block, int(place.view.rows["pkt"][place.row])
+        start = int(block.off[pkt])
+        return bytes(block.buf[start : start + int(block.caplen[pkt])].tobytes())

@@ -1,0 +1,134 @@
+"""First bytes of each side (for protocol detection), and cheap looks at gathered bytes."""
+
+import numba
+import numpy as np
+from numba import njit
+from numba.types import int64
+
+from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, FLOW, ROW, SEG, SEG_DATA
+from sensor.model.units import UNIT
+from sensor.proto.kernels_probe import HEAD, judge_datagram, judge_flow
+
+_SEG, _UNIT, _FLOW, _ROW = (numba.from_dtype(t)[::1] for t in (SEG, UNIT, FLOW, ROW))
+_BYTES = numba.types.Array(numba.uint8, 1, "C", readonly=True)
+_UDP = 17
+_I4, _U1 = numba.int32[::1], numba.uint8[::1]
+
+GIVE_UP = 48 << 10
+"""Stream bytes after which a flow whose beginning was lost is of no known protocol."""
+
+
+@njit(
+    int64(_SEG, numba.int64[::1], numba.uint8[::1], _FLOW, numba.uint8[:, :, ::1], numba.int64[:, ::1], _I4, _I4, _U1),
+    cache=True,
+)
+def detect(segs, seg_at, data, flows, heads, lengths, out_slot, out_row, out_before):  # pragma: no cover
+    """Copy the first HEAD bytes of each side, and write `FLOW.app` as soon as they tell the protocol.
+
+    heads: uint8[slots, 2, HEAD], lengths: int64[slots, 2]. Asked after each segment, in packet order: the first
+    decision counts, so that it does not depend on where a block ends. Bytes behind a gap are not a head: a side that
+    lost some of its first bytes counts as one that speaks nothing known.
+    Writes (slot, row, app before) of each flow that was decided; returns how many.
+    """
+    kinds, numbers, sides, poss, lens = segs["kind"], segs["flow"], segs["side"], segs["pos"], segs["len"]
+    sports, dports, apps, rows = flows["sport"], flows["dport"], flows["app"], segs["row"]
+    scratch = np.zeros(HEAD, np.int64)
+    n = 0
+    for i in range(segs.size):
+        if kinds[i] != SEG_DATA:
+            continue
+        slot, side, pos = numbers[i], sides[i], poss[i]
+        if pos >= HEAD and apps[slot] != APP_UNDECIDED:
+            continue
+        have = lengths[slot, side]
+        found = APP_UNDECIDED
+        if pos == have and pos < HEAD:
+            k = min(np.int64(lens[i]), HEAD - pos)
+            at = seg_at[i]
+            for x in range(k):
+                heads[slot, side, pos + x] = data[at + x]
+            lengths[slot, side] = pos + k
+        elif pos > have and have < HEAD - 1:
+            for x in range(have, HEAD):
+                heads[slot, side, x] = 255
+            lengths[slot, side] = HEAD - 1
+        elif pos >= GIVE_UP:
+            found = APP_UNKNOWN
+        else:
+            continue
+        if apps[slot] == APP_UNDECIDED:
+            if found == APP_UNDECIDED:
+                found = judge_flow(heads, lengths, slot, sports[slot], dports[slot], scratch)
+            if found != APP_UNDECIDED:
+                apps[slot] = found
+                out_slot[n] = slot
+                out_row[n] = rows[i]
+                out_before[n] = APP_UNDECIDED
+                n += 1
+    return n
+
+
+@njit(int64(_ROW, _BYTES, _FLOW, numba.int64[::1], numba.uint8[::1], _I4, numba.uint8[::1]), cache=True)
+def detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_before):  # pragma: no cover
+    """Write the number and the protocol of each UDP row with payload; return how many there are.
+
+    Each datagram is judged by itself; a flow takes the protocol of the first one that is known. out_changed: the rows
+    at which a flow's protocol changed (behind the last one: -1), out_before: what it was until then.
+    """
+    protos, paylens, pays, numbers = rows["proto"], rows["paylen"], rows["pay"], rows["flow"]
+    sports, dports, apps = rows["sport"], rows["dport"], flows["app"]
+    n = changed = 0
+    for i in range(rows.size):
+        if protos[i] != _UDP or paylens[i] <= 0 or numbers[i] < 0:
+            continue
+        app = judge_datagram(buf, np.int64(pays[i]), np.int64(paylens[i]), sports[i], dports[i])
+        out_row[n] = i
+        out_app[n] = app
+        n += 1
+        slot = numbers[i]
+        if apps[slot] <= APP_UNKNOWN and apps[slot] != app:
+            out_changed[changed] = i
+            out_before[changed] = apps[slot]
+            changed += 1
+            apps[slot] = app
+    out_changed[changed] = -1
+    return n
+
+
+@njit(int64(numba.uint8[::1], _UNIT, numba.boolean[::1], int64, numba.boolean[::1]), cache=True)
+def contains(data, units, wanted, byte, out):  # pragma: no cover
+    """Set out[i] where unit i is wanted and holds a byte; return how many do."""
+    starts, ends = units["start"], units["end"]
+    found = np.int64(0)
+    for i in range(units.size):
+        out[i] = False
+        if wanted[i]:
+            for p in range(starts[i], ends[i]):
+                if data[p] == byte:
+                    out[i] = True
+                    found += 1
+                    break
+    return found
+
+
+@njit(int64(numba.uint8[::1], _UNIT, numba.boolean[::1], numba.boolean[::1]), cache=True)
+def contains_netbios(data, units, wanted, out):  # pragma: no cover
+    """Set out[i] where unit i is wanted and holds a label of 32 letters A-P; return how many do.
+
+    So a NetBIOS name looks on the wire (RFC 1001 section 14.1): no literal of it can be searched for.
+    """
+    starts, ends = units["start"], units["end"]
+    found = np.int64(0)
+    for i in range(units.size):
+        out[i] = False
+        if not wanted[i]:
+            continue
+        run = 0
+        # Backwards: where a run of 32 letters has a length of 32 in front of it.
+        for p in range(ends[i] - 1, starts[i] - 1, -1):
+            if run >= 32 and data[p] == 32:
+                out[i] = True
+                found += 1
+                break
+            run = run + 1 if 65 <= data[p] <= 80 else 0
+    return found

@@ -1,0 +1,134 @@
+"""Which records are written besides alerts, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from sensor.engine.judge import Place
+from sensor.engine.scenes import BlockView
+from sensor.model import addr
+from sensor.model.anomaly import DecodeAnomaly, StreamAnomaly
+from sensor.model.app import ProtocolSpec, TxStage
+from sensor.model.rows import END_REASONS, TCP_ESTABLISHED, TCP_LAST_ACK, TCP_STATE_NAMES
+from sensor.model.scene import AnomalyRecord, ArpRecord, FlowEnd, Record, TxRecord
+
+_ARP = 0x0806
+_ARP_SIZE = 28
+_ARP_OPCODES = {
+    1: "request",
+    2: "reply",
+    3: "request-reverse",
+    4: "reply-reverse",
+    8: "request-inverse",
+    9: "reply-inverse",
+}
+_TCP = 6
+
+
+def _is_arp(rows: np.ndarray) -> np.ndarray:
+    found: np.ndarray = (rows["ethertype"] == _ARP) & (rows["ipv"] == 0)
+    return found
+
+
+def _last_state(flow: np.void) -> str:
+    """Return the state that a flow was in when it ended, as the flow table tells them apart."""
+    if flow["proto"] != _TCP:
+        return "established" if flow["pkts"][0] and flow["pkts"][1] else "new"
+    tcp = int(flow["tcpstate"])
+    return "closed" if tcp >= TCP_LAST_ACK else "established" if tcp >= TCP_ESTABLISHED else "new"
+
+
+class Logs:
+    """Writes the kinds of record that were asked for."""
+
+    def __init__(self, kinds: frozenset[str], emit: Callable[[Record], None]) -> None:
+        self._kinds = kinds
+        self._emit = emit
+        self.flow_ends = "flow" in kinds
+
+    def wants(self, kind: str) -> bool:
+        """Tell whether a kind of record is written."""
+        return kind in self._kinds
+
+    def transaction(self, place: Place, spec: ProtocolSpec, stage: TxStage) -> None:
+        """Log a transaction that has come to the stage at which its protocol logs."""
+        key = spec.eve_key or spec.name
+        if key in self._kinds and stage.stage in spec.log_stages:
+            self._emit(TxRecord(place.scene(side=0), key, stage.tx.eve(), stage.tx.id))
+
+    def incomplete(self, place: Place, spec: ProtocolSpec, stage: TxStage) -> None:
+        """Log a transaction that will not come to the stage at which its protocol logs."""
+        key = spec.eve_key or spec.name
+        if key in self._kinds:
+            self._emit(TxRecord(place.scene(side=0), key, stage.tx.eve(), stage.tx.id))
+
+    def flow_end(self, place: Place, reason: int, transactions: int) -> None:
+        """Log a flow."""
+        if not self.flow_ends:
+            return
+        flow = place.view.flows[place.slot]
+        self._emit(
+            FlowEnd(
+                scene=place.scene(side=0),
+                last=int(flow["last"]),
+                state=_last_state(flow),
+                reason=END_REASONS[reason],
+                alerted=bool(flow["alerted"]),
+                tcpflags=(int(flow["tcpflags"][0]), int(flow["tcpflags"][1])),
+                tcp_state=TCP_STATE_NAMES[int(flow["tcpstate"])] if flow["proto"] == _TCP else "",
+                gaps=(int(flow["gaps"][0]), int(flow["gaps"][1])),
+                tx_cnt=transactions,
+            )
+        )
+
+    def app_anomaly(self, place: Place, event: str, proto: str) -> None:
+        """Log what a parser found odd."""
+        if "anomaly" in self._kinds:
+            self._emit(AnomalyRecord(place.scene(side=place.side), "applayer", event, "proto_parser" if proto else ""))
+
+    def odd_rows(self, rows: np.ndarray) -> list[int]:
+        """Return the rows that are logged for what they are by themselves: anomalies and ARP. rows: ROW[n]."""
+        wanted = np.zeros(rows.size, np.bool_)
+        if "anomaly" in self._kinds:
+            wanted |= rows["anomaly"] != 0
+        if "arp" in self._kinds:
+            wanted |= _is_arp(rows)
+        return np.flatnonzero(wanted).tolist()
+
+    def packet(self, view: BlockView, row: int) -> None:
+        """Log an odd row."""
+        bits = int(view.rows["anomaly"][row]) if "anomaly" in self._kinds else 0
+        if bits:
+            scene = view.scene(row)
+            for anomaly in DecodeAnomaly:
+                if bits >> anomaly & 1:
+                    self._emit(AnomalyRecord(scene, "decode", anomaly.event))
+        if "arp" in self._kinds and _is_arp(view.rows[row]):
+            self._arp(view, row)
+
+    def stream_anomaly(self, place: Place, anomaly: int) -> None:
+        """Log what reassembly found odd."""
+        if "anomaly" in self._kinds:
+            scene = place.view.scene(place.row) if place.row >= 0 else place.scene()
+            self._emit(AnomalyRecord(scene, "stream", StreamAnomaly(anomaly).event))
+
+    def _arp(self, view: BlockView, row: int) -> None:
+        r = view.rows[row]
+        start = int(r["l3"])
+        end = int(r["l2"]) + int(r["caplen"])
+        raw = view.buf[start : min(end, start + _ARP_SIZE)].tobytes() if start >= 0 else b""
+        if len(raw) < _ARP_SIZE:
+            return
+        opcode = int.from_bytes(raw[6:8], "big")
+        fields = {
+            "hw_type": "ethernet" if raw[:2] == b"\0\1" else str(int.from_bytes(raw[:2], "big")),
+            "proto_type": "ipv4" if raw[2:4] == b"\x08\0" else f"0x{raw[2:4].hex()}",
+            "opcode": _ARP_OPCODES.get(opcode, str(opcode)),
+            "src_mac": addr.mac(raw[8:14]),
+            "src_ip": addr.text(4, 0, int.from_bytes(raw[14:18], "big")),
+            "dest_mac": addr.mac(raw[18:24]),
+            "dest_ip": addr.text(4, 0, int.from_bytes(raw[24:28], "big")),
+        }
+        self._emit(ArpRecord(view.scene(row), fields))

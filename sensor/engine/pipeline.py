@@ -1,0 +1,226 @@
+"""Blocks in, records out: one worker's way through all stages. Replay, tests and benchmarks use this very code."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from sensor.decode.dpkt_view import decode_block_dpkt
+from sensor.decode.kernels import decode_block
+from sensor.detect.groups import Groups
+from sensor.detect.plan import URI_ESCAPE
+from sensor.detect.threshold import Thresholds
+from sensor.engine.gathered import Gathered
+from sensor.engine.heads import Detector
+from sensor.engine.judge import Judge
+from sensor.engine.kernels_heads import contains, contains_netbios
+from sensor.engine.logs import Logs
+from sensor.engine.options import EngineOptions
+from sensor.engine.rulebook import Rulebook, make_rulebook, renumbered
+from sensor.engine.scenes import BlockView
+from sensor.engine.select import Candidates, everything
+from sensor.engine.tally import Tally
+from sensor.engine.walk import COLD, BlockWork, Walk
+from sensor.flow.dedup import Dedup
+from sensor.flow.defrag import Defragmenter
+from sensor.flow.gather import Gatherer
+from sensor.flow.journal import Journal
+from sensor.flow.table import FlowTable
+from sensor.model.app import RAW_NAME, RAW_URI, RAW_VERBATIM
+from sensor.model.block import LINKTYPE_RAW, PacketBlock
+from sensor.model.rows import APP_UNDECIDED, KEEP_ALL, KEEP_NONE, SEG_END, new_rows
+from sensor.model.scene import Record
+from sensor.model.units import UNIT_STREAM
+from sensor.proto.registry import APP_ID, FIRST_APP_ID, PROTOCOLS
+from sensor.rules.ruleset import RuleSet
+
+_NETBIOS_LABEL = 32
+_UDP = 17
+_MAY_HOLD_DNS = (APP_UNDECIDED, *(n for n, spec in enumerate(PROTOCOLS, FIRST_APP_ID) if _UDP in spec.transports))
+"""Protocols of flows in which a DNS message may occur: each datagram is judged by itself."""
+
+
+class Pipeline:
+    """All stages of one worker. `emit` gets the records of each block in packet order."""
+
+    def __init__(self, rules: RuleSet, options: EngineOptions, emit: Callable[[Record], None], seed: int = 0) -> None:
+        self.options = options
+        settings = options.settings
+        policies, default = settings.os_policies, settings.default_policy
+        self._groups = Groups()
+        self.table = FlowTable(settings.flow, seed, policies, default)
+        slots = self.table.flows.size
+        self.dedup = Dedup(dataclasses.replace(settings.dedup, enabled=settings.run.dedup))
+        self.defrag = Defragmenter(settings.defrag, default, seed)
+        window = max(settings.journal.window, settings.run.inspect_window)
+        self.journal = Journal(dataclasses.replace(settings.journal, window=window), slots)
+        self._detector = Detector(slots)
+        self._emit = emit
+        self._thresholds = Thresholds()
+        self._logs = Logs(options.log_kinds, emit)
+        self._tail = -1
+        self._use(self.prepare(rules))
+        self.tally = Tally()
+        self._app_names = ("", "failed", *(p.name for p in PROTOCOLS))
+        self._last: PacketBlock | None = None
+
+    def prepare(self, rules: RuleSet) -> Rulebook:
+        """Plan and compile rules beside those that run; may be called from another thread. Raises RuleError."""
+        return make_rulebook(rules, self._groups, self.options.settings.run.inspect_window)
+
+    def replace_rules(self, book: Rulebook) -> None:
+        """Judge by other rules from the next block on.
+
+        Flows, streams, parsers, flow variables, thresholds and counters stay. A new rule sees of the flows that are
+        under way what comes from now on, and as much before it as the stages still hold.
+        """
+        plan, selector, judge, walk = self.plan, self._selector, self.judge, self.walk
+        self._use(book)
+        numbers = renumbered(plan, book.plan)
+        self._selector.adopt(selector, numbers)
+        self.judge.adopt(judge, numbers)
+        self.walk.adopt(walk, numbers, self.table.flows)
+
+    def _use(self, book: Rulebook) -> None:
+        self.plan, self._selector = book.plan, book.selector
+        tail = max(book.plan.index.longest - 1, _NETBIOS_LABEL if RAW_NAME in book.plan.escaped else 0)
+        if tail > self._tail:
+            self._gatherer, self._tail = Gatherer(self.table.flows.size, tail), tail
+        self.judge = Judge(book.plan, book.compiled, self.options, self._thresholds, book.suppressor, self._emit)
+        self.walk = Walk(
+            book.plan, self.judge, self._logs, self.journal, book.selector.window, triage=self.options.triage
+        )
+
+    def process(self, block: PacketBlock) -> None:
+        """Take one block through all stages."""
+        rows = self._decode(block)
+        buf = block.buf
+        self.dedup.mark(rows, buf)
+        rows, buf = self.defrag.process(rows, buf, self._decode_datagram, self._decode_datagrams)
+        numbers = block.packet_numbers()
+        segs = self.table.track(rows, buf, numbers)
+        self._finish_block(block, rows, buf, numbers, segs)
+
+    def expire(self, now_ns: int) -> None:
+        """Let time pass without a packet (a quiet link): flows end whose time has come."""
+        self._without_packets(self.table.expire(now_ns))
+
+    def finish(self) -> None:
+        """End of the input: every flow ends."""
+        self._without_packets(self.table.finish(self.tally.last_ts or 0))
+
+    def _without_packets(self, segs: np.ndarray) -> None:
+        if self._last is not None:
+            nothing = np.zeros(0, np.int64)
+            self._finish_block(_empty(self._last), new_rows(0), np.zeros(0, np.uint8), nothing, segs)
+
+    def _finish_block(self, block: PacketBlock, rows: np.ndarray, buf: np.ndarray, numbers: np.ndarray,
+                      segs: np.ndarray) -> None:  # fmt: skip
+        flows = self.table.flows
+        units = self._gatherer.gather(rows, buf, segs, self.table.queue_buf, flows)
+        gathered = Gathered(units.data, units.units, units.seg_at, segs)
+        streams = self._detector.streams(segs, units.seg_at, units.data, flows)
+        at, apps, datagrams = self._detector.datagrams(rows, buf, flows)
+        view = BlockView(block, rows, buf, flows, numbers, self._app_names, streams + datagrams)
+        found = self._candidates(view, gathered)
+        work = BlockWork(view, segs, gathered, found, at, apps)
+        self.walk.run(work)
+        self.tally.add(block, rows, segs)
+        self._retain(work)
+        self._recycle(segs)
+        self._last = block
+
+    def _decode(self, block: PacketBlock) -> np.ndarray:
+        decode = decode_block if self.options.triage else decode_block_dpkt
+        rows: np.ndarray = decode(
+            block, verify_checksums=self.options.verify_checksums, options=self.options.settings.decode
+        )
+        return rows
+
+    def _decode_datagrams(self, buf: np.ndarray, offs: np.ndarray, lens: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """Decode reassembled datagrams, each from its IP header. offs: int64[n], lens: int32[n], last: ROW[n]."""
+        return self._decode(
+            PacketBlock(
+                buf=buf, off=offs, caplen=lens, wirelen=lens, ts=np.ascontiguousarray(last["ts"]),
+                linktype=np.full(offs.size, LINKTYPE_RAW, np.uint16),
+            )
+        )  # fmt: skip
+
+    def _decode_datagram(self, buf: np.ndarray, off: int, length: int, row: np.void) -> np.ndarray:
+        """Decode one of them."""
+        return self._decode_datagrams(buf, np.array([off]), np.array([length], np.int32), np.array([row]))
+
+    def _candidates(self, view: BlockView, gathered: Gathered) -> Candidates:
+        """Find what must be judged: everything, or what the scan and the header predicates could not rule out."""
+        if not self.options.triage:
+            return everything(self.plan, view.rows, gathered.segs)
+        bits = self._groups.unit_bits(gathered.units, view.rows, view.flows)
+        hits = self.plan.index.scan(gathered.data, gathered.units, bits)
+        found = self._selector.select(view.rows, gathered.segs, gathered.seg_at, gathered.units, view.flows, hits)
+        self._escapes(found, view, gathered)
+        return found
+
+    def _escapes(self, found: Candidates, view: BlockView, gathered: Gathered) -> None:
+        """Add the rules whose literals normalisation may hide from the scan of raw bytes."""
+        slots = gathered.units["flow"]
+        app = np.where(slots >= 0, view.flows["app"][slots], APP_UNDECIDED)
+        rules = self.plan.escaped.get(RAW_URI)
+        if rules:
+            wanted = (gathered.units["side"] == 0) & np.isin(app, (APP_UNDECIDED, APP_ID["http"])) & (slots >= 0)
+            holds = np.empty(wanted.size, np.bool_)
+            if contains(gathered.data, gathered.units, wanted, URI_ESCAPE, holds):
+                for slot in np.unique(slots[holds]).tolist():
+                    found.flows.setdefault(slot, set()).update(rules)
+        names = self.plan.escaped.get(RAW_NAME)
+        if names:
+            wanted = np.isin(app, _MAY_HOLD_DNS) & (slots >= 0)
+            holds = np.empty(wanted.size, np.bool_)
+            if contains_netbios(gathered.data, gathered.units, wanted, holds):
+                for unit in gathered.units[holds]:
+                    stream = unit["kind"] == UNIT_STREAM
+                    into = found.flows if stream else found.datagrams
+                    into.setdefault(int(unit["flow" if stream else "row"]), set()).update(names)
+        hidden = [n for n in self.plan.escaped.get(RAW_VERBATIM, ()) if self.plan.rules[n].app == APP_ID["tls"]]
+        if hidden:
+            for slot in self._detector.split_hellos(view.flows, gathered.segs).tolist():
+                found.flows.setdefault(slot, set()).update(hidden)
+
+    def _retain(self, work: BlockWork) -> None:
+        """Decide what the journal keeps of the flows of this block, and keep it."""
+        segs, flows, rows = work.segs, work.view.flows, work.view.rows
+        slots = np.unique(segs["flow"])
+        app = flows["app"][slots]
+        interest = self.walk.parses.copy()
+        interest[APP_UNDECIDED] = interest.any()
+        base = self.walk.keeps
+        keep = np.where((flows["hot"][slots] == COLD) & interest[app], KEEP_ALL, base)
+        if base == KEEP_NONE:  # what was kept until the protocol was known
+            self.journal.drop_many(slots[(flows["keep"][slots] == KEEP_ALL) & (keep == KEEP_NONE)])
+        flows["keep"][slots] = keep
+        full = self.journal.append(
+            segs, rows, work.view.numbers[rows["pkt"]], work.gathered.seg_at, work.gathered.data, flows
+        )
+        if full.size:
+            self.walk.start_now(work, np.unique(full).tolist())
+
+    def _recycle(self, segs: np.ndarray) -> None:
+        """Forget flows that ended."""
+        ended = segs["flow"][segs["kind"] == SEG_END]
+        if ended.size:
+            slots = ended.tolist()
+            self.walk.forget(slots)
+            self._selector.forget(slots)
+            self._detector.forget(ended)
+            self.journal.drop_many(ended)
+        self.table.recycle()
+
+
+def _empty(block: PacketBlock) -> PacketBlock:
+    """Return a block of the same source without packets."""
+    none = np.zeros(0, np.int64)
+    return PacketBlock(
+        buf=np.zeros(0, np.uint8), off=none, caplen=none.astype(np.int32), wirelen=none.astype(np.int32), ts=none,
+        linktype=none.astype(np.uint16), source=block.source,
+    )  # fmt: skip

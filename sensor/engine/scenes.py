@@ -1,0 +1,135 @@
+"""From rows and flows to `Scene`s: the plain values that alerts and logs carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sensor.engine.history import AppChanges, History
+from sensor.model import addr
+from sensor.model.app import TO_CLIENT
+from sensor.model.block import LINKTYPE_ETHERNET, PacketBlock
+from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, TUNNEL_NAMES
+from sensor.model.scene import FlowFacts, Scene
+
+
+@dataclass(slots=True)
+class BlockView:
+    """One block as the stages left it."""
+
+    block: PacketBlock
+    rows: np.ndarray
+    """ROW[n]"""
+    buf: np.ndarray
+    """uint8: what row offsets point into."""
+    flows: np.ndarray
+    """FLOW[slots]"""
+    numbers: np.ndarray
+    """int64[packets]: `pcap_cnt` of each packet."""
+    app_names: tuple[str, ...]
+    """App id → EVE `app_proto`."""
+    changes: AppChanges = field(default_factory=AppChanges)
+    """Flows that got their protocol in this block."""
+    _history: History | None = None
+
+    @property
+    def history(self) -> History:
+        """What came behind a row."""
+        if self._history is None:
+            self._history = History(self.rows, self.changes)
+        return self._history
+
+    def counts_at(self, slot: int, row: int) -> tuple[int, int, int, int]:
+        """Return (packets, packets, bytes, bytes) per side of a flow up to and including a row.
+
+        The table stands at the block's end: what came behind the row is taken off again.
+        """
+        flow = self.flows[slot]
+        pkts, octets = flow["pkts"], flow["bytes"]
+        p0, p1, b0, b1 = self.history.later(slot, row) if row + 1 < self.rows.size else (0, 0, 0, 0)
+        return int(pkts[0]) - p0, int(pkts[1]) - p1, int(octets[0]) - b0, int(octets[1]) - b1
+
+    def app(self, slot: int, row: int) -> int:
+        """Return the protocol id of a flow as it was known at a row (-1: at the end of the block)."""
+        if slot < 0:
+            return APP_UNDECIDED
+        before = self.history.app_before(slot, row) if row >= 0 and self.changes.slots.size else -1
+        return int(self.flows["app"][slot]) if before < 0 else before
+
+    def app_name(self, slot: int, row: int) -> str:
+        """Return the EVE name of a flow's protocol as it was known at a row (-1: at the end of the block)."""
+        app = self.app(slot, row)
+        return "" if app == APP_UNDECIDED else "failed" if app == APP_UNKNOWN else self.app_names[app]
+
+    def facts(self, slot: int, row: int) -> FlowFacts:
+        """Return a flow as it stood at a row (-1: at the end of the block)."""
+        flow = self.flows[slot]
+        ipv = int(flow["ipv"])
+        last = row if row >= 0 else self.rows.size
+        p0, p1, b0, b1 = self.counts_at(slot, last)
+        return FlowFacts(
+            int(flow["first"]),
+            addr.text(ipv, flow["src_hi"], flow["src_lo"]), int(flow["sport"]),
+            addr.text(ipv, flow["dst_hi"], flow["dst_lo"]), int(flow["dport"]),
+            p0, p1, b0, b1,
+        )  # fmt: skip
+
+    def scene(self, row: int, *, side: int = -1) -> Scene:
+        """Return the scene of a row. side: whose data it is about, where that is not the row's own sender."""
+        r = self.rows[row]
+        ipv, slot = int(r["ipv"]), int(r["flow"])
+        src, dst = _pair(r, "src"), _pair(r, "dst")
+        sport, dport, own = int(r["sport"]), int(r["dport"]), int(r["side"])
+        if side not in (-1, own):
+            src, dst, sport, dport, own = dst, src, dport, sport, side
+        outer = int(r["parent"])
+        o = self.rows[outer] if outer >= 0 and r["tunnel"] else None
+        ether = int(self.block.linktype[r["pkt"]]) == LINKTYPE_ETHERNET and r["caplen"] >= 12
+        l2 = int(r["l2"])
+        return Scene(
+            ts=int(r["ts"]),
+            number=int(self.numbers[r["pkt"]]),
+            source=self.block.source,
+            ipv=ipv,
+            src_ip=addr.text(ipv, *src),
+            dest_ip=addr.text(ipv, *dst),
+            proto=int(r["proto"]),
+            src_port=sport,
+            dest_port=dport,
+            src=addr.pack(ipv, *src) if ipv else b"",
+            dest=addr.pack(ipv, *dst) if ipv else b"",
+            flow_id=int(self.flows["id"][slot]) if slot >= 0 else 0,
+            side=own,
+            vlan=tuple(int(r[f"vlan{k}"]) for k in range(min(int(r["nvlan"]), 2))),
+            app_proto=self.app_name(slot, row),
+            flow=self.facts(slot, row) if slot >= 0 else None,
+            tunnel=TUNNEL_NAMES[int(r["tunnel"])] if o is not None else "",
+            tunnel_src_ip=addr.text(int(o["ipv"]), *_pair(o, "src")) if o is not None else "",
+            tunnel_dest_ip=addr.text(int(o["ipv"]), *_pair(o, "dst")) if o is not None else "",
+            tunnel_proto=int(o["proto"]) if o is not None else 0,
+            ethertype=int(r["ethertype"]),
+            dest_mac=addr.mac(self.buf[l2 : l2 + 6].tobytes()) if ether else "",
+            src_mac=addr.mac(self.buf[l2 + 6 : l2 + 12].tobytes()) if ether else "",
+        )
+
+    def flow_scene(self, slot: int, *, ts: int, side: int = 0, row: int = -1, number: int = 0) -> Scene:
+        """Return the scene of a flow when no packet of its own stands behind the event (its end)."""
+        flow = self.flows[slot]
+        ipv = int(flow["ipv"])
+        src, dst = _pair(flow, "src"), _pair(flow, "dst")
+        sport, dport = int(flow["sport"]), int(flow["dport"])
+        if side == TO_CLIENT:
+            src, dst, sport, dport = dst, src, dport, sport
+        return Scene(
+            ts=ts, number=number, source=self.block.source, ipv=ipv,
+            src_ip=addr.text(ipv, *src), dest_ip=addr.text(ipv, *dst), proto=int(flow["proto"]),
+            src_port=sport, dest_port=dport, src=addr.pack(ipv, *src), dest=addr.pack(ipv, *dst),
+            flow_id=int(flow["id"]), side=side,
+            vlan=tuple(int(flow[f"vlan{k}"]) for k in range(min(int(flow["nvlan"]), 2))),
+            app_proto=self.app_name(slot, row), flow=self.facts(slot, row), pkt_src="stream (flow timeout)",
+        )  # fmt: skip
+
+
+def _pair(record: np.void, name: str) -> tuple[int, int]:
+    return int(record[f"{name}_hi"]), int(record[f"{name}_lo"])

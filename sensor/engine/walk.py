@@ -1,0 +1,346 @@
+"""The events of one block in packet order: candidate packets, stream windows, hot flows, ends of flows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from sensor.detect.plan import Plan
+from sensor.engine.apps import AppLayer, FlowApp
+from sensor.engine.gathered import Gathered
+from sensor.engine.judge import Judge, Place
+from sensor.engine.logs import Logs
+from sensor.engine.scenes import BlockView
+from sensor.engine.select import Candidates
+from sensor.flow.journal import Journal
+from sensor.model.app import TxStage
+from sensor.model.rows import (
+    APP_UNDECIDED,
+    END_TIMEOUT,
+    KEEP_NONE,
+    KEEP_WINDOW,
+    SEG_DATA,
+    SEG_END,
+    SEG_GAP,
+    SEG_NOTE,
+    STATE_FREE,
+)
+from sensor.proto.registry import FIRST_APP_ID, PROTOCOLS
+
+COLD, HOT, DONE = 0, 1, 2
+"""Values of `FLOW.hot`."""
+
+_TIME_OUT, _ODD, _PACKET, _STREAM = 0, 1, 2, 3
+"""Order of events at one row."""
+
+
+@dataclass(slots=True)
+class BlockWork:
+    """What the stages before found in a block."""
+
+    view: BlockView
+    segs: np.ndarray
+    """SEG[m]"""
+    gathered: Gathered
+    found: Candidates
+    datagram_rows: np.ndarray
+    """int64[k]: UDP rows with payload."""
+    datagram_apps: np.ndarray
+    """uint8[k]: their protocols."""
+    apps: dict[int, int] = field(default_factory=dict)
+    """UDP row → app id, for rows whose message must be parsed."""
+    early: dict[int, list[int]] = field(default_factory=dict)
+    """Slot → SEG numbers that came before the flow's protocol was known."""
+
+
+class Walk:
+    """Walks blocks. Keeps parsers and, per flow, the transaction rules that are due."""
+
+    def __init__(self, plan: Plan, judge: Judge, logs: Logs, journal: Journal, window: int, *, triage: bool) -> None:
+        self.keeps = KEEP_WINDOW if plan.multi_step else KEEP_NONE
+        """What the journal keeps of a flow that no parser will ask for."""
+        self._plan = plan
+        self._judge = judge
+        self._logs = logs
+        self._journal = journal
+        self._window = window
+        self._triage = triage
+        self.apps = AppLayer()
+        self._due: dict[int, set[int]] = {}
+        n = FIRST_APP_ID + len(PROTOCOLS)
+        self._wanted = np.zeros(n, np.bool_)
+        """Protocols of which every flow is parsed."""
+        self._logged = np.zeros(n, np.bool_)
+        """Protocols of which every flow is parsed, with triage or without."""
+        self._of_interest = np.zeros(n, np.bool_)
+        """Protocols that some rule or log could ask for."""
+        for app in range(FIRST_APP_ID, n):
+            spec = PROTOCOLS[app - FIRST_APP_ID]
+            logged = logs.wants(spec.eve_key or spec.name) or logs.wants("anomaly")
+            self._logged[app] = logged
+            self._wanted[app] = logged or app in plan.always_tx or (not triage and app in plan.tx)
+            self._of_interest[app] = logged or app in plan.tx
+        self._stages = self._by_stage()
+
+    def _by_stage(self) -> dict[tuple[int, int], tuple[int, ...]]:
+        """Return (app, stage) → rules judged whatever the scan found."""
+        table: dict[tuple[int, int], tuple[int, ...]] = {}
+        for rules in (self._plan.tx if not self._triage else self._plan.always_tx).values():
+            for number in rules:
+                plan = self._plan.rules[number]
+                key = (plan.app, plan.stage)
+                table[key] = (*table.get(key, ()), number)
+        return table
+
+    def adopt(self, old: Walk, renumbered: Mapping[int, int], flows: np.ndarray) -> None:
+        """Take over parsers and due rules at a reload. renumbered: old rule number → new, of unchanged rules.
+
+        A flow that was not kept from its start, because nothing asked for its protocol then, cannot be parsed now.
+        flows: FLOW[slots]
+        """
+        self.apps = old.apps
+        for slot, due in old._due.items():
+            self._due[slot] = {renumbered[number] for number in due if number in renumbered}
+        kept = old.parses.copy()
+        kept[APP_UNDECIDED] = kept.any()
+        started = (flows["state"] != STATE_FREE) & (flows["hot"] == COLD)
+        flows["hot"][started & ~kept[flows["app"]]] = DONE
+
+    @property
+    def parses(self) -> np.ndarray:
+        """bool[apps]: protocols that some rule or log could ask for (the journal keeps their flows)."""
+        return self._of_interest
+
+    def run(self, work: BlockWork) -> None:
+        """Judge and log everything due in a block."""
+        self._heat(work)
+        self._pick_datagrams(work)
+        for row, phase, index in sorted(self._events(work)):
+            if phase == _PACKET:
+                self._packet(work, row)
+            elif phase == _ODD:
+                self._logs.packet(work.view, row)
+            else:
+                self._segment(work, index)
+
+    def forget(self, slots: Iterable[int]) -> None:
+        """Drop what is kept of ended flows."""
+        slots = list(slots)
+        self.apps.drop(slots)
+        if self._due:
+            for slot in slots:
+                self._due.pop(slot, None)
+        self._judge.forget(slots)
+
+    # ---- which flows are hot
+
+    def _heat(self, work: BlockWork) -> None:
+        """Mark flows hot whose parser must see each byte."""
+        flows = work.view.flows
+        for slot, rules in work.found.flows.items():
+            self._due.setdefault(slot, set()).update(rules)
+        # A buffer may join what stands before and behind a gap: no literal proves anything there.
+        for slot in np.unique(work.segs["flow"][work.segs["kind"] == SEG_GAP]).tolist():
+            self._due.setdefault(slot, set()).update(self._plan.tx.get(int(flows["app"][slot]), ()))
+        slots = np.unique(work.segs["flow"][work.segs["kind"] <= SEG_GAP])
+        slots = slots[(flows["hot"][slots] == COLD) & self._of_interest[flows["app"][slots]]]
+        for slot, app in zip(slots.tolist(), flows["app"][slots].tolist(), strict=True):
+            if flows["gaps"][slot].any():  # perhaps before the protocol was known
+                self._due.setdefault(slot, set()).update(self._plan.tx.get(app, ()))
+            due = self._due.get(slot)
+            if self._wanted[app] or (due and any(self._plan.rules[n].app == app for n in due)):
+                flows["hot"][slot] = HOT
+
+    def start_now(self, work: BlockWork, slots: Iterable[int]) -> None:
+        """Start parsers of flows whose journal is full; what they saw so far holds nothing that a rule waits for."""
+        flows = work.view.flows
+        for slot in slots:
+            if flows["hot"][slot] == COLD and self._of_interest[flows["app"][slot]]:
+                flows["hot"][slot] = HOT
+                self._start(work, Place(work.view, slot, 0, -1, 0, int(flows["last"][slot])))
+
+    def _start(self, work: BlockWork, place: Place) -> FlowApp:
+        """Start a flow's parser with all that came before its protocol was known, or before it became hot.
+
+        What that completes is seen now: its place is that of the segment at hand.
+        """
+        slot = place.slot
+        self._make_room(work)
+        flow = self.apps.start(slot, int(work.view.flows["app"][slot]))
+        for record in self._journal.records(slot):
+            self._feed(replace(place, side=record.side), flow, record.data, record.gap, record.ts)
+        self._journal.set_mode(slot, self.keeps)
+        for index in work.early.pop(slot, ()):
+            seg = work.segs[index]
+            then = self._place(work.view, seg, slot, int(seg["side"]))
+            self._feed_seg(replace(place, side=then.side), flow, work, index, then.ts)
+        return flow
+
+    def _make_room(self, work: BlockWork) -> None:
+        """At the cap of parsers end that of the flow that was silent longest, with what is pending in it."""
+        slot = self.apps.victim
+        if slot < 0:
+            return
+        flow, flows = self.apps.get(slot), work.view.flows
+        last = int(flows["last"][slot])
+        if flow is not None:
+            self._finish(Place(work.view, slot, 0, -1, 0, last), flow)
+        self.apps.evict(slot)
+        flows["hot"][slot] = DONE
+
+    def _feed_seg(self, place: Place, flow: FlowApp, work: BlockWork, index: int, ts: int) -> None:
+        """Give a parser a DATA or GAP segment of this block."""
+        if work.segs["kind"][index] == SEG_DATA:
+            self._feed(place, flow, work.gathered.data_of(index), 0, ts)
+        else:
+            self._feed(place, flow, b"", int(work.segs["len"][index]), ts)
+
+    def _feed(self, place: Place, flow: FlowApp, data: bytes, gap: int, ts: int) -> None:
+        """Give a parser bytes, or the news of a gap."""
+        if data:
+            stages = self.apps.feed(place.slot, place.side, data, ts)
+        else:
+            stages = self.apps.gap(place.slot, place.side, gap, ts)
+        self._transactions(place, flow, stages, data)
+
+    # ---- datagrams
+
+    def _pick_datagrams(self, work: BlockWork) -> None:
+        wanted = self._wanted[work.datagram_apps]
+        for row, app in zip(work.datagram_rows[wanted].tolist(), work.datagram_apps[wanted].tolist(), strict=True):
+            work.apps[row] = app
+        if work.found.datagrams:
+            apps = dict(zip(work.datagram_rows.tolist(), work.datagram_apps.tolist(), strict=True))
+            for row, rules in work.found.datagrams.items():
+                app = apps.get(row, 0)
+                if any(self._plan.rules[n].app == app for n in rules):
+                    work.apps[row] = app
+
+    # ---- events
+
+    def _events(self, work: BlockWork) -> list[tuple[int, int, int]]:
+        events = [(row, _PACKET, row) for row in {*work.found.packets, *work.apps}]
+        events += [(row, _ODD, row) for row in self._logs.odd_rows(work.view.rows)]
+        segs = work.segs
+        if not segs.size:
+            return events
+        wanted = work.view.flows["hot"][segs["flow"]] == HOT
+        if work.found.windows:
+            wanted[list(work.found.windows)] = True
+        if self._logs.flow_ends:
+            wanted |= segs["kind"] == SEG_END
+        if self._logs.wants("anomaly"):
+            wanted |= segs["kind"] == SEG_NOTE
+        at = np.flatnonzero(wanted)
+        early = (segs["kind"][at] == SEG_END) & (segs["arg"][at] == END_TIMEOUT)
+        phases = np.where(early, _TIME_OUT, _STREAM).tolist()
+        events += zip(segs["row"][at].tolist(), phases, at.tolist(), strict=True)
+        return events
+
+    def _packet(self, work: BlockWork, row: int) -> None:
+        view = work.view
+        rules = work.found.packets.get(row)
+        if rules:
+            self._judge.packet(view, row, sorted(rules))
+        app = work.apps.get(row)
+        if app is None:
+            return
+        r = view.rows[row]
+        side, start = int(r["side"]), int(r["pay"])
+        data = view.buf[start : start + int(r["paylen"])].tobytes()
+        stages, odd = self.apps.datagram(app, side, data, int(r["ts"]))
+        slot = int(r["flow"])
+        place = Place(view, slot, side, row, int(view.numbers[r["pkt"]]), int(r["ts"]))
+        before = sum(view.counts_at(slot, row)[:2]) - 1 if stages else 0
+        due = work.found.datagrams.get(row, set())
+        spec = PROTOCOLS[app - FIRST_APP_ID]
+        for stage in stages:
+            stage.tx.id = before
+            self._judge.transaction(place, spec, stage, self._rules_for(app, stage.stage, due), data)
+            self._logs.transaction(place, spec, stage)
+        for anomaly, _side in odd:
+            self._logs.app_anomaly(place, anomaly.event, spec.name)
+
+    def _rules_for(self, app: int, stage: int, due: set[int]) -> list[int]:
+        always = self._stages.get((app, stage), ())
+        if not due or not self._triage:
+            return list(always)
+        rules = self._plan.rules
+        return sorted({*always, *(n for n in due if rules[n].app == app and rules[n].stage == stage)})
+
+    def _segment(self, work: BlockWork, index: int) -> None:
+        view, seg = work.view, work.segs[index]
+        kind, slot, side = int(seg["kind"]), int(seg["flow"]), int(seg["side"])
+        place = self._place(view, seg, slot, side)
+        if kind == SEG_DATA:
+            rules = work.found.windows.get(index)
+            if rules:
+                self._judge.window(place, self._window_of(work, index, slot, side), sorted(rules))
+        elif kind == SEG_NOTE:
+            self._logs.stream_anomaly(place, int(seg["arg"]))
+        if kind <= SEG_GAP and view.flows["hot"][slot] == HOT:
+            self._parse(work, place, index)
+        elif kind == SEG_END:
+            ended = self.apps.get(slot)
+            if ended is not None:
+                self._finish(place, ended)
+            count = ended.transactions if ended is not None and self._logged[view.flows["app"][slot]] else 0
+            self._logs.flow_end(place, int(seg["arg"]), count)
+
+    def _parse(self, work: BlockWork, place: Place, index: int) -> None:
+        """Give the parser of a hot flow a segment, or keep it until the protocol is known."""
+        view, slot = work.view, place.slot
+        flow = self.apps.get(slot)
+        if flow is None:
+            if view.app(slot, int(work.segs["row"][index])) == APP_UNDECIDED:
+                work.early.setdefault(slot, []).append(index)
+                return
+            flow = self._start(work, place)
+        self._feed_seg(place, flow, work, index, place.ts)
+        if flow.done:
+            view.flows["hot"][slot] = DONE
+
+    def _place(self, view: BlockView, seg: np.void, slot: int, side: int) -> Place:
+        row = int(seg["row"])
+        if row >= 0 and int(view.rows["flow"][row]) == slot and int(seg["kind"]) != SEG_END:
+            r = view.rows[row]
+            return Place(view, slot, side, row, int(view.numbers[r["pkt"]]), int(r["ts"]))
+        return Place(view, slot, side, -1, 0, int(view.flows["last"][slot]))
+
+    def _window_of(self, work: BlockWork, index: int, slot: int, side: int) -> tuple[int, bytes]:
+        """Return (stream offset, bytes) up to the end of a segment, with what stands before it."""
+        seg = work.segs[index]
+        pos, length = int(seg["pos"]), int(seg["len"])
+        wanted = max(0, pos - self._window)
+        start, data = work.gathered.before(index, wanted, length)
+        if start > wanted and start == work.gathered.first_pos(index):
+            earlier, head = self._journal.window(slot, side, wanted, start)
+            if head:
+                return earlier, head + data
+        return start, data
+
+    def _finish(self, place: Place, flow: FlowApp) -> None:
+        """End a parser, and log what never came to the stage at which it would have been logged."""
+        self._transactions(place, flow, self.apps.finish(place.slot, place.ts), b"")
+        for stage in flow.unlogged.values():
+            self._logs.incomplete(place, flow.spec, stage)
+        flow.unlogged.clear()
+
+    def _transactions(self, place: Place, flow: FlowApp, stages: list[TxStage], data: bytes) -> None:
+        due = self._due.get(place.slot, set())
+        app = int(place.view.flows["app"][place.slot])
+        last = len(flow.spec.stages) - 1
+        for stage in stages:
+            flow.transactions += stage.stage == last
+            rules = self._rules_for(app, stage.stage, due)
+            if rules:
+                self._judge.transaction(place, flow.spec, stage, rules, data)
+            self._logs.transaction(place, flow.spec, stage)
+            late = flow.note(stage) if self._logged[app] else None
+            if late is not None:
+                self._logs.incomplete(place, flow.spec, late)
+        for anomaly, side in flow.anomalies():
+            del side
+            self._logs.app_anomaly(place, anomaly.event, flow.spec.name)

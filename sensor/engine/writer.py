@@ -1,0 +1,62 @@
+"""From records to written events: flood control, EVE fields, sinks; counts what was written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from sensor.alert.eve import EveBuilder
+from sensor.alert.flood import FloodControl
+from sensor.engine.sinks import Sinks
+from sensor.model.records import Event
+from sensor.model.scene import Match, Record
+from sensor.model.timestamps import eve as timestamp
+
+
+class Writer:
+    """The last stage. alerts: False counts alerts without writing them."""
+
+    def __init__(self, builder: EveBuilder, flood: FloodControl, sinks: Sinks, *, alerts: bool = True) -> None:
+        self._builder = builder
+        self._alerts = alerts
+        self.flood = flood
+        self.sinks = sinks
+        self.by_rule: Counter[tuple[int, int]] = Counter()
+        """(gid, sid) → alerts raised, summarised ones included."""
+        self.events: Counter[str] = Counter()
+        """Event type → events handed to the sinks."""
+
+    def __call__(self, record: Record) -> None:
+        """Take a record of the engine."""
+        if not isinstance(record, Match):
+            self._write(self._builder.build(record))
+            return
+        rule = record.rule
+        self.by_rule[rule.gid, rule.sid] += 1
+        if not self._alerts:
+            return
+        for match, held in self.flood.admit(record):
+            self._write(self._builder.alert(match, held))
+
+    def _write(self, event: Event) -> None:
+        self.events[event.kind] += 1
+        self.sinks.write(event)
+
+    def stats(self, ts: int, fields: Mapping[str, Any]) -> None:
+        """Write a stats event. ts: packet time, ns."""
+        self._write(Event("stats", {"timestamp": timestamp(ts), "event_type": "stats", "stats": dict(fields)}))
+
+    def flush(self) -> None:
+        """Hand on what is pending, so that a reader sees it."""
+        self.sinks.flush()
+
+    def close_floods(self) -> None:
+        """Write what flood control still holds: the input has ended."""
+        for match, held in self.flood.finish():
+            self._write(self._builder.alert(match, held))
+
+    def finish(self) -> None:
+        """Write what flood control still holds, and close the sinks."""
+        self.close_floods()
+        self.sinks.close()

@@ -1,0 +1,267 @@
+"""The kernel of duplicate removal. State lives in the caller's arrays; `dedup.py` says what a copy is."""
+
+from typing import no_type_check
+
+import numba
+import numpy as np
+from numba import int64, njit, types
+
+from sensor.flow.limits_fragments import DEDUP_DEPTH, DEDUP_MAX_PACKET, DEDUP_PAIRS
+from sensor.model.rows import ROW, TUNNEL_ERSPAN
+
+RING = np.dtype(
+    [
+        ("key", "<i8"),  # 32-bit hash of what a copy must share
+        ("ts", "<i8"),
+        ("at", "<i8"),  # first byte of the IP or ARP header, in the block's buffer or in the carried bytes
+        ("link", "<i8"),  # number of the previous packet of the same bucket, -1: none
+        ("pair", "<i8"),  # 62-bit hash of sender and receiver
+        ("size", "<i4"),  # bytes that must be equal; -1: too old to have copies
+        ("carried", "u1"),  # 1: `at` points into the carried bytes
+        ("trial", "u1"),  # 1: content was new, so whether a copy comes is evidence
+        ("copies", "u1"),  # copies seen, saturating
+        ("many", "u1"),  # 1: broadcast or multicast, any number of copies
+    ],
+    align=True,
+)
+"""One of the last packets."""
+
+PAIR = np.dtype([("key", "<i8"), ("trials", "<i4"), ("copies", "<i4")], align=True)
+"""How many packets with new content a sender/receiver pair had, and how many of them came twice."""
+
+# Slots of `meta`, int64[8]
+M_NEXT, M_CLOCK, M_TRIALS, M_COPIES, M_CARRY, M_SUSPECTED, M_EXAMINED, M_CARRIED = 0, 1, 2, 3, 4, 5, 6, 7
+
+BUCKETS = 256
+JUMP = 1_000_000_000  # ns that time must go back to count as another capture, not as late packets
+CARRY = DEDUP_DEPTH * DEDUP_MAX_PACKET
+_PAIR_SPAN = 64  # trials of a pair after which its shares are halved: a mirror that was mended is forgotten
+_ALL_SPAN = 256
+_MIX = 0x2C1B3C6D  # odd, below 2**31: a product with a 32-bit word stays inside int64
+_WORD = 0xFFFFFFFF
+_RO = types.Array(types.uint8, 1, "C", readonly=True)
+
+
+@njit
+@no_type_check
+def _mix(h: int, x: int) -> int:
+    p = (h ^ (x & _WORD)) * _MIX
+    return (p ^ p >> 29) & _WORD
+
+
+@njit
+@no_type_check
+def _word(buf: np.ndarray, at: int) -> int:
+    return np.int64(buf[at]) | np.int64(buf[at + 1]) << 8 | np.int64(buf[at + 2]) << 16 | np.int64(buf[at + 3]) << 24
+
+
+@njit
+@no_type_check
+def _word8(buf: np.ndarray, at: int) -> int:
+    return (
+        np.int64(buf[at])
+        | np.int64(buf[at + 1]) << 8
+        | np.int64(buf[at + 2]) << 16
+        | np.int64(buf[at + 3]) << 24
+        | np.int64(buf[at + 4]) << 32
+        | np.int64(buf[at + 5]) << 40
+        | np.int64(buf[at + 6]) << 48
+        | np.int64(buf[at + 7]) << 56
+    )
+
+
+@njit
+@no_type_check
+def _same(a: np.ndarray, i: int, b: np.ndarray, j: int, size: int, ipv: int) -> bool:
+    """Whether two packets agree but for TTL and header checksum (IPv4) or hop limit (IPv6)."""
+    head = min(size, 12)
+    for k in range(head):
+        if a[i + k] != b[j + k]:
+            if ipv == 4 and (k == 8 or k >= 10):
+                continue
+            if ipv == 6 and k == 7:
+                continue
+            return False
+    # Slices and range(): indexing from 0 lets numba leave out its test for negative indexes (400 bytes: 25 ns
+    # instead of 500).
+    x, y = a[i + head : i + size], b[j + head : j + size]
+    words = (size - head) >> 3
+    for k in range(words):
+        if _word8(x, k * 8) != _word8(y, k * 8):
+            return False
+    diff = 0
+    for k in range(words * 8, size - head):
+        diff |= x[k] ^ y[k]
+    return diff == 0
+
+
+@njit
+@no_type_check
+def _copy(to: np.ndarray, at: int, source: np.ndarray, start: int, size: int) -> None:
+    x, y = to[at : at + size], source[start : start + size]
+    for k in range(size):
+        x[k] = y[k]
+
+
+@njit(int64(numba.from_dtype(ROW)[::1], _RO, numba.from_dtype(RING)[::1], numba.int64[::1],
+            numba.from_dtype(PAIR)[::1], numba.uint8[:, ::1], numba.int64[::1], int64, int64),
+      cache=True)  # fmt: skip
+@no_type_check
+def mark(
+    rows: np.ndarray, buf: np.ndarray, ring: np.ndarray, heads: np.ndarray, pairs: np.ndarray,
+    carry: np.ndarray, meta: np.ndarray, window: int, learn: int,
+) -> int:  # fmt: skip
+    """Set `dup` on second copies and return how many packets were marked."""
+    parent, tunnel, l2, l3, caplen, iplen = (
+        rows["parent"], rows["tunnel"], rows["l2"], rows["l3"], rows["caplen"], rows["iplen"])  # fmt: skip
+    ts, ipv, ethertype, dup = rows["ts"], rows["ipv"], rows["ethertype"], rows["dup"]
+    src_hi, src_lo, dst_hi, dst_lo = rows["src_hi"], rows["src_lo"], rows["dst_hi"], rows["dst_lo"]
+    ipid, seq, ack, proto = rows["ipid"], rows["seq"], rows["ack"], rows["proto"]
+    sport, dport, pay, paylen = rows["sport"], rows["dport"], rows["pay"], rows["paylen"]
+    r_key, r_ts, r_at, r_link, r_pair = ring["key"], ring["ts"], ring["at"], ring["link"], ring["pair"]
+    r_size, r_carried, r_trial, r_copies, r_many = (
+        ring["size"], ring["carried"], ring["trial"], ring["copies"], ring["many"])  # fmt: skip
+    p_key, p_trials, p_copies = pairs["key"], pairs["trials"], pairs["copies"]
+    n = rows.size
+    now, clock = meta[M_NEXT], meta[M_CLOCK]
+    old = carry[meta[M_CARRY]]
+    marked = 0
+    examined = 0
+    suspected = 0
+    for i in range(n):
+        up = parent[i]
+        if up >= 0:
+            if tunnel[i] != TUNNEL_ERSPAN or parent[up] >= 0:
+                dup[i] = dup[up]
+                continue
+            outer = up
+        else:
+            # The mirror's own transport differs in each copy: what it carries is compared.
+            if i + 1 < n and parent[i + 1] == i and tunnel[i + 1] == TUNNEL_ERSPAN:
+                continue
+            outer = i
+        at = np.int64(l3[i])
+        if at < 0 or (ipv[i] == 0 and ethertype[i] != 0x0806):
+            continue
+        size = np.int64(iplen[i]) if ipv[i] != 0 else 28
+        size = min(size, np.int64(l2[outer]) + caplen[outer] - at, buf.size - at)
+        if size < 20 or size > DEDUP_MAX_PACKET:
+            continue
+        examined += 1
+        if ts[i] < clock - JUMP:
+            clock = ts[i]
+            for k in range(DEDUP_DEPTH):
+                r_size[k] = -1
+        clock = max(clock, ts[i])
+        # ---- what a copy must share, cheaply
+        h = _mix(np.int64(size), np.int64(src_lo[i]))
+        h = _mix(h, np.int64(dst_lo[i]))
+        if ipv[i] != 4:
+            h = _mix(h, np.int64(src_hi[i]) ^ np.int64(src_hi[i]) >> 32 ^ np.int64(src_lo[i]) >> 32)
+            h = _mix(h, np.int64(dst_hi[i]) ^ np.int64(dst_hi[i]) >> 32 ^ np.int64(dst_lo[i]) >> 32)
+        h = _mix(h, np.int64(ipid[i]) ^ size << 16 ^ np.int64(proto[i]) << 8)
+        h = _mix(h, np.int64(seq[i]))
+        h = _mix(h, np.int64(ack[i]) ^ np.int64(sport[i]) << 16 ^ np.int64(dport[i]))
+        if size >= 28:
+            h = _mix(h, _word(buf, at + size - 4))
+            if paylen[i] >= 8 and pay[i] >= at and pay[i] + 8 <= at + size:
+                h = _mix(h, _word(buf, np.int64(pay[i])) ^ _word(buf, np.int64(pay[i]) + 4) << 1)
+        # ---- the packet that this one may be a copy of
+        bucket = h & BUCKETS - 1
+        fresh = 1
+        tries = 0
+        first = np.int64(-1)
+        s = heads[bucket]
+        while s >= 0 and s >= now - DEDUP_DEPTH:
+            k = s & DEDUP_DEPTH - 1
+            if r_key[k] == h:
+                fresh = 0
+                if (r_size[k] == size and clock - r_ts[k] <= window and (r_copies[k] == 0 or r_many[k] == 1)
+                        and tries < 2):  # fmt: skip
+                    tries += 1
+                    if r_carried[k] == 1:
+                        equal = _same(buf, at, old, r_at[k], size, ipv[i])
+                    else:
+                        equal = _same(buf, at, buf, r_at[k], size, ipv[i])
+                    if equal:
+                        first = k
+                        break
+            s = r_link[k]
+        if first >= 0:
+            r_copies[first] = min(np.int64(r_copies[first]) + 1, 255)
+            q = r_pair[first] & DEDUP_PAIRS - 1
+            if p_key[q] == r_pair[first] and p_trials[q] >= learn:
+                doubled = 4 * p_copies[q] >= 3 * p_trials[q]
+            else:
+                doubled = meta[M_TRIALS] >= learn and 2 * meta[M_COPIES] >= meta[M_TRIALS]
+            if doubled:
+                marked += 1
+                dup[i] = 1
+                if up >= 0:
+                    dup[up] = 1
+            else:
+                suspected += 1
+            continue
+        # ---- an original: the oldest packet leaves, and tells whether a copy of it came
+        k = now & DEDUP_DEPTH - 1
+        if now >= DEDUP_DEPTH and r_trial[k] == 1:
+            hit = 1 if r_copies[k] > 0 else 0
+            q = r_pair[k] & DEDUP_PAIRS - 1
+            if p_key[q] != r_pair[k]:
+                p_key[q] = r_pair[k]
+                p_trials[q] = 0
+                p_copies[q] = 0
+            p_trials[q] += 1
+            p_copies[q] += hit
+            if p_trials[q] >= max(_PAIR_SPAN, 2 * learn):
+                p_trials[q] >>= 1
+                p_copies[q] >>= 1
+            meta[M_TRIALS] += 1
+            meta[M_COPIES] += hit
+            if meta[M_TRIALS] >= max(_ALL_SPAN, 2 * learn):
+                meta[M_TRIALS] >>= 1
+                meta[M_COPIES] >>= 1
+        mac = np.int64(l2[i])
+        if mac >= 0 and at - mac >= 14:
+            g = _mix(_mix(np.int64(1), _word(buf, mac)), _word(buf, mac + 4))
+            pair = _mix(g, _word(buf, mac + 8)) >> 1 | g >> 1 << 31
+            many = np.int64(buf[mac]) & 1
+        else:
+            g = _mix(_mix(np.int64(2), np.int64(src_lo[i])), np.int64(src_hi[i]))
+            pair = _mix(_mix(g, np.int64(dst_lo[i])), np.int64(dst_hi[i])) >> 1 | g >> 1 << 31
+            many = np.int64(0)
+        r_key[k] = h
+        r_ts[k] = ts[i]
+        r_at[k] = at
+        r_link[k] = heads[bucket]
+        r_pair[k] = pair
+        r_size[k] = size
+        r_carried[k] = 0
+        r_trial[k] = fresh
+        r_copies[k] = 0
+        r_many[k] = many
+        heads[bucket] = now
+        now += 1
+    # ---- the buffer goes back to its owner: keep the bytes that may still be compared
+    new = carry[1 - meta[M_CARRY]]
+    used = 0
+    for k in range(min(now, DEDUP_DEPTH)):
+        size = np.int64(r_size[k])
+        if size < 0 or clock - r_ts[k] > window or (r_copies[k] > 0 and r_many[k] == 0):
+            r_size[k] = -1
+            continue
+        at = r_at[k]
+        if r_carried[k] == 1:
+            _copy(new, used, old, at, size)
+        else:
+            _copy(new, used, buf, at, size)
+        r_at[k] = used
+        r_carried[k] = 1
+        used += size
+    meta[M_CARRY] = 1 - meta[M_CARRY]
+    meta[M_CARRIED] = used
+    meta[M_NEXT] = now
+    meta[M_CLOCK] = clock
+    meta[M_SUSPECTED] += suspected
+    meta[M_EXAMINED] += examined
+    return marked

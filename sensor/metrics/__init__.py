@@ -1,0 +1,1 @@
+"""Metrics: one table of names, a snapshot of values, and the listener that Prometheus asks."""

@@ -1,0 +1,109 @@
+"""The table of metrics: everything that is exported is named here, and nothing else can be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+COUNTER, GAUGE = "counter", "gauge"
+
+Snapshot = Mapping[str, Mapping[tuple[str, ...], float]]
+"""Metric name → label values (in the table's order; empty: no labels) → value. Never changed once it is published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. Prometheus conventions: base units, counters end in `_total`."""
+
+    name: str
+    kind: str
+    unit: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+def _counter(name: str, unit: str, text: str, *labels: str) -> Metric:
+    return Metric(f"xensor_{name}_total", COUNTER, unit, text, labels)
+
+
+def _gauge(name: str, unit: str, text: str, *labels: str) -> Metric:
+    return Metric(f"xensor_{name}", GAUGE, unit, text, labels)
+
+
+METRICS: Final[tuple[Metric, ...]] = (
+    _gauge("build_info", "", "Always 1; the label tells the version.", "version"),
+    _gauge("start_time_seconds", "seconds", "When the sensor started, since the epoch."),
+    _gauge("last_packet_time_seconds", "seconds", "Time stamp of the last packet, since the epoch; 0: none yet."),
+    # capture
+    _counter("capture_packets", "packets", "Packets handed to the engine.", "interface"),
+    _counter("capture_bytes", "bytes", "Captured bytes of those.", "interface"),
+    _counter("capture_kernel_packets", "packets", "Packets that reached the ring, dropped ones included.", "interface"),
+    _counter("capture_kernel_drops", "packets", "Packets dropped because the ring was full: not inspected.",
+             "interface"),
+    _counter("capture_kernel_freezes", "times", "Times the ring was full.", "interface"),
+    _counter("capture_interface_losses", "times", "Times the interface went down or away.", "interface"),
+    _counter("capture_interface_returns", "times", "Times the interface was bound anew after it had gone.",
+             "interface"),
+    _gauge("capture_interface_present", "", "1: the ring is bound to the interface, 0: the interface has gone.",
+           "interface"),
+    # decode
+    _counter("decode_packets", "packets", "Packets decoded."),
+    _counter("decode_bytes", "bytes", "Bytes of those on the wire."),
+    _counter("decode_protocol_packets", "packets", "IP packets by transport, tunnelled ones included.", "protocol"),
+    _counter("decode_anomalies", "events", "What was odd about packets and streams; `event` as in EVE.", "event"),
+    _counter("checksums", "packets", "Transport checksums by state; partial: left to the hardware by a guest.",
+             "state"),
+    _counter("fragments_lost", "datagrams", "Datagrams whose fragments never came together."),
+    _counter("duplicates", "packets", "Second copies made by a mirror."),
+    # flows and streams
+    _counter("flows", "flows", "Flows seen."),
+    _gauge("flows_active", "flows", "Flows in the table."),
+    _gauge("flow_memory_bytes", "bytes", "Memory of flows and out-of-order segments."),
+    _counter("flow_evictions", "flows", "Flows that gave way at the table's cap."),
+    _counter("stream_gaps", "gaps", "Places in TCP streams where bytes were lost before the sensor."),
+    _counter("stream_gap_bytes", "bytes", "Bytes lost there."),
+    _counter("stream_memcap_drops", "segments", "Out-of-order segments dropped at the memory cap."),
+    _counter("stream_depth_reached", "streams", "Streams longer than the reassembly depth."),
+    _counter("stream_ignored_segments", "segments", "TCP segments outside their stream, judged as packets only."),
+    # detection
+    _gauge("rules_loaded", "rules", "Rules that run."),
+    _counter("rule_reloads", "times", "Rule reloads by result; failed: the old rules stayed.", "result"),
+    _counter("judgements", "judgements", "Rules judged on packets, windows and transactions."),
+    _counter("judgements_cut", "judgements", "Judgements cut off at their budget."),
+    _counter("judgements_skipped", "judgements", "Judgements left out because their rule is suspended."),
+    _counter("rule_errors", "judgements", "Judgements that failed: a fault of the sensor."),
+    _counter("parser_errors", "flows", "Parsers that failed: a fault of the sensor."),
+    _counter("alerts", "alerts", "Alerts raised, those in flood summaries included.", "severity"),
+    _counter("alerts_summarized", "alerts", "Alerts collapsed into flood summaries."),
+    # outputs
+    _counter("events", "events", "EVE events written.", "type"),
+    _counter("output_errors", "times", "Times an output failed and was opened anew."),
+)  # fmt: skip
+
+BY_NAME: Final[Mapping[str, Metric]] = MappingProxyType({m.name: m for m in METRICS})
+
+
+def document() -> str:
+    """Return docs/metrics.md."""
+    lines = [
+        "# Metrics",
+        "",
+        "What `xensor run --metrics ADDRESS:PORT` exports for Prometheus, as of the last second. Made from",
+        "`sensor/metrics/names.py` by `python -m sensor.metrics.names`. Beside these, `process_*` tell of the",
+        "process itself (memory, CPU seconds, open files).",
+        "",
+        "| name | type | unit | labels | meaning |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for m in METRICS:
+        labels = ", ".join(f"`{label}`" for label in m.labels)
+        lines.append(f"| `{m.name}` | {m.kind} | {m.unit} | {labels} | {m.help} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(document())

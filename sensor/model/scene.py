@@ -1,0 +1,132 @@
+"""Where something happened: what alerts and logs say about the packet and the flow, as plain values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class FlowFacts(msgspec.Struct, frozen=True, gc=False):
+    """A flow as it stood when the event happened (counts include the event's packet)."""
+
+    start: int
+    """ns"""
+    client_ip: str
+    client_port: int
+    server_ip: str
+    server_port: int
+    pkts_toserver: int
+    pkts_toclient: int
+    bytes_toserver: int
+    bytes_toclient: int
+
+
+class Scene(msgspec.Struct, frozen=True, gc=False):
+    """The packet (or the sender of the stream bytes) behind an event."""
+
+    ts: int
+    """ns"""
+    number: int
+    """`pcap_cnt`, counted from 1; 0: no packet (a flow timed out)."""
+    source: str
+    """Capture file or interface."""
+    ipv: int
+    """4, 6; 0: not IP."""
+    src_ip: str
+    dest_ip: str
+    proto: int
+    """IP protocol number."""
+    src_port: int
+    """TCP, UDP, SCTP; ICMP: type."""
+    dest_port: int
+    """TCP, UDP, SCTP; ICMP: code."""
+    src: bytes = b""
+    """Packed addresses, 4 or 16 bytes: keys of thresholds and of the community id."""
+    dest: bytes = b""
+    flow_id: int = 0
+    """0: no flow."""
+    side: int = 0
+    """0 to_server, 1 to_client."""
+    vlan: tuple[int, ...] = ()
+    app_proto: str = ""
+    """Empty: none known; `failed`: detection gave up."""
+    flow: FlowFacts | None = None
+    tunnel: str = ""
+    """Kind of the tunnel that the packet came out of; empty: none."""
+    tunnel_src_ip: str = ""
+    tunnel_dest_ip: str = ""
+    tunnel_proto: int = 0
+    ethertype: int = 0
+    src_mac: str = ""
+    dest_mac: str = ""
+    pkt_src: str = "wire/pcap"
+
+
+class Match(msgspec.Struct, frozen=True, gc=False):
+    """A rule holds."""
+
+    rule: Any
+    """`sensor.rules.nodes.Rule`"""
+    scene: Scene
+    payload: bytes = b""
+    """Excerpt: what was judged (packet payload or stream window), cut to the configured size."""
+    payload_length: int = 0
+    stream: bool = False
+    """The payload is stream data."""
+    tx_id: int | None = None
+    app: tuple[str, dict[str, Any]] | None = None
+    """EVE key and object of the transaction."""
+    packet: bytes = b""
+    """The frame."""
+    linktype: int = 1
+    flowbits: tuple[str, ...] = ()
+
+
+class FlowEnd(msgspec.Struct, frozen=True, gc=False):
+    """A flow is over."""
+
+    scene: Scene
+    """In client direction; ts is the time of the end."""
+    last: int
+    """ns of the last packet."""
+    state: str
+    reason: str
+    alerted: bool
+    tcpflags: tuple[int, int]
+    """All flags seen, to_server and to_client."""
+    tcp_state: str
+    gaps: tuple[int, int]
+    tx_cnt: int
+
+
+class TxRecord(msgspec.Struct, frozen=True, gc=False):
+    """A transaction for the log."""
+
+    scene: Scene
+    key: str
+    """EVE key and event_type (`http`)."""
+    fields: dict[str, Any]
+    tx_id: int
+
+
+class AnomalyRecord(msgspec.Struct, frozen=True, gc=False):
+    """Something odd."""
+
+    scene: Scene
+    kind: str
+    """`decode`, `stream` or `applayer`."""
+    event: str
+    """`decoder.udp.pkt_too_small`"""
+    layer: str = ""
+
+
+class ArpRecord(msgspec.Struct, frozen=True, gc=False):
+    """An ARP packet."""
+
+    scene: Scene
+    fields: dict[str, Any]
+
+
+Record = Match | FlowEnd | TxRecord | AnomalyRecord | ArpRecord
+"""What the engine emits, in packet order."""

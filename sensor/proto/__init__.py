@@ -1,0 +1,1 @@
+"""Application protocols: one folder each, always parse (bytes to records), state, fields and eve."""

@@ -1,0 +1,1 @@
+"""DHCP over IPv4: one transaction per datagram."""

@@ -1,0 +1,13 @@
+"""What one DNS message or flow may cost."""
+
+NAME_BYTES = 255
+"""Longest name on the wire (RFC 1035 section 2.3.4)."""
+POINTERS = 32
+"""Compression pointers followed in one name; real messages chain a handful."""
+RECORDS = 256
+"""Questions and records read of one message."""
+MESSAGE_MIN = 12
+BAD_MESSAGES = 8
+"""Malformed messages in a row before a side is given up."""
+PROBE_COUNT = 64
+"""Questions or records of one section beyond which unknown traffic is not taken for DNS."""

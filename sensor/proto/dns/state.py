@@ -1,0 +1,232 @@
+"""DNS in a flow: one transaction per message, over datagrams or a stream of length-prefixed messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
+from sensor.proto.dns import eve, limits, parse
+
+QUERY, RESPONSE = 0, 1
+"""Stages, in the order of `fields.SPEC.stages`."""
+
+
+class DnsTransaction:
+    """One message. Its buffers exist from the start: a message is complete or no transaction."""
+
+    __slots__ = ("_cache", "id", "message")
+
+    def __init__(self, number: int, message: parse.Message) -> None:
+        self.id = number
+        self.message = message
+        self._cache: dict[str, Sequence[bytes]] = {}
+
+    def buffer(self, name: str) -> Sequence[bytes]:
+        """Return the instances of a buffer; those of the other kind of message are empty."""
+        found = self._cache.get(name)
+        if found is not None:
+            return found
+        entry = MAKERS.get(name)
+        if entry is None or entry[0] != self.message.is_response:
+            return ()
+        made = self._cache[name] = entry[1](self.message)
+        return made
+
+    def eve(self) -> dict[str, Any]:
+        """Return the `dns` object."""
+        return eve.dns(self.message, self.id)
+
+
+Maker = Callable[[parse.Message], Sequence[bytes]]
+
+
+def _questions(message: parse.Message) -> Sequence[bytes]:
+    return [question.name for question in message.questions]
+
+
+def _answers(message: parse.Message) -> Sequence[bytes]:
+    return [record.name for record in message.answers]
+
+
+def _all_names(message: parse.Message) -> Sequence[bytes]:
+    records = message.answers + message.authorities + message.additionals
+    return list(dict.fromkeys([*_questions(message), *(record.name for record in records)]))
+
+
+def _opcode(message: parse.Message) -> Sequence[bytes]:
+    return (b"%d" % message.opcode,)
+
+
+def _rcode(message: parse.Message) -> Sequence[bytes]:
+    return (b"%d" % message.rcode,)
+
+
+def _question_types(message: parse.Message) -> Sequence[bytes]:
+    return [b"%d" % question.rrtype for question in message.questions]
+
+
+def _all_types(message: parse.Message) -> Sequence[bytes]:
+    kinds = [*_question_types(message), *(b"%d" % record.rrtype for record in message.answers)]
+    return list(dict.fromkeys(kinds))
+
+
+MAKERS: MappingProxyType[str, tuple[int, Maker]] = MappingProxyType({
+    "dns.query": (QUERY, _questions),
+    "dns.query.name": (QUERY, _questions),
+    "dns.opcode": (QUERY, _opcode),
+    "dns.rrtype": (QUERY, _question_types),
+    "dns.query.name@to_client": (RESPONSE, _questions),
+    "dns.opcode@to_client": (RESPONSE, _opcode),
+    "dns.rrtype@to_client": (RESPONSE, _all_types),
+    "dns.rcode": (RESPONSE, _rcode),
+    "dns.answer.name": (RESPONSE, _answers),
+    "dns.response.rrname": (RESPONSE, _all_names),
+})  # fmt: skip
+"""Buffer name → the stage (and so the kind of message) it belongs to, and how it is built."""
+
+
+class _Stream:
+    """Length-prefixed messages of one side (RFC 1035 section 4.2.2)."""
+
+    __slots__ = ("_buf", "_skip", "dead")
+
+    def __init__(self) -> None:
+        self._buf = bytearray()
+        self._skip = 0
+        self.dead = False
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the messages that these bytes complete."""
+        if self._skip:
+            cut = min(self._skip, len(data))
+            self._skip -= cut
+            data = data[cut:]
+        self._buf += data
+        out: list[bytes] = []
+        pos = 0
+        while len(self._buf) - pos >= 2:
+            stop = pos + 2 + int.from_bytes(self._buf[pos : pos + 2], "big")
+            if stop > len(self._buf):
+                break
+            out.append(bytes(self._buf[pos + 2 : stop]))
+            pos = stop
+        if pos:
+            del self._buf[:pos]
+        return out
+
+    def gap(self, nbytes: int) -> bool:
+        """Note lost bytes; False: the framing is lost with them."""
+        if self._skip:
+            missing = self._skip
+        elif len(self._buf) >= 2:
+            missing = 2 + int.from_bytes(self._buf[:2], "big") - len(self._buf)
+        else:
+            missing = 0
+        self._buf.clear()
+        self._skip = missing - nbytes
+        return self._skip >= 0
+
+
+class DnsParser:
+    """`AppParser` of DNS. stream: TCP (True), UDP (False), or told from the first bytes (None)."""
+
+    def __init__(self, *, stream: bool | None = None) -> None:
+        self.done = False
+        """Both sides (or the datagrams) are not DNS."""
+        self._stream = stream
+        self._sides = (_Stream(), _Stream())
+        self._undecided = (bytearray(), bytearray())
+        self._bad = [0, 0]
+        self._next = 0
+        self._odd: list[tuple[AppAnomaly, int]] = []
+
+    def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 (contract of AppParser)
+        """Take the next bytes of a side, or one datagram."""
+        if self.done or not data:
+            return []
+        if self._stream is None:
+            return self._decide(side, data)
+        if not self._stream:
+            return self._message(side, data)
+        stream = self._sides[side]
+        out: list[TxStage] = []
+        if not stream.dead:
+            for data_of_one in stream.feed(data):
+                out += self._message(side, data_of_one)
+        return out
+
+    def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 (contract of AppParser)
+        """Bytes of a side are lost: a message may be, the framing is if more than its end was in them."""
+        if self.done or length <= 0:
+            return []
+        if self._stream is None:
+            self._stream = True
+        if not self._sides[side].gap(length):
+            self._note(AppAnomaly.PROTOCOL_GAP, side)
+            self._give_up(side)
+        return []
+
+    def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 (contract of AppParser)
+        """End the flow; nothing is pending, each message is a transaction of its own."""
+        for side in (TO_SERVER, TO_CLIENT):
+            if self._undecided[side]:
+                self._note(AppAnomaly.DNS_MALFORMED, side)
+        self.done = True
+        return []
+
+    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
+        """Return and forget the (anomaly, side) pairs found since the last call."""
+        found, self._odd = self._odd, []
+        return found
+
+    def _decide(self, side: int, data: bytes) -> list[TxStage]:
+        """Tell a stream from datagrams by where the header is (a stream may come in very short pieces)."""
+        held = self._undecided[side]
+        held += data
+        refusal = len(held) == limits.MESSAGE_MIN and not any(held[4:]) and held[2] & 0x80
+        if len(held) < limits.MESSAGE_MIN + 2 and not refusal:
+            return []
+        start = bytes(held[: limits.MESSAGE_MIN + 2])
+        length = int.from_bytes(start[:2], "big")
+        framed = length >= limits.MESSAGE_MIN and parse.plausible_header(start, 2)
+        self._stream = framed and not parse.plausible_header(start)
+        out: list[TxStage] = []
+        for number in (1 - side, side):
+            waiting = bytes(self._undecided[number])
+            self._undecided[number].clear()
+            out += self.feed(number, waiting, 0)
+        return out
+
+    def _message(self, side: int, data: bytes) -> list[TxStage]:
+        message = parse.message(data)
+        fault = message.fault if message is not None else AppAnomaly.DNS_MALFORMED
+        if fault is not None:
+            self._note(fault, side)
+        if message is None or not _says_anything(message):
+            self._bad[side] += 1
+            if self._bad[side] >= limits.BAD_MESSAGES:
+                self._give_up(side)
+            return []
+        self._bad[side] = 0
+        tx = DnsTransaction(self._next, message)
+        self._next += 1
+        return [TxStage(tx, RESPONSE if message.is_response else QUERY, side)]
+
+    def _give_up(self, side: int) -> None:
+        self._sides[side].dead = True
+        if not self._stream or (self._sides[TO_SERVER].dead and self._sides[TO_CLIENT].dead):
+            self.done = True
+
+    def _note(self, what: AppAnomaly, side: int) -> None:
+        if (what, side) not in self._odd:
+            self._odd.append((what, side))
+
+
+def _says_anything(message: parse.Message) -> bool:
+    """Whether enough could be read for a transaction."""
+    if message.questions or message.answers or message.authorities or message.additionals:
+        return True
+    return message.fault is None and message.is_response

@@ -1,0 +1,164 @@
+"""Where a message body ends (RFC 9112 section 6), and the part of it that rules see."""
+
+from __future__ import annotations
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.proto.http1 import limits, parse
+
+_LENGTH, _CLOSE, _CHUNK_LINE, _CHUNK_DATA, _CHUNK_END, _TRAILER = range(6)
+
+
+class Body:
+    """Cuts one body out of a stream fed in any pieces.
+
+    Construct with `sized`, `chunked` or `until_close`. `parts` holds the payload without framing, cut at
+    `limit` bytes; bytes lost on the way begin a new part.
+    """
+
+    __slots__ = (
+        "_chunks", "_fallback", "_left", "_mode", "_trailer", "ended", "faults", "limit", "parts", "total",
+    )  # fmt: skip
+
+    def __init__(self, mode: int, left: int, limit: int, fallback: int = -1) -> None:
+        self._mode = mode
+        self._left = left
+        self._fallback = fallback
+        self._chunks = 0
+        self._trailer = 0
+        self.limit = limit
+        self.parts = [bytearray()]
+        self.total = 0
+        """Payload bytes seen, kept or not."""
+        self.ended = mode == _LENGTH and left == 0
+        self.faults: list[AppAnomaly] = []
+
+    @classmethod
+    def sized(cls, length: int, limit: int) -> Body:
+        """Return a body of known length."""
+        return cls(_LENGTH, length, limit)
+
+    @classmethod
+    def chunked(cls, limit: int, fallback: int = -1) -> Body:
+        """Return a chunked body.
+
+        If its first line is no chunk size, it is plain and of `fallback` length (-1: until close).
+        """
+        return cls(_CHUNK_LINE, 0, limit, fallback)
+
+    @classmethod
+    def until_close(cls, limit: int) -> Body:
+        """Return a body that ends with the connection."""
+        return cls(_CLOSE, 0, limit)
+
+    @property
+    def full(self) -> bool:
+        """No further byte will be kept."""
+        return self.total >= self.limit
+
+    def feed(self, data: bytes | bytearray, pos: int, end: int) -> int:
+        """Consume `data[pos:end]` as far as it is part of the body and complete; return the new position."""
+        while pos < end and not self.ended:
+            mode = self._mode
+            if mode == _CLOSE:
+                self._keep(data, pos, end)
+                return end
+            if mode in (_LENGTH, _CHUNK_DATA):
+                stop = min(end, pos + self._left)
+                self._keep(data, pos, stop)
+                self._spend(stop - pos)
+                pos = stop
+                continue
+            newline = data.find(b"\n", pos, min(end, pos + limits.CHUNK_LINE))
+            if newline < 0 and end - pos < limits.CHUNK_LINE and self._waits(data, pos):
+                return pos
+            pos = self._line(data, pos, newline)
+        return pos
+
+    def skip(self, nbytes: int) -> bool:
+        """Note lost bytes; False: the framing is lost with them."""
+        self._cut()
+        if self._mode == _CLOSE:
+            self.total += nbytes
+            return True
+        if self._mode in (_LENGTH, _CHUNK_DATA) and nbytes <= self._left:
+            self.total += nbytes
+            self._spend(nbytes)
+            return True
+        return False
+
+    def close(self, data: bytes | bytearray, pos: int, end: int) -> None:
+        """End the body here, whatever is missing; `data[pos:end]` is a line that has not ended."""
+        if self._mode == _CHUNK_LINE and not self._chunks and parse.chunk_size(bytes(data[pos:end])) < 0:
+            self._give_up_chunks()
+            self.feed(data, pos, end)
+        self.ended = True
+
+    def _waits(self, data: bytes | bytearray, pos: int) -> bool:
+        """Whether an incomplete line of chunk framing may still become a good one."""
+        return self._mode != _CHUNK_LINE or parse.may_be_chunk_size(bytes(data[pos : pos + 64]))
+
+    def _spend(self, nbytes: int) -> None:
+        self._left -= nbytes
+        if self._left == 0:
+            if self._mode == _LENGTH:
+                self.ended = True
+            else:
+                self._mode = _CHUNK_END
+
+    def _keep(self, data: bytes | bytearray, pos: int, stop: int) -> None:
+        room = self.limit - self.total
+        if room > 0:
+            self.parts[-1] += data[pos : min(stop, pos + room)]
+        self.total += stop - pos
+
+    def _cut(self) -> None:
+        if self.parts[-1]:
+            if len(self.parts) < limits.BODY_PARTS:
+                self.parts.append(bytearray())
+            else:
+                self.limit = min(self.limit, self.total)
+
+    def _line(self, data: bytes | bytearray, pos: int, newline: int) -> int:
+        """Take a line of chunk framing; newline < 0: longer than any such line may be."""
+        stop = newline if newline >= 0 else pos + limits.CHUNK_LINE
+        if self._mode == _CHUNK_LINE:
+            return self._size_line(data, pos, stop, newline)
+        line = bytes(data[pos:stop])
+        if self._mode == _CHUNK_END:
+            if line not in (b"", b"\r"):
+                self._fault()
+            if newline >= 0:
+                self._mode = _CHUNK_LINE
+        else:
+            self._trailer += len(line)
+            if self._trailer > limits.HEADER_BYTES:
+                self.faults.append(AppAnomaly.HTTP_HEADER_TOO_LONG)
+            self.ended = line in (b"", b"\r") or self._trailer > limits.HEADER_BYTES
+        return stop + (newline >= 0)
+
+    def _size_line(self, data: bytes | bytearray, pos: int, stop: int, newline: int) -> int:
+        line = bytes(data[pos:stop])
+        if newline >= 0 and line in (b"", b"\r"):
+            return stop + 1
+        size = parse.chunk_size(line) if newline >= 0 else -1
+        if size < 0:
+            self._fault()
+            self._give_up_chunks()
+            return pos
+        self._chunks += 1
+        self._left = size
+        self._mode = _CHUNK_DATA if size else _TRAILER
+        return stop + 1
+
+    def _give_up_chunks(self) -> None:
+        """Read on as clients do: what is not chunked after all is plain."""
+        if self._chunks == 0 and self._fallback >= 0:
+            self._mode = _LENGTH
+            self._left = self._fallback
+            self.ended = self._left == 0
+        else:
+            self._mode = _CLOSE
+
+    def _fault(self) -> None:
+        if AppAnomaly.HTTP_INVALID_CHUNK not in self.faults:
+            self.faults.append(AppAnomaly.HTTP_INVALID_CHUNK)

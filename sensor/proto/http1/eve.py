@@ -1,0 +1,63 @@
+"""The EVE `http` object, with Suricata's names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sensor.proto.http1 import uri
+from sensor.proto.http1.parse import host_port
+from sensor.proto.text import text
+
+if TYPE_CHECKING:
+    from sensor.proto.http1.parse import Headers, RequestLine, StatusLine
+
+
+def http(
+    request: RequestLine | None,
+    request_headers: Headers | None,
+    response: StatusLine | None,
+    response_headers: Headers | None,
+    length: int,
+) -> dict[str, Any]:
+    """Return the object; what was not seen is left out.
+
+    length: payload bytes of the response, before its content codings are undone.
+    """
+    out: dict[str, Any] = {}
+    if request is not None:
+        _host(out, request.target, request_headers)
+        out["url"] = text(request.target)
+    if request_headers is not None:
+        _put(out, "http_user_agent", request_headers.get(b"user-agent"))
+    if response_headers is not None:
+        kind = response_headers.get(b"content-type") or b""
+        _put(out, "http_content_type", kind.partition(b";")[0].strip())
+    if request_headers is not None:
+        _put(out, "http_refer", request_headers.get(b"referer"))
+    if request is not None:
+        out["http_method"] = text(request.method)
+        _put(out, "protocol", request.protocol)
+    if response is not None:
+        if "protocol" not in out:
+            _put(out, "protocol", response.protocol)
+        if response.status:
+            out["status"] = response.status
+        elif response.code:
+            out["status_string"] = text(response.code)
+    if response_headers is not None:
+        _put(out, "redirect", response_headers.get(b"location"))
+    out["length"] = length
+    return out
+
+
+def _host(out: dict[str, Any], target: bytes, headers: Headers | None) -> None:
+    named = uri.authority(target) if target[:1] != b"/" else b""
+    host, port = host_port(named or (headers.get(b"host") if headers is not None else None) or b"")
+    _put(out, "hostname", host)
+    if port.isdigit() and len(port) <= 5:
+        out["http_port"] = int(port)
+
+
+def _put(out: dict[str, Any], key: str, value: bytes | None) -> None:
+    if value:
+        out[key] = text(value)

@@ -1,0 +1,25 @@
+"""What one HTTP flow may hold. Sizes in bytes."""
+
+HEADER_BYTES = 64 * 1024
+"""Start line and headers of one message; what is longer is cut there and the side is given up."""
+LINE_BYTES = 16 * 1024
+"""A longer line is an anomaly (Apache allows 8 KB, IIS 16 KB)."""
+HEADERS = 256
+"""Header lines kept of one message."""
+REQUEST_BODY = 100 * 1024
+RESPONSE_BODY = 100 * 1024
+"""Bytes of a body that rules see (Suricata's default inspection limits); the rest is counted, not copied."""
+BODY_PARTS = 16
+"""Pieces of one body kept when bytes in between are lost."""
+ENCODING_LAYERS = 3
+"""Content-encodings undone one after the other."""
+BOMB_RATIO = 200
+"""An encoded body that fills the whole output limit from 1/200 of it is a bomb (deflate can reach 1/1032)."""
+PIPELINED = 128
+"""Requests waiting for their response."""
+PENDING_BYTES = 1024 * 1024
+"""Headers and bodies of the waiting requests together."""
+CHUNK_LINE = 4096
+"""Longest chunk-size line, extensions included."""
+JUNK_LINES = 8
+"""Lines that are no start line, skipped in search of one."""

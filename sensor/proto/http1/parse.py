@@ -1,0 +1,208 @@
+"""Start lines, header lines and lengths of HTTP/1 messages: bytes to records, no state.
+
+Lenient where servers and browsers are (RFC 9112 section 2.2 allows it), because what an endpoint accepts must
+be inspected; what is ambiguous is reported to the caller.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import msgspec
+
+_BLANK = b" \t\r\n\x0b\x0c\x00"
+_SPACE = re.compile(rb"[ \t\r\x0b\x0c\x00]+")
+_NUMBER = re.compile(rb"[0-9]+")
+_CHUNK = re.compile(rb"[ \t\r\x0b\x0c\x00]*([0-9A-Fa-f]{1,16})(?![0-9A-WYZa-wyz])")
+_METHOD = re.compile(rb"[A-Za-z][A-Za-z0-9_\-.$!#%&'*+^`|~]{0,63}\Z")
+_RESPONSE = re.compile(rb"[ \t\r\n\x0b\x0c\x00]*http", re.IGNORECASE)
+_FOLD_STARTS = frozenset((b" ", b"\t", b"\0"))
+"""A line that begins so continues the one before (RFC 9112 section 5.2; some clients take NUL as blank)."""
+_LONE_CR = re.compile(rb"\r(?=[^\r\n])")
+_HEADERISH = re.compile(rb"[A-Za-z][A-Za-z0-9\-]{0,63}[ \t]*:")
+_REQUEST = re.compile(rb"[A-Za-z]{3,32} [^\r\n]{1,16384} HTTP/[0-9]\.[0-9]\r?\Z")
+
+_HEX_DIGITS = frozenset(b"%c" % c for c in b"0123456789abcdefABCDEF")
+
+LENGTH_DIGITS = 18
+"""A Content-Length of more digits is no length (it would overflow 63 bits)."""
+
+
+class RequestLine(msgspec.Struct, frozen=True, gc=False):
+    """RFC 9112 section 3. `protocol` is empty for HTTP/0.9."""
+
+    line: bytes
+    method: bytes = b""
+    target: bytes = b""
+    protocol: bytes = b""
+    valid: bool = False
+
+
+class StatusLine(msgspec.Struct, frozen=True, gc=False):
+    """RFC 9112 section 4. `status` is 0 where `code` is no three-digit number."""
+
+    line: bytes
+    protocol: bytes = b""
+    code: bytes = b""
+    reason: bytes = b""
+    status: int = 0
+
+
+@dataclass(slots=True)
+class Headers:
+    """Header fields in order of first appearance; repeated ones joined with ", " (RFC 9110 section 5.2)."""
+
+    names: list[bytes] = field(default_factory=list)
+    """As sent, one per distinct name."""
+    values: dict[bytes, bytes] = field(default_factory=dict)
+    """By lowercase name; the order is that of `names`."""
+
+    def get(self, name: bytes) -> bytes | None:
+        """Return a field's value by lowercase name."""
+        return self.values.get(name)
+
+    def items(self) -> zip[tuple[bytes, bytes]]:
+        """Pairs of name and value."""
+        return zip(self.names, self.values.values(), strict=True)
+
+
+def request_line(line: bytes) -> RequestLine:
+    """Split a request line; the target may hold spaces (the protocol is what follows the last one)."""
+    parts = line.split(b" ")
+    if len(parts) == 3 and parts[0] and parts[1] and parts[2][:5] == b"HTTP/":
+        return RequestLine(line, parts[0], parts[1], parts[2], valid=_METHOD.match(parts[0]) is not None)
+    return _odd_request_line(line)
+
+
+def _odd_request_line(line: bytes) -> RequestLine:
+    parts = _SPACE.split(line.strip(_BLANK), maxsplit=1)
+    method = parts[0]
+    valid = _METHOD.match(method) is not None
+    if len(parts) == 1:
+        return RequestLine(line, method, valid=False)
+    target, space, protocol = parts[1].rpartition(b" ")
+    if not space:
+        halves = _SPACE.split(parts[1], maxsplit=1)
+        target, protocol = (halves[0], halves[1]) if len(halves) == 2 else (b"", halves[0])
+    if protocol[:4].upper() != b"HTTP":
+        return RequestLine(line, method, parts[1], valid=valid)
+    if not target:
+        return RequestLine(line, method, protocol, valid=valid)
+    return RequestLine(line, method, target.strip(_BLANK), protocol, valid=valid)
+
+
+def status_line(line: bytes) -> StatusLine:
+    """Split a status line at white space; the reason keeps its spaces."""
+    parts = line.split(b" ", 2)
+    if len(parts) < 2 or not parts[0] or not parts[1] or b"\0" in line or b"\t" in line:
+        parts = _SPACE.split(line.strip(_BLANK), maxsplit=2)
+    code = parts[1] if len(parts) > 1 else b""
+    reason = parts[2] if len(parts) > 2 else b""
+    status = int(code) if len(code) == 3 and code.isdigit() else 0
+    return StatusLine(line, parts[0], code, reason, status)
+
+
+def resembles_response(data: bytes) -> bool:
+    """Whether a line can pass for a status line (browsers accept whatever starts with `HTTP`)."""
+    return _RESPONSE.match(data) is not None
+
+
+def resembles_request(line: bytes) -> bool:
+    """Whether a line is surely a request line: what a resynchronising parser waits for."""
+    return _REQUEST.match(line) is not None
+
+
+def resembles_header(line: bytes) -> bool:
+    """Whether a line can be a header field."""
+    return _HEADERISH.match(line) is not None
+
+
+def without_ends(raw: list[bytes]) -> list[bytes]:
+    """Return lines without their ends, empty ones left out."""
+    lines = [line[:-2] if line[-2:] == b"\r\n" else line[:-1] if line[-1:] == b"\n" else line for line in raw]
+    return [line for line in lines if line]
+
+
+def split_lone_cr(lines: list[bytes]) -> list[bytes]:
+    """Split lines at carriage returns without line feed: clients take them for line ends in responses."""
+    return [part for line in lines for part in (_LONE_CR.split(line) if b"\r" in line else (line,))]
+
+
+def headers(lines: list[bytes], *, split_folded: bool = False) -> Headers:
+    """Parse header lines (without line ends), unfolding obs-fold (RFC 9112 section 5.2).
+
+    split_folded: a folded line with a colon of its own is a field of its own (what clients see in responses).
+    """
+    out = Headers()
+    names, values = out.names, out.values
+    if not _FOLD_STARTS.isdisjoint([line[:1] for line in lines]):
+        lines = _unfold(lines, split_folded=split_folded)
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon:
+            name, value = b"", line
+            if not line.strip(_BLANK):
+                continue
+        name = name.strip(_BLANK)
+        value = value.strip(_BLANK)
+        key = name.lower()
+        if b"\0" in key:
+            key = key.replace(b"\0", b"")
+        if key not in values:
+            names.append(name)
+            values[key] = value
+        else:
+            values[key] += b", " + value
+    return out
+
+
+def _unfold(lines: list[bytes], *, split_folded: bool) -> list[bytes]:
+    out: list[list[bytes]] = []
+    has_colon = False
+    for line in lines:
+        own = split_folded and has_colon and b":" in line
+        if line[:1] not in _FOLD_STARTS or not out or own:
+            out.append([line])
+            has_colon = b":" in line
+        else:
+            out[-1].append(line.strip(_BLANK))
+            has_colon = has_colon or b":" in line
+    return [b" ".join(parts) for parts in out]
+
+
+def content_length(value: bytes) -> tuple[int, bool]:
+    """Return (length, whether it is beyond doubt); -1: no number at all.
+
+    Of several numbers the largest counts, so that no reader sees more of the body than we inspect.
+    """
+    if value.isdigit() and len(value) <= LENGTH_DIGITS:
+        return int(value), True
+    found = [int(n) for n in _NUMBER.findall(value) if len(n) <= LENGTH_DIGITS]
+    return (max(found), False) if found else (-1, False)
+
+
+def is_chunked(value: bytes) -> bool:
+    """Whether a Transfer-Encoding names chunked, however oddly spelt."""
+    return b"chunked" in value.replace(b"\0", b"").lower()
+
+
+def chunk_size(line: bytes) -> int:
+    """Return the size that a chunk line gives (RFC 9112 section 7.1), -1: none."""
+    found = _CHUNK.match(line)
+    return int(found[1], 16) if found else -1
+
+
+def may_be_chunk_size(start: bytes) -> bool:
+    """Whether the beginning of a line may still become a chunk-size line."""
+    digits = start.lstrip(_BLANK)
+    return not digits or digits[:1] in _HEX_DIGITS
+
+
+def host_port(value: bytes) -> tuple[bytes, bytes]:
+    """Split `host:port` (RFC 3986 section 3.2): the port is empty where it is not given."""
+    if value[:1] == b"[":
+        host, _, rest = value.partition(b"]")
+        return host + b"]", rest[1:] if rest[:1] == b":" else b""
+    host, colon, port = value.partition(b":")
+    return (host, port.strip(_BLANK)) if colon else (value, b"")

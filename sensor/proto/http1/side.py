@@ -1,0 +1,336 @@
+"""The bytes of one side of an HTTP/1 connection cut into messages: lines, header blocks, bodies, losses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.proto.http1 import limits, parse
+
+if TYPE_CHECKING:
+    from sensor.proto.http1.body import Body
+
+START, HEADERS, MAYBE, BODY, RESYNC, DEAD = range(6)
+"""MAYBE: a message that must not have a body announces one; the next bytes tell."""
+
+_BLANK = b" \t\r\n\x0b\x0c\x00"
+_SKIP_AT_ONCE = 4096
+
+
+class Side:
+    """State machine of one direction. Subclasses say what a start line and a header block mean.
+
+    Each byte is looked at a bounded number of times, however the stream is cut.
+    """
+
+    def __init__(self) -> None:
+        self.state = START
+        self.body: Body | None = None
+        self.closing = False
+        """No further bytes will come: look-ahead ends here."""
+        self._buf: bytes | bytearray = b""
+        self._pos = 0
+        self._scan = 0
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._junk = 0
+
+    # ---- what subclasses define
+
+    def on_start(self, line: bytes) -> bool | None:
+        """Take a start line (line end included).
+
+        True: a message begins; False: it is none, skip it; None: more bytes are needed to tell. May set
+        `state` itself instead: then the line is not consumed and the answer does not count.
+        """
+        raise NotImplementedError
+
+    def on_rest(self, rest: bytes) -> None:
+        """Take what is left where a start line should be: set `state` and `body`, or let it go."""
+
+    def on_headers(self, raw: bytes, lines: list[bytes]) -> None:
+        """Take a header block, as sent (empty line included) and as lines: set `state` and `body`."""
+        raise NotImplementedError
+
+    def on_body(self) -> None:
+        """Look at `body` after it took bytes."""
+        raise NotImplementedError
+
+    def on_maybe(self, *, message: bool) -> None:
+        """Decide about a doubtful body: message: a new message follows, so there is none."""
+        raise NotImplementedError
+
+    def is_start(self, line: bytes) -> bool:
+        """Whether a line is surely a start line (after a loss)."""
+        raise NotImplementedError
+
+    def starts_message(self, data: bytes) -> bool | None:
+        """Whether bytes (without leading blanks) begin a message; None: too few to tell."""
+        raise NotImplementedError
+
+    def anomaly(self, what: AppAnomaly) -> None:
+        """Report what is odd."""
+        raise NotImplementedError
+
+    # ---- input
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        if self.state == DEAD:
+            return
+        if self._pos == len(self._buf):
+            self._buf, self._pos, self._scan = data, 0, 0
+        elif isinstance(self._buf, bytearray):
+            if self._pos:
+                del self._buf[: self._pos]
+                self._scan -= self._pos
+                self._pos = 0
+            self._buf += data
+        else:
+            self._buf = bytearray(self._buf[self._pos :])
+            self._scan -= self._pos
+            self._pos = 0
+            self._buf += data
+        self._run()
+
+    def gap(self, nbytes: int) -> None:
+        """Note lost bytes: end what is incomplete, unless it is a body whose length spans the loss."""
+        state = self.state
+        if state == DEAD or nbytes <= 0:
+            return
+        if state == BODY and self.body is not None and self.body.skip(nbytes):
+            self._drop()
+            self.on_body()
+            return
+        self._end()
+        self._drop()
+        if self.state != DEAD:
+            self.resync()
+        self.anomaly(AppAnomaly.PROTOCOL_GAP)
+
+    def finish(self) -> None:
+        """End what is incomplete: the connection is over."""
+        self.closing = True
+        if self.state != DEAD:
+            self._run()
+            self._end()
+        self.state = DEAD
+        self._drop()
+
+    def resync(self) -> None:
+        """Look for the next sure start of a message."""
+        self.state = RESYNC
+        self._size = 0
+
+    def give_up(self) -> None:
+        """Nothing more can be learnt from this side."""
+        self.state = DEAD
+        self._drop()
+
+    def end_headers(self) -> None:
+        """Take the header block as complete, though its empty line has not come."""
+        raw, self._lines = self._lines, []
+        self.on_headers(b"".join(raw), parse.without_ends(raw))
+
+    @property
+    def no_header_yet(self) -> bool:
+        """A start line has been seen and nothing behind it."""
+        return self.state == HEADERS and not self._lines and self._pos == len(self._buf)
+
+    # ---- the machine
+
+    def _drop(self) -> None:
+        self._buf, self._pos, self._scan = b"", 0, 0
+
+    def _run(self) -> None:
+        while True:
+            state = self.state
+            if state == HEADERS:
+                more = self._collect()
+            elif state == START:
+                more = self._start()
+            elif state == BODY:
+                more = self._feed_body()
+            elif state == RESYNC:
+                more = self._search()
+            elif state == MAYBE:
+                more = self._doubt()
+            else:
+                self._drop()
+                return
+            if not more:
+                return
+
+    def _end(self) -> None:
+        """Complete the message in progress with what there is."""
+        if self.state == HEADERS:
+            rest = bytes(self._buf[self._pos :])
+            if rest:
+                self._lines.append(rest)
+            self._drop()
+            self.end_headers()
+        if self.state == START and self._pos < len(self._buf):
+            self.on_rest(bytes(self._buf[self._pos :]))
+        if self.state == MAYBE:
+            self.on_maybe(message=True)
+        if self.state == BODY and self.body is not None:
+            self.body.close(self._buf, self._pos, len(self._buf))
+            self.on_body()
+
+    def _line(self) -> bytes | None:
+        """Return the next line with its end, without consuming it; None: not complete yet."""
+        newline = self._buf.find(b"\n", self._scan)
+        if newline < 0:
+            self._scan = len(self._buf)
+            return None
+        self._scan = newline
+        return bytes(self._buf[self._pos : newline + 1])
+
+    def _consume(self, nbytes: int) -> None:
+        self._pos += nbytes
+        self._scan = self._pos
+
+    def _start(self) -> bool:
+        self._size = 0
+        line = self._line()
+        if line is None:
+            return self._too_long(len(self._buf) - self._pos)
+        if not line.strip(_BLANK):
+            self._consume(len(line))
+            return True
+        self._lines = []
+        self._size = len(line)
+        message = self.on_start(line)
+        if self.state != START:
+            return True
+        if message is None:
+            return False
+        self._consume(len(line))
+        if len(line) > limits.LINE_BYTES:
+            self.anomaly(AppAnomaly.HTTP_HEADER_TOO_LONG)
+        if message:
+            self.state = HEADERS
+            self._junk = 0
+            return True
+        self._junk += 1
+        if self._junk > limits.JUNK_LINES:
+            self.give_up()
+        return True
+
+    def _too_long(self, waiting: int) -> bool:
+        if self._size + waiting <= limits.HEADER_BYTES:
+            return False
+        self.anomaly(AppAnomaly.HTTP_HEADER_TOO_LONG)
+        self._end()
+        self.give_up()
+        return True
+
+    def _collect(self) -> bool:
+        """Gather header lines up to the empty one. True: the state changed."""
+        if self._scan == self._pos and self._collect_clean():
+            return True
+        buf, pos, lines = self._buf, self._pos, self._lines
+        newline = buf.find(b"\n", self._scan)
+        while newline >= 0:
+            line = bytes(buf[pos : newline + 1])
+            ends = len(line) < 4 and self._is_end(line, newline)
+            if ends is None:
+                break
+            pos = newline + 1
+            self._size += len(line)
+            if len(line) > limits.LINE_BYTES:
+                self.anomaly(AppAnomaly.HTTP_HEADER_TOO_LONG)
+            if len(lines) < limits.HEADERS or ends:
+                lines.append(line)
+            elif len(lines) == limits.HEADERS:
+                self._lines = lines = [*lines, b""]
+                self.anomaly(AppAnomaly.HTTP_TOO_MANY_HEADERS)
+            if ends:
+                self._pos = self._scan = pos
+                self.end_headers()
+                return True
+            newline = buf.find(b"\n", pos)
+        self._pos = pos
+        self._scan = len(buf) if newline < 0 else newline
+        return self._too_long(len(buf) - pos)
+
+    def _collect_clean(self) -> bool:
+        """Take a header block at once, if all of it is here and each of its lines ends in CR LF.
+
+        The usual case; a message with 8 fields costs 13 µs instead of the 18 µs of the loop below.
+        """
+        if self._lines:
+            return False
+        buf, pos = self._buf, self._pos
+        stop = buf.find(b"\r\n\r\n", pos, pos + limits.LINE_BYTES)
+        if stop < 0 or buf[pos : pos + 2] == b"\r\n":
+            return False
+        raw = bytes(buf[pos : stop + 4])
+        lines = raw[:-4].split(b"\r\n")
+        if len(lines) > limits.HEADERS or raw.count(b"\n") != len(lines) + 1:
+            return False
+        self._consume(len(raw))
+        self.on_headers(raw, lines)
+        return True
+
+    def _is_end(self, line: bytes, newline: int) -> bool | None:
+        """Whether a short line ends the header block; None: the byte behind it must be known first.
+
+        Clients also take a lone blank between two bare line feeds for the end, and `CR CR LF` behind a
+        bare line feed.
+        """
+        if line in (b"\r\n", b"\n"):
+            return True
+        if line == b"\r\r\n":
+            return bool(self._lines) and self._lines[-1][-1:] == b"\n" and self._lines[-1][-2:] != b"\r\n"
+        if line not in (b" \n", b"\t\n"):
+            return False
+        if newline + 1 < len(self._buf):
+            return self._buf[newline + 1] != 0x0A
+        return True if self.closing else None
+
+    def _feed_body(self) -> bool:
+        body = self.body
+        if body is None:
+            self.state = START
+            return True
+        end = len(self._buf)
+        before = self._pos
+        self._consume(body.feed(self._buf, before, end) - before)
+        for fault in body.faults:
+            self.anomaly(fault)
+        body.faults.clear()
+        self.on_body()
+        return self.state != BODY
+
+    def _doubt(self) -> bool:
+        head = bytes(self._buf[self._pos : self._pos + _SKIP_AT_ONCE])
+        rest = head.lstrip(_BLANK)
+        self._consume(len(head) - len(rest))
+        if not rest:
+            return bool(head)
+        message = self.starts_message(rest)
+        if message is None:
+            return False
+        self.on_maybe(message=message)
+        return True
+
+    def _search(self) -> bool:
+        """After a loss: pass over lines until one is surely a start line."""
+        buf = self._buf
+        newline = buf.find(b"\n", self._scan)
+        while newline >= 0:
+            size = newline + 1 - self._pos
+            fits = self._size == 0 and size <= limits.LINE_BYTES
+            if fits and self.is_start(bytes(buf[self._pos : newline])):
+                self.state = START
+                self._scan = self._pos
+                return True
+            self._size = 0
+            self._pos = self._scan = newline + 1
+            newline = buf.find(b"\n", self._pos)
+        self._scan = len(buf)
+        if len(buf) - self._pos > limits.LINE_BYTES:  # too long for a start line: its end is what matters
+            self._size = 1
+            self._pos = len(buf)
+        return False

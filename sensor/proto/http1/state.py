@@ -1,0 +1,429 @@
+"""An HTTP/1 connection: requests and responses paired to transactions."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
+from sensor.proto.http1 import limits, parse, uri
+from sensor.proto.http1.body import Body
+from sensor.proto.http1.side import BODY, DEAD, MAYBE, START, Side
+from sensor.proto.http1.transaction import (
+    REQUEST_COMPLETE,
+    REQUEST_HEADERS,
+    RESPONSE_BODY,
+    RESPONSE_COMPLETE,
+    RESPONSE_HEADERS,
+    HttpTransaction,
+)
+
+_BLANK = b" \t\r\n\x0b\x0c\x00"
+_MAX_ANOMALIES = 64
+
+
+class Exchange:
+    """What the two sides share: transactions waiting for a response, stages reached, anomalies."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self.waiting: deque[HttpTransaction] = deque()
+        self.stages: list[TxStage] = []
+        self.odd: list[tuple[AppAnomaly, int]] = []
+        self.lost_responses = False
+        """Response bytes were lost: how many responses, nobody knows."""
+        self.answers = False
+        """The server has said something."""
+        self._created = 0
+        self._held = 0
+        self._reported = 0
+
+    def new(self) -> HttpTransaction:
+        """Return the next transaction."""
+        tx = HttpTransaction(self._created)
+        self._created += 1
+        return tx
+
+    def reach(self, tx: HttpTransaction, stage: int, side: int) -> None:
+        """Note a stage, once."""
+        if not tx.reached >> stage & 1:
+            tx.reached |= 1 << stage
+            self.stages.append(TxStage(tx, stage, side))
+
+    def anomaly(self, what: AppAnomaly, side: int) -> None:
+        """Note what is odd."""
+        if self._reported < _MAX_ANOMALIES and (what, side) not in self.odd:
+            self.odd.append((what, side))
+            self._reported += 1
+
+    def wait(self, tx: HttpTransaction) -> None:
+        """Queue a transaction for its response."""
+        self.waiting.append(tx)
+        if len(self.waiting) > limits.PIPELINED:
+            self._forget_oldest()
+
+    def account(self, tx: HttpTransaction) -> None:
+        """Count what a complete request keeps in memory while it waits."""
+        if tx in self.waiting:
+            tx.cost = tx.held()
+            self._held += tx.cost
+            while self._held > limits.PENDING_BYTES and len(self.waiting) > 1:
+                self._forget_oldest()
+
+    def answered(self) -> HttpTransaction:
+        """Return the transaction that the response now beginning belongs to."""
+        if self.lost_responses:
+            self.lost_responses = False
+            while len(self.waiting) > 1:
+                self._pop()
+        return self._pop() if self.waiting else self.new()
+
+    def forget_all(self) -> None:
+        """No response will come any more."""
+        self.waiting.clear()
+        self._held = 0
+
+    def _pop(self) -> HttpTransaction:
+        tx = self.waiting.popleft()
+        self._held -= tx.cost
+        tx.cost = 0
+        return tx
+
+    def _forget_oldest(self) -> None:
+        self._pop()
+        if self.answers:  # otherwise we see one direction only
+            self.anomaly(AppAnomaly.HTTP_TOO_MANY_PIPELINED, TO_SERVER)
+
+
+class RequestSide(Side):
+    """Client to server."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__()
+        self._exchange = exchange
+        self._tx: HttpTransaction | None = None
+
+    def anomaly(self, what: AppAnomaly) -> None:
+        """Report what is odd."""
+        self._exchange.anomaly(what, TO_SERVER)
+
+    def is_start(self, line: bytes) -> bool:
+        """Whether a line is surely a request line."""
+        return parse.resembles_request(line)
+
+    def on_start(self, line: bytes) -> bool | None:
+        """Take a request line."""
+        request = parse.request_line(line.rstrip(b"\r\n"))
+        if not request.valid:
+            self.anomaly(AppAnomaly.HTTP_INVALID_REQUEST_LINE)
+            return False
+        if request.method == b"PRI" and request.protocol == b"HTTP/2.0":  # RFC 9113 section 3.4
+            self._exchange.done = True
+            self.give_up()
+            return False
+        if uri.double_encoded(request.target):
+            self.anomaly(AppAnomaly.HTTP_DOUBLE_ENCODED_URI)
+        self._tx = self._exchange.new()
+        self._tx.request = request
+        self._exchange.wait(self._tx)
+        return True
+
+    def _collect(self) -> bool:
+        tx = self._tx
+        if tx is None or tx.request is None or tx.request.protocol or self._lines:
+            return super()._collect()
+        line = self._line()  # HTTP/0.9, or a client that forgot the protocol: header lines tell
+        if line is None:
+            return self._too_long(len(self._buf) - self._pos)
+        if line.strip(b"\r\n") and not parse.resembles_header(line):
+            self.end_headers()
+            return True
+        self._scan = self._pos
+        return super()._collect()
+
+    def on_headers(self, raw: bytes, lines: list[bytes]) -> None:
+        """Take the request's header block."""
+        tx = self._tx
+        if tx is None:
+            self.state = START
+            return
+        tx.request_raw = raw
+        tx.request_headers = headers = parse.headers(lines)
+        self._exchange.reach(tx, REQUEST_HEADERS, TO_SERVER)
+        self.body = tx.request_body = self._frame(headers)
+        if self.body is None:
+            self._complete(tx)
+        else:
+            self.state = BODY
+            if self.body.ended:
+                self.on_body()
+
+    def _frame(self, headers: parse.Headers) -> Body | None:
+        """RFC 9112 section 6.3, requests."""
+        length, sure = _length(headers)
+        if not sure:
+            self.anomaly(AppAnomaly.HTTP_INVALID_CONTENT_LENGTH)
+        coding = headers.get(b"transfer-encoding")
+        if coding is not None and parse.is_chunked(coding):
+            if headers.get(b"content-length") is not None:
+                self.anomaly(AppAnomaly.HTTP_AMBIGUOUS_LENGTH)
+            return Body.chunked(limits.REQUEST_BODY, max(length, 0))
+        return Body.sized(length, limits.REQUEST_BODY) if length > 0 else None
+
+    def on_body(self) -> None:
+        """Emit the stage once rules see all they will see of the body."""
+        tx, body = self._tx, self.body
+        if tx is None or body is None:
+            return
+        if body.ended:
+            self._complete(tx)
+        elif body.full:
+            self._exchange.reach(tx, REQUEST_COMPLETE, TO_SERVER)
+
+    def on_maybe(self, *, message: bool) -> None:
+        """Never asked: requests leave no doubt."""
+
+    def starts_message(self, data: bytes) -> bool | None:
+        """Never asked: requests leave no doubt."""
+        return bool(data)
+
+    def _complete(self, tx: HttpTransaction) -> None:
+        self._exchange.reach(tx, REQUEST_COMPLETE, TO_SERVER)
+        self._exchange.account(tx)
+        self._tx = self.body = None
+        self.state = START
+
+
+class ResponseSide(Side):
+    """Server to client."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__()
+        self._exchange = exchange
+        self._tx: HttpTransaction | None = None
+        self._head: list[bytes] = []
+
+    def anomaly(self, what: AppAnomaly) -> None:
+        """Report what is odd."""
+        self._exchange.anomaly(what, TO_CLIENT)
+
+    def is_start(self, line: bytes) -> bool:
+        """Whether a line is surely a status line."""
+        return line[:7] == b"HTTP/1." and parse.status_line(line.rstrip(b"\r")).status > 0
+
+    def starts_message(self, data: bytes) -> bool | None:
+        """Whether bytes begin a status line; None: too few to tell."""
+        if len(data) >= 4 or not b"http".startswith(data.lower()):
+            return parse.resembles_response(data)
+        return True if self.closing else None
+
+    def resync(self) -> None:
+        """Look for the next status line; only the last request can be said to wait for it."""
+        super().resync()
+        self._exchange.lost_responses = True
+
+    def finish(self) -> None:
+        """End what is incomplete: an interim response may have been the last one."""
+        super().finish()
+        if self._tx is not None:
+            self._exchange.reach(self._tx, RESPONSE_HEADERS, TO_CLIENT)
+            self._complete(self._tx)
+            self.state = DEAD
+
+    def on_rest(self, rest: bytes) -> None:
+        """Take bytes without line end as the body of a response without header."""
+        if rest.strip(_BLANK) and not parse.resembles_response(rest) and self._exchange.waiting:
+            self._headless()
+
+    def on_start(self, line: bytes) -> bool | None:
+        """Take a status line, or what stands in its place."""
+        if not parse.resembles_response(line):
+            return self._no_status_line(line)
+        first, *rest = parse.split_lone_cr([line.rstrip(b"\r\n").lstrip(_BLANK)])
+        status = parse.status_line(first)
+        if not status.status:
+            self.anomaly(AppAnomaly.HTTP_INVALID_RESPONSE_LINE)
+        self._head = rest
+        self._take_tx().response = status
+        return True
+
+    def _no_status_line(self, line: bytes) -> bool | None:
+        """Skip a stray line before a status line; take anything else as a body without header (HTTP/0.9)."""
+        behind = self._pos + len(line)
+        if behind >= len(self._buf) and not self.closing:
+            self._scan = self._pos
+            return None
+        self.anomaly(AppAnomaly.HTTP_INVALID_RESPONSE_LINE)
+        if bytes(self._buf[behind : behind + 1]) in (b"H", b"h") or len(line) <= 3:
+            return False
+        if self._exchange.waiting or self._tx is not None:
+            self._headless()
+        else:
+            self.resync()
+        return False
+
+    def _headless(self) -> None:
+        self.body = self._take_tx().response_body = Body.until_close(limits.RESPONSE_BODY)
+        self.state = BODY
+
+    def _take_tx(self) -> HttpTransaction:
+        """Return the transaction of this response; an interim response (1xx) leaves it to the final one."""
+        if self._tx is None:
+            self._tx = self._exchange.answered()
+        return self._tx
+
+    def on_headers(self, raw: bytes, lines: list[bytes]) -> None:
+        """Take the response's header block."""
+        tx = self._tx
+        if tx is None or tx.response is None:
+            self.state = START
+            return
+        tx.response_raw = raw
+        if self._head or raw.count(b"\r") != raw.count(b"\r\n"):
+            lines = parse.split_lone_cr(self._head + lines)
+        tx.response_headers = headers = parse.headers(lines, split_folded=True)
+        status = tx.response.status
+        if 100 <= status < 200 and status != 101:
+            self.state = MAYBE
+            return
+        self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
+        method = tx.request.method if tx.request is not None else b""
+        if status == 101 or (method == b"CONNECT" and 200 <= status < 300):
+            self._complete(tx)
+            self._exchange.done = True
+            self.give_up()
+        elif method == b"HEAD":
+            self._complete(tx)
+        elif status in (204, 304):
+            self._doubtful(tx, headers)
+        else:
+            self._begin_body(tx)
+
+    def _doubtful(self, tx: HttpTransaction, headers: parse.Headers) -> None:
+        """RFC 9110 forbids a body: only one that is announced nevertheless is looked for."""
+        if _length(headers)[0] > 0 or headers.get(b"transfer-encoding") is not None:
+            self.state = MAYBE
+        else:
+            self._complete(tx)
+
+    def _begin_body(self, tx: HttpTransaction) -> None:
+        self.body = tx.response_body = self._frame(tx.response_headers or parse.Headers())
+        self.state = BODY
+        if self.body.ended:
+            self.on_body()
+
+    def _frame(self, headers: parse.Headers) -> Body:
+        """RFC 9112 section 6.3, responses."""
+        length, sure = _length(headers)
+        if not sure:
+            self.anomaly(AppAnomaly.HTTP_INVALID_CONTENT_LENGTH)
+        coding = headers.get(b"transfer-encoding")
+        if coding is not None and parse.is_chunked(coding):
+            if headers.get(b"content-length") is not None:
+                self.anomaly(AppAnomaly.HTTP_AMBIGUOUS_LENGTH)
+            return Body.chunked(limits.RESPONSE_BODY, length)
+        if length >= 0:
+            return Body.sized(length, limits.RESPONSE_BODY)
+        return Body.until_close(limits.RESPONSE_BODY)
+
+    def on_body(self) -> None:
+        """Emit the stages that the body has reached."""
+        tx, body = self._tx, self.body
+        if tx is None or body is None:
+            return
+        if body.ended:
+            self._complete(tx)
+        elif body.full:
+            self._reach_body(tx)
+
+    def on_maybe(self, *, message: bool) -> None:
+        """Go on with the next message, or with the body that should not be."""
+        tx = self._tx
+        if tx is None or tx.response is None:
+            self.state = START
+        elif not message:
+            self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
+            self._begin_body(tx)
+        elif tx.response.status < 200 and not self.closing:
+            self.state = START
+        else:
+            self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
+            self._complete(tx)
+
+    def _reach_body(self, tx: HttpTransaction) -> None:
+        if tx.reached >> RESPONSE_BODY & 1:
+            return
+        if tx.response_body is not None and tx.response_body.total:
+            odd = tx.decode_response()
+            if odd is not None:
+                self.anomaly(odd)
+        self._exchange.reach(tx, RESPONSE_BODY, TO_CLIENT)
+
+    def _complete(self, tx: HttpTransaction) -> None:
+        self._reach_body(tx)
+        self._exchange.reach(tx, RESPONSE_COMPLETE, TO_CLIENT)
+        self._tx = self.body = None
+        self.state = START
+
+
+def _length(headers: parse.Headers) -> tuple[int, bool]:
+    value = headers.get(b"content-length")
+    return parse.content_length(value) if value is not None else (-1, True)
+
+
+class HttpParser:
+    """`AppParser` of HTTP/1."""
+
+    def __init__(self) -> None:
+        self.done = False
+        """The connection became a tunnel or another protocol, or both sides are beyond hope."""
+        self._exchange = Exchange()
+        self._request = RequestSide(self._exchange)
+        self._response = ResponseSide(self._exchange)
+
+    def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 (contract of AppParser)
+        """Take the next bytes of a side."""
+        if self.done:
+            return []
+        if side == TO_SERVER:
+            self._request.feed(data)
+        else:
+            self._exchange.answers = True
+            if self._request.no_header_yet:
+                self._complete_simple_request()
+            self._response.feed(data)
+        return self._take()
+
+    def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 (contract of AppParser)
+        """Bytes of a side are lost."""
+        if self.done:
+            return []
+        (self._request if side == TO_SERVER else self._response).gap(length)
+        return self._take()
+
+    def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 (contract of AppParser)
+        """Complete what is pending: the flow has ended."""
+        if not self.done:
+            self._request.finish()
+            self._response.finish()
+            self._exchange.done = True
+        return self._take()
+
+    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
+        """Return and forget the (anomaly, side) pairs found since the last call."""
+        found, self._exchange.odd = self._exchange.odd, []
+        return found
+
+    def _complete_simple_request(self) -> None:
+        """End a request line without protocol when the server answers: it was all there is (HTTP/0.9)."""
+        tx = self._exchange.waiting[-1] if self._exchange.waiting else None
+        if tx is not None and tx.request is not None and not tx.request.protocol:
+            self._request.end_headers()
+
+    def _take(self) -> list[TxStage]:
+        exchange = self._exchange
+        if self._response.state == DEAD:
+            exchange.forget_all()
+        self.done = exchange.done or (self._response.state == DEAD and self._request.state == DEAD)
+        found, exchange.stages = exchange.stages, []
+        return found

@@ -1,0 +1,261 @@
+"""One request with its response, and the buffers that rules test on it, built when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from sensor.proto.http1 import coding, eve, limits, parse, uri
+
+if TYPE_CHECKING:
+    from sensor.model.anomaly import AppAnomaly
+    from sensor.proto.http1.body import Body
+
+REQUEST_HEADERS, REQUEST_COMPLETE, RESPONSE_HEADERS, RESPONSE_BODY, RESPONSE_COMPLETE = range(5)
+"""Stages, in the order of `fields.SPEC.stages`."""
+
+Instances = Sequence[bytes]
+
+
+class HttpTransaction:
+    """What is known of one exchange, bounded by `limits`. A buffer exists once its stage is reached."""
+
+    __slots__ = (
+        "_cache", "_decoded", "cost", "id", "reached", "request", "request_body", "request_headers",
+        "request_raw", "response", "response_body", "response_headers", "response_raw",
+    )  # fmt: skip
+
+    def __init__(self, number: int) -> None:
+        self.id = number
+        self.cost = 0
+        """Bytes of the request that the parser accounts for while the transaction waits for its response."""
+        self.reached = 0
+        """Bit set of stages."""
+        self.request: parse.RequestLine | None = None
+        self.request_headers: parse.Headers | None = None
+        self.request_raw = b""
+        """The header block as sent, its empty line included."""
+        self.request_body: Body | None = None
+        self.response: parse.StatusLine | None = None
+        self.response_headers: parse.Headers | None = None
+        self.response_raw = b""
+        self.response_body: Body | None = None
+        self._cache: dict[str, Instances] = {}
+        self._decoded: tuple[list[bytes], AppAnomaly | None] | None = None
+
+    def buffer(self, name: str) -> Instances:
+        """Return the instances of a buffer; empty where it is absent, not yet known, or not one of ours."""
+        found = self._cache.get(name)
+        if found is not None:
+            return found
+        entry = MAKERS.get(name)
+        if entry is None or not self.reached >> entry[0] & 1:
+            return ()
+        made = entry[1](self)
+        self._cache[name] = made
+        return made
+
+    def eve(self) -> dict[str, Any]:
+        """Return the `http` object."""
+        return eve.http(
+            self.request,
+            self.request_headers,
+            self.response,
+            self.response_headers,
+            self.response_body.total if self.response_body else 0,
+        )
+
+    def held(self) -> int:
+        """Bytes that this transaction keeps in memory."""
+        size = len(self.request_raw) + len(self.response_raw)
+        for body in (self.request_body, self.response_body):
+            if body is not None:
+                size += min(body.total, body.limit)
+        return size
+
+    def decode_response(self) -> AppAnomaly | None:
+        """Undo the response's content codings; return what was odd about them."""
+        self._decoded = _decode(self.response_headers, self.response_body)
+        return self._decoded[1]
+
+    def decoded_response(self) -> Instances:
+        """Return the response body in the forms to inspect."""
+        if self._decoded is None:
+            self._decoded = _decode(self.response_headers, self.response_body)
+        return self._decoded[0]
+
+
+def _parts(body: Body | None) -> list[bytes]:
+    return [bytes(part) for part in body.parts if part] if body is not None else []
+
+
+def _decode(headers: parse.Headers | None, body: Body | None) -> tuple[list[bytes], AppAnomaly | None]:
+    """Undo content codings of the part before the first loss; what follows a loss stays as it is."""
+    parts = _parts(body)
+    value = headers.get(b"content-encoding") if headers is not None else None
+    names = coding.codings(value) if value and parts else []
+    if not names:
+        return parts, None
+    forms, odd = coding.decode(parts[0], names, limits.RESPONSE_BODY)
+    return [form for form in forms if form] + parts[1:], odd
+
+
+Maker = Callable[[HttpTransaction], Instances]
+
+
+def _one(value: bytes | None) -> Instances:
+    return (value,) if value else ()
+
+
+def _method(tx: HttpTransaction) -> Instances:
+    return _one(tx.request.method if tx.request else None)
+
+
+def _uri(tx: HttpTransaction) -> Instances:
+    return _one(uri.normalise(tx.request.target) if tx.request else None)
+
+
+def _uri_raw(tx: HttpTransaction) -> Instances:
+    return _one(tx.request.target if tx.request else None)
+
+
+def _request_line(tx: HttpTransaction) -> Instances:
+    return _one(tx.request.line if tx.request else None)
+
+
+def _request_protocol(tx: HttpTransaction) -> Instances:
+    return _one(tx.request.protocol if tx.request else None)
+
+
+def _host_raw(tx: HttpTransaction) -> Instances:
+    named = uri.authority(tx.request.target) if tx.request and tx.request.target[:1] != b"/" else b""
+    return _one(named or (tx.request_headers.get(b"host") if tx.request_headers else None))
+
+
+def _host(tx: HttpTransaction) -> Instances:
+    return tuple(parse.host_port(raw)[0].lower() for raw in _host_raw(tx))
+
+
+def _response_line(tx: HttpTransaction) -> Instances:
+    return _one(tx.response.line if tx.response else None)
+
+
+def _response_protocol(tx: HttpTransaction) -> Instances:
+    return _one(tx.response.protocol if tx.response else None)
+
+
+def _stat_code(tx: HttpTransaction) -> Instances:
+    return _one(tx.response.code if tx.response else None)
+
+
+def _stat_msg(tx: HttpTransaction) -> Instances:
+    return _one(tx.response.reason if tx.response else None)
+
+
+def _request_body(tx: HttpTransaction) -> Instances:
+    return _parts(tx.request_body)
+
+
+def _request_file(tx: HttpTransaction) -> Instances:
+    return _decode(tx.request_headers, tx.request_body)[0]
+
+
+def _request_raw(tx: HttpTransaction) -> Instances:
+    return _one(tx.request_raw)
+
+
+def _response_raw(tx: HttpTransaction) -> Instances:
+    return _one(tx.response_raw)
+
+
+def _request_field(name: bytes) -> Maker:
+    return lambda tx: _one(tx.request_headers.get(name) if tx.request_headers else None)
+
+
+def _response_field(name: bytes) -> Maker:
+    return lambda tx: _one(tx.response_headers.get(name) if tx.response_headers else None)
+
+
+def _block(headers: parse.Headers | None, cookie: bytes) -> Instances:
+    """Return `Name: value` lines, the cookie's left out: it has a buffer of its own."""
+    if headers is None:
+        return ()
+    rows = zip(headers.names, headers.values, headers.values.values(), strict=True)
+    lines = [name + b": " + value for name, key, value in rows if key != cookie]
+    return (b"\r\n".join(lines) + b"\r\n",) if lines else ()
+
+
+def _request_header(tx: HttpTransaction) -> Instances:
+    return _block(tx.request_headers, b"cookie")
+
+
+def _response_header(tx: HttpTransaction) -> Instances:
+    return _block(tx.response_headers, b"set-cookie")
+
+
+def _lines(headers: parse.Headers | None) -> Instances:
+    return [name + b": " + value for name, value in headers.items()] if headers is not None else ()
+
+
+def _names(headers: parse.Headers | None) -> Instances:
+    if headers is None or not headers.names:
+        return ()
+    return (b"\r\n" + b"\r\n".join(headers.names) + b"\r\n\r\n",)
+
+
+def _start(line: bytes | None, headers: parse.Headers | None) -> Instances:
+    if line is None:
+        return ()
+    return (b"\r\n".join([line, *_lines(headers), b"\r\n"]),)
+
+
+MAKERS: MappingProxyType[str, tuple[int, Maker]] = MappingProxyType({
+    "http.method": (REQUEST_HEADERS, _method),
+    "http.uri": (REQUEST_HEADERS, _uri),
+    "http.uri.raw": (REQUEST_HEADERS, _uri_raw),
+    "http.request_line": (REQUEST_HEADERS, _request_line),
+    "http.protocol": (REQUEST_HEADERS, _request_protocol),
+    "http.host": (REQUEST_HEADERS, _host),
+    "http.host.raw": (REQUEST_HEADERS, _host_raw),
+    "http.user_agent": (REQUEST_HEADERS, _request_field(b"user-agent")),
+    "http.referer": (REQUEST_HEADERS, _request_field(b"referer")),
+    "http.cookie": (REQUEST_HEADERS, _request_field(b"cookie")),
+    "http.accept": (REQUEST_HEADERS, _request_field(b"accept")),
+    "http.accept_lang": (REQUEST_HEADERS, _request_field(b"accept-language")),
+    "http.accept_enc": (REQUEST_HEADERS, _request_field(b"accept-encoding")),
+    "http.connection": (REQUEST_HEADERS, _request_field(b"connection")),
+    "http.content_type": (REQUEST_HEADERS, _request_field(b"content-type")),
+    "http.content_len": (REQUEST_HEADERS, _request_field(b"content-length")),
+    "http.header": (REQUEST_HEADERS, _request_header),
+    "http.header.raw": (REQUEST_HEADERS, _request_raw),
+    "http.header_names": (REQUEST_HEADERS, lambda tx: _names(tx.request_headers)),
+    "http.request_header": (REQUEST_HEADERS, lambda tx: _lines(tx.request_headers)),
+    "http.start": (
+        REQUEST_HEADERS,
+        lambda tx: _start(tx.request.line if tx.request else None, tx.request_headers),
+    ),
+    "http.request_body": (REQUEST_COMPLETE, _request_body),
+    "file.data": (REQUEST_COMPLETE, _request_file),
+    "http.stat_code": (RESPONSE_HEADERS, _stat_code),
+    "http.stat_msg": (RESPONSE_HEADERS, _stat_msg),
+    "http.response_line": (RESPONSE_HEADERS, _response_line),
+    "http.server": (RESPONSE_HEADERS, _response_field(b"server")),
+    "http.location": (RESPONSE_HEADERS, _response_field(b"location")),
+    "http.response_header": (RESPONSE_HEADERS, lambda tx: _lines(tx.response_headers)),
+    "http.protocol@to_client": (RESPONSE_HEADERS, _response_protocol),
+    "http.cookie@to_client": (RESPONSE_HEADERS, _response_field(b"set-cookie")),
+    "http.connection@to_client": (RESPONSE_HEADERS, _response_field(b"connection")),
+    "http.content_type@to_client": (RESPONSE_HEADERS, _response_field(b"content-type")),
+    "http.content_len@to_client": (RESPONSE_HEADERS, _response_field(b"content-length")),
+    "http.header@to_client": (RESPONSE_HEADERS, _response_header),
+    "http.header.raw@to_client": (RESPONSE_HEADERS, _response_raw),
+    "http.header_names@to_client": (RESPONSE_HEADERS, lambda tx: _names(tx.response_headers)),
+    "http.start@to_client": (
+        RESPONSE_HEADERS,
+        lambda tx: _start(tx.response.line if tx.response else None, tx.response_headers),
+    ),
+    "http.response_body": (RESPONSE_BODY, HttpTransaction.decoded_response),
+    "file.data@to_client": (RESPONSE_BODY, HttpTransaction.decoded_response),
+})  # fmt: skip
+"""Buffer name → the stage it is known from, and how it is built."""

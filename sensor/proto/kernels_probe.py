@@ -1,0 +1,388 @@
+"""Kernels that tell protocols apart by the first bytes of a stream or by a datagram.
+
+A side's verdict is 0 (its bytes are still a prefix of something known), 1 (of nothing) or a protocol's id,
+never to change once it is not 0: each test reads bytes in order and says no at the first that does not fit.
+
+Sets of numbers are tuples here: numba builds a set display at run time (measured: 10 times slower in all).
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import int64, njit, types, uint8, uint16
+
+Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+Ports = npt.NDArray[np.uint16]
+
+HTTP, DNS, TLS, SSH, DHCP = 2, 3, 4, 5, 6
+"""Values of `FLOW.app`, in the order of `sensor.proto.registry.PROTOCOLS`."""
+
+HEAD = 32
+"""Bytes of a side that a decision may need."""
+
+_PENDING, _NO = 0, 1
+
+_METHOD_NAMES = (
+    b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT", b"PATCH",
+    b"PROPFIND", b"PROPPATCH", b"MKCOL", b"COPY", b"MOVE", b"LOCK", b"UNLOCK", b"REPORT", b"SEARCH",
+    b"M-SEARCH", b"NOTIFY", b"SUBSCRIBE", b"UNSUBSCRIBE", b"VERSION-CONTROL", b"CHECKOUT", b"CHECKIN",
+    b"UNCHECKOUT", b"MERGE", b"MKACTIVITY", b"MKWORKSPACE", b"BASELINE-CONTROL", b"ACL", b"BIND", b"REBIND",
+    b"UNBIND", b"LINK", b"UNLINK", b"PURGE", b"MKCALENDAR", b"ORDERPATCH", b"LABEL", b"UPDATE",
+    b"BCOPY", b"BMOVE", b"BDELETE", b"BPROPFIND", b"BPROPPATCH", b"POLL", b"SOURCE",
+    b"RPC_IN_DATA", b"RPC_OUT_DATA", b"RPC_CONNECT", b"RDG_IN_DATA", b"RDG_OUT_DATA", b"CCM_POST",
+    b"SSTP_DUPLEX_POST",
+)  # fmt: skip
+"""https://www.iana.org/assignments/http-methods, and those that Microsoft services and caches add."""
+_METHOD_WIDTH = 20
+
+
+def _table(names: tuple[bytes, ...]) -> Bytes:
+    """Return uint8[names, width]: each name with a space behind it, zeros up to the width."""
+    table = np.zeros((len(names), _METHOD_WIDTH), np.uint8)
+    for i, name in enumerate(names):
+        table[i, : len(name) + 1] = np.frombuffer(name + b" ", np.uint8)
+    table.flags.writeable = False
+    return table
+
+
+_METHODS = _table(_METHOD_NAMES)
+_RESPONSE = np.frombuffer(b"HTTP/", np.uint8)
+_BANNER = np.frombuffer(b"SSH-", np.uint8)
+
+_HEADS_T = types.Array(uint8, 3, "C", readonly=True)
+_LENGTHS_T = types.Array(int64, 2, "C", readonly=True)
+_BYTES_T = types.Array(uint8, 1, "C", readonly=True)
+_INTS_T = types.Array(int64, 1, "C", readonly=True)
+_PORTS_T = types.Array(uint16, 1, "C", readonly=True)
+
+
+@njit
+def _is_http_port(port: int) -> bool:
+    return port in (80, 81, 591, 3128, 5985, 8000, 8008, 8080, 8081, 8088, 8888)
+
+
+@njit
+def _is_dns_tcp_port(port: int) -> bool:
+    return port in (53, 5355)
+
+
+@njit
+def _is_dns_udp_port(port: int) -> bool:
+    return port in (53, 137, 5353, 5355)
+
+
+@njit
+def _is_tchar(c: int) -> bool:
+    """RFC 9110 section 5.6.2."""
+    if 48 <= c <= 57 or 65 <= c <= 90 or 94 <= c <= 122 or c in (124, 126):
+        return True
+    return c == 33 or 35 <= c <= 39 or c in (42, 43, 45, 46)
+
+
+@njit
+def _starts(h: Ints, start: int, n: int, word: Bytes) -> int:
+    """Compare with a word: 2 all of it is there, 0 part of it, 1 it differs."""
+    for j in range(word.size):
+        if start + j >= n:
+            return _PENDING
+        if h[start + j] != word[j]:
+            return _NO
+    return 2
+
+
+@njit
+def _http_method(h: Ints, start: int, n: int) -> int:
+    """Look for a known method and a blank."""
+    verdict = _NO
+    for m in range(_METHODS.shape[0]):
+        j = 0
+        while True:
+            if start + j >= n:
+                verdict = _PENDING
+                break
+            want = _METHODS[m, j]
+            c = h[start + j]
+            if want == 32:
+                if c in (32, 9):
+                    return HTTP
+                break
+            if c != want:
+                break
+            j += 1
+    return verdict
+
+
+@njit
+def _is_http_word(h: Ints, k: int) -> bool:
+    """Look for ` HTTP`."""
+    return bool(h[k] == 32 and h[k + 1] == 72 and h[k + 2] == 84 and h[k + 3] == 84 and h[k + 4] == 80)
+
+
+@njit
+def _http_token(h: Ints, start: int, n: int, usual_port: bool) -> int:
+    """Look for `TOKEN printable…` on a usual port, for `TOKEN … HTTP/` on any."""
+    j = start
+    while j < n and _is_tchar(h[j]):
+        j += 1
+    if j - start > 24:
+        return _NO
+    if j >= n:
+        return _PENDING
+    if j == start or h[j] != 32:
+        return _NO
+    for k in range(j + 1, n):
+        if h[k] < 32 or h[k] > 126:
+            return _NO
+        if usual_port and h[k] != 32:
+            return HTTP
+        if h[k] == 47 and k >= j + 6 and _is_http_word(h, k - 5):
+            return HTTP
+    return _PENDING
+
+
+@njit
+def _http(h: Ints, n: int, usual_port: bool) -> int:
+    start = 0
+    while start < n and start < 8 and h[start] in (13, 10):  # RFC 9112 section 2.2: empty lines before a request
+        start += 1
+    if start >= n:
+        return _PENDING
+    response = _starts(h, start, n, _RESPONSE)
+    if response == 2:
+        return HTTP
+    method = _http_method(h, start, n) if 65 <= h[start] <= 90 else _NO
+    if method == HTTP:
+        return HTTP
+    token = _http_token(h, start, n, usual_port)
+    if token == HTTP:
+        return HTTP
+    return int(min(response, method, token))
+
+
+@njit
+def _ssl2(h: Ints, n: int) -> int:
+    """SSLv2 CLIENT-HELLO (RFC 5246 appendix E.2): its three lengths add up to the record's."""
+    if n > 2 and h[2] != 1:
+        return _NO
+    if n > 3 and h[3] not in (0, 3):
+        return _NO
+    if n > 4 and not (h[4] == 2 if h[3] == 0 else h[4] <= 4):
+        return _NO
+    if n < 11:
+        return _PENDING
+    specs = h[5] << 8 | h[6]
+    session = h[7] << 8 | h[8]
+    challenge = h[9] << 8 | h[10]
+    if specs == 0 or specs % 3 != 0 or session > 32 or challenge < 8 or challenge > 32:
+        return _NO
+    return TLS if 9 + specs + session + challenge == (h[0] & 127) << 8 | h[1] else _NO
+
+
+@njit
+def _tls(h: Ints, n: int) -> int:
+    """TLS handshake record with a hello, or an alert."""
+    if h[0] >= 128:
+        return int(_ssl2(h, n))
+    if h[0] not in (22, 21):
+        return _NO
+    if n > 1 and h[1] != 3:
+        return _NO
+    if n > 2 and h[2] > 4:
+        return _NO
+    if n > 4:
+        size = h[3] << 8 | h[4]
+        if size == 0 or size > 16384 + 2048 or (h[0] == 21 and size != 2):
+            return _NO
+    if n > 5:
+        return TLS if h[5] in (1, 2) else _NO
+    return _PENDING
+
+
+@njit
+def _is_label_char(c: int) -> bool:
+    return 48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122 or c in (42, 45, 95)
+
+
+@njit
+def _dns_stream(h: Ints, n: int, usual_port: bool) -> int:
+    """DNS over TCP (RFC 1035 section 4.2.2): plausible length and header.
+
+    On an unusual port also: one question, nothing else in a query, a first label of host name characters.
+    """
+    if n < 2:
+        return _PENDING if usual_port or h[0] <= 16 else _NO
+    size = h[0] << 8 | h[1]
+    if size < 17 or (size > 4351 and not usual_port):
+        return _NO
+    reply = n > 4 and h[4] >= 128
+    if n > 4:
+        opcode = h[4] >> 3 & 15
+        if opcode > 6 or opcode == 3 or (opcode != 0 and not usual_port):
+            return _NO
+    if n > 5 and (h[5] & 64 != 0 or (h[5] & 15 > 10 and not usual_port)):
+        return _NO
+    questions = 1
+    if n > 7:
+        questions = h[6] << 8 | h[7]
+        if questions > 16 or (questions != 1 and not usual_port):
+            return _NO
+    if n > 11 and not usual_port and not reply and h[8] | h[9] | h[10] | h[11] != 0:
+        return _NO
+    if n < 14:
+        return _PENDING
+    additional = h[12] << 8 | h[13]
+    records = (h[8] << 8 | h[9]) + (h[10] << 8 | h[11]) + additional
+    if questions * 5 + records * 11 > size - 12 or questions + records == 0:
+        return _NO
+    if usual_port:
+        return DNS
+    if not reply and additional > 2:
+        return _NO
+    if n < 15:
+        return _PENDING
+    label = h[14]
+    if label == 0 or label > 63 or label + 17 > size:
+        return _NO
+    for j in range(15, min(n, 15 + label)):
+        if not _is_label_char(h[j]):
+            return _NO
+    return DNS if n >= min(15 + label, HEAD) else _PENDING
+
+
+@njit
+def _side(h: Ints, n: int, http_port: bool, dns_port: bool) -> int:
+    """Return the verdict on one side's first n bytes."""
+    if n == 0:
+        return _PENDING
+    http = _http(h, n, http_port)
+    if http == HTTP:
+        return HTTP
+    tls = _tls(h, n)
+    if tls == TLS:
+        return TLS
+    ssh = _starts(h, 0, n, _BANNER)
+    if ssh == 2:
+        return SSH
+    if n < HEAD and min(http, tls, ssh) == _PENDING:
+        return _PENDING
+    dns = _dns_stream(h, n, dns_port)
+    return _NO if dns == _PENDING and n >= HEAD else dns
+
+
+@njit
+def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, h: Ints) -> int:
+    """Judge row i as `sensor.proto.probe.probe_streams` does. h: int64[HEAD] of scratch space.
+
+    For kernels that walk segments: called after each that lengthens a head, it makes the first decision
+    independent of where blocks end.
+    """
+    http_port = _is_http_port(sport) or _is_http_port(dport)
+    dns_port = _is_dns_tcp_port(sport) or _is_dns_tcp_port(dport)
+    first = min(lengths[i, 0], HEAD)
+    second = min(lengths[i, 1], HEAD)
+    for j in range(first):
+        h[j] = heads[i, 0, j]
+    a = _side(h, first, http_port, dns_port)
+    if a > _NO:
+        return int(a)
+    for j in range(second):
+        h[j] = heads[i, 1, j]
+    b = _side(h, second, http_port, dns_port)
+    if b > _NO:
+        return int(b)
+    if (a == _NO and (b == _NO or first >= HEAD)) or (b == _NO and second >= HEAD):
+        return _NO
+    return _PENDING
+
+
+@njit(uint8[::1](_HEADS_T, _LENGTHS_T, _PORTS_T, _PORTS_T), cache=True)
+def probe_streams(heads: Bytes, lengths: Ints, sport: Ports, dport: Ports) -> Bytes:
+    """See `sensor.proto.probe.probe_streams`."""
+    out = np.zeros(heads.shape[0], np.uint8)
+    h = np.zeros(HEAD, np.int64)
+    for i in range(out.size):
+        out[i] = judge_flow(heads, lengths, i, sport[i], dport[i], h)
+    return out
+
+
+@njit
+def _u16(buf: Bytes, pos: int) -> int:
+    return int(np.int64(buf[pos]) << 8 | np.int64(buf[pos + 1]))
+
+
+@njit
+def _is_dhcp(buf: Bytes, pos: int, size: int) -> bool:
+    """BOOTP op code and DHCP magic cookie (RFC 2131 section 3)."""
+    if size < 240 or buf[pos] < 1 or buf[pos] > 2 or buf[pos + 2] > 16:
+        return False
+    return bool(_u16(buf, pos + 236) == 0x6382 and _u16(buf, pos + 238) == 0x5363)
+
+
+@njit
+def _question_end(buf: Bytes, pos: int, end: int) -> int:
+    """Return the offset behind the first question's name, -1 where it leaves the datagram or its limits."""
+    start = pos
+    while pos < end:
+        label = np.int64(buf[pos])
+        if label == 0:
+            return pos + 1
+        if label > 63:
+            return -1
+        pos += int(label) + 1
+        if pos - start > 255:
+            return -1
+    return -1
+
+
+@njit
+def _is_dns_datagram(buf: Bytes, pos: int, size: int, usual_port: bool) -> bool:
+    """DNS message (RFC 1035 section 4.1): header alone on a usual port, one whole sane question on others."""
+    if size < 12:
+        return False
+    flags = _u16(buf, pos + 2)
+    opcode = flags >> 11 & 15
+    questions = _u16(buf, pos + 4)
+    answers = _u16(buf, pos + 6)
+    authority = _u16(buf, pos + 8)
+    additional = _u16(buf, pos + 10)
+    if usual_port:
+        if opcode > 9 or opcode == 3 or questions > 128:
+            return False
+        return bool(answers + authority + additional <= size and questions + answers + authority + additional > 0)
+    if questions != 1 or opcode != 0 or flags & 0x40 != 0 or size < 17:
+        return False
+    if 17 + 11 * (answers + authority + additional) > size:
+        return False
+    if flags < 0x8000 and (answers + authority != 0 or additional > 2):
+        return False
+    end = pos + size
+    name_end = _question_end(buf, pos + 12, end)
+    if name_end < 0 or name_end + 4 > end:
+        return False
+    qtype = _u16(buf, name_end)
+    qclass = _u16(buf, name_end + 2) & 0x7FFF
+    known_type = 1 <= qtype <= 65 or qtype == 99 or 249 <= qtype <= 260 or qtype in (32768, 32769)
+    if not known_type or qclass not in (1, 3, 4, 254, 255):
+        return False
+    return bool(name_end + 4 == end or answers + authority + additional > 0)
+
+
+@njit
+def judge_datagram(buf: Bytes, pos: int, size: int, sport: int, dport: int) -> int:
+    """Judge the UDP payload buf[pos : pos + size] as `sensor.proto.probe.probe_datagrams` does."""
+    if pos < 0 or size < 12 or pos + size > buf.size:
+        return 1
+    if _is_dhcp(buf, pos, size):
+        return DHCP
+    if _is_dns_datagram(buf, pos, size, _is_dns_udp_port(sport) or _is_dns_udp_port(dport)):
+        return DNS
+    return 1
+
+
+@njit(uint8[::1](_BYTES_T, _INTS_T, _INTS_T, _PORTS_T, _PORTS_T), cache=True)
+def probe_datagrams(buf: Bytes, off: Ints, length: Ints, sport: Ports, dport: Ports) -> Bytes:
+    """See `sensor.proto.probe.probe_datagrams`."""
+    out = np.ones(off.size, np.uint8)
+    for i in range(off.size):
+        out[i] = judge_datagram(buf, off[i], length[i], sport[i], dport[i])
+    return out

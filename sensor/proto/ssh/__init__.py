@@ -1,0 +1,1 @@
+"""SSH up to the key exchange: banners, algorithms, fingerprints."""

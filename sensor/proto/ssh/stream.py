@@ -1,0 +1,130 @@
+"""One side of an SSH connection: lines, then binary packets (RFC 4253 sections 4.2 and 6)."""
+
+from collections.abc import Iterator
+from enum import IntEnum
+
+import msgspec
+
+from sensor.proto.ssh.parse import MAX_BANNER, MSG_KEXINIT, MSG_NEWKEYS
+
+MAX_PRELUDE_LINES = 64
+"""Lines a server may send before its banner."""
+MAX_PRELUDE = 8192
+"""Bytes of them, and of the rest of an overlong banner."""
+MAX_PACKET = 35000
+"""packet_length that every implementation must take (RFC 4253 section 6.1)."""
+MAX_PACKETS = 16
+"""Packets before NEWKEYS; a key exchange has 2 to 6 a side."""
+
+
+class EventKind(IntEnum):
+    """What a side's bytes turned out to be."""
+
+    LINE = 0
+    """A line, without its end, cut at 255 bytes."""
+    LINE_TOO_LONG = 1
+    """The line that comes next was cut."""
+    KEXINIT = 2
+    NEW_KEYS = 3
+    INVALID = 4
+    """Nothing sensible can follow."""
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """One event; body: the line, or the KEXINIT payload."""
+
+    kind: EventKind
+    body: bytes = b""
+
+
+class SshSide:
+    """Cuts one side's bytes into events.
+
+    The owner sets `binary` when a line was the banner. After INVALID the side must not be fed again.
+    """
+
+    __slots__ = ("_budget", "_buffer", "_keep", "_left", "_lines", "_packets", "_skip", "binary")
+
+    def __init__(self) -> None:
+        self.binary = False
+        self._buffer = bytearray()
+        self._budget = MAX_PRELUDE
+        self._lines = 0
+        self._skip = False
+        """The rest of an overlong line is passed over."""
+        self._packets = 0
+        self._left = 0
+        """Bytes of the current packet still to come, its first six aside."""
+        self._keep = False
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """Yield the events that these bytes complete."""
+        pos, end = 0, len(data)
+        while pos < end:
+            if not self.binary or self._skip:
+                stop = data.find(b"\n", pos)
+                yield from self._line(data, pos, end if stop < 0 else stop, stop >= 0)
+                pos = end if stop < 0 else stop + 1
+            elif self._left:
+                take = min(self._left, end - pos)
+                if self._keep:
+                    self._buffer += data[pos : pos + take]
+                self._left -= take
+                pos += take
+                if not self._left:
+                    yield from self._close()
+            else:
+                take = min(6 - len(self._buffer), end - pos)
+                self._buffer += data[pos : pos + take]
+                pos += take
+                if len(self._buffer) == 6:
+                    yield from self._open()
+
+    def _line(self, data: bytes, pos: int, stop: int, complete: bool) -> Iterator[Event]:
+        """Take a piece of a line. A line is handed on when it ends, or when 255 bytes are reached."""
+        over = stop - pos > self._budget
+        if over:
+            stop, complete = pos + self._budget, False
+        self._budget -= stop - pos
+        if not self._skip:
+            room = MAX_BANNER - len(self._buffer)
+            self._buffer += data[pos : min(stop, pos + room)]
+            if stop - pos >= room:
+                self._skip = True
+                yield Event(EventKind.LINE_TOO_LONG)
+                yield self._take_line()
+            elif complete:
+                yield self._take_line()
+        if complete:
+            self._skip = False
+        if over or self._lines > MAX_PRELUDE_LINES:
+            yield Event(EventKind.INVALID)
+
+    def _take_line(self) -> Event:
+        self._lines += 1
+        line = bytes(self._buffer)
+        self._buffer.clear()
+        return Event(EventKind.LINE, line.removesuffix(b"\r"))
+
+    def _open(self) -> Iterator[Event]:
+        """Take up the packet whose length, padding length and message number are in `_buffer`."""
+        head = self._buffer
+        size, padding, kind = int.from_bytes(head[:4], "big"), head[4], head[5]
+        self._packets += 1
+        if not padding + 2 <= size <= MAX_PACKET or self._packets > MAX_PACKETS:
+            yield Event(EventKind.INVALID)
+            return
+        self._left = size - 2
+        self._keep = kind == MSG_KEXINIT
+        if kind == MSG_NEWKEYS:
+            yield Event(EventKind.NEW_KEYS)
+        elif not self._left:
+            yield from self._close()
+        elif not self._keep:
+            self._buffer.clear()
+
+    def _close(self) -> Iterator[Event]:
+        packet = bytes(self._buffer)
+        self._buffer.clear()
+        if self._keep:
+            yield Event(EventKind.KEXINIT, packet[5 : len(packet) - packet[4]])

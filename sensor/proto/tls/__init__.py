@@ -1,0 +1,1 @@
+"""TLS and SSL up to the start of encryption: hellos, certificates, fingerprints."""

@@ -1,0 +1,90 @@
+"""What rules may test of TLS, and at which stage it is known."""
+
+from __future__ import annotations
+
+from sensor.model.app import (
+    RAW_DERIVED,
+    RAW_VERBATIM,
+    TO_CLIENT,
+    TO_SERVER,
+    BufferSpec,
+    ProtocolSpec,
+    StageSpec,
+)
+from sensor.proto.tls.state import (
+    STAGE_CERTIFICATES,
+    STAGE_CLIENT_CERTIFICATES,
+    STAGE_CLIENT_HELLO,
+    STAGE_ESTABLISHED,
+    STAGE_SERVER_HELLO,
+    TlsParser,
+)
+
+_PER_CERTIFICATE = (
+    BufferSpec(
+        "tls.certs",
+        0,
+        RAW_DERIVED,
+        multi=True,
+        aliases=("tls_certs",),
+        help="each certificate of the chain, DER",
+    ),
+    BufferSpec("tls.cert_chain_len", 0, RAW_DERIVED, help="number of certificates, four bytes big-endian"),
+    BufferSpec("tls.cert_subject", 0, RAW_DERIVED, aliases=("tls_cert_subject", "tls.subject")),
+    BufferSpec("tls.cert_issuer", 0, RAW_DERIVED, aliases=("tls_cert_issuer", "tls.issuerdn")),
+    BufferSpec("tls.cert_serial", 0, RAW_DERIVED, aliases=("tls_cert_serial",), help="`00:AB:…`"),
+    BufferSpec(
+        "tls.cert_fingerprint",
+        0,
+        RAW_DERIVED,
+        aliases=("tls_cert_fingerprint", "tls.fingerprint"),
+        help="SHA-1",
+    ),
+    BufferSpec("tls.subjectaltname", 0, RAW_DERIVED, multi=True, aliases=("tls.cert_san",)),
+)
+
+_PER_HELLO = (
+    BufferSpec("tls.version", 0, RAW_DERIVED, help="`1.2`, `sslv3`, `0x7f1c`"),
+    BufferSpec("tls.alpn", 0, RAW_VERBATIM, multi=True),
+    BufferSpec("tls.random", 0, RAW_DERIVED, help="32 bytes"),
+    BufferSpec("tls.random_time", 0, RAW_DERIVED, help="its first four bytes"),
+    BufferSpec("tls.random_bytes", 0, RAW_DERIVED, help="its last 28 bytes"),
+)
+
+_ONE_SIDED = (
+    BufferSpec("tls.sni", STAGE_CLIENT_HELLO, RAW_VERBATIM, aliases=("tls_sni",)),
+    BufferSpec("ja3.hash", STAGE_CLIENT_HELLO, RAW_DERIVED, aliases=("ja3_hash",), lowercase=True),
+    BufferSpec("ja3.string", STAGE_CLIENT_HELLO, RAW_DERIVED, aliases=("ja3_string",)),
+    BufferSpec("ja4.hash", STAGE_CLIENT_HELLO, RAW_DERIVED, aliases=("ja4_hash",), lowercase=True),
+    BufferSpec("ja3s.hash", STAGE_SERVER_HELLO, RAW_DERIVED, lowercase=True),
+    BufferSpec("ja3s.string", STAGE_SERVER_HELLO, RAW_DERIVED),
+)
+
+
+def _twins(specs: tuple[BufferSpec, ...], to_server: int, to_client: int) -> tuple[BufferSpec, ...]:
+    """Return each buffer for both sides: its plain name is the client's, `name@to_client` the server's."""
+    client = tuple(BufferSpec(s.name, to_server, s.raw, s.multi, s.aliases, s.lowercase, s.help) for s in specs)
+    server = tuple(BufferSpec(f"{s.name}@to_client", to_client, s.raw, s.multi, (), s.lowercase, s.help) for s in specs)
+    return client + server
+
+
+SPEC = ProtocolSpec(
+    name="tls",
+    transports=(6,),
+    ports=(443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 3269, 5061, 8443),
+    stages=(
+        StageSpec("client_hello", TO_SERVER),
+        StageSpec("server_hello", TO_CLIENT),
+        StageSpec("certificates", TO_CLIENT),
+        StageSpec("client_certificates", TO_SERVER),
+        StageSpec("established", TO_CLIENT),
+    ),
+    buffers=(
+        *_ONE_SIDED,
+        *_twins(_PER_HELLO, STAGE_CLIENT_HELLO, STAGE_SERVER_HELLO),
+        *_twins(_PER_CERTIFICATE, STAGE_CLIENT_CERTIFICATES, STAGE_CERTIFICATES),
+    ),
+    new_parser=TlsParser,
+    log_stages=(STAGE_ESTABLISHED,),
+    rule_names=("ssl",),
+)

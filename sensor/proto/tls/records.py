@@ -1,0 +1,190 @@
+"""TLS records of one side and the handshake messages inside them (RFC 8446 section 5, RFC 5246 section 6)."""
+
+from collections.abc import Iterator
+from enum import IntEnum
+
+import msgspec
+
+CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
+"""Record types."""
+
+CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, SERVER_HELLO_DONE = 1, 2, 11, 14
+"""Handshake types that carry something for us; bodies of the others are passed over unread."""
+_WANTED = frozenset({CLIENT_HELLO, SERVER_HELLO, CERTIFICATE})
+_KNOWN = frozenset({0, 1, 2, 3, 4, 5, 6, 8, 11, 12, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 67, 203, 254})
+"""https://www.iana.org/assignments/tls-parameters, HandshakeType."""
+
+MAX_RECORD = 16384 + 2048
+"""TLSCiphertext.length (RFC 5246 section 6.2.3)."""
+MAX_MESSAGE = 65536
+"""Bytes kept of a handshake message; a longer one is cut and reported."""
+MAX_RECORDS = 4096
+"""Records of one side read before encryption starts: a hello cut into one-byte records still fits."""
+MAX_MESSAGES = 256
+"""Handshake messages of one side; a full handshake with client certificate has 5."""
+
+
+class EventKind(IntEnum):
+    """What a side's bytes turned out to be."""
+
+    MESSAGE = 0
+    CHANGE_CIPHER_SPEC = 1
+    APPLICATION_DATA = 2
+    SSL2_MESSAGE = 3
+    INVALID_RECORD = 4
+    INVALID_MESSAGE = 5
+    TOO_MANY = 6
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """One event of a side; `type` and `body` are those of a handshake message."""
+
+    kind: EventKind
+    type: int = 0
+    body: bytes = b""
+
+
+_CCS = Event(EventKind.CHANGE_CIPHER_SPEC)
+_DATA = Event(EventKind.APPLICATION_DATA)
+_BAD_RECORD = Event(EventKind.INVALID_RECORD)
+_BAD_MESSAGE = Event(EventKind.INVALID_MESSAGE)
+_TOO_MANY = Event(EventKind.TOO_MANY)
+
+
+class RecordSide:
+    """Cuts one side's bytes into events. Holds at most one partial handshake message.
+
+    `opaque` is set by the owner when handshake records are encrypted from here on. After INVALID_RECORD or
+    TOO_MANY the side must not be fed again.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_head",
+        "_keep",
+        "_kind",
+        "_left",
+        "_message_left",
+        "_messages",
+        "_records",
+        "opaque",
+        "ssl2",
+    )
+
+    def __init__(self) -> None:
+        self.opaque = False
+        self.ssl2 = False
+        """The side began with an SSLv2 hello."""
+        self._head = bytearray()
+        self._kind = 0
+        self._left = 0
+        """Body bytes of the current record still to come."""
+        self._records = 0
+        self._messages = 0
+        self._buffer = bytearray()
+        """Header (4 bytes) of the current message, then its body if it is kept."""
+        self._message_left = -1
+        """Body bytes of the current message still to come, -1: its header is not complete."""
+        self._keep = False
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """Yield the events that these bytes complete."""
+        pos, end = 0, len(data)
+        while pos < end:
+            if not self._left:
+                take = min(5 - len(self._head), end - pos)
+                self._head += data[pos : pos + take]
+                pos += take
+                if len(self._head) == 5:
+                    yield from self._open()
+                    self._head.clear()
+                continue
+            take = min(self._left, end - pos)
+            self._left -= take
+            if self._kind == HANDSHAKE and not self.opaque:
+                yield from self._handshake(data, pos, pos + take)
+            elif self._kind < 0:
+                yield from self._ssl2_body(data[pos : pos + take])
+            pos += take
+
+    def _open(self) -> Iterator[Event]:
+        """Take up the record whose five header bytes are in `_head`."""
+        head = self._head
+        self._records += 1
+        size = head[3] << 8 | head[4]
+        if not CHANGE_CIPHER_SPEC <= head[0] <= HEARTBEAT or head[1] not in {3, 0x7F, 0xFB} or size > MAX_RECORD:
+            yield from self._open_ssl2()
+            return
+        if self._records > MAX_RECORDS:
+            yield _TOO_MANY
+            return
+        self._kind, self._left = head[0], size
+        if head[0] == APPLICATION_DATA:
+            yield _DATA
+        elif head[0] == CHANGE_CIPHER_SPEC:
+            yield _CCS
+
+    def _open_ssl2(self) -> Iterator[Event]:
+        """Take up an SSLv2 hello (two-byte header, type 1 or 4), which can only be a side's first record."""
+        head = self._head
+        size = (head[0] & 0x7F) << 8 | head[1]
+        if self._records > 1 or head[0] < 0x80 or head[2] not in {1, 4} or size < 9:
+            yield _BAD_RECORD
+            return
+        if head[2] == 1 and not (head[3] == 3 or (head[3] == 0 and head[4] == 2)):
+            yield _BAD_RECORD
+            return
+        self.ssl2 = True
+        self._kind, self._left = -1, size - 3
+        self._buffer += head[2:5]
+
+    def _ssl2_body(self, data: bytes) -> Iterator[Event]:
+        self._buffer += data
+        if not self._left:
+            body = bytes(self._buffer)
+            self._buffer.clear()
+            yield Event(EventKind.SSL2_MESSAGE, body[0], body)
+
+    def _handshake(self, data: bytes, pos: int, end: int) -> Iterator[Event]:
+        """Join handshake fragments; messages may span records and records may hold several messages."""
+        while pos < end and not self.opaque:
+            if self._message_left < 0:
+                take = min(4 - len(self._buffer), end - pos)
+                self._buffer += data[pos : pos + take]
+                pos += take
+                if len(self._buffer) < 4:
+                    return
+                yield from self._open_message()
+            else:
+                take = min(self._message_left, end - pos)
+                if self._keep:
+                    room = MAX_MESSAGE + 4 - len(self._buffer)
+                    self._buffer += data[pos : pos + min(take, room)]
+                self._message_left -= take
+                pos += take
+            if not self._message_left:
+                yield self._close_message()
+
+    def _open_message(self) -> Iterator[Event]:
+        kind = self._buffer[0]
+        self._messages += 1
+        if self._messages > MAX_MESSAGES:
+            self.opaque = True
+            yield _TOO_MANY
+        elif kind not in _KNOWN:
+            self.opaque = True
+            yield _BAD_MESSAGE
+        else:
+            self._message_left = int.from_bytes(self._buffer[1:4], "big")
+            self._keep = kind in _WANTED
+            if self._keep and self._message_left > MAX_MESSAGE:
+                yield _BAD_MESSAGE
+
+    def _close_message(self) -> Event:
+        kind = self._buffer[0]
+        event = (
+            Event(EventKind.MESSAGE, kind, bytes(self._buffer[4:])) if self._keep else Event(EventKind.MESSAGE, -kind)
+        )
+        self._buffer.clear()
+        self._message_left = -1
+        return event

@@ -1,0 +1,192 @@
+"""TLS of one flow: messages to stages. Nothing is read after both sides encrypt."""
+
+from __future__ import annotations
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
+from sensor.proto.tls import parse, x509
+from sensor.proto.tls.records import (
+    CERTIFICATE,
+    CLIENT_HELLO,
+    SERVER_HELLO,
+    SERVER_HELLO_DONE,
+    Event,
+    EventKind,
+    RecordSide,
+)
+from sensor.proto.tls.transaction import TlsTransaction
+
+STAGE_CLIENT_HELLO, STAGE_SERVER_HELLO, STAGE_CERTIFICATES, STAGE_CLIENT_CERTIFICATES, STAGE_ESTABLISHED = range(5)
+
+MAX_ENCRYPTED_RECORDS = 64
+"""Encrypted records of one side after which the other side's silence ends parsing (one-way captures)."""
+
+_ANOMALIES = {
+    EventKind.INVALID_RECORD: AppAnomaly.TLS_INVALID_RECORD,
+    EventKind.INVALID_MESSAGE: AppAnomaly.TLS_INVALID_HANDSHAKE,
+    EventKind.TOO_MANY: AppAnomaly.TLS_TOO_MANY_RECORDS,
+}
+_HOPELESS = frozenset({EventKind.INVALID_RECORD, EventKind.TOO_MANY})
+
+
+class TlsParser:
+    """Parser of one flow (see `sensor.model.app.AppParser`).
+
+    Stages are reached at most once each. `certificates` and `client_certificates` are also reached, without
+    any, when their side can no longer send one in clear; `established` when both sides encrypt, the bytes
+    stop making sense, or the flow ends. The first hello of each side counts, be it a HelloRetryRequest.
+    """
+
+    __slots__ = ("_anomalies", "_encrypted", "_reached", "_seen", "_sides", "_tx", "done")
+
+    def __init__(self) -> None:
+        self.done = False
+        self._tx: TlsTransaction | None = None
+        self._sides = (RecordSide(), RecordSide())
+        self._encrypted = [0, 0]
+        """Events of encryption per side."""
+        self._reached = 0
+        """Bit set of stages."""
+        self._anomalies: list[tuple[AppAnomaly, int]] = []
+        self._seen: set[tuple[AppAnomaly, int]] = set()
+
+    def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """Take the next bytes of a side."""
+        out: list[TxStage] = []
+        if self.done:
+            return out
+        for event in self._sides[side].feed(data):
+            if self._on_event(side, event, out):
+                break
+        return out
+
+    def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """Give up: record boundaries are lost."""
+        out: list[TxStage] = []
+        if not self.done:
+            self._report(AppAnomaly.PROTOCOL_GAP, side)
+            self._end(side, out)
+        return out
+
+    def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """Complete the transaction with what was seen."""
+        out: list[TxStage] = []
+        self._end(TO_CLIENT, out)
+        return out
+
+    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
+        """Return and forget what was odd; each (anomaly, side) comes once in a flow."""
+        found, self._anomalies = self._anomalies, []
+        return found
+
+    def _on_event(self, side: int, event: Event, out: list[TxStage]) -> bool:
+        """Take one event; True: nothing more is to be read."""
+        kind = event.kind
+        if kind == EventKind.MESSAGE:
+            self._on_message(side, event, out)
+        elif kind == EventKind.CHANGE_CIPHER_SPEC:
+            self._on_change_cipher_spec(side, out)
+        elif kind == EventKind.APPLICATION_DATA:
+            self._on_encrypted(side, out)
+        elif kind == EventKind.SSL2_MESSAGE:
+            self._on_ssl2(side, event.body, out)
+        else:
+            self._report(_ANOMALIES[kind], side)
+            if kind in _HOPELESS:
+                self._end(side, out)
+        return self.done
+
+    def _on_message(self, side: int, event: Event, out: list[TxStage]) -> None:
+        kind = event.type
+        if kind == CERTIFICATE:
+            self._on_certificates(side, event.body, out)
+        elif kind == CLIENT_HELLO and side == TO_SERVER:
+            if not self._reached >> STAGE_CLIENT_HELLO & 1:
+                self._on_client_hello(side, parse.client_hello(event.body), out)
+        elif kind == SERVER_HELLO and side == TO_CLIENT:
+            if not self._reached >> STAGE_SERVER_HELLO & 1:
+                self._on_server_hello(side, parse.server_hello(event.body), out)
+        elif kind == -SERVER_HELLO_DONE and side == TO_CLIENT:
+            self._reach(STAGE_CERTIFICATES, side, out)
+        elif kind in {CLIENT_HELLO, SERVER_HELLO}:
+            self._report(AppAnomaly.TLS_INVALID_HANDSHAKE, side)
+
+    def _on_client_hello(self, side: int, hello: parse.ClientHello, out: list[TxStage]) -> None:
+        if hello.malformed:
+            self._report(AppAnomaly.TLS_INVALID_HANDSHAKE, side)
+        self._transaction().client = hello
+        self._reach(STAGE_CLIENT_HELLO, side, out)
+
+    def _on_server_hello(self, side: int, hello: parse.ServerHello, out: list[TxStage]) -> None:
+        if hello.malformed:
+            self._report(AppAnomaly.TLS_INVALID_HANDSHAKE, side)
+        self._transaction().server = hello
+        self._reach(STAGE_SERVER_HELLO, side, out)
+
+    def _on_certificates(self, side: int, body: bytes, out: list[TxStage]) -> None:
+        tx = self._transaction()
+        if tx.certs if side == TO_CLIENT else tx.client_certs:
+            return  # the first chain counts; reading more of them would cost without bound
+        chain, sound = parse.certificates(body)
+        leaf = x509.parse(chain[0]) if chain else None
+        if not sound or (leaf and leaf.malformed):
+            self._report(AppAnomaly.TLS_CERTIFICATE_INVALID, side)
+        self._set_certificates(side, chain, leaf, out)
+
+    def _set_certificates(
+        self, side: int, chain: tuple[bytes, ...], leaf: x509.Certificate | None, out: list[TxStage]
+    ) -> None:
+        tx = self._transaction()
+        if side == TO_CLIENT:
+            tx.certs, tx.leaf = chain, leaf
+            self._reach(STAGE_CERTIFICATES, side, out)
+        else:
+            tx.client_certs, tx.client_leaf = chain, leaf
+            self._reach(STAGE_CLIENT_CERTIFICATES, side, out)
+
+    def _on_change_cipher_spec(self, side: int, out: list[TxStage]) -> None:
+        tx = self._tx
+        if tx and tx.server and parse.is_tls13(parse.negotiated(tx.server)):
+            return  # means nothing in TLS 1.3 (RFC 8446 appendix D.4); a second hello may follow in clear
+        self._sides[side].opaque = True
+        if tx and tx.server and side == TO_CLIENT and not self._reached >> STAGE_CERTIFICATES & 1:
+            tx.resumed = True
+        self._on_encrypted(side, out)
+
+    def _on_ssl2(self, side: int, body: bytes, out: list[TxStage]) -> None:
+        if side == TO_SERVER and body[0] == 1:
+            self._on_client_hello(side, parse.ssl2_client_hello(body), out)
+        elif side == TO_CLIENT and self._sides[TO_SERVER].ssl2 and body[0] == 4:
+            hello, chain = parse.ssl2_server_hello(body)
+            self._on_server_hello(side, hello, out)
+            self._set_certificates(side, chain, x509.parse(chain[0]) if chain else None, out)
+            self._end(side, out)
+        else:
+            self._report(AppAnomaly.TLS_INVALID_RECORD, side)
+            self._end(side, out)
+
+    def _on_encrypted(self, side: int, out: list[TxStage]) -> None:
+        self._encrypted[side] += 1
+        if self._encrypted[side] == 1:
+            self._reach(STAGE_CERTIFICATES if side == TO_CLIENT else STAGE_CLIENT_CERTIFICATES, side, out)
+        if self._encrypted[1 - side] or self._encrypted[side] > MAX_ENCRYPTED_RECORDS:
+            self._end(side, out)
+
+    def _end(self, side: int, out: list[TxStage]) -> None:
+        self.done = True
+        self._reach(STAGE_ESTABLISHED, side, out)
+
+    def _reach(self, stage: int, side: int, out: list[TxStage]) -> None:
+        if self._tx is not None and not self._reached >> stage & 1:
+            self._reached |= 1 << stage
+            out.append(TxStage(self._tx, stage, side))
+
+    def _transaction(self) -> TlsTransaction:
+        if self._tx is None:
+            self._tx = TlsTransaction()
+        return self._tx
+
+    def _report(self, anomaly: AppAnomaly, side: int) -> None:
+        if (anomaly, side) not in self._seen:
+            self._seen.add((anomaly, side))
+            self._anomalies.append((anomaly, side))

@@ -1,0 +1,149 @@
+"""What triage needs to know of a rule: on what it is judged, when, and which literal must be there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import msgspec
+
+from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, ProtocolSpec
+from sensor.rules import buffers, fields
+from sensor.rules.check import transports
+from sensor.rules.nodes import BufferMatch, Content, HeaderTest, Rule
+from sensor.rules.walk import buffers_of, leaves, required
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Scope = Literal["packet", "stream", "both", "tx"]
+
+_TCP = 6
+_FOLDING = frozenset({"to_lowercase", "to_uppercase", "header_lowercase"})
+"""Transforms that change nothing but the case of letters."""
+_PREFIX = "dotprefix"
+"""The transform that puts a dot in front, which is not on the wire."""
+_SEARCHED = frozenset({buffers.PAYLOAD, buffers.STREAM, buffers.EITHER})
+_COMMON = (
+    b"http/1.0\r\nhttp/1.1\r\n",
+    b"content-type: application/x-www-form-urlencoded\r\n",
+    b"content-disposition: form-data; name=\r\ncontent-transfer-encoding: base64\r\n",
+    b"content-type: text/html; charset=utf-8\r\ncontent-length: \r\n",
+    b"user-agent: mozilla/5.0 (windows nt 10.0; win64; x64) applewebkit/537.36\r\nhost: \r\n",
+    b"accept: */*\r\naccept-language: en-us\r\naccept-encoding: gzip, deflate\r\n",
+    b"connection: keep-alive\r\ncache-control: no-cache\r\ncookie: set-cookie: \r\nreferer: http://www.",
+)
+"""Text of every second HTTP message: a literal within it chooses next to nothing."""
+
+
+class Fast(NamedTuple):
+    """The literal by which traffic is chosen for a rule."""
+
+    buffer: str
+    content: Content
+    """With `nocase` set wherever the buffer or a transform folds case."""
+    raw: str
+    """How the buffer's bytes stand in the raw stream: RAW_*."""
+
+
+def scope(rule: Rule) -> Scope:
+    """Return on what the rule is judged: each packet, each stream window, both, or each transaction."""
+    conditions = list(leaves(rule.body))
+    used = {leaf.buffer for leaf in conditions if isinstance(leaf, BufferMatch)}
+    if any(buffers.is_application(name) for name in used):
+        return "tx"
+    if rule.proto == "tcp-pkt" or not used or not _may_be_tcp(rule.proto):
+        return "packet"
+    if rule.proto == "tcp-stream":
+        return "stream"
+    if any(name not in (buffers.STREAM, buffers.EITHER) for name in used) or any(map(_is_of_packet, conditions)):
+        return "packet"
+    return "both" if buffers.EITHER in used and _also_packets(rule) else "stream"
+
+
+def _may_be_tcp(proto: str) -> bool:
+    allowed = transports(proto)
+    return proto != "pkthdr" and (allowed is None or _TCP in allowed)
+
+
+def _is_of_packet(leaf: object) -> bool:
+    return isinstance(leaf, HeaderTest) and fields.BY_NAME[leaf.field].packet
+
+
+def _also_packets(rule: Rule) -> bool:
+    """Tell whether `payload_or_stream` is judged on packets, too: a protocol other than TCP has no stream."""
+    return transports(rule.proto) != frozenset({_TCP}) or anchored(rule)
+
+
+def anchored(rule: Rule) -> bool:
+    """Tell whether a content in `payload_or_stream` is bound to the start of what it is searched in.
+
+    The start of a packet and that of the stream are places of their own: such a rule is tried on both, as Suricata
+    does.
+    """
+    tests = (test for node in buffers_of(rule.body) if node.buffer == buffers.EITHER for test in node.tests)
+    return any(
+        isinstance(test, Content) and (test.offset is not None or test.depth is not None or test.startswith)
+        for test in tests
+    )
+
+
+def protocol(rule: Rule) -> ProtocolSpec | None:
+    """Return the application protocol whose transactions the rule is judged on; None: it names none."""
+    for node in buffers_of(rule.body):
+        found = buffers.find(node.buffer)
+        if found:
+            return found[0]
+    return buffers.application(rule.proto)
+
+
+def stage(rule: Rule) -> int:
+    """Return the first stage of the protocol at which all buffers of the rule are known."""
+    found = (buffers.find(node.buffer) for node in buffers_of(rule.body))
+    return max((entry[1].stage for entry in found if entry), default=0)
+
+
+def positive_literals(rule: Rule) -> Iterator[tuple[str, Content]]:
+    """Yield (buffer, content) for every literal that stands in the traffic whenever the rule matches.
+
+    Only from conditions that must all hold, from buffers whose bytes are on the wire, and through transforms
+    that change case or add a dot in front; `nocase` is set where case is folded on the way.
+    """
+    for leaf in required(rule.body):
+        if not isinstance(leaf, BufferMatch) or leaf.absent or not _on_the_wire(leaf):
+            continue
+        found = buffers.find(leaf.buffer)
+        folds = any(transform.name in _FOLDING for transform in leaf.transforms)
+        folded = folds or (found is not None and found[1].lowercase)
+        prefixed = any(transform.name == _PREFIX for transform in leaf.transforms)
+        for test in leaf.tests:
+            if isinstance(test, Content) and not test.negated:
+                pattern = test.pattern.removeprefix(b".") if prefixed else test.pattern
+                if pattern:
+                    yield leaf.buffer, msgspec.structs.replace(test, pattern=pattern, nocase=folded or test.nocase)
+
+
+def _on_the_wire(node: BufferMatch) -> bool:
+    found = buffers.find(node.buffer)
+    known = found[1].raw != RAW_DERIVED if found else node.buffer in _SEARCHED
+    return known and all(transform.name in _FOLDING or transform.name == _PREFIX for transform in node.transforms)
+
+
+def fast_literal(rule: Rule) -> Fast | None:
+    """Return the literal to search for: the author's `fast` one, else the most telling."""
+    best: Fast | None = None
+    for buffer, content in positive_literals(rule):
+        found = buffers.find(buffer)
+        candidate = Fast(buffer, content, found[1].raw if found else RAW_VERBATIM)
+        if content.fast:
+            return candidate
+        if best is None or strength(content.pattern) > strength(best.content.pattern):
+            best = candidate
+    return best
+
+
+def strength(pattern: bytes) -> tuple[int, int]:
+    """Return how much a literal tells: distinct bytes (at most 8), then length; common text tells nothing."""
+    folded = pattern.lower()
+    if any(folded in text for text in _COMMON):
+        return 0, len(pattern)
+    return min(len(set(folded)), 8), len(pattern)

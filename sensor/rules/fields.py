@@ -1,0 +1,113 @@
+"""The numbers of a packet or flow that a rule may test: name, form, range.
+
+One table: the loader checks by it, the JSON Schema is made from it, `docs/rules.md` lists it.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sensor.model.anomaly import DecodeAnomaly
+from sensor.model.rows import (
+    STREAM_IGNORED,
+    STREAM_INORDER,
+    STREAM_NONE,
+    STREAM_OLD,
+    STREAM_PARTIAL,
+    STREAM_QUEUED,
+    TUNNEL_NAMES,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NUMBER, NAME, BITS, FLAG = "number", "name", "bits", "flag"
+"""Forms of a test: a comparison; equality with a name; bits wanted; true or false."""
+
+_U8, _U16, _U32, _U63 = 0xFF, 0xFFFF, 0xFFFFFFFF, (1 << 63) - 1
+
+
+class HeaderField(msgspec.Struct, frozen=True):
+    """A field of `HeaderTest`."""
+
+    name: str
+    help: str
+    high: int = _U8
+    """Largest value."""
+    form: str = NUMBER
+    names: Mapping[str, int] = MappingProxyType({})
+    """Words for values (NAME, NUMBER), or letters for bits (BITS)."""
+    aliases: tuple[str, ...] = ()
+    packet: bool = True
+    """It belongs to one packet: a rule that tests it is judged on packets, not on the stream."""
+
+
+TCP_FLAGS = MappingProxyType({"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32, "E": 64, "C": 128})
+"""RFC 9293 section 3.1: the flag byte, FIN first."""
+FRAG_BITS = MappingProxyType({"M": 1, "D": 2, "R": 4})
+"""RFC 791 section 3.1: the three-bit field; more fragments, don't fragment, reserved."""
+_PROTOCOLS = MappingProxyType(
+    {
+        "icmp": 1, "igmp": 2, "ipip": 4, "tcp": 6, "udp": 17, "ipv6": 41, "gre": 47, "esp": 50, "ah": 51,
+        "icmpv6": 58, "ospf": 89, "pim": 103, "vrrp": 112, "l2tp": 115, "sctp": 132, "udplite": 136,
+    }
+)  # fmt: skip
+_OPCODES = MappingProxyType({"request": 1, "reply": 2})
+_TUNNELS = MappingProxyType({name: number for number, name in enumerate(TUNNEL_NAMES)})
+_SEGMENTS = MappingProxyType(
+    {
+        "none": STREAM_NONE,
+        "in-order": STREAM_INORDER,
+        "partial": STREAM_PARTIAL,
+        "queued": STREAM_QUEUED,
+        "old": STREAM_OLD,
+        "ignored": STREAM_IGNORED,
+    }
+)
+"""None: there is no payload, or it is not TCP; ignored: it is not in any stream."""
+_EVENTS = MappingProxyType({anomaly.event: int(anomaly) for anomaly in DecodeAnomaly})
+
+FIELDS: tuple[HeaderField, ...] = (
+    HeaderField("ip.ttl", "time to live, or hop limit", aliases=("ttl",)),
+    HeaderField("ip.tos", "type of service, or traffic class", aliases=("tos",)),
+    HeaderField("ip.id", "IPv4 identification, or the IPv6 fragment's", _U32, aliases=("id",)),
+    HeaderField("ip.proto", "protocol of the innermost decoded header", names=_PROTOCOLS, aliases=("ip_proto",)),
+    HeaderField("ip.version", "4 or 6", 15),
+    HeaderField("ip.len", "bytes of the IP packet", _U32),
+    HeaderField("ip.fragbits", "IPv4 flag bits: M, D, R", 7, BITS, FRAG_BITS, ("fragbits",)),
+    HeaderField("ip.fragoffset", "fragment offset in units of 8 bytes", 8191, aliases=("fragoffset",)),
+    HeaderField("same_ip", "source and destination address are equal", 1, FLAG, aliases=("sameip",)),
+    HeaderField("tcp.flags", "flag bits: F S R P A U E C", _U8, BITS, TCP_FLAGS, ("flags",)),
+    HeaderField("tcp.seq", "sequence number", _U32, aliases=("seq",)),
+    HeaderField("tcp.ack", "acknowledgment number", _U32, aliases=("ack",)),
+    HeaderField("tcp.window", "window as sent, not scaled", _U16, aliases=("window",)),
+    HeaderField("tcp.mss", "maximum segment size option", _U16),
+    HeaderField("tcp.segment", "what became of the payload", names=_SEGMENTS, form=NAME),
+    HeaderField("udp.len", "length field of the UDP header", _U16),
+    HeaderField("icmp.type", "ICMP or ICMPv6 type", aliases=("itype",)),
+    HeaderField("icmp.code", "ICMP or ICMPv6 code", aliases=("icode",)),
+    HeaderField("icmp.id", "identifier of an echo", _U16, aliases=("icmp_id",)),
+    HeaderField("icmp.seq", "sequence number of an echo", _U16, aliases=("icmp_seq",)),
+    HeaderField("icmp.mtu", "MTU that an ICMPv6 Packet Too Big names", _U32),
+    HeaderField("payload.size", "bytes of the packet's payload", _U32, aliases=("dsize",)),
+    HeaderField("vlan.id", "id of the outermost VLAN tag", 4095, packet=False),
+    HeaderField("vlan.layers", "number of VLAN tags", packet=False),
+    HeaderField("arp.opcode", "ARP operation", _U16, names=_OPCODES),
+    HeaderField("stream.size.to_server", "bytes of the client's stream so far", _U63, packet=False),
+    HeaderField("stream.size.to_client", "bytes of the server's stream so far", _U63, packet=False),
+    HeaderField("flow.age", "seconds since the flow's first packet", _U32, packet=False),
+    HeaderField("flow.pkts.to_server", "packets of the client so far", _U32, packet=False),
+    HeaderField("flow.pkts.to_client", "packets of the server so far", _U32, packet=False),
+    HeaderField("flow.bytes.to_server", "bytes of the client's packets so far", _U63, packet=False),
+    HeaderField("flow.bytes.to_client", "bytes of the server's packets so far", _U63, packet=False),
+    HeaderField("decode.event", "anomaly of the packet, by its name", 63, NAME, _EVENTS, ("decode-event",)),
+    HeaderField("tunnel.kind", "tunnel that the packet came out of", names=_TUNNELS, form=NAME, packet=False),
+)
+
+BY_NAME: Mapping[str, HeaderField] = MappingProxyType(
+    {name: field for field in FIELDS for name in (field.name, *field.aliases)}
+)
+"""Names and aliases."""

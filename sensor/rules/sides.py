@@ -1,0 +1,69 @@
+"""Rules that are judged as several: on either side, and on streams as well as on packets without a stream.
+
+A transaction is judged at the stage at which all buffers of a rule are known, seen from the side that completed it:
+one judgement cannot be about the request and the response both. And bytes that went into a stream are judged there,
+so a rule about any protocol is judged on packets only where there is no stream.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sensor.model.rows import STREAM_IGNORED, STREAM_NONE
+from sensor.rules import buffers
+from sensor.rules.compile import anchored, scope
+from sensor.rules.nodes import All, Any, AnyNode, BufferMatch, HeaderTest, Not, Rule
+from sensor.rules.walk import buffers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SIDES = ("to_server", "to_client")
+_NO_STREAM = HeaderTest("tcp.segment", "in", values=(STREAM_NONE, STREAM_IGNORED))
+
+
+def sided(rule: Rule) -> tuple[Rule, ...]:
+    """Return the rules to judge, all with the ids of this one."""
+    return tuple(part for one in _by_side(rule) for part in _by_place(one))
+
+
+def _by_side(rule: Rule) -> Iterator[Rule]:
+    if rule.direction or not any(node.either for node in buffers_of(rule.body)):
+        yield rule
+        return
+    for side in SIDES:
+        body = _changed(rule.body, functools.partial(_of_side, side=side))
+        yield msgspec.structs.replace(rule, direction=side, body=body)
+
+
+def _of_side(node: BufferMatch, side: str) -> BufferMatch:
+    if not node.either:
+        return node
+    return msgspec.structs.replace(node, buffer=buffers.resolve(node.buffer, side) or node.buffer, either=False)
+
+
+def _by_place(rule: Rule) -> Iterator[Rule]:
+    if scope(rule) != "both" or anchored(rule):
+        yield rule
+        return
+    packet = _changed(rule.body, lambda node: _renamed(node, buffers.PAYLOAD))
+    yield msgspec.structs.replace(rule, body=All((_NO_STREAM, packet)))
+    yield msgspec.structs.replace(rule, body=_changed(rule.body, lambda node: _renamed(node, buffers.STREAM)))
+
+
+def _renamed(node: BufferMatch, name: str) -> BufferMatch:
+    return msgspec.structs.replace(node, buffer=name) if node.buffer == buffers.EITHER else node
+
+
+def _changed(node: AnyNode, change: Callable[[BufferMatch], BufferMatch]) -> AnyNode:
+    """Return a body with each buffer condition changed."""
+    if isinstance(node, All):
+        return All(tuple(_changed(child, change) for child in node.children))
+    if isinstance(node, Any):
+        return Any(tuple(_changed(child, change) for child in node.children))
+    if isinstance(node, Not):
+        return Not(_changed(node.child, change))
+    return change(node) if isinstance(node, BufferMatch) else node

@@ -1,0 +1,120 @@
+"""State shared by the packets of a flow (flow, flowbits, flowint), and how often a rule may alert."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from sensor.rules import buffers
+from sensor.rules.header import FLOW_SIDE, FLOW_STATE, TRACKS
+from sensor.rules.nodes import FlowBits, FlowInt, Threshold
+from sensor.rules.problems import one_of
+from sensor.rules.suricata.numbers import integer, integer_or_name
+from sensor.rules.suricata.refusal import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sensor.rules.suricata.draft import Draft
+
+_U32 = 0xFFFFFFFF
+_ONLY: Mapping[str, str] = MappingProxyType({"only_stream": "stream", "no_stream": "packet"})
+
+
+def flow(draft: Draft, value: str) -> None:
+    """`flow:established,to_server,only_stream`."""
+    for word in (word.strip() for word in value.split(",")):
+        if word in FLOW_STATE:
+            _once(draft, "established", FLOW_STATE[word], "states")
+        elif word in FLOW_SIDE:
+            _once(draft, "direction", FLOW_SIDE[word], "directions")
+        elif word in _ONLY:
+            if draft.only not in ("", _ONLY[word]):
+                raise Refused("only_stream and no_stream exclude each other")
+            draft.only = _ONLY[word]
+        elif word in ("only_frag", "no_frag"):
+            raise Refused(f"'{word}': whether a packet was in fragments is not a condition here")
+        else:
+            raise Refused(f"unknown word '{word[:30]}'", one_of(word, (*FLOW_STATE, *FLOW_SIDE, *_ONLY)))
+
+
+def _once(draft: Draft, name: str, value: bool | str | None, what: str) -> None:
+    if draft.values.setdefault(name, value) != value:
+        raise Refused(f"two {what} exclude each other")
+
+
+def app_layer_protocol(draft: Draft, value: str) -> None:
+    """`app-layer-protocol:http`: as the protocol word of the header."""
+    if value.startswith("!"):
+        raise Refused("what a flow does not speak is no condition here")
+    spec = buffers.application(value.strip('"'))
+    if spec is None:
+        raise Refused(f"protocol '{value[:30]}' is not parsed")
+    if draft.proto not in ("ip", "tcp", "udp", spec.name):
+        raise Refused(f"a rule on {draft.proto} cannot be about {spec.name}")
+    draft.proto = spec.name
+
+
+def flowbits(draft: Draft, value: str) -> None:
+    """`flowbits:action,name[|name]`, `flowbits:noalert`."""
+    action, comma, rest = value.partition(",")
+    action = action.strip()
+    if action == "noalert" and not comma:
+        draft.values["noalert"] = True
+        return
+    if action not in ("set", "unset", "toggle", "isset", "isnotset"):
+        raise Refused(f"unknown action '{action[:30]}'", "set, unset, toggle, isset, isnotset, noalert")
+    names = tuple(name.strip() for name in rest.split("|"))
+    if not all(names):
+        raise Refused("the name of a bit is missing")
+    draft.conditions.append(FlowBits(action, names))
+
+
+def flowint(draft: Draft, value: str) -> None:
+    """`flowint:name,action[,value]`."""
+    words = [word.strip() for word in value.split(",")]
+    if len(words) not in (2, 3) or not all(words):
+        raise Refused("has the form name,action,value")
+    action = {"isnotset": "notset", "notset": "notset", "isset": "isset"}.get(words[1], words[1])
+    if action in ("isset", "notset"):
+        draft.conditions.append(FlowInt(words[0], action))
+        return
+    if action not in ("=", "+", "-", "<", ">", "<=", ">=", "==", "!=") or len(words) != 3:
+        raise Refused(f"unknown action '{words[1][:30]}', or no value", "= + - < > <= >= == != isset notset")
+    draft.conditions.append(FlowInt(words[0], action, integer_or_name(words[2], 0, _U32, (words[2],))))
+
+
+def _settings(value: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in value.split(","):
+        name, _, setting = each.strip().partition(" ")
+        if name not in ("type", "track", "count", "seconds") or name in found:
+            raise Refused(f"unknown or repeated setting '{each.strip()[:30]}'", "type, track, count, seconds")
+        found[name] = setting.strip()
+    return found
+
+
+def _threshold(draft: Draft, found: dict[str, str]) -> None:
+    for name in ("type", "track", "count", "seconds"):
+        if name not in found:
+            raise Refused(f"'{name}' is missing")
+    if found["track"] not in TRACKS:
+        raise Refused(f"unknown track '{found['track'][:20]}'", ", ".join(TRACKS))
+    count, seconds = integer(found["count"], 1, _U32), integer(found["seconds"], 1, _U32)
+    draft.thresholds.append(Threshold(found["type"], found["track"], count, seconds))
+
+
+def threshold(draft: Draft, value: str) -> None:
+    """`threshold: type limit, track by_src, count 1, seconds 60`."""
+    found = _settings(value)
+    if found.get("type") not in ("limit", "threshold", "both"):
+        raise Refused(f"unknown type '{found.get('type', '')[:20]}'", "limit, threshold, both")
+    _threshold(draft, found)
+
+
+def detection_filter(draft: Draft, value: str) -> None:
+    """`detection_filter: track by_src, count 15, seconds 2`."""
+    found = _settings(value)
+    if "type" in found:
+        raise Refused("takes no type")
+    _threshold(draft, found | {"type": "detection_filter"})

@@ -1,0 +1,97 @@
+"""The table of options: keyword → how it is read."""
+
+from __future__ import annotations
+
+import functools
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from sensor.rules.problems import suggest
+from sensor.rules.suricata import byteops, content, flow, labels, packet, refusal, regex, subjects
+from sensor.rules.suricata.refusal import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sensor.rules.suricata.draft import Draft
+
+    Handler = Callable[[Draft, str], None]
+
+
+def _nothing(_draft: Draft, _value: str) -> None:
+    """Do nothing: what the keyword says changes neither what matches nor what an alert says here."""
+
+
+KEYWORDS: Mapping[str, Handler] = MappingProxyType(
+    {
+        "msg": labels.msg,
+        "sid": labels.number("sid", 1),
+        "gid": labels.number("gid", 0),
+        "rev": labels.number("rev", 1),
+        "classtype": labels.classtype,
+        "priority": labels.priority,
+        "reference": labels.reference,
+        "metadata": labels.metadata,
+        "target": labels.target,
+        "noalert": labels.noalert,
+        "alert": labels.alert,
+        "requires": labels.requires,
+        "content": content.content,
+        "uricontent": content.uricontent,
+        "nocase": content.flag("nocase"),
+        "startswith": content.flag("startswith"),
+        "endswith": content.flag("endswith"),
+        "offset": content.place("offset"),
+        "depth": content.place("depth"),
+        "distance": content.place("distance"),
+        "within": content.place("within"),
+        "fast_pattern": content.fast_pattern,
+        "pcre": regex.pcre,
+        "byte_test": byteops.byte_test,
+        "byte_jump": byteops.byte_jump,
+        "byte_extract": byteops.byte_extract,
+        "byte_math": byteops.byte_math,
+        "isdataat": byteops.isdataat,
+        "bsize": byteops.bsize,
+        "base64_decode": byteops.base64_decode,
+        "base64_data": byteops.base64_data,
+        "urilen": byteops.urilen,
+        "flow": flow.flow,
+        "app-layer-protocol": flow.app_layer_protocol,
+        "flowbits": flow.flowbits,
+        "flowint": flow.flowint,
+        "threshold": flow.threshold,
+        "detection_filter": flow.detection_filter,
+        "tos": packet.tos,
+        "flags": packet.flags,
+        "tcp.flags": packet.flags,
+        "fragbits": packet.fragbits,
+        "sameip": packet.same_ip,
+        "stream_size": packet.stream_size,
+        "decode-event": packet.decode_event,
+        **{keyword: packet.number(field) for keyword, field in packet.NUMBERS.items()},
+        "pkt_data": subjects.pkt_data,
+        "tls.version": subjects.tls_version,
+        "xor": subjects.xor,
+        "pcrexform": subjects.pcrexform,
+        **{name: subjects.modifier(name) for name in subjects.MODIFIERS},
+        **{name: subjects.with_text(name) for name in subjects.WITH_TEXT},
+        **{name: subjects.four_bytes(name) for name in subjects.FOUR_BYTES},
+        **{name: subjects.in_digits(name) for name in subjects.IN_DIGITS},
+        **{name: subjects.transform(name) for name in subjects.TRANSFORMS},
+        # No condition: hints for other engines, or further packets to log.
+        **dict.fromkeys(("prefilter", "rawbytes", "tag", "logto"), _nothing),
+    }
+)
+
+
+@functools.cache
+def handler(name: str) -> Handler:
+    """Return how an option is read. Raises Refused with the reason where it cannot be."""
+    found = KEYWORDS.get(name) or subjects.sticky(name)
+    if found is None:
+        why = refusal.reason(name)
+        if why:
+            raise Refused(f"is not supported: {why}")
+        raise Refused("is unknown", suggest(name, KEYWORDS))
+    return found

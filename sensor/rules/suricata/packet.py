@@ -1,0 +1,160 @@
+"""Numbers of the packet's headers: ttl, flags, itype, dsize and their like."""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from sensor.rules import fields
+from sensor.rules.nodes import All, Any, HeaderTest, Not
+from sensor.rules.suricata.numbers import comparison, integer
+from sensor.rules.suricata.refusal import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sensor.rules.nodes import AnyNode
+    from sensor.rules.suricata.draft import Draft
+
+_TCP = 6
+_FLAGS = re.compile(
+    r"(?P<before>[!*+]?)\s*(?P<bits>[A-Z0-9]+)\s*(?P<after>[!*+]?)(?:\s*,\s*(?P<ignored>[A-Z0-9]+))?", re.IGNORECASE
+)
+_FRAGBITS = re.compile(r"(?P<before>[!*+]?)\s*(?P<bits>[MDR]+)\s*(?P<after>[!*+]?)", re.IGNORECASE)
+_LETTERS: Mapping[str, int] = MappingProxyType({**fields.TCP_FLAGS, "1": 128, "2": 64, "0": 0})
+
+NUMBERS: Mapping[str, str] = MappingProxyType(
+    {
+        "ttl": "ip.ttl",
+        "id": "ip.id",
+        "ip_proto": "ip.proto",
+        "fragoffset": "ip.fragoffset",
+        "seq": "tcp.seq",
+        "tcp.seq": "tcp.seq",
+        "ack": "tcp.ack",
+        "tcp.ack": "tcp.ack",
+        "window": "tcp.window",
+        "tcp.window": "tcp.window",
+        "tcp.mss": "tcp.mss",
+        "itype": "icmp.type",
+        "icode": "icmp.code",
+        "icmp_id": "icmp.id",
+        "icmp_seq": "icmp.seq",
+        "icmpv6.mtu": "icmp.mtu",
+        "dsize": "payload.size",
+        "flow.age": "flow.age",
+        "flow.pkts_toserver": "flow.pkts.to_server",
+        "flow.pkts_toclient": "flow.pkts.to_client",
+        "flow.bytes_toserver": "flow.bytes.to_server",
+        "flow.bytes_toclient": "flow.bytes.to_client",
+        "vlan.id": "vlan.id",
+        "vlan.layers": "vlan.layers",
+    }
+)
+"""Keyword → field of `HeaderTest`, where the value is a comparison."""
+
+
+def number(name: str) -> Callable[[Draft, str], None]:
+    """Return the handler of a comparison with a field."""
+    field = fields.BY_NAME[name]
+
+    def handle(draft: Draft, value: str) -> None:
+        found = comparison(value.strip('"'), field.high, field.names)
+        draft.conditions.append(HeaderTest(field.name, found.op, found.low, found.high))
+
+    return handle
+
+
+def tos(draft: Draft, value: str) -> None:
+    """`tos:8`, `tos:!8`, `tos:x1f`."""
+    negated = value.startswith("!")
+    text = value.lstrip("! ")
+    wanted = integer(f"0{text}" if text.startswith("x") else text, 0, 255)
+    draft.conditions.append(HeaderTest("ip.tos", "!=" if negated else "=", wanted))
+
+
+def _bits(text: str, letters: Mapping[str, int]) -> int:
+    bits = 0
+    for letter in text.upper():
+        if letter not in letters:
+            raise Refused(f"unknown bit '{letter}'", "".join(letters))
+        bits |= letters[letter]
+    return bits
+
+
+def _bit_test(field: str, modifier: str, wanted: int, mask: int) -> AnyNode:
+    """Return the test; `!` is "not all of these", as in Suricata, which is "none" for a single bit."""
+    if modifier == "!":
+        if wanted & (wanted - 1):
+            there = HeaderTest(field, "any", 0xFF & ~mask), HeaderTest(field, "exact", 0, mask=mask)
+            return All((Any(there), Not(HeaderTest(field, "all", wanted, mask=mask))))
+        return HeaderTest(field, "none", wanted, mask=mask) if wanted else HeaderTest(field, "any", 0xFF & ~mask)
+    return HeaderTest(field, {"+": "all", "*": "any", "": "exact"}[modifier], wanted, mask=mask)
+
+
+def flags(draft: Draft, value: str) -> None:
+    """`flags:[!|*|+]FSRPAU120[,ignored]`: 1 and 2 are C and E, 0 is no flag at all."""
+    found = _FLAGS.fullmatch(value)
+    if found is None:
+        raise Refused(f"'{value[:20]}' names no flags", "flags:S,12")
+    modifier = found["before"] or found["after"]
+    mask = _bits(found["ignored"] or "", _LETTERS)
+    draft.conditions.append(_bit_test("tcp.flags", modifier, _bits(found["bits"], _LETTERS) & ~mask, mask))
+    if draft.proto in ("ip", "pkthdr"):
+        draft.conditions.append(HeaderTest("ip.proto", "=", _TCP))
+
+
+def fragbits(draft: Draft, value: str) -> None:
+    """`fragbits:[!|*|+]MDR`."""
+    found = _FRAGBITS.fullmatch(value)
+    if found is None:
+        raise Refused(f"'{value[:20]}' names no bits", "fragbits:M")
+    modifier = found["before"] or found["after"]
+    draft.conditions.append(_bit_test("ip.fragbits", modifier, _bits(found["bits"], fields.FRAG_BITS), 0))
+
+
+def same_ip(draft: Draft, value: str) -> None:
+    """`sameip`."""
+    if value:
+        raise Refused("takes no value")
+    draft.conditions.append(HeaderTest("same_ip", "=", 1))
+
+
+def stream_size(draft: Draft, value: str) -> None:
+    """`stream_size:client|server|both|either,op,size`: bytes of the client's or the server's stream."""
+    words = [word.strip() for word in value.split(",")]
+    if len(words) != 3 or words[1] not in ("<", ">", "=", "!=", "<=", ">="):
+        raise Refused("has the form side,operator,size", "stream_size:server,<,500")
+    size = integer(words[2], 0, 0xFFFFFFFF)
+    client = HeaderTest("stream.size.to_server", words[1], size)
+    server = HeaderTest("stream.size.to_client", words[1], size)
+    wanted: Mapping[str, tuple[AnyNode, ...]] = {
+        "client": (client,),
+        "server": (server,),
+        "both": (client, server),
+        "either": (Any((client, server)),),
+    }
+    if words[0] not in wanted:
+        raise Refused(f"unknown side '{words[0][:20]}'", ", ".join(wanted))
+    draft.conditions += wanted[words[0]]
+
+
+_SPELLED: Mapping[str, str] = MappingProxyType(
+    {"udp.hlen_too_small": "udp.pkt_too_small", "ipv4.opt_invalid_len": "ipv4.opt_invalid"}
+)
+"""Events that another name covers."""
+_VERSIONS: Mapping[str, int] = MappingProxyType({"ipv4": 4, "ipv6": 6})
+
+
+def decode_event(draft: Draft, value: str) -> None:
+    """`decode-event:ipv4.trunc_pkt`. Events of fragments have one name here, whatever the version of IP."""
+    events = fields.BY_NAME["decode.event"].names
+    layer, _, rest = value.partition(".")
+    wanted = f"decoder.{_SPELLED.get(value, value)}"
+    if layer in _VERSIONS and rest.startswith("frag_") and f"decoder.ipv4.{rest}" in events:
+        wanted = f"decoder.ipv4.{rest}"
+        draft.conditions.append(HeaderTest("ip.version", "=", _VERSIONS[layer]))
+    if wanted not in events:
+        raise Refused(f"the event '{value[:60]}' is not among those that are noticed")
+    draft.conditions.append(HeaderTest("decode.event", "=", events[wanted]))

@@ -1,0 +1,85 @@
+"""What cannot be expressed: the rule is refused with the keyword and the reason, never weakened."""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Refused(Exception):  # noqa: N818 - caught where a problem is made of it
+    """The rule cannot be taken over; the text says why."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+_FILES = "properties of files other than their bytes are not tracked"
+_OUTSIDE = "it needs data from outside the rule file"
+_CODE = "rules cannot run code"
+_CHECKSUM = "checksums are verified (or not) for the whole sensor"
+
+_REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("lua", "luajit", "luaxform"), _CODE),
+        **dict.fromkeys(("dataset", "datarep", "iprep", "geoip", "filemd5", "filesha1", "filesha256"), _OUTSIDE),
+        **dict.fromkeys(
+            ("fileext", "filename", "filemagic", "filesize", "file.magic", "file.name", "file_name", "file_magic"),
+            _FILES,
+        ),
+        **dict.fromkeys((f"{name}-csum" for name in ("ipv4", "tcpv4", "tcpv6", "udpv4", "udpv6", "icmpv4")), _CHECKSUM),
+        "icmpv6-csum": _CHECKSUM,
+        "frame": "protocols are not cut into frames",
+        "app-layer-event": "what parsers find odd is logged, not matched",
+        "stream-event": "what reassembly finds odd is logged, not matched",
+        "ssl_state": "the state of a TLS handshake is not kept",
+        "ssl_version": "the state of a TLS handshake is not kept",
+        "xbits": "bits are kept for flows, not for hosts",
+        "hostbits": "bits are kept for flows, not for hosts",
+        "asn1": "ASN.1 is not decoded",
+        "ftpbounce": "FTP is not parsed",
+        "dce_iface": "DCE/RPC is not parsed",
+        "dce_opnum": "DCE/RPC is not parsed",
+        "dce_stub_data": "DCE/RPC is not parsed",
+        "ipopts": "IP options are not listed",
+        "config": "rules do not configure the sensor",
+        "bypass": "a mirror cannot hand traffic on",
+        "replace": "a mirror cannot change traffic",
+        "rpc": "ONC RPC is not parsed",
+        "nfs_procedure": "NFS is not parsed",
+        "nfs_version": "NFS is not parsed",
+        "cip_service": "CIP is not parsed",
+        "enip_command": "EtherNet/IP is not parsed",
+        "filestore": "files are not extracted",
+        "tls_store": "certificates are not stored",
+    }
+)
+
+_PROTOCOLS = (
+    "bittorrent", "cip", "dcerpc", "dnp3", "enip", "ftp", "ftpdata", "http2", "ike", "imap", "krb5", "ldap", "modbus",
+    "mqtt", "nfs", "ntp", "pgsql", "pop3", "quic", "rdp", "rfb", "rpc", "sdp", "sip", "smb", "smtp", "snmp", "telnet",
+    "template", "tftp", "websocket",
+)  # fmt: skip
+"""Protocols that Suricata parses: keywords and events begin with their names."""
+
+
+def reason(keyword: str) -> str:
+    """Return why a keyword is refused; empty: it is not a keyword that is known."""
+    if keyword in _REASONS:
+        return _REASONS[keyword]
+    protocol = re.split(r"[._]", keyword, maxsplit=1)[0]
+    return not_parsed(protocol) if protocol in _PROTOCOLS else ""
+
+
+def not_parsed(protocol: str) -> str:
+    """Return the refusal of a protocol."""
+    return f"{protocol} is not parsed"
+
+
+def is_protocol(word: str) -> bool:
+    """Return whether the word names a protocol of Suricata's that is not parsed here."""
+    return word.replace("-", "") in _PROTOCOLS or word in ("ikev1", "ikev2", "dcerpc", "doh2", "jabber", "irc", "msn")

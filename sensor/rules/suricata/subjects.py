@@ -1,0 +1,180 @@
+"""Keywords that name a buffer: sticky ones before the tests, modifiers behind a content, and older forms."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from sensor.rules import buffers
+from sensor.rules.nodes import ByteTest, Content, Regex, Transform
+from sensor.rules.suricata import content
+from sensor.rules.suricata.draft import DEFAULT
+from sensor.rules.suricata.numbers import comparison
+from sensor.rules.suricata.refusal import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sensor.rules.suricata.draft import Draft
+
+MODIFIERS: Mapping[str, str] = MappingProxyType(
+    {
+        "http_client_body": "http.request_body",
+        "http_cookie": "http.cookie",
+        "http_header": "http.header",
+        "http_host": "http.host",
+        "http_method": "http.method",
+        "http_raw_header": "http.header.raw",
+        "http_raw_host": "http.host.raw",
+        "http_raw_uri": "http.uri.raw",
+        "http_server_body": "file.data",
+        "http_stat_code": "http.stat_code",
+        "http_stat_msg": "http.stat_msg",
+        "http_uri": "http.uri",
+        "http_user_agent": "http.user_agent",
+    }
+)
+"""Written behind a content: it is about that buffer."""
+
+WITH_TEXT: Mapping[str, str] = MappingProxyType(
+    {
+        "tls.subject": "tls.cert_subject",
+        "tls.issuerdn": "tls.cert_issuer",
+        "tls.fingerprint": "tls.cert_fingerprint",
+        "ssh.softwareversion": "ssh.software",
+    }
+)
+"""Written with the literal they look for."""
+
+FOUR_BYTES = ("tls.cert_chain_len", "dhcp.leasetime", "dhcp.renewal_time", "dhcp.rebinding_time")
+"""Compared as numbers, which the buffers hold in four bytes."""
+
+IN_DIGITS: Mapping[str, int] = MappingProxyType({"dns.opcode": 15})
+"""Compared as numbers, which the buffers hold as text; their largest value."""
+
+HEADERS = ("tcp.hdr", "udp.hdr", "ipv4.hdr", "ipv6.hdr", "icmpv4.hdr", "icmpv6.hdr", "ether.hdr")
+
+TRANSFORMS = (
+    "to_lowercase", "to_uppercase", "strip_whitespace", "compress_whitespace", "to_md5", "to_sha1", "to_sha256",
+    "dotprefix", "url_decode", "header_lowercase", "strip_pseudo_headers",
+)  # fmt: skip
+
+
+def sticky(name: str) -> Callable[[Draft, str], None] | None:
+    """Return the handler of a buffer's name; None: it names none."""
+    found = None if "@" in name else buffers.find(name)
+    buffer = found[1].name if found else name
+    if found is None and name not in HEADERS:
+        return None
+
+    def handle(draft: Draft, value: str) -> None:
+        if value:
+            raise Refused("takes no value")
+        draft.select(buffer)
+
+    return handle
+
+
+def pkt_data(draft: Draft, value: str) -> None:
+    """`pkt_data`: back to the payload."""
+    if value:
+        raise Refused("takes no value")
+    draft.select(DEFAULT)
+
+
+def modifier(name: str) -> Callable[[Draft, str], None]:
+    """Return the handler of `http_uri` and its like."""
+    buffer = MODIFIERS[name]
+
+    def handle(draft: Draft, value: str) -> None:
+        if value:
+            raise Refused("takes no value")
+        draft.move(buffer)
+
+    return handle
+
+
+def with_text(name: str) -> Callable[[Draft, str], None]:
+    """Return the handler of `tls.subject:"…"` and its like."""
+    buffer = WITH_TEXT[name]
+    select = sticky(name)
+
+    def handle(draft: Draft, value: str) -> None:
+        if not value and select is not None:
+            select(draft, value)
+        else:
+            draft.add_aside(buffer, content.pattern(value))
+
+    return handle
+
+
+def tls_version(draft: Draft, value: str) -> None:
+    """`tls.version:1.2`."""
+    word = value.strip('"')
+    if word not in ("1.0", "1.1", "1.2", "1.3"):
+        raise Refused(f"unknown version '{word[:20]}'", "1.0, 1.1, 1.2, 1.3")
+    draft.add_aside("tls.version", Content(word.encode(), startswith=True, endswith=True))
+
+
+def four_bytes(name: str) -> Callable[[Draft, str], None]:
+    """Return the handler of a comparison with a number in four bytes."""
+
+    def handle(draft: Draft, value: str) -> None:
+        found = comparison(value, 0xFFFFFFFF)
+        if found.op == "<>":
+            draft.add_aside(name, ByteTest(4, ">", found.low))
+            draft.add_aside(name, ByteTest(4, "<", found.high))
+        else:
+            draft.add_aside(name, ByteTest(4, found.op, found.low))
+
+    return handle
+
+
+def in_digits(name: str) -> Callable[[Draft, str], None]:
+    """Return the handler of a comparison with a small number in text: one regex lists what fits."""
+    top = IN_DIGITS[name]
+
+    def handle(draft: Draft, value: str) -> None:
+        op, low, high = comparison(value, 0xFFFF)
+        fits = {
+            "=": lambda n: n == low, "!=": lambda n: n != low, "<": lambda n: n < low, "<=": lambda n: n <= low,
+            ">": lambda n: n > low, ">=": lambda n: n >= low, "<>": lambda n: low < n < high,
+        }  # fmt: skip
+        words = [str(n) for n in range(top + 1) if fits[op](n)]
+        if not words:
+            raise Refused("no value fits")
+        draft.add_aside(name, Regex(f"^(?:{'|'.join(words)})$", "E"))
+
+    return handle
+
+
+def transform(name: str) -> Callable[[Draft, str], None]:
+    """Return the handler of a transform without an argument."""
+
+    def handle(draft: Draft, value: str) -> None:
+        if value:
+            raise Refused("takes no value")
+        draft.transform(Transform(name))
+
+    return handle
+
+
+def xor(draft: Draft, value: str) -> None:
+    """`xor:"0d0ac8ff"`."""
+    key = value.strip('" ')
+    if not key or len(key) % 2:
+        raise Refused(f"'{key[:20]}' is no key of whole bytes in hex")
+    try:
+        bytes.fromhex(key)
+    except ValueError:
+        raise Refused(f"'{key[:20]}' is no key in hex") from None
+    draft.transform(Transform("xor", key))
+
+
+def pcrexform(draft: Draft, value: str) -> None:
+    """`pcrexform:"regex with a group"`."""
+    text, negated = content.quoted(value)
+    if negated or not text:
+        raise Refused("a regex in quotes is missing")
+    draft.transform(Transform("pcrexform", text))
+

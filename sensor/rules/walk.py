@@ -1,0 +1,37 @@
+"""Ways through a rule's body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sensor.rules.nodes import All, Any, AnyNode, BufferMatch, FlowBits, FlowInt, HeaderTest, Not
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Leaf = BufferMatch | HeaderTest | FlowBits | FlowInt
+
+
+def leaves(node: AnyNode) -> Iterator[Leaf]:
+    """Yield every condition, in order."""
+    if isinstance(node, (All, Any)):
+        for child in node.children:
+            yield from leaves(child)
+    elif isinstance(node, Not):
+        yield from leaves(node.child)
+    else:
+        yield node
+
+
+def required(node: AnyNode) -> Iterator[Leaf]:
+    """Yield the conditions without which the body cannot hold: those under nothing but `All`."""
+    if isinstance(node, All):
+        for child in node.children:
+            yield from required(child)
+    elif not isinstance(node, (Any, Not)):
+        yield node
+
+
+def buffers_of(node: AnyNode) -> Iterator[BufferMatch]:
+    """Yield every buffer condition, in order."""
+    return (leaf for leaf in leaves(node) if isinstance(leaf, BufferMatch))

@@ -1,0 +1,253 @@
+"""Guests, a bridge and its mirror, made of network namespaces; and the sensor as a process of its own.
+
+    g1 eth0 ── vif1.0 ┐                          ┌ vif9.1 ── eth1 monitor
+                      ├ xenbr0  (mirror) xenmon0 ┤
+    g2 eth0 ── vif2.0 ┘                          └
+
+All of it lives in namespaces whose names carry the process id of the test run.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = Path(__file__).resolve().parent / "rules.yaml"
+MACS = {"g1": "00:16:3e:00:00:01", "g2": "00:16:3e:00:00:02"}
+ADDRESSES = {"g1": "10.99.0.1", "g2": "10.99.0.2"}
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def missing():
+    """Return why live tests cannot run here, empty: they can."""
+    if os.geteuid() != 0:
+        return "live tests make network namespaces: run them as root"
+    for program in ("ip", "tc"):
+        if shutil.which(program) is None:
+            return f"live tests need `{program}`: install iproute2"
+    name = f"xs-{os.getpid()}-try"
+    if subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False).returncode:
+        return "live tests need network namespaces, which this machine does not allow"
+    try:
+        match = "protocol all u32 match u32 0 0"
+        mirror = f"tc -n {{n}} filter add dev v0 ingress {match} action mirred egress mirror dev br0"
+        links = "ip -n {n} link add br0 type bridge", "ip -n {n} link add v0 type veth peer name v1"
+        tries = (*links, "tc -n {n} qdisc add dev v0 clsact", mirror)
+        for one in tries:
+            found = subprocess.run(one.format(n=name).split(), capture_output=True, text=True, check=False)
+            if found.returncode:
+                return f"live tests need this to work: {one.format(n='NAMESPACE')} ({found.stderr.strip()})"
+    finally:
+        subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+    return ""
+
+
+def command(line):
+    found = subprocess.run(line.split(), capture_output=True, text=True, check=False)
+    assert found.returncode == 0, f"{line}: {found.stderr}"
+    return found.stdout
+
+
+@contextlib.contextmanager
+def inside(namespace):
+    """Whatever this thread opens stays in the namespace."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
+    try:
+        assert _libc.setns(there, _CLONE_NEWNET) == 0
+        yield
+    finally:
+        assert _libc.setns(home, _CLONE_NEWNET) == 0
+        os.close(home)
+        os.close(there)
+
+
+class Lab:
+    """The namespaces. `close` removes them, and with them every interface."""
+
+    def __init__(self):
+        self._prefix = f"xs-{os.getpid()}"
+        self.host, self.monitor = f"{self._prefix}-dom0", f"{self._prefix}-mon"
+        self.guests = {guest: f"{self._prefix}-{guest}" for guest in MACS}
+        self._namespaces = [self.host, self.monitor, *self.guests.values()]
+        try:
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+
+    def _build(self):
+        for name in self._namespaces:
+            command(f"ip netns add {name}")
+            command(f"ip -n {name} link set lo up")
+            for scope in ("all", "default"):
+                with inside(name):
+                    Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6").write_text("1")
+        command(f"ip -n {self.host} link add xenbr0 type bridge mcast_snooping 0")
+        command(f"ip -n {self.host} link add xenmon0 type bridge ageing_time 0 mcast_snooping 0")
+        for bridge in ("xenbr0", "xenmon0"):
+            command(f"ip -n {self.host} link set {bridge} mtu 9000 up")
+        self.plug_monitor()
+        for number, guest in enumerate(MACS, 1):
+            self.plug(f"vif{number}.0", "xenbr0", self.guests[guest], "eth0")
+            command(f"ip -n {self.guests[guest]} link set eth0 address {MACS[guest]}")
+            command(f"ip -n {self.guests[guest]} address add {ADDRESSES[guest]}/24 dev eth0")
+            self.mirror(f"vif{number}.0", "xenmon0")
+
+    def plug(self, vif, bridge, namespace, name):
+        command(f"ip -n {self.host} link add {vif} type veth peer name {name} netns {namespace}")
+        command(f"ip -n {self.host} link set {vif} mtu 9000 {f'master {bridge}' if bridge else ''} up")
+        command(f"ip -n {namespace} link set {name} up")
+
+    def mirror(self, vif, dest):
+        """Copy what a guest sends: the vif's ingress in dom0."""
+        command(f"tc -n {self.host} qdisc replace dev {vif} clsact")
+        command(f"tc -n {self.host} filter replace dev {vif} ingress pref 1 handle 800::1 protocol all "
+                f"u32 match u32 0 0 action mirred egress mirror dev {dest}")  # fmt: skip
+
+    def plug_monitor(self, name="eth1"):
+        self.plug("vif9.1", "xenmon0", self.monitor, name)
+        command(f"ip -n {self.monitor} link set {name} mtu 9000 arp off")
+
+    def unplug(self, vif="vif9.1"):
+        command(f"ip -n {self.host} link del {vif}")
+
+    def frames_sent(self):
+        """Return the frames that the guests have sent (super-segments count once)."""
+        total = 0
+        for namespace in self.guests.values():
+            shown = json.loads(command(f"ip -n {namespace} -j -s link show dev eth0"))
+            total += shown[0]["stats64"]["tx"]["packets"]
+        return total
+
+    def close(self):
+        for name in self._namespaces:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+    # ---- guests
+
+    def server(self, guest, port, kind=socket.SOCK_STREAM):
+        """Return a bound socket of a guest (listening, for TCP)."""
+        with inside(self.guests[guest]):
+            sock = socket.socket(socket.AF_INET, kind)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.settimeout(10)
+        sock.bind((ADDRESSES[guest], port))
+        if kind == socket.SOCK_STREAM:
+            sock.listen()
+        return sock
+
+    def client(self, guest, peer, port, kind=socket.SOCK_STREAM):
+        """Return a connected socket of a guest."""
+        with inside(self.guests[guest]):
+            sock = socket.socket(socket.AF_INET, kind)
+        sock.settimeout(10)
+        sock.connect((ADDRESSES[peer], port))
+        return sock
+
+    def say(self, text, port=7000, reply=b"fine"):
+        """Let g1 say something to a server on g2 over a connection, and be answered."""
+        with self.server("g2", port) as listening, self.client("g1", "g2", port) as asking:
+            answering, _ = listening.accept()
+            with answering:
+                sending = threading.Thread(target=asking.sendall, args=(text,))
+                sending.start()
+                got = 0
+                while got < len(text):
+                    got += len(answering.recv(1 << 20))
+                sending.join()
+                answering.sendall(reply)
+                assert asking.recv(100) == reply
+
+    def raw(self, guest):
+        """Return a packet socket on a guest's interface: frames as they are."""
+        with inside(self.guests[guest]):
+            sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            sock.bind(("eth0", 0))
+        return sock
+
+
+class Sensor:
+    """`xensor run` in the monitor's namespace."""
+
+    def __init__(self, lab, folder, *options, interfaces=("eth1",), rules=RULES, types="[alert,stats]", env=None):
+        self.folder = Path(folder)
+        self.eve = self.folder / "eve.json"
+        self._errors = self.folder / "stderr"
+        named = [word for name in interfaces for word in ("-i", name)]
+        words = [sys.executable, "-c", "from sensor.cli.main import entry; entry()", "run", *named, "-S", str(rules),
+                 "-l", str(folder), "--set", f"outputs.eve-log.types={types}", *options]  # fmt: skip
+        with self._errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                ["ip", "netns", "exec", lab.monitor, *words], cwd=ROOT, stderr=errors, stdout=subprocess.DEVNULL,
+                env=os.environ | (env or {}),
+            )  # fmt: skip
+        self.wait_log("engine started")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    @property
+    def log(self):
+        return self._errors.read_text()
+
+    def wait_log(self, text, seconds=60):
+        """Wait for a line of the log (the first start compiles the kernels)."""
+        self._until(lambda: text in self.log, seconds, text)
+
+    def wait_alerts(self, n, seconds=5):
+        self._until(lambda: len(self.sids()) >= n, seconds, f"{n} alerts, not {self.sids()}")
+
+    def _until(self, true, seconds, what):
+        end = time.monotonic() + seconds
+        while not true():
+            assert self.process.poll() is None, f"the sensor has ended: {self.log}"
+            assert time.monotonic() < end, f"waited in vain for {what}; {self.log}"
+            time.sleep(0.02)
+
+    def events(self, kind="alert", eve=None):
+        path = eve or self.eve
+        if not path.exists():
+            return []
+        return [e for e in map(json.loads, path.read_text().splitlines()) if e["event_type"] == kind]
+
+    def sids(self, eve=None):
+        return [e["alert"]["signature_id"] for e in self.events(eve=eve)]
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self):
+        """SIGTERM; return the last `stats` event."""
+        self.signal(signal.SIGTERM)
+        assert self.process.wait(20) == 0, self.log
+        found = self.events("stats")
+        return found[-1]["stats"] if found else {}
+
+
+def write_pcap(path, frames):
+    """Write (ns, frame) pairs as a capture (microseconds)."""
+    records = [struct.pack("<4I", ts // 10**9, ts % 10**9 // 1000, len(f), len(f)) + f for ts, f in frames]
+    path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1) + b"".join(records))
+
+
+def unhappy(log):
+    """Return the lines of a log that nobody expects."""
+    return [line for line in log.splitlines() if re.search(r"Traceback|Error|cannot|failed", line)]

@@ -1,0 +1,122 @@
+"""`xensor rules`: check, list, show, schema, test."""
+
+import json
+
+from clikit import http, pcap
+
+GOOD = """
+- id: 9
+  title: Found
+  severity: low
+  protocol: tcp
+  match: [{content: abcd}]
+  examples:
+    - {match: true, payload: xxabcdxx}
+    - {match: false, payload: nothing}
+"""
+BAD = "- {id: 7, titel: x}\n"
+UNCOMPILABLE = "- {id: 7, title: x, severity: low, protocol: tcp, match: [{content: abcd}, {regex: '/(/'}]}\n"
+
+
+def write(box, text, name="some.yaml"):
+    (box.folder / name).write_text(text)
+    return box.folder / name
+
+
+def test_check_good(box):
+    ran = box.xensor("rules", "check", write(box, GOOD))
+    assert ran.status == 0
+    assert ran.err == "1 files, 1 rules, 0 errors, 0 warnings\n"
+
+
+def test_check_names_the_place(box):
+    ran = box.xensor("rules", "check", write(box, GOOD + BAD))
+    assert ran.status == 4
+    assert "some.yaml:10:" in ran.out
+    assert "xensor: the rules are not good" in ran.err
+
+
+def test_check_compiles(box):
+    ran = box.xensor("rules", "check", write(box, UNCOMPILABLE))
+    assert ran.status == 4
+    assert "some.yaml:1:" in ran.out
+
+
+def test_warnings_are_errors_only_when_strict(box):
+    bare = write(box, "- {id: 7, title: x, severity: low, protocol: tcp, match: [{content: abcd}]}\n")
+    assert box.xensor("rules", "check", bare).status == 0
+    ran = box.xensor("rules", "check", bare, "--strict")
+    assert ran.status == 4
+    assert "no-example" in ran.out
+
+
+def test_check_tells_what_never_matches(box):
+    never = write(box, GOOD.replace("match: [", "source: '!any'\n  match: [", 1))
+    assert "1 rules can never match" in box.xensor("rules", "check", never).err
+
+
+def test_folder_without_rules(box):
+    (box.folder / "nothing").mkdir()
+    ran = box.xensor("rules", "check", box.folder / "nothing")
+    assert ran.status == 4
+    assert "no rule files" in ran.err
+
+
+def test_list(box):
+    assert box.xensor("rules", "list", box.rules).out.splitlines() == [
+        "         1  1  tcp         Word found",
+        "         2  3  http        Page asked for",
+    ]
+
+
+def test_list_of_bad_rules_only(box):
+    ran = box.xensor("rules", "list", write(box, BAD))
+    assert ran.status == 4
+    assert ran.out == ""
+    assert "some.yaml:1:" in ran.err
+
+
+def test_show(box):
+    ran = box.xensor("rules", "show", "--id", "2", box.rules)
+    assert ran.status == 0
+    assert ran.out.startswith("1:2 revision 1: Page asked for\n")
+
+
+def test_show_unknown(box):
+    ran = box.xensor("rules", "show", "--id", "77", box.rules)
+    assert ran.status == 2
+    assert "no rule has id 77" in ran.err
+
+
+def test_schema_is_json(box):
+    assert json.loads(box.xensor("rules", "schema").out)["$schema"]
+
+
+def test_examples(box):
+    good = write(box, GOOD)
+    ran = box.xensor("rules", "test", good, "-v")
+    assert ran.status == 0
+    assert ran.err == "2 examples of 1 rules, 0 failed\n"
+    assert ran.out.count("ok ") == 2
+
+
+def test_example_that_fails_says_how(box):
+    ran = box.xensor("rules", "test", write(box, GOOD.replace("xxabcdxx", "xxx")))
+    assert ran.status == 7
+    assert "FAILED  9 example 1 (payload): expected at least 1 alerts, got 0  [Found]" in ran.out
+
+
+def test_examples_of_captures(box):
+    pcap(box.folder / "found.pcap", http(body=b"abcd"))
+    rules = write(box, GOOD.replace("payload: xxabcdxx", "pcap: found.pcap, count: 1").replace("nothing", "abc"))
+    ran = box.xensor("rules", "test", rules, "--pcaps", box.folder)
+    assert ran.status == 0, ran.out
+    ran = box.xensor("rules", "test", rules, "--pcaps", box.folder / "elsewhere")
+    assert ran.status == 7
+    assert "No such file" in ran.out
+
+
+def test_rules_that_cannot_be_tested_are_no_success(box):
+    ran = box.xensor("rules", "test", write(box, GOOD + BAD))
+    assert ran.status == 4
+    assert "2 examples of 1 rules, 0 failed" in ran.err

@@ -1,0 +1,47 @@
+from sensor.detect.bits import MAX_INT, MAX_NAMES, FlowVarCounters, FlowVars, change_bits, change_int
+from sensor.rules.nodes import FlowBits, FlowInt
+
+
+def test_a_flow_holds_so_many_names_and_counts_the_rest():
+    counters = FlowVarCounters()
+    flow = FlowVars(counters)
+    for i in range(MAX_NAMES - 1):
+        flow.set_bit(f"b{i}")
+    flow.set_int("n", 1)
+    flow.set_bit("one more")
+    flow.set_int("m", 1)
+    flow.set_int("n", 2)
+    flow.set_bit("b0")
+    assert len(flow.bits) + len(flow.ints) == MAX_NAMES
+    assert flow.ints == {"n": 2}
+    assert counters.flow_names_dropped == 2
+    change_bits(FlowBits("unset", ("b0",)), flow)
+    flow.set_bit("one more")
+    assert "one more" in flow.bits
+
+
+def test_ints_saturate():
+    flow = FlowVars()
+    change_int(FlowInt("n", "-", 3), flow)
+    assert flow.ints["n"] == 0
+    change_int(FlowInt("n", "=", MAX_INT), flow)
+    change_int(FlowInt("n", "+", 1), flow)
+    assert flow.ints["n"] == MAX_INT
+
+
+def test_operands_may_be_names():
+    flow = FlowVars()
+    change_int(FlowInt("n", "+", "unset"), flow)
+    assert flow.ints == {}
+    flow.set_int("step", 4)
+    change_int(FlowInt("n", "+", "step"), flow)
+    change_int(FlowInt("n", "+", "n"), flow)
+    assert flow.ints["n"] == 8
+
+
+def test_conditions_change_nothing():
+    flow = FlowVars()
+    change_bits(FlowBits("isset", ("a",)), flow)
+    change_int(FlowInt("n", ">", 1), flow)
+    assert not flow.bits
+    assert not flow.ints

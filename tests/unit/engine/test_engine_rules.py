@@ -1,0 +1,229 @@
+"""What the engine must not get wrong again, one small conversation each."""
+
+import forgekit as forge
+import pytest
+from enginekit import BLOCK, difference, oracle_variants, rules_of, run, settings_of
+from forgekit import ACK, PSH, SYN, Flow, stamp
+
+HTTP_COLD = oracle_variants()["lazy"]
+
+
+def one_rule(tmp_path, text):
+    return rules_of(f"- {{id: 1, title: t, severity: low, {text}}}\n", tmp_path)
+
+
+def sids(frames, rules, **options):
+    """Return the alerts, the same with triage and without, in any blocks."""
+    outcome = run(frames, rules, types=("alert",), **options)
+    for other in ({"triage": False}, {"block": 1}, {"block": 3}):
+        assert not difference(outcome, run(frames, rules, types=("alert",), **{**options, **other}))
+    return outcome.sids
+
+
+@pytest.mark.parametrize(("word", "hits"), [("tcp", 2), ("udp", 1), ("icmp", 1), ("ip", 4), ("pkthdr", 4), ("arp", 0)])
+def test_the_protocol_word_counts(tmp_path, word, hits):
+    rules = one_rule(tmp_path, f"protocol: {word}, match: [{{payload.size: 8}}]")
+    flows = Flow().open().send(0, b"12345678").send(1, b"12345678"), Flow().datagram(0, b"12345678"), Flow().ping(0)
+    assert len(sids([f for flow in flows for f in flow.frames()], rules)) == hits
+
+
+def test_arp_rules_see_arp_only(tmp_path):
+    rules = one_rule(tmp_path, "protocol: arp")
+    frames = [forge.arp(1, forge.MACS[0], b"\x0a\0\0\1", b"\x0a\0\0\2"), Flow().ping(0).frames()[0][1]]
+    assert sids(stamp(frames), rules) == [1]
+
+
+def test_rules_on_ip_headers_see_fragments_and_no_payload_of_them(tmp_path):
+    whole = Flow(dport=5000).datagram(0, b"a" * 64 + b"needle" + b"b" * 64).packets[0][1]
+    frames = stamp([forge.ether(part) for part in forge.fragments(whole, [96])])
+    assert sids(frames, one_rule(tmp_path, "protocol: ip, match: [{ip.fragbits: {any: M}}]")) == [1]
+    assert sids(frames, one_rule(tmp_path, "protocol: ip, match: [{payload: needle}]")) == [1]
+    assert sids(frames, one_rule(tmp_path, "protocol: udp, match: [{ip.ttl: 64}]")) == [1]
+
+
+def test_overlapping_fragments_raise_the_documented_rule(tmp_path):
+    whole = Flow(dport=5000).datagram(0, b"a" * 200).packets[0][1]
+    parts = forge.fragments(whole, [64, 128])
+    frames = stamp([forge.ether(p) for p in (parts[0], parts[1], parts[1][:-8] + b"evil-new", parts[2])])
+    rule = "protocol: pkthdr, match: [{decode.event: decoder.ipv4.frag_overlap_diff_data}]"
+    assert sids(frames, one_rule(tmp_path, rule)) == [1]
+
+
+def test_a_packet_that_only_carries_another_has_no_payload(tmp_path):
+    inner = Flow(dport=5000).datagram(0, b"inner-needle").packets[0][1]
+    outer = forge.ipv4(b"\xac\x10\0\1", b"\xac\x10\0\2", 4, inner)
+    assert sids(stamp([forge.ether(outer)]), one_rule(tmp_path, "protocol: ip, match: [{payload: inner-needle}]")) == [
+        1
+    ]
+
+
+def test_damaged_packets_are_searched_for_literals(tmp_path):
+    rules = one_rule(tmp_path, "protocol: pkthdr, match: [{payload: ping-needle}]")
+    assert sids(Flow().ping(0, data=b"ping-needle").frames(), rules) == [1]
+
+
+def test_a_syn_says_nothing_of_the_other_sides_stream(tmp_path):
+    rules = one_rule(tmp_path, 'protocol: tcp, match: [{stream.size.to_client: ">5"}, {tcp.flags: S}]')
+    flow = Flow(seqs=[1, 0x90000000]).open().send(1, b"hello")
+    assert sids(flow.frames(), rules) == []
+
+
+def test_pass_rules_raise_nothing_and_keep_others_from_the_same_event(tmp_path):
+    rules = rules_of(
+        "- {id: 1, title: all, severity: low, protocol: udp, match: [{payload: word}]}\n"
+        "- {id: 2, title: not these, severity: low, action: pass, protocol: udp, match: [{payload: harmless}]}\n",
+        tmp_path,
+    )
+    flow = Flow(dport=5000).datagram(0, b"word").datagram(0, b"harmless word")
+    assert sids(flow.frames(), rules) == [1]
+
+
+@pytest.mark.parametrize("port", [53, 137, 5000])
+def test_encoded_names_are_found_on_any_port(tmp_path, port):
+    rules = one_rule(tmp_path, "protocol: dns, match: [{dns.query: HIDDENNAME}]")
+    message = forge.dns("EIEJEEEEEFEOEOEBENEFCACACACACAAA")
+    assert sids(Flow(dport=port).datagram(0, message).frames(), rules) == [1]
+
+
+def test_encoded_names_are_found_in_streams(tmp_path):
+    rules = one_rule(tmp_path, "protocol: dns, match: [{dns.query: HIDDENNAME}]")
+    message = forge.dns("EIEJEEEEEFEOEOEBENEFCACACACACAAA")
+    stream = Flow(dport=53).open().send(0, len(message).to_bytes(2, "big") + message, cuts=(2, 17, 20, 33))
+    assert sids(stream.frames(), rules) == [1]
+
+
+def test_a_dns_message_in_a_flow_of_another_protocol_is_found(tmp_path):
+    rules = one_rule(tmp_path, "protocol: dns, match: [{dns.query: bad.domain}]")
+    flow = Flow(sport=53, dport=67).datagram(0, forge.dhcp()).datagram(0, forge.dns("bad.domain"))
+    assert sids(flow.frames(), rules) == [1]
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_names_cut_by_a_record_header_are_found(tmp_path, side):
+    rules = one_rule(
+        tmp_path, f"protocol: tls, flow: {('to_server', 'to_client')[side]}, match: [{{tls.alpn: alpn-needle}}]"
+    )
+    hello, answer = forge.client_hello(alpn=("alpn-needle",)), forge.server_hello("alpn-needle")
+    cut = (hello, answer)[side].index(b"alpn-needle") + 4
+    messages = [forge.records(m, [cut] if n == side else ()) for n, m in enumerate((hello, answer))]
+    flow = Flow(dport=443).open().send(0, messages[0]).send(1, messages[1])
+    assert sids(flow.frames(), rules) == [1]
+
+
+def test_bytes_lost_before_the_protocol_was_known_count_as_a_gap():
+    """The request's head is there but for a part; only the answer tells that it is HTTP."""
+    flow = (
+        Flow().open().send(0, b"GE").lose(0, 4).segment(1).send(0, b"X-Attack: yes\r\n\r\n").send(1, forge.response())
+    )
+    for block in (1, 2, BLOCK):
+        frames = flow.frames()
+        assert not difference(
+            run(frames, HTTP_COLD, types=("alert",), block=block),
+            run(frames, HTTP_COLD, types=("alert",), triage=False),
+        )
+
+
+def test_events_before_the_protocol_was_known_do_not_depend_on_blocks():
+    banner = b"hello\r\nSSH-2.0-OpenSSH_9.0\r\n"
+    flow = Flow(dport=22).open().send(1, banner, cuts=range(len(banner))).send(0, b"SSH-2.0-x\r\n", cuts=(3,)).close()
+    whole = run(flow.frames())
+    assert whole.of("ssh") or whole.of("anomaly") or whole.sids
+    for block in (1, 5):
+        assert not difference(whole, run(flow.frames(), block=block))
+
+
+def test_an_alert_shows_the_protocol_as_it_was_known_at_its_packet():
+    events = run(Flow().open().send(0, forge.request("/evil/path")).frames(), types=("alert",)).events
+    known = {event["alert"]["signature_id"]: event.get("app_proto", "") for event in events}
+    assert known[1] == ""
+    assert known[60] == "http"
+
+
+def test_anomalies_of_parsers_are_logged_whatever_else_is():
+    flow = Flow().open().send(0, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n").close()
+    with_triage, without = (
+        run(flow.frames(), HTTP_COLD, types=("alert", "anomaly"), triage=triage) for triage in (True, False)
+    )
+    assert with_triage.of("anomaly")
+    assert not difference(with_triage, without)
+
+
+def test_logs_stand_in_packet_order():
+    frames = stamp([
+        forge.arp(2, forge.MACS[0], b"\x0a\0\0\1", b"\x0a\0\0\2"),
+        *(frame for _, frame in Flow(dport=5000).datagram(0, b"needle-six").frames()),
+        forge.arp(1, forge.MACS[0], b"\x0a\0\0\1", b"\x0a\0\0\2"),
+    ])  # fmt: skip
+    kinds = [(event["event_type"], event.get("pcap_cnt")) for event in run(frames).events]
+    assert kinds == [("arp", 1), ("alert", 1), ("alert", 2), ("arp", 3), ("flow", None)]
+
+
+def test_the_excerpt_of_a_stream_alert_does_not_depend_on_blocks():
+    flow = Flow(dport=9999).open().send(0, b"x" * 500 + b"split-needle", cuts=(100, 300, 505))
+    rules = oracle_variants()["single"]
+    assert sids(flow.frames(), rules) == [20]
+
+
+def test_bytes_of_tunnelled_packets_are_counted_alike_in_any_block():
+    inner = Flow(dport=5000)
+    for _ in range(6):
+        inner.datagram(0, b"needle-six")
+    frames = stamp([forge.vxlan(frame) for _, frame in inner.frames()])
+    assert sids(frames, HTTP_COLD).count(6) == 12
+
+
+def test_the_journal_gives_back_what_no_parser_will_ask_for():
+    flows = [Flow(sport=20_000 + k, dport=9999).open().send(0, b"no protocol that is known " * 3) for k in range(50)]
+    outcome = run([f for flow in flows for f in flow.frames()], oracle_variants()["single"], types=("alert",), block=64)
+    assert outcome.pipeline.journal.counters.pages == 0
+
+
+def test_a_wide_inspection_window_is_kept_across_blocks(tmp_path):
+    rules = one_rule(tmp_path, "protocol: tcp, match: [{content: first-part}, {content: last-part, distance: 0}]")
+    flow = Flow(dport=9999).open().send(0, b"first-part" + b"." * 15_000 + b"last-part")
+    wide = settings_of(("alert",), run={"inspect_window": 16_000})
+    assert sids(flow.frames(), rules, settings=wide) == [1]
+
+
+def test_the_place_of_a_gap_is_the_packet_that_proved_it():
+    flow = Flow(dport=9999).open().send(0, b"before").lose(0, 100).segment(0, PSH | ACK, b"split-needle").segment(1)
+    events = [event for event in run(flow.frames()).events if event["event_type"] in {"anomaly", "alert"}]
+    gap = next(event for event in events if event.get("anomaly", {}).get("event") == "stream.reassembly_gap")
+    alert = next(event for event in events if event.get("alert", {}).get("signature_id") == 20)
+    assert gap["src_ip"] == "10.0.0.2"
+    assert alert["src_ip"] == "10.0.0.1"
+    assert gap["pcap_cnt"] == alert["pcap_cnt"]
+
+
+def test_ports_may_be_used_again_in_one_block():
+    talks = []
+    for k in range(4):
+        flow = Flow(seqs=[1000 + k * 100_000, 9000 + k * 100_000]).open()
+        talks += flow.send(0, forge.request("/evil/path")).send(1, forge.response()).close().frames()
+    frames = stamp([frame for _, frame in talks])
+    assert sids(frames, HTTP_COLD).count(60) == 4
+    assert len(run(frames).of("flow")) == 4
+
+
+def test_icmp_answers_keep_type_and_code():
+    events = run(Flow().ping(0).ping(1, 0).frames(), types=("alert", "flow")).events
+    assert [(e["icmp_type"], e["icmp_code"]) for e in events if e["event_type"] == "alert"] == [(8, 0)]
+    assert [(e["icmp_type"], e["icmp_code"]) for e in events if e["event_type"] == "flow"] == [(8, 0)]
+
+
+@pytest.mark.parametrize(("flow", "state"), [
+    (Flow().segment(0, SYN), "new"),
+    (Flow().open(), "established"),
+    (Flow().open().close(), "closed"),
+    (Flow().datagram(0, b"x"), "new"),
+    (Flow().datagram(0, b"x").datagram(1, b"y"), "established"),
+])  # fmt: skip
+def test_a_flow_record_says_in_which_state_the_flow_was(flow, state):
+    assert [event["flow"]["state"] for event in run(flow.frames()).of("flow")] == [state]
+
+
+def test_a_request_without_an_answer_is_logged_when_its_flow_ends():
+    flow = Flow().open().send(0, forge.request("/a") + forge.request("/b")).send(1, forge.response()).close()
+    outcome = run(flow.frames())
+    assert [(event["tx_id"], event["http"]["url"]) for event in outcome.of("http")] == [(0, "/a"), (1, "/b")]
+    assert not difference(outcome, run(flow.frames(), block=1))

@@ -1,0 +1,165 @@
+import gzip
+
+import pytest
+
+from sensor.model.app import TO_CLIENT, TO_SERVER
+from sensor.proto.http1.fields import SPEC
+from sensor.proto.http1.transaction import MAKERS
+
+REQUEST = (
+    b"POST /a/%62/../c?q=%41 HTTP/1.1\r\n"
+    b"Host: WWW.Example.com:8080\r\n"
+    b"User-Agent: agent/1\r\n"
+    b"Accept: */*\r\n"
+    b"Accept-Language: en\r\n"
+    b"Accept-Encoding:gzip\r\n"
+    b"Referer: http://r/\r\n"
+    b"Cookie: k=v\r\n"
+    b"X-A: 1\r\n"
+    b"Connection: keep-alive\r\n"
+    b"Content-Type: text/plain\r\n"
+    b"x-a: 2\r\n"
+    b"Content-Length: 4\r\n"
+    b"\r\n"
+    b"body"
+)
+PAGE = gzip.compress(b"page", mtime=0)
+RESPONSE = (
+    b"HTTP/1.1 302 Moved On\r\n"
+    b"Server: srv\r\n"
+    b"Set-Cookie: s=1\r\n"
+    b"Location: /next\r\n"
+    b"Content-Type: text/html; charset=utf-8\r\n"
+    b"Content-Encoding: gzip\r\n"
+    b"Connection: close\r\n"
+    b"Content-Length: %d\r\n"
+    b"\r\n" % len(PAGE) + PAGE
+)
+
+EXPECTED = {
+    "http.method": b"POST",
+    "http.uri": b"/a/c?q=A",
+    "http.uri.raw": b"/a/%62/../c?q=%41",
+    "http.request_line": b"POST /a/%62/../c?q=%41 HTTP/1.1",
+    "http.protocol": b"HTTP/1.1",
+    "http.host": b"www.example.com",
+    "http.host.raw": b"WWW.Example.com:8080",
+    "http.user_agent": b"agent/1",
+    "http.referer": b"http://r/",
+    "http.cookie": b"k=v",
+    "http.accept": b"*/*",
+    "http.accept_lang": b"en",
+    "http.accept_enc": b"gzip",
+    "http.connection": b"keep-alive",
+    "http.content_type": b"text/plain",
+    "http.content_len": b"4",
+    "http.header": (
+        b"Host: WWW.Example.com:8080\r\nUser-Agent: agent/1\r\nAccept: */*\r\nAccept-Language: en\r\n"
+        b"Accept-Encoding: gzip\r\nReferer: http://r/\r\nX-A: 1, 2\r\nConnection: keep-alive\r\n"
+        b"Content-Type: text/plain\r\nContent-Length: 4\r\n"
+    ),
+    "http.header.raw": REQUEST.partition(b"\r\n")[2].removesuffix(b"body"),
+    "http.header_names": (
+        b"\r\nHost\r\nUser-Agent\r\nAccept\r\nAccept-Language\r\nAccept-Encoding\r\nReferer\r\nCookie\r\nX-A\r\n"
+        b"Connection\r\nContent-Type\r\nContent-Length\r\n\r\n"
+    ),
+    "http.request_body": b"body",
+    "file.data": b"body",
+    "http.stat_code": b"302",
+    "http.stat_msg": b"Moved On",
+    "http.response_line": b"HTTP/1.1 302 Moved On",
+    "http.server": b"srv",
+    "http.location": b"/next",
+    "http.protocol@to_client": b"HTTP/1.1",
+    "http.cookie@to_client": b"s=1",
+    "http.connection@to_client": b"close",
+    "http.content_type@to_client": b"text/html; charset=utf-8",
+    "http.content_len@to_client": b"%d" % len(PAGE),
+    "http.header@to_client": (
+        b"Server: srv\r\nLocation: /next\r\nContent-Type: text/html; charset=utf-8\r\n"
+        b"Content-Encoding: gzip\r\nConnection: close\r\nContent-Length: %d\r\n" % len(PAGE)
+    ),
+    "http.header.raw@to_client": RESPONSE.partition(b"\r\n")[2].removesuffix(PAGE),
+    "http.header_names@to_client": (
+        b"\r\nServer\r\nSet-Cookie\r\nLocation\r\nContent-Type\r\nContent-Encoding\r\nConnection\r\n"
+        b"Content-Length\r\n\r\n"
+    ),
+    "http.response_body": b"page",
+    "file.data@to_client": b"page",
+}
+
+
+@pytest.fixture(scope="module")
+def tx():
+    parser = SPEC.new_parser()
+    parser.feed(TO_SERVER, REQUEST, 0)
+    return parser.feed(TO_CLIENT, RESPONSE, 0)[-1].tx
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_single_buffers(tx, name):
+    assert list(tx.buffer(name)) == [EXPECTED[name]]
+    assert tx.buffer(name) is tx.buffer(name)
+
+
+def test_headers_one_by_one(tx):
+    assert b"X-A: 1, 2" in tx.buffer("http.request_header")
+    assert b"Cookie: k=v" in tx.buffer("http.request_header")
+    assert b"Set-Cookie: s=1" in tx.buffer("http.response_header")
+    assert len(tx.buffer("http.request_header")) == 11
+
+
+def test_start(tx):
+    start = tx.buffer("http.start")[0]
+    assert start.startswith(b"POST /a/%62/../c?q=%41 HTTP/1.1\r\nHost: WWW")
+    assert start.endswith(b"Content-Length: 4\r\n\r\n")
+    assert tx.buffer("http.start@to_client")[0].startswith(b"HTTP/1.1 302 Moved On\r\nServer: srv\r\n")
+
+
+def test_every_declared_buffer_is_built_and_no_other(tx):
+    declared = {buffer.name for buffer in SPEC.buffers}
+    others = {"http.request_header", "http.response_header", "http.start", "http.start@to_client"}
+    assert declared == set(MAKERS) == {*EXPECTED, *others}
+    for buffer in SPEC.buffers:
+        assert buffer.multi or len(tx.buffer(buffer.name)) <= 1
+
+
+def test_host_of_an_absolute_target_wins():
+    tx = SPEC.new_parser().feed(TO_SERVER, b"GET http://U@Abs:9/x HTTP/1.1\r\nHost: other\r\n\r\n", 0)[0].tx
+    assert tx.buffer("http.host") == (b"abs",)
+    assert tx.buffer("http.host.raw") == (b"Abs:9",)
+    assert tx.buffer("http.uri") == (b"/x",)
+    assert tx.eve()["hostname"] == "Abs"
+
+
+def test_absent_headers_are_absent():
+    tx = SPEC.new_parser().feed(TO_SERVER, b"GET / HTTP/1.1\r\nHost:\r\n\r\n", 0)[0].tx
+    assert [tx.buffer(n) for n in ("http.host", "http.cookie", "http.user_agent")] == [(), (), ()]
+    assert tx.buffer("http.header_names") == (b"\r\nHost\r\n\r\n",)
+
+
+def test_eve(tx):
+    assert tx.eve() == {
+        "hostname": "WWW.Example.com",
+        "http_port": 8080,
+        "url": "/a/%62/../c?q=%41",
+        "http_user_agent": "agent/1",
+        "http_content_type": "text/html",
+        "http_refer": "http://r/",
+        "http_method": "POST",
+        "protocol": "HTTP/1.1",
+        "status": 302,
+        "redirect": "/next",
+        "length": len(PAGE),
+    }
+
+
+def test_eve_of_hostile_bytes_is_text():
+    tx = (
+        SPEC.new_parser()
+        .feed(TO_SERVER, b"GET /\xff\xc3\xa4 HTTP/1.1\r\nHost: \x80:99999999\r\n\r\n", 0)[0]
+        .tx
+    )
+    assert tx.eve()["url"] == "/\\xffä"
+    assert tx.eve()["hostname"] == "\\x80"
+    assert "http_port" not in tx.eve()

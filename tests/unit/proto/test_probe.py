@@ -1,0 +1,183 @@
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from handshakes import client_hello, dhcp, message, record, server_hello, ssl2_client_hello
+
+from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
+from sensor.proto import kernels_probe, probe
+from sensor.proto.probe import DHCP, DNS, HEAD, HTTP, SSH, TLS
+
+ROOT = Path(__file__).resolve().parents[3]
+UNUSUAL = 40001
+
+
+def stream(to_server=b"", to_client=b"", port=UNUSUAL):
+    heads = np.zeros((1, 2, HEAD), np.uint8)
+    for side, data in enumerate((to_server, to_client)):
+        heads[0, side, : min(len(data), HEAD)] = np.frombuffer(data[:HEAD], np.uint8)
+    lengths = np.array([[len(to_server), len(to_client)]])
+    return int(probe.probe_streams(heads, lengths, np.array([50000], np.uint16), np.array([port], np.uint16))[0])
+
+
+def datagram(data, port=UNUSUAL):
+    buf = np.frombuffer(b"..." + data + b"...", np.uint8)
+    one = np.array([3]), np.array([len(data)]), np.array([50000], np.uint16), np.array([port], np.uint16)
+    return int(probe.probe_datagrams(buf, *one)[0])
+
+
+def dns(name=b"\3www\7example\3com\0", flags=0x0100, counts=(1, 0, 0, 0), qtype=1, qclass=1, rest=b""):
+    return struct.pack("!6H", 0x1234, flags, *counts) + name + struct.pack("!HH", qtype, qclass) + rest
+
+
+def dns_tcp(**fields):
+    data = dns(**fields)
+    return struct.pack("!H", len(data)) + data
+
+
+HELLO = record(22, client_hello(), 0x0301)
+ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\1\2\3\4")
+
+
+@pytest.mark.parametrize(
+    ("to_server", "to_client", "app"),
+    [
+        (b"GET / HTTP/1.1\r\n", b"", HTTP),
+        (b"GET\t", b"", HTTP),
+        (b"\r\n\r\nPOST /", b"", HTTP),
+        (b"RPC_IN_DATA /rpc", b"", HTTP),
+        (b"FROB /x HTTP/1.0\r\n", b"", HTTP),
+        (b"get /x HTTP/1.0\r\n", b"", HTTP),
+        (b"", b"HTTP/1.1 200 OK", HTTP),
+        (b"\x80garbage", b"HTTP/1.1 400", HTTP),
+        (HELLO, b"", TLS),
+        (b"", record(22, server_hello()), TLS),
+        (b"\x15\3\1\0\2\2\x28", b"", TLS),
+        (ssl2_client_hello(), b"", TLS),
+        (ssl2_client_hello(version=2), b"", TLS),
+        (b"SSH-2.0-PuTTY", b"", SSH),
+        (b"", b"SSH-1.99-x", SSH),
+        (dns_tcp(), b"", DNS),
+        (b"", struct.pack("!H", len(ANSWER)) + ANSWER, DNS),
+        (b"EHLO me\r\n", b"220 mail ESMTP\r\n", APP_UNKNOWN),
+        (b"\0\0\0\x85\xffSMBr" + b"\0" * 30, b"", APP_UNKNOWN),
+        (b"\0\0\0\x85\xffSMBr", b"\0\0\0\x85\xffSMBr", APP_UNKNOWN),
+        (b"\xff" * 40, b"", APP_UNKNOWN),
+        (b"", b"220-" + b"x" * 40, APP_UNKNOWN),
+        (record(22, message(11, b"x")) + b"x" * 40, b"", APP_UNKNOWN),
+        (b"GET" + b"X" * 40, b"", APP_UNKNOWN),
+        (b"", b"", APP_UNDECIDED),
+        (b"GE", b"", APP_UNDECIDED),
+        (b"\x16\3\1\2", b"", APP_UNDECIDED),
+        (b"\r\n", b"", APP_UNDECIDED),
+        (b"SS", b"220 ftp\r\n", APP_UNDECIDED),
+        (b"\xff\xff\xff", b"", APP_UNDECIDED),
+        (b"\x16\4\1", b"", APP_UNDECIDED),
+        (dns_tcp()[:10], b"", APP_UNDECIDED),
+    ],
+)
+def test_streams_by_content(to_server, to_client, app):
+    assert stream(to_server, to_client) == app
+
+
+def test_every_known_method():
+    for name in kernels_probe._METHOD_NAMES:
+        assert stream(name + b" ") == HTTP, name
+        assert stream(name) == APP_UNDECIDED, name
+
+
+def test_ports_are_hints():
+    assert stream(b"FROB /x", port=8080) == HTTP
+    assert stream(b"FROB /x") == APP_UNDECIDED
+    update = struct.pack("!H", 40) + struct.pack("!6H", 7, 0x2800, 1, 0, 2, 0)
+    assert stream(update, port=53) == DNS
+    assert stream(update + b"\xff" * 30) == APP_UNKNOWN
+    assert stream(HELLO, port=80) == stream(HELLO, port=53) == TLS
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        dns_tcp(flags=0x0140),
+        dns_tcp(flags=0x1900),
+        dns_tcp(counts=(17, 0, 0, 0)),
+        dns_tcp(counts=(1, 900, 0, 0)),
+        b"\0\x05" + b"\0" * 40,
+    ],
+)
+def test_implausible_dns_on_its_port(data):
+    assert stream(data, b"\xff" * 5, port=53) == APP_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("data", "port", "app"),
+    [
+        (dns(), UNUSUAL, DNS),
+        (ANSWER, UNUSUAL, DNS),
+        (dns(name=b"\0", qtype=2), UNUSUAL, DNS),
+        (dns(counts=(1, 0, 0, 1), rest=b"\0\0\x29" + b"\0" * 8), UNUSUAL, DNS),
+        (dns(name=b"\x40" + b"x" * 64 + b"\0"), UNUSUAL, APP_UNKNOWN),
+        (dns(name=b"\x3f" + b"x" * 63), UNUSUAL, APP_UNKNOWN),
+        (dns(name=(b"\x3f" + b"x" * 63) * 5 + b"\0"), UNUSUAL, APP_UNKNOWN),
+        (dns(qtype=70), UNUSUAL, APP_UNKNOWN),
+        (dns(qclass=9), UNUSUAL, APP_UNKNOWN),
+        (dns(rest=b"x"), UNUSUAL, APP_UNKNOWN),
+        (dns(counts=(2, 0, 0, 0)), UNUSUAL, APP_UNKNOWN),
+        (dns(counts=(1, 3, 0, 0)), UNUSUAL, APP_UNKNOWN),
+        (dns(counts=(2, 0, 0, 0)), 5353, DNS),
+        (dns(qtype=70), 53, DNS),
+        (dns()[:12], 53, DNS),
+        (dns()[:11], 53, APP_UNKNOWN),
+        (dns(flags=0x1900), 53, APP_UNKNOWN),
+        (dns(counts=(0, 0, 0, 0)), 53, APP_UNKNOWN),
+        (dns(flags=0x2910), 137, DNS),
+        (dhcp(1, b"\xff"), 67, DHCP),
+        (dhcp(2, b"\xff"), UNUSUAL, DHCP),
+        (dhcp(3, b"\xff"), 67, APP_UNKNOWN),
+        (dhcp(1, b"")[:239], 67, APP_UNKNOWN),
+        (b"", 53, APP_UNKNOWN),
+    ],
+)
+def test_datagrams(data, port, app):
+    assert datagram(data, port) == app
+
+
+def test_datagrams_outside_the_buffer():
+    buf = np.frombuffer(dns(), np.uint8)
+    off, length = np.array([-1, 1, 0, buf.size]), np.array([buf.size] * 2 + [-5, 20])
+    ports = np.full(4, 53, np.uint16)
+    assert probe.probe_datagrams(buf, off, length, ports, ports).tolist() == [APP_UNKNOWN] * 4
+
+
+def test_bulk_is_row_by_row():
+    sides = [b"GET / HTTP", HELLO[:HEAD], b"SSH-2.0", b"\0" * HEAD, b"G", b""]
+    pairs = [(a, b) for a in sides for b in sides]
+    heads = np.zeros((len(pairs), 2, HEAD), np.uint8)
+    lengths = np.zeros((len(pairs), 2), np.int64)
+    for i, pair in enumerate(pairs):
+        for side, data in enumerate(pair):
+            heads[i, side, : len(data)] = np.frombuffer(data, np.uint8)
+            lengths[i, side] = len(data)
+    ports = np.full(len(pairs), UNUSUAL, np.uint16)
+    found = probe.probe_streams(heads, lengths, ports, ports).tolist()
+    assert found == [stream(a, b) for a, b in pairs]
+    assert set(found) == {APP_UNDECIDED, APP_UNKNOWN, HTTP, TLS, SSH}
+
+
+def test_without_numba_the_same():
+    """The kernels are plain Python too: this very file passes with the compiler off."""
+    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+        pytest.skip("this is the run without numba")
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-2000:]

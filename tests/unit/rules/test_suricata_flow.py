@@ -1,0 +1,88 @@
+import pytest
+from suricatakit import conditions, matches, refused, rule
+
+from sensor.rules.nodes import FlowBits, FlowInt, Threshold
+
+
+@pytest.mark.parametrize(
+    ("words", "established", "direction", "proto"),
+    [
+        ("established,to_server", True, "to_server", "tcp"),
+        ("from_server", None, "to_client", "tcp"),
+        ("not_established", False, "", "tcp"),
+        ("stateless", None, "", "tcp"),
+        ("to_client, only_stream", None, "to_client", "tcp-stream"),
+        ("no_stream", None, "", "tcp-pkt"),
+    ],
+)
+def test_flow(words, established, direction, proto):
+    made = rule(f'flow:{words}; content:"x";')
+    assert (made.established, made.direction, made.proto) == (established, direction, proto)
+
+
+@pytest.mark.parametrize(
+    ("word", "buffer"), [("only_stream", "stream"), ("no_stream", "payload"), ("established", "payload_or_stream")]
+)
+def test_flow_decides_what_a_content_without_buffer_means(word, buffer):
+    (match,) = matches(rule(f'content:"x"; flow:{word};', "alert http any any -> any any"))
+    assert match.buffer == buffer
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("flowbits:set,a;", FlowBits("set", ("a",))),
+        ("flowbits: isset, a|b ;", FlowBits("isset", ("a", "b"))),
+        ("flowbits:isnotset,a.b;", FlowBits("isnotset", ("a.b",))),
+        ("flowbits:unset,a;", FlowBits("unset", ("a",))),
+        ("flowbits:toggle,a;", FlowBits("toggle", ("a",))),
+        ("flowint:n,+,1;", FlowInt("n", "+", 1)),
+        ("flowint: n , >= , other;", FlowInt("n", ">=", "other")),
+        ("flowint:n,isnotset;", FlowInt("n", "notset")),
+        ("flowint:n,notset;", FlowInt("n", "notset")),
+        ("flowint:n,isset;", FlowInt("n", "isset")),
+    ],
+)
+def test_variables_of_flows(options, expected):
+    assert conditions(options) == [expected]
+
+
+def test_noalert():
+    assert rule("flowbits:set,a; flowbits:noalert;").noalert
+    assert rule("flowbits:set,a; noalert;").noalert
+    assert not rule("flowbits:set,a;").noalert
+
+
+def test_thresholds():
+    made = rule(
+        "threshold: type limit, track by_src, count 1, seconds 60; detection_filter:track by_dst,count 5,seconds 2;"
+    )
+    assert made.thresholds == (Threshold("limit", "by_src", 1, 60), Threshold("detection_filter", "by_dst", 5, 2))
+
+
+def test_app_layer_protocol():
+    assert rule("app-layer-protocol:tls;").proto == "tls"
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ("flow:sideways;", "unknown word"),
+        ("flow:to_server,to_client;", "exclude each other"),
+        ("flow:established,not_established;", "exclude each other"),
+        ("flow:only_stream,no_stream;", "exclude each other"),
+        ("flow:only_frag;", "fragments"),
+        ("flowbits:frob,a;", "unknown action"),
+        ("flowbits:set;", "name of a bit"),
+        ("flowint:n;", "name,action,value"),
+        ("flowint:n,+;", "no value"),
+        ("threshold:type limit, track by_src, count 1;", "'seconds' is missing"),
+        ("threshold:type backoff, track by_flow, count 1, multiplier 10;", "unknown or repeated"),
+        ("threshold:type limit, track by_moon, count 1, seconds 1;", "unknown track"),
+        ("detection_filter:type limit, track by_src, count 1, seconds 1;", "takes no type"),
+        ("app-layer-protocol:!http;", "does not speak"),
+        ("app-layer-protocol:smtpx;", "is not parsed"),
+    ],
+)
+def test_refused(options, why):
+    assert why in refused(options)[0]

@@ -1,0 +1,91 @@
+import pytest
+from suricatakit import conditions, refused, rule
+
+from sensor.model.anomaly import DecodeAnomaly
+from sensor.rules.nodes import All, Any, HeaderTest, Not
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("ttl:5;", HeaderTest("ip.ttl", "=", 5)),
+        ("ttl:<5;", HeaderTest("ip.ttl", "<", 5)),
+        ("ttl:1-5;", HeaderTest("ip.ttl", "<>", 1, 5)),
+        ("id:!7;", HeaderTest("ip.id", "!=", 7)),
+        ("tos:!8;", HeaderTest("ip.tos", "!=", 8)),
+        ("tos:x1f;", HeaderTest("ip.tos", "=", 0x1F)),
+        ("ip_proto:GRE;", HeaderTest("ip.proto", "=", 47)),
+        ("ip_proto:!6;", HeaderTest("ip.proto", "!=", 6)),
+        ("seq:0;", HeaderTest("tcp.seq", "=", 0)),
+        ("tcp.ack:5;", HeaderTest("tcp.ack", "=", 5)),
+        ("window:!55808;", HeaderTest("tcp.window", "!=", 55808)),
+        ("tcp.mss:<536;", HeaderTest("tcp.mss", "<", 536)),
+        ("itype:3<>8;", HeaderTest("icmp.type", "<>", 3, 8)),
+        ("icode:>0;", HeaderTest("icmp.code", ">", 0)),
+        ("icmp_id:512;", HeaderTest("icmp.id", "=", 512)),
+        ("icmp_seq:1;", HeaderTest("icmp.seq", "=", 1)),
+        ("icmpv6.mtu:<1280;", HeaderTest("icmp.mtu", "<", 1280)),
+        ("dsize:10<>20;", HeaderTest("payload.size", "<>", 10, 20)),
+        ("fragoffset:0;", HeaderTest("ip.fragoffset", "=", 0)),
+        ("sameip;", HeaderTest("same_ip", "=", 1)),
+        ("flags:S;", HeaderTest("tcp.flags", "exact", 2)),
+        ("flags:S,12;", HeaderTest("tcp.flags", "exact", 2, mask=0xC0)),
+        ("flags:SA,CE;", HeaderTest("tcp.flags", "exact", 18, mask=0xC0)),
+        ("flags:+SA;", HeaderTest("tcp.flags", "all", 18)),
+        ("tcp.flags:SF*;", HeaderTest("tcp.flags", "any", 3)),
+        ("flags:!S;", HeaderTest("tcp.flags", "none", 2)),
+        ("flags:0;", HeaderTest("tcp.flags", "exact", 0)),
+        ("fragbits:M;", HeaderTest("ip.fragbits", "exact", 1)),
+        ("fragbits:!D;", HeaderTest("ip.fragbits", "none", 2)),
+        ("stream_size:client,<,5;", HeaderTest("stream.size.to_server", "<", 5)),
+        ("stream_size:server,=, 1;", HeaderTest("stream.size.to_client", "=", 1)),
+        ("decode-event:ipv4.opt_invalid_len;", HeaderTest("decode.event", "=", DecodeAnomaly.IPV4_OPT_INVALID)),
+        ("decode-event:udp.hlen_too_small;", HeaderTest("decode.event", "=", DecodeAnomaly.UDP_PKT_TOO_SMALL)),
+        ("flow.age:>100;", HeaderTest("flow.age", ">", 100)),
+    ],
+)
+def test_conditions(options, expected):
+    assert conditions(options) == [expected]
+
+
+def test_streams_of_both_sides():
+    sizes = [HeaderTest("stream.size.to_server", ">", 9), HeaderTest("stream.size.to_client", ">", 9)]
+    assert conditions("stream_size:both,>,9;") == sizes
+
+
+def test_not_all_of_several_flags():
+    body = rule("flags:!SA;").body
+    there = Any((HeaderTest("tcp.flags", "any", 255), HeaderTest("tcp.flags", "exact", 0)))
+    assert body == All((there, Not(HeaderTest("tcp.flags", "all", 18))))
+
+
+def test_flags_in_a_rule_about_any_protocol_demand_tcp():
+    assert HeaderTest("ip.proto", "=", 6) in conditions("flags:S;", "alert ip any any -> any any")
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_events_of_fragments_have_one_name(version):
+    found = conditions(f"decode-event:ipv{version}.frag_overlap;", "alert pkthdr any any -> any any")
+    assert found == [
+        HeaderTest("ip.version", "=", version),
+        HeaderTest("decode.event", "=", DecodeAnomaly.FRAG_OVERLAP),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ("ttl:300;", "out of range"),
+        ("ttl:5<>6;", "nothing lies"),
+        ("flags:Q;", "unknown bit"),
+        ("flags:;", "names no flags"),
+        ("fragbits:X;", "names no bits"),
+        ("sameip:1;", "no value"),
+        ("stream_size:server,<;", "side,operator,size"),
+        ("stream_size:nobody,<,5;", "unknown side"),
+        ("decode-event:ipv4.nonsense;", "not among those"),
+        ("tos:banana;", "no number"),
+    ],
+)
+def test_refused(options, why):
+    assert why in refused(options)[0]

@@ -1,0 +1,42 @@
+"""Nothing is weakened: what cannot be said is refused, with the keyword and the reason."""
+
+import pytest
+from suricatakit import refused, unit
+
+from sensor.rules.suricata.keywords import KEYWORDS
+from sensor.rules.suricata.refusal import reason
+
+
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        ("lua:x.lua;", "rules cannot run code"),
+        ("dataset:isset,x;", "outside the rule file"),
+        ("filemd5:x;", "outside the rule file"),
+        ('fileext:"jpg";', "properties of files"),
+        ("xbits:set,a,track ip_src;", "not for hosts"),
+        ("asn1:double_overflow;", "ASN.1"),
+        ("smb.share;", "smb is not parsed"),
+        ("krb5_msg_type:10;", "krb5 is not parsed"),
+        ("mqtt.topic.whatever;", "mqtt is not parsed"),
+        ("app-layer-event:http.x;", "logged, not matched"),
+        ('contant:"x";', "unknown"),
+    ],
+)
+def test_reasons(option, why):
+    (message,) = refused(option)
+    assert message.startswith(f"keyword '{option.split(':')[0].rstrip(';')}' ")
+    assert why in message
+
+
+def test_unknown_keywords_get_a_hint():
+    (problem,) = unit('alert tcp any any -> any any (contant:"x"; sid:1;)').problems
+    assert problem.hint == "did you mean 'content'?"
+
+
+def test_every_problem_of_a_rule_is_reported_once():
+    assert len(refused('lua:x; xbits:set,a; smb.share; content:"x"; nocase; bogus;')) == 4
+
+
+def test_no_keyword_is_both_read_and_refused():
+    assert [name for name in KEYWORDS if reason(name)] == []
