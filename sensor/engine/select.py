@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -184,9 +184,3 @@ def everything(plan: Plan, rows: np.ndarray, segs: np.ndarray) -> Candidates:
         rules = set(plan.stream)
         found.windows = dict.fromkeys(np.flatnonzero(segs["kind"] == SEG_DATA).tolist(), rules)
     return found
-
-
-def iterate(found: dict[int, set[int]]) -> Iterator[tuple[int, list[int]]]:
-    """Yield places in order with their rules in order."""
-    for place in sorted(found):
-        yield place, sorted(found[place])

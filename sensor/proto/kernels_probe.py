@@ -254,15 +254,16 @@ def _side(h: Ints, n: int, http_port: bool, dns_port: bool) -> int:
     """Return the verdict on one side's first n bytes."""
     if n == 0:
         return _PENDING
+    # Before HTTP: on its ports any token may be a method, `SSH-` too.
+    ssh = _starts(h, 0, n, _BANNER)
+    if ssh == 2:
+        return SSH
     http = _http(h, n, http_port)
     if http == HTTP:
         return HTTP
     tls = _tls(h, n)
     if tls == TLS:
         return TLS
-    ssh = _starts(h, 0, n, _BANNER)
-    if ssh == 2:
-        return SSH
     if n < HEAD and min(http, tls, ssh) == _PENDING:
         return _PENDING
     dns = _dns_stream(h, n, dns_port)

@@ -9,7 +9,7 @@ import msgspec
 
 from sensor.rules.kinds import Kind, Plain
 from sensor.rules.problems import Invalid, one_of
-from sensor.rules.yamlio import Map, Scalar, Value, describe
+from sensor.rules.yamlio import Map, Value, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -152,8 +152,3 @@ class Boxed(Kind[S], Generic[S]):
     def write(self, value: S) -> Plain:
         """Return the mapping of one key."""
         return {self.keyword: self.inner.write(value)}
-
-
-def is_text(node: Value) -> bool:
-    """Return whether the value is a scalar with something in it."""
-    return isinstance(node, Scalar) and node.kind != "null"

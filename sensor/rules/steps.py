@@ -386,8 +386,3 @@ def _bare(node: Scalar) -> Map:
 
 
 STEP_LIST = ListOf(Step(), least=1)
-
-
-def read_steps(node: Value, ctx: Context) -> tuple[AnyTest, ...]:
-    """Read a test or a list of tests. Raises Invalid."""
-    return STEP_LIST.read(node, ctx)

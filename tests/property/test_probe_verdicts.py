@@ -4,7 +4,7 @@ import struct
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
@@ -62,6 +62,7 @@ def test_to_server_first(first, second, port):
 
 
 @settings(max_examples=200, deadline=None)
+@example(b"SSH- .0-OpenSSH_9.6\r\n", 80)  # once a banner, once a method of HTTP
 @given(heads(), st.sampled_from((9999, 80, 53, 443)))
 def test_one_side_never_changes_its_verdict(data, port):
     answers = grow(data, b"", port)
