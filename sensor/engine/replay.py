@@ -144,6 +144,7 @@ def not_inspected(pipeline: Pipeline, writer: Writer, source: FileSource) -> dic
         "out-of-order segments beyond the memory cap": flow["segment_memcap_drop"],
         "stream bytes lost before their parser started (journal full)": pipeline.journal.counters.memcap_drop_bytes,
         "flows whose parser failed": pipeline.walk.apps.counters.parser_errors,
+        "flows whose parser gave way at the cap": pipeline.walk.apps.counters.parsers_evicted,
         "judgements cut off at their budget": judge.budget.counters.budget_exceeded,
         "judgements skipped (rule suspended)": judge.budget.counters.judgements_skipped,
         "judgements that failed": judge.counters.rule_errors,
