@@ -108,11 +108,11 @@ def rules_to_run(paths: Iterable[Path], made: Settings, *, fatal: bool) -> Loade
 def compilable(rules: RuleSet) -> tuple[RuleSet, list[Problem]]:
     """Compile each rule as the engine does; return those that can be, and what is wrong with the others."""
     from sensor.detect.naive import RuleCompiler
-    from sensor.proto.registry import BUFFERS
+    from sensor.proto.registry import FOLDED
     from sensor.rules.problems import Problem
     from sensor.rules.ruleset import RuleSet
 
-    compiler = RuleCompiler({spec.name for _, spec in BUFFERS.values() if spec.lowercase})
+    compiler = RuleCompiler(FOLDED)
     good, problems = [], []
     for number, rule in enumerate(rules.rules):
         try:

@@ -23,7 +23,7 @@ def keywords() -> None:
             if "@" not in buffer.name:
                 _entry(buffer.name, buffer.help, buffer.aliases)
     for entry in FIELDS:
-        _entry(entry.name, entry.help, ())
+        _entry(entry.name, entry.help, entry.aliases)
 
 
 def _entry(name: str, text: str, aliases: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sensor.detect.budget import Meter
 from sensor.detect.context import Context
 from sensor.errors import RuleError
+from sensor.proto.registry import NUMBERS
 
 if TYPE_CHECKING:
     from sensor.detect.bits import FlowVars
@@ -70,9 +71,14 @@ def _event_holds(test: HeaderTest) -> Holds:
 
 
 def header_check(test: HeaderTest) -> Check:
-    """Return the check of a header test. Where the packet has no such field it fails, `!=` and `none` too."""
+    """Return the check of a header test. Where there is no such field it fails, `!=` and `none` too.
+
+    Of a number that a transaction has several times, one must hold.
+    """
     field = test.field
     holds = _event_holds(test) if field == "decode.event" else number_holds(test)
+    if field in NUMBERS:
+        return lambda ctx, _meter: any(map(holds, ctx.numbers(field)))
 
     def check(ctx: Context, _meter: Meter) -> bool:
         value = ctx.header(field)

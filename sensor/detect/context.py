@@ -53,5 +53,8 @@ class Context(Protocol):
     def instances(self, buffer: str) -> Sequence[Window]:
         """Return the instances of a buffer (none: it is absent), the same objects each time: they cache."""
 
+    def numbers(self, field: str) -> Sequence[int]:
+        """Return the values of a number of the transaction (`sensor.proto.registry.NUMBERS`)."""
+
     def header(self, field: str) -> int | None:
         """Return a number of the packet or flow (`sensor.detect.header`); None: it has no such field."""

@@ -12,18 +12,20 @@ from dataclasses import dataclass, field
 
 from sensor.detect.groups import Groups
 from sensor.detect.scan import MAX_LITERAL, Literal, LiteralIndex, usable
+from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import RAW_BODY, RAW_DERIVED, RAW_HEADERS, RAW_NAME, RAW_URI, RAW_VERBATIM
-from sensor.proto.registry import APP_ID, BUFFERS, FIRST_APP_ID, PROTOCOLS
+from sensor.proto.registry import APP_ID, SPECS
+from sensor.rules import buffers, fields
 from sensor.rules.compile import positive_literals, protocol, scope, stage, strength
-from sensor.rules.nodes import All, BufferMatch, Content, Rule
-from sensor.rules.walk import buffers_of
+from sensor.rules.nodes import All, BufferMatch, Content, HeaderTest, Rule
+from sensor.rules.walk import buffers_of, leaves
 
 _UDP = 17
 
-PACKET, STREAM, TX = 1, 2, 4
+PACKET, STREAM, TX, EVENT = 1, 2, 4, 8
 """Scopes, as bits."""
 
-_SCOPES = {"packet": PACKET, "stream": STREAM, "both": PACKET | STREAM, "tx": TX}
+_SCOPES = {"packet": PACKET, "stream": STREAM, "both": PACKET | STREAM, "tx": TX, "event": EVENT}
 
 _BODY_ESCAPES = (b"chunked", b"content-encoding")
 """Chunking and compression hide a body's literals: rules on bodies are candidates where one of these stands, too."""
@@ -69,6 +71,8 @@ class Plan:
     """App id → transaction rules without a literal: each transaction of the protocol is judged."""
     tx: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """App id → all its transaction rules."""
+    events: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """AppAnomaly → rules judged where a parser finds it."""
     packet: tuple[int, ...] = ()
     stream: tuple[int, ...] = ()
     multi_step: bool = False
@@ -79,13 +83,18 @@ def _raw_literal(rule: Rule) -> bytes:
     """Return the literal by which the scan of raw bytes finds every match of the rule, or nothing."""
     best = b""
     for buffer, content in positive_literals(rule):
-        raw = BUFFERS[buffer][1].raw if buffer in BUFFERS else RAW_VERBATIM
+        raw = _raw_of(buffer, rule.proto)
         found = _on_the_wire(content.pattern, raw)
         if usable(found) and (content.fast or strength(found) > strength(best)):
             best = found
             if content.fast:
                 break
     return best
+
+
+def _raw_of(buffer: str, proto: str) -> str:
+    found = buffers.find(buffer, proto)
+    return found[1].raw if found else RAW_VERBATIM
 
 
 def _on_the_wire(pattern: bytes, raw: str) -> bytes:
@@ -123,7 +132,8 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
     for plan in live:
         if not plan.literal:
             continue
-        kinds = {BUFFERS[n.buffer][1].raw for n in buffers_of(plan.rule.body) if n.buffer in BUFFERS}
+        used = [n.buffer for n in buffers_of(plan.rule.body) if buffers.is_application(n.buffer)]
+        kinds = {_raw_of(name, plan.rule.proto) for name in used}
         for kind in kinds:
             escaped.setdefault(kind, []).append(plan.number)
         mask = groups.rule_mask(plan.rule, _flow_apps(plan.app) if plan.app else ())
@@ -143,6 +153,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         tx=_by_app(tx),
         packet=tuple(p.number for p in live if p.scope & PACKET),
         stream=tuple(p.number for p in live if p.scope & STREAM),
+        events=_by_event([p for p in live if p.scope == EVENT]),
         multi_step=any(p.scope & STREAM and not _is_single(p) for p in live),
     )
 
@@ -150,7 +161,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
 def _plan_rule(number: int, rule: Rule) -> RulePlan:
     bits = _SCOPES[scope(rule)]
     app = _app_of(rule) if bits == TX else 0
-    bare = bool(rule.unmatchable) or (app and PROTOCOLS[app - FIRST_APP_ID].name in _ALWAYS_PARSED)
+    bare = bool(rule.unmatchable) or bits == EVENT or (app and SPECS[app].name in _ALWAYS_PARSED)
     literal = b"" if bare else _raw_literal(rule).lower()
     return RulePlan(number, rule, bits, app, stage(rule) if bits == TX else -1, literal)
 
@@ -160,6 +171,17 @@ def _by_app(plans: list[RulePlan]) -> dict[int, tuple[int, ...]]:
     return {app: tuple(p.number for p in plans if p.app == app) for app in apps}
 
 
+def _by_event(plans: list[RulePlan]) -> dict[int, tuple[int, ...]]:
+    """Return AppAnomaly → rules that may hold there."""
+    out: dict[int, tuple[int, ...]] = {}
+    for plan in plans:
+        tests = [leaf for leaf in leaves(plan.rule.body) if isinstance(leaf, HeaderTest)]
+        named = [{t.value, *t.values} for t in tests if t.field == fields.APP_EVENT and t.op in ("=", "in")]
+        for event in set().union(*named) if named else set(AppAnomaly):
+            out[int(event)] = (*out.get(int(event), ()), plan.number)
+    return out
+
+
 def _app_of(rule: Rule) -> int:
     spec = protocol(rule)
     return APP_ID[spec.name] if spec is not None else 0
@@ -167,9 +189,9 @@ def _app_of(rule: Rule) -> int:
 
 def _flow_apps(app: int) -> tuple[int, ...]:
     """Return the protocols of flows in which messages of a protocol occur: each datagram is judged by itself."""
-    if _UDP not in PROTOCOLS[app - FIRST_APP_ID].transports:
+    if _UDP not in SPECS[app].transports:
         return (app,)
-    return tuple(n for n, spec in enumerate(PROTOCOLS, FIRST_APP_ID) if _UDP in spec.transports)
+    return tuple(n for n, spec in SPECS.items() if _UDP in spec.transports)
 
 
 def _is_single(plan: RulePlan) -> bool:

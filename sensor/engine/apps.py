@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import AppParser, ProtocolSpec, TxStage
 from sensor.model.counters import Counters
-from sensor.proto.registry import FIRST_APP_ID, PROTOCOLS
+from sensor.proto.registry import SPECS
 
 MAX_PARSERS = 16_384
 """Flows parsed at a time. A half-open HTTP request takes about 8 KB; at the cap the flow that was silent longest is
@@ -88,7 +88,7 @@ class AppLayer:
 
     def start(self, slot: int, app: int) -> FlowApp:
         """Make the parser of a flow."""
-        spec = PROTOCOLS[app - FIRST_APP_ID]
+        spec = SPECS[app]
         flow = self._flows[slot] = FlowApp(spec, spec.new_parser())
         self.counters.flows += 1
         return flow
@@ -128,7 +128,7 @@ class AppLayer:
 
     def datagram(self, app: int, side: int, data: bytes, ts: int) -> tuple[list[TxStage], list[tuple[AppAnomaly, int]]]:
         """Parse one datagram by itself."""
-        flow = FlowApp(PROTOCOLS[app - FIRST_APP_ID], PROTOCOLS[app - FIRST_APP_ID].new_parser())
+        flow = FlowApp(SPECS[app], SPECS[app].new_parser())
         stages = self._run(flow, lambda parser: parser.feed(side, data, ts), side)
         return stages, flow.anomalies()
 

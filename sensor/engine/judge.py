@@ -17,10 +17,12 @@ from sensor.engine.options import EngineOptions
 from sensor.engine.scenes import BlockView
 from sensor.model.app import ProtocolSpec, TxStage
 from sensor.model.counters import Counters
+from sensor.model.files import FileInfo
 from sensor.model.rows import FRAG_PART, FS_ESTABLISHED, TUNNEL_ERSPAN, TUNNEL_GRE, TUNNEL_IPIP
 from sensor.model.scene import Match, Scene
-from sensor.proto.registry import BY_NAME
+from sensor.proto.registry import BY_NAME, BY_WORD
 from sensor.rules.check import transports
+from sensor.rules.fields import APP_EVENT
 from sensor.rules.nodes import Rule
 
 _RAW_HEADERS = frozenset(
@@ -68,6 +70,8 @@ class _Context:
     """What one event offers to rules (`sensor.detect.context.Context`)."""
 
     __slots__ = (
+        "_event",
+        "_file",
         "_flow",
         "_place",
         "_row",
@@ -87,8 +91,10 @@ class _Context:
 
     def __init__(
         self, place: Place, flow_vars: Callable[[int], FlowVars | None], windows: dict[str, Sequence[Window]],
-        tx: object = None, app: str = "",
+        tx: object = None, app: str = "", file: FileInfo | None = None, event: int | None = None,
     ) -> None:  # fmt: skip
+        self._file = file
+        self._event = event
         self._place = place
         self._windows = windows
         self._vars = flow_vars
@@ -125,6 +131,8 @@ class _Context:
         return found
 
     def _make(self, buffer: str) -> Sequence[Window]:
+        if self._file is not None and buffer.startswith("file."):
+            return [Window(data) for data in self._file.buffer(buffer)]
         if self.tx is not None:
             made = [Window(data) for data in self.tx.buffer(buffer)]  # type: ignore[attr-defined]
             if made:
@@ -134,8 +142,15 @@ class _Context:
             return [] if raw is None else [Window(raw)]
         return []
 
+    def numbers(self, field: str) -> Sequence[int]:
+        """Return the values of a number of the transaction."""
+        found: Sequence[int] = self.tx.numbers(field) if self.tx is not None else ()  # type: ignore[attr-defined]
+        return found
+
     def header(self, field: str) -> int | None:
-        """Return a number of the packet or flow."""
+        """Return a number of the packet or flow, or what a parser found odd."""
+        if field == APP_EVENT:
+            return self._event
         if self._row is None:
             return None
         if self._flow is None and self._place.slot >= 0 and field.startswith(("flow.", "stream.")):
@@ -189,7 +204,7 @@ class Judge:
         self._headers = [HeaderMatcher(p.rule) for p in plan.rules]
         self._protos = [_accepts(p.rule) for p in plan.rules]
         self._pass = [p.rule.action == "pass" for p in plan.rules]
-        self._apps = [BY_NAME[p.rule.proto].name if p.rule.proto in BY_NAME else "" for p in plan.rules]
+        self._apps = [frozenset(spec.name for spec in BY_WORD.get(p.rule.proto, ())) for p in plan.rules]
         self._options = options
         self._thresholds = thresholds
         self._suppressor = suppressor
@@ -239,7 +254,20 @@ class Judge:
         whole = [Window(data)] if data else []
         sided = Place(place.view, place.slot, stage.side, place.row, place.number, place.ts)
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
-        context = _Context(sided, self._flow_vars, windows, stage.tx, spec.name)
+        context = _Context(sided, self._flow_vars, windows, stage.tx, spec.name, stage.file)
+        for number in rules:
+            if self._holds(number, context):
+                self._match(number, sided, data, stream=True, context=context)
+                if self._pass[number]:
+                    break
+
+    def event(self, place: Place, spec: ProtocolSpec, anomaly: int, side: int, rules: Iterable[int],
+              data: bytes) -> None:  # fmt: skip
+        """Judge rules on what a parser found odd in the bytes of a side."""
+        sided = Place(place.view, place.slot, side, place.row, place.number, place.ts)
+        whole = [Window(data)] if data else []
+        windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
+        context = _Context(sided, self._flow_vars, windows, None, spec.name, event=anomaly)
         for number in rules:
             if self._holds(number, context):
                 self._match(number, sided, data, stream=True, context=context)
@@ -273,8 +301,8 @@ class Judge:
     def _holds(self, number: int, context: _Context) -> bool:
         """Judge one rule; whatever goes wrong in it stays in it."""
         place = context._place  # noqa: SLF001 - same module
-        app, accepts = self._apps[number], self._protos[number]
-        if (app and context.app != app) or (accepts is not None and not accepts(context.proto, context.ether)):
+        apps, accepts = self._apps[number], self._protos[number]
+        if (apps and context.app not in apps) or (accepts is not None and not accepts(context.proto, context.ether)):
             return False
         side, established = (place.side, context.established) if place.slot >= 0 else (-1, None)
         if not self._headers[number].matches(

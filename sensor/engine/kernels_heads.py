@@ -6,7 +6,9 @@ from numba import njit
 from numba.types import int64
 
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, FLOW, ROW, SEG, SEG_DATA
+from sensor.model.stamp import stamp
 from sensor.model.units import UNIT
+from sensor.proto import kernels_more, kernels_probe
 from sensor.proto.kernels_probe import HEAD, judge_datagram, judge_flow
 
 _SEG, _UNIT, _FLOW, _ROW = (numba.from_dtype(t)[::1] for t in (SEG, UNIT, FLOW, ROW))
@@ -18,11 +20,14 @@ GIVE_UP = 48 << 10
 """Stream bytes after which a flow whose beginning was lost is of no known protocol."""
 
 
-@njit(
-    int64(_SEG, numba.int64[::1], numba.uint8[::1], _FLOW, numba.uint8[:, :, ::1], numba.int64[:, ::1], _I4, _I4, _U1),
-    cache=True,
+_DETECT = int64(
+    _SEG, numba.int64[::1], numba.uint8[::1], _FLOW, numba.uint8[:, :, ::1], numba.int64[:, ::1], _I4, _I4, _U1
 )
-def detect(segs, seg_at, data, flows, heads, lengths, out_slot, out_row, out_before):  # pragma: no cover
+_DATAGRAMS = int64(_ROW, _BYTES, _FLOW, numba.int64[::1], numba.uint8[::1], _I4, numba.uint8[::1])
+
+
+@njit
+def _detect(segs, seg_at, data, flows, heads, lengths, out_slot, out_row, out_before):  # pragma: no cover
     """Copy the first HEAD bytes of each side, and write `FLOW.app` as soon as they tell the protocol.
 
     heads: uint8[slots, 2, HEAD], lengths: int64[slots, 2]. Asked after each segment, in packet order: the first
@@ -68,8 +73,8 @@ def detect(segs, seg_at, data, flows, heads, lengths, out_slot, out_row, out_bef
     return n
 
 
-@njit(int64(_ROW, _BYTES, _FLOW, numba.int64[::1], numba.uint8[::1], _I4, numba.uint8[::1]), cache=True)
-def detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_before):  # pragma: no cover
+@njit
+def _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_before):  # pragma: no cover
     """Write the number and the protocol of each UDP row with payload; return how many there are.
 
     Each datagram is judged by itself; a flow takes the protocol of the first one that is known. out_changed: the rows
@@ -94,6 +99,24 @@ def detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_before
     out_changed[changed] = -1
     return n
 
+
+def _build(stamped):  # dispatchers; with NUMBA_DISABLE_JIT functions
+    def detect_(segs, seg_at, data, flows, heads, lengths, out_slot, out_row, out_before):
+        if stamped < 0:
+            return 0
+        return _detect(segs, seg_at, data, flows, heads, lengths, out_slot, out_row, out_before)
+
+    def datagrams_(rows, buf, flows, out_row, out_app, out_changed, out_before):
+        if stamped < 0:
+            return 0
+        return _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_before)
+
+    return njit(_DETECT, cache=True)(detect_), njit(_DATAGRAMS, cache=True)(datagrams_)
+
+
+detect, detect_datagrams = _build(  # type: ignore[no-untyped-call]
+    stamp(kernels_probe, kernels_more, *kernels_more.MODULES)
+)
 
 @njit(int64(numba.uint8[::1], _UNIT, numba.boolean[::1], int64, numba.boolean[::1]), cache=True)
 def contains(data, units, wanted, byte, out):  # pragma: no cover

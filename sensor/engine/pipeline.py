@@ -33,12 +33,13 @@ from sensor.model.block import LINKTYPE_RAW, PacketBlock
 from sensor.model.rows import APP_UNDECIDED, KEEP_ALL, KEEP_NONE, SEG_END, new_rows
 from sensor.model.scene import Record
 from sensor.model.units import UNIT_STREAM
-from sensor.proto.registry import APP_ID, FIRST_APP_ID, PROTOCOLS
+from sensor.proto import ids
+from sensor.proto.registry import SPECS
 from sensor.rules.ruleset import RuleSet
 
 _NETBIOS_LABEL = 32
 _UDP = 17
-_MAY_HOLD_DNS = (APP_UNDECIDED, *(n for n, spec in enumerate(PROTOCOLS, FIRST_APP_ID) if _UDP in spec.transports))
+_MAY_HOLD_DNS = (APP_UNDECIDED, *(n for n, spec in SPECS.items() if _UDP in spec.transports))
 """Protocols of flows in which a DNS message may occur: each datagram is judged by itself."""
 
 
@@ -63,7 +64,7 @@ class Pipeline:
         self._tail = -1
         self._use(self.prepare(rules))
         self.tally = Tally()
-        self._app_names = ("", "failed", *(p.name for p in PROTOCOLS))
+        self._app_names = ("", "failed", *(SPECS[n].name if n in SPECS else "" for n in range(2, ids.LIMIT)))
         self._last: PacketBlock | None = None
 
     def prepare(self, rules: RuleSet) -> Rulebook:
@@ -168,7 +169,7 @@ class Pipeline:
         app = np.where(slots >= 0, view.flows["app"][slots], APP_UNDECIDED)
         rules = self.plan.escaped.get(RAW_URI)
         if rules:
-            wanted = (gathered.units["side"] == 0) & np.isin(app, (APP_UNDECIDED, APP_ID["http"])) & (slots >= 0)
+            wanted = (gathered.units["side"] == 0) & np.isin(app, (APP_UNDECIDED, ids.HTTP)) & (slots >= 0)
             holds = np.empty(wanted.size, np.bool_)
             if contains(gathered.data, gathered.units, wanted, URI_ESCAPE, holds):
                 for slot in np.unique(slots[holds]).tolist():
@@ -182,7 +183,7 @@ class Pipeline:
                     stream = unit["kind"] == UNIT_STREAM
                     into = found.flows if stream else found.datagrams
                     into.setdefault(int(unit["flow" if stream else "row"]), set()).update(names)
-        hidden = [n for n in self.plan.escaped.get(RAW_VERBATIM, ()) if self.plan.rules[n].app == APP_ID["tls"]]
+        hidden = [n for n in self.plan.escaped.get(RAW_VERBATIM, ()) if self.plan.rules[n].app == ids.TLS]
         if hidden:
             for slot in self._detector.split_hellos(view.flows, gathered.segs).tolist():
                 found.flows.setdefault(slot, set()).update(hidden)

@@ -11,7 +11,7 @@ from sensor.detect.naive import CompiledRule, RuleCompiler
 from sensor.detect.plan import Plan, make_plan
 from sensor.detect.threshold import Suppressor
 from sensor.engine.select import Selector
-from sensor.proto.registry import BUFFERS
+from sensor.proto.registry import FOLDED
 from sensor.rules.ruleset import RuleSet
 from sensor.rules.sides import sided
 
@@ -30,7 +30,7 @@ def make_rulebook(rules: RuleSet, groups: Groups, inspect_window: int) -> Rulebo
     """Plan and compile rules; touches nothing that runs. Raises RuleError where a rule cannot be compiled."""
     judged = [one for rule in rules.rules for one in sided(rule)]
     plan = make_plan(judged, groups)
-    compiler = RuleCompiler({spec.name for _, spec in BUFFERS.values() if spec.lowercase})
+    compiler = RuleCompiler(FOLDED)
     compiled = [compiler.defer(rule, number) for number, rule in enumerate(judged)]
     return Rulebook(plan, Selector(plan, inspect_window), compiled, Suppressor(rules.suppressions))
 

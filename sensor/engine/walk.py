@@ -15,7 +15,8 @@ from sensor.engine.logs import Logs
 from sensor.engine.scenes import BlockView
 from sensor.engine.select import Candidates
 from sensor.flow.journal import Journal
-from sensor.model.app import TxStage
+from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import ProtocolSpec, TxStage
 from sensor.model.rows import (
     APP_UNDECIDED,
     END_TIMEOUT,
@@ -27,7 +28,8 @@ from sensor.model.rows import (
     SEG_NOTE,
     STATE_FREE,
 )
-from sensor.proto.registry import FIRST_APP_ID, PROTOCOLS
+from sensor.proto.ids import LIMIT as APP_LIMIT
+from sensor.proto.registry import SPECS
 
 COLD, HOT, DONE = 0, 1, 2
 """Values of `FLOW.hot`."""
@@ -69,16 +71,15 @@ class Walk:
         self._triage = triage
         self.apps = AppLayer()
         self._due: dict[int, set[int]] = {}
-        n = FIRST_APP_ID + len(PROTOCOLS)
-        self._wanted = np.zeros(n, np.bool_)
+        self._wanted = np.zeros(APP_LIMIT, np.bool_)
         """Protocols of which every flow is parsed."""
-        self._logged = np.zeros(n, np.bool_)
+        self._logged = np.zeros(APP_LIMIT, np.bool_)
         """Protocols of which every flow is parsed, with triage or without."""
-        self._of_interest = np.zeros(n, np.bool_)
+        self._of_interest = np.zeros(APP_LIMIT, np.bool_)
         """Protocols that some rule or log could ask for."""
-        for app in range(FIRST_APP_ID, n):
-            spec = PROTOCOLS[app - FIRST_APP_ID]
+        for app, spec in SPECS.items():
             logged = logs.wants(spec.eve_key or spec.name) or logs.wants("anomaly")
+            logged |= not plan.events.keys().isdisjoint(spec.events)
             self._logged[app] = logged
             self._wanted[app] = logged or app in plan.always_tx or (not triage and app in plan.tx)
             self._of_interest[app] = logged or app in plan.tx
@@ -255,13 +256,13 @@ class Walk:
         place = Place(view, slot, side, row, int(view.numbers[r["pkt"]]), int(r["ts"]))
         before = sum(view.counts_at(slot, row)[:2]) - 1 if stages else 0
         due = work.found.datagrams.get(row, set())
-        spec = PROTOCOLS[app - FIRST_APP_ID]
+        spec = SPECS[app]
         for stage in stages:
             stage.tx.id = before
             self._judge.transaction(place, spec, stage, self._rules_for(app, stage.stage, due), data)
             self._logs.transaction(place, spec, stage)
-        for anomaly, _side in odd:
-            self._logs.app_anomaly(place, anomaly.event, spec.name)
+        for anomaly, side in odd:
+            self._odd(place, spec, anomaly, side, data)
 
     def _rules_for(self, app: int, stage: int, due: set[int]) -> list[int]:
         always = self._stages.get((app, stage), ())
@@ -342,5 +343,11 @@ class Walk:
             if late is not None:
                 self._logs.incomplete(place, flow.spec, late)
         for anomaly, side in flow.anomalies():
-            del side
-            self._logs.app_anomaly(place, anomaly.event, flow.spec.name)
+            self._odd(place, flow.spec, anomaly, side, data)
+
+    def _odd(self, place: Place, spec: ProtocolSpec, anomaly: AppAnomaly, side: int, data: bytes) -> None:
+        """Judge and log what a parser found odd."""
+        rules = self._plan.events.get(anomaly)
+        if rules:
+            self._judge.event(place, spec, anomaly, side, rules, data)
+        self._logs.app_anomaly(place, anomaly.event, spec.name)

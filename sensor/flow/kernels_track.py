@@ -9,7 +9,6 @@ Hashing stays below 2**63, so plain Python gives the same results. Names as in `
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from sensor.flow.kernels_tcp import ACK, RST, SYN, reused_ports, segment, syn_se
 from sensor.flow.limits import CHUNK, CLOCK_STEP
 from sensor.model import rows as m
 from sensor.model.anomaly import DecodeAnomaly, StreamAnomaly
+from sensor.model.stamp import stamp
 
 TCP, UDP, SCTP, ICMP, ICMPV6 = 6, 17, 132, 1, 58
 NS = 1_000_000_000
@@ -587,29 +587,11 @@ _WORLD = _named_tuple(
 )  # fmt: skip
 
 
-def _stamp() -> int:
-    """Return a checksum of the helpers' code and of the constants they freeze.
-
-    Numba's cache looks at the kernel's own file and closure only: without this a change in another module
-    would leave a stale kernel in use.
-    """
-    parts = []
-    for module in (kernels_reassembly, kernels_tcp, lay, limits, m):
-        for name, value in sorted(vars(module).items()):
-            if isinstance(value, int | np.dtype):
-                parts.append(f"{name}={value!r}")
-            elif hasattr(value, "py_func"):
-                code = value.py_func.__code__
-                consts = [c for c in code.co_consts if not hasattr(c, "co_code")]
-                parts.append(f"{name}:{code.co_code.hex()}{code.co_names}{consts}")
-    return zlib.crc32("".join(parts).encode())
-
-
-def _build(stamp: int) -> Any:  # a dispatcher; with NUMBA_DISABLE_JIT the function
+def _build(stamped: int) -> Any:  # a dispatcher; with NUMBA_DISABLE_JIT the function
     def track_rows(start: int, rows: np.ndarray, buf: np.ndarray, numbers: np.ndarray, w: lay.World) -> int:
-        return _walk(start, rows, buf, numbers, w) if stamp >= 0 else start
+        return _walk(start, rows, buf, numbers, w) if stamped >= 0 else start
 
     return kernel(int64(int64, _array(m.ROW), _BYTES, _NUMBERS, _WORLD))(track_rows)
 
 
-track = _build(_stamp())
+track = _build(stamp(kernels_reassembly, kernels_tcp, lay, limits, m))

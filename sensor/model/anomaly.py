@@ -160,7 +160,10 @@ class StreamAnomaly(IntEnum):
 
 
 class AppAnomaly(IntEnum):
-    """What parsers of application protocols find odd."""
+    """What parsers of application protocols find odd, with Suricata's name where it has one.
+
+    A protocol's members are numbered from 32 times its id (`sensor.proto.ids`); the first ones are older.
+    """
 
     HTTP_INVALID_REQUEST_LINE = 0
     HTTP_INVALID_RESPONSE_LINE = 1
@@ -193,4 +196,6 @@ class AppAnomaly(IntEnum):
     def event(self) -> str:
         """EVE `anomaly.event`, the rule keyword `app-layer-event` and the metric label."""
         proto, _, rest = self.name.lower().partition("_")
-        return f"{proto}.{rest}" if proto in {"http", "dns", "tls", "ssh", "dhcp"} else f"applayer.{self.name.lower()}"
+        if proto in {"parser", "protocol"}:
+            return f"applayer.{self.name.lower()}"
+        return f"{proto}.{rest}"

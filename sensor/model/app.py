@@ -7,13 +7,15 @@ known; an EVE record is written at the stage that the protocol names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
 
 from sensor.model.anomaly import AppAnomaly
+from sensor.model.files import FileInfo
 
 TO_SERVER, TO_CLIENT = 0, 1
 
@@ -27,6 +29,12 @@ class Transaction(Protocol):
     def buffer(self, name: str) -> Sequence[bytes]:
         """Return the instances of a named buffer (`http.uri`); empty where it is absent or not yet known."""
 
+    def numbers(self, name: str) -> Sequence[int]:
+        """Return the values of a number (`krb5.msg_type`); empty where it is absent or not yet known.
+
+        Asked only for names in `ProtocolSpec.numbers`: a protocol that has none needs no such method.
+        """
+
     def eve(self) -> dict[str, Any]:
         """Return the protocol's EVE object (the value of the `http` key, …)."""
 
@@ -39,6 +47,8 @@ class TxStage(msgspec.Struct, frozen=True, gc=False):
     """Index in `ProtocolSpec.stages`."""
     side: int
     """The side whose bytes completed it."""
+    file: FileInfo | None = None
+    """The file that is complete at this stage: buffers `file.*` are about it alone. None: about all of `tx`."""
 
 
 class AppParser(Protocol):
@@ -74,7 +84,7 @@ RAW_URI = "uri"  # percent-decoded, path normalised: `%`, `//`, `/.`, `\\`, `+` 
 RAW_HEADERS = "headers"  # verbatim within one header line, but lines may be folded, reordered or joined
 RAW_BODY = "body"  # may be chunked or compressed
 RAW_NAME = "name"  # DNS labels: a dot is a length byte
-RAW_DERIVED = "derived"  # computed (JA3, certificate subject): no literal of it is on the wire
+RAW_DERIVED = "derived"  # computed (JA3, certificate subject, UTF-16 as text): no literal of it is on the wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,22 @@ class BufferSpec:
     lowercase: bool = False
     """The buffer is lowercased by normalisation: patterns match as if `nocase`."""
     help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSpec:
+    """A number of a transaction that rules may compare (`krb5.msg_type: 10`, `nfs.version: ">3"`)."""
+
+    name: str
+    stage: int
+    """First stage at which it is known."""
+    help: str
+    high: int = 0xFF
+    """Largest value."""
+    names: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Words for values."""
+    aliases: tuple[str, ...] = ()
+    """Other spellings (`krb5_msg_type`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +139,8 @@ class ProtocolSpec:
     """Key of the EVE object, and event_type; empty: `name`."""
     rule_names: tuple[str, ...] = ()
     """Further protocol words of rule headers that mean this protocol."""
+    also: tuple[str, ...] = ()
+    """Names of protocols whose rules are about this one, too (`dcerpc` rules: SMB carries it; `http`: HTTP/2)."""
+    numbers: tuple[NumberSpec, ...] = ()
+    events: tuple[AppAnomaly, ...] = ()
+    """What its parser may find odd: rules with `app.event` have its flows parsed."""

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from numba import int64, njit, types, uint8, uint16
 
+from sensor.model.stamp import stamp
+from sensor.proto import kernels_more
+from sensor.proto.ids import DHCP, DNS, HTTP, SSH, TLS
+
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Ports = npt.NDArray[np.uint16]
-
-HTTP, DNS, TLS, SSH, DHCP = 2, 3, 4, 5, 6
-"""Values of `FLOW.app`, in the order of `sensor.proto.registry.PROTOCOLS`."""
 
 HEAD = 32
 """Bytes of a side that a decision may need."""
@@ -250,23 +251,26 @@ def _dns_stream(h: Ints, n: int, usual_port: bool) -> int:
 
 
 @njit
-def _side(h: Ints, n: int, http_port: bool, dns_port: bool) -> int:
-    """Return the verdict on one side's first n bytes."""
+def _side(h: Ints, n: int, side: int, sport: int, dport: int) -> int:
+    """Return the verdict on one side's first n bytes; still open with HEAD of them: the other side must tell."""
     if n == 0:
         return _PENDING
     # Before HTTP: on its ports any token may be a method, `SSH-` too.
     ssh = _starts(h, 0, n, _BANNER)
     if ssh == 2:
         return SSH
-    http = _http(h, n, http_port)
+    http = _http(h, n, _is_http_port(sport) or _is_http_port(dport))
     if http == HTTP:
         return HTTP
     tls = _tls(h, n)
     if tls == TLS:
         return TLS
-    if n < HEAD and min(http, tls, ssh) == _PENDING:
+    more = kernels_more.stream(h, n, side, sport, dport)
+    if more > _NO:
+        return int(more)
+    if more == _PENDING or (n < HEAD and min(http, tls, ssh) == _PENDING):
         return _PENDING
-    dns = _dns_stream(h, n, dns_port)
+    dns = _dns_stream(h, n, _is_dns_tcp_port(sport) or _is_dns_tcp_port(dport))
     return _NO if dns == _PENDING and n >= HEAD else dns
 
 
@@ -277,18 +281,16 @@ def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, h: I
     For kernels that walk segments: called after each that lengthens a head, it makes the first decision
     independent of where blocks end.
     """
-    http_port = _is_http_port(sport) or _is_http_port(dport)
-    dns_port = _is_dns_tcp_port(sport) or _is_dns_tcp_port(dport)
     first = min(lengths[i, 0], HEAD)
     second = min(lengths[i, 1], HEAD)
     for j in range(first):
         h[j] = heads[i, 0, j]
-    a = _side(h, first, http_port, dns_port)
+    a = _side(h, first, 0, sport, dport)
     if a > _NO:
         return int(a)
     for j in range(second):
         h[j] = heads[i, 1, j]
-    b = _side(h, second, http_port, dns_port)
+    b = _side(h, second, 1, sport, dport)
     if b > _NO:
         return int(b)
     if (a == _NO and (b == _NO or first >= HEAD)) or (b == _NO and second >= HEAD):
@@ -296,8 +298,8 @@ def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, h: I
     return _PENDING
 
 
-@njit(uint8[::1](_HEADS_T, _LENGTHS_T, _PORTS_T, _PORTS_T), cache=True)
-def probe_streams(heads: Bytes, lengths: Ints, sport: Ports, dport: Ports) -> Bytes:
+@njit
+def _probe_streams(heads: Bytes, lengths: Ints, sport: Ports, dport: Ports) -> Bytes:
     """See `sensor.proto.probe.probe_streams`."""
     out = np.zeros(heads.shape[0], np.uint8)
     h = np.zeros(HEAD, np.int64)
@@ -371,19 +373,33 @@ def _is_dns_datagram(buf: Bytes, pos: int, size: int, usual_port: bool) -> bool:
 @njit
 def judge_datagram(buf: Bytes, pos: int, size: int, sport: int, dport: int) -> int:
     """Judge the UDP payload buf[pos : pos + size] as `sensor.proto.probe.probe_datagrams` does."""
-    if pos < 0 or size < 12 or pos + size > buf.size:
+    if pos < 0 or size < 4 or pos + size > buf.size:
         return 1
     if _is_dhcp(buf, pos, size):
         return DHCP
     if _is_dns_datagram(buf, pos, size, _is_dns_udp_port(sport) or _is_dns_udp_port(dport)):
         return DNS
-    return 1
+    return int(kernels_more.datagram(buf, pos, size, sport, dport))
 
 
-@njit(uint8[::1](_BYTES_T, _INTS_T, _INTS_T, _PORTS_T, _PORTS_T), cache=True)
-def probe_datagrams(buf: Bytes, off: Ints, length: Ints, sport: Ports, dport: Ports) -> Bytes:
+@njit
+def _probe_datagrams(buf: Bytes, off: Ints, length: Ints, sport: Ports, dport: Ports) -> Bytes:
     """See `sensor.proto.probe.probe_datagrams`."""
     out = np.ones(off.size, np.uint8)
     for i in range(off.size):
         out[i] = judge_datagram(buf, off[i], length[i], sport[i], dport[i])
     return out
+
+
+def _build(stamped):  # dispatchers; with NUMBA_DISABLE_JIT functions
+    def streams_(heads, lengths, sport, dport):
+        return _probe_streams(heads, lengths, sport if stamped >= 0 else dport, dport)
+
+    def datagrams_(buf, off, length, sport, dport):
+        return _probe_datagrams(buf, off, length, sport if stamped >= 0 else dport, dport)
+
+    streams = njit(uint8[::1](_HEADS_T, _LENGTHS_T, _PORTS_T, _PORTS_T), cache=True)(streams_)
+    return streams, njit(uint8[::1](_BYTES_T, _INTS_T, _INTS_T, _PORTS_T, _PORTS_T), cache=True)(datagrams_)
+
+
+probe_streams, probe_datagrams = _build(stamp(kernels_more, *kernels_more.MODULES))  # type: ignore[no-untyped-call]

@@ -4,7 +4,8 @@ import numpy as np
 
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
 from sensor.proto import kernels_probe
-from sensor.proto.kernels_probe import DHCP, DNS, HEAD, HTTP, SSH, TLS, Bytes, Ints, Ports
+from sensor.proto.ids import DHCP, DNS, HTTP, SSH, TLS
+from sensor.proto.kernels_probe import HEAD, Bytes, Ints, Ports
 
 __all__ = [
     "APP_UNDECIDED",

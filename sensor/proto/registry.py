@@ -1,10 +1,11 @@
-"""The protocols that Xensor parses: one explicit tuple, the look-ups derived from it."""
+"""The protocols that Xensor parses: one explicit table, the look-ups derived from it."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from sensor.proto import ids
 from sensor.proto.dhcp.fields import SPEC as DHCP
 from sensor.proto.dns.fields import SPEC as DNS
 from sensor.proto.http1.fields import SPEC as HTTP
@@ -14,32 +15,65 @@ from sensor.proto.tls.fields import SPEC as TLS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sensor.model.app import BufferSpec, ProtocolSpec
+    from sensor.model.app import BufferSpec, NumberSpec, ProtocolSpec
 
-PROTOCOLS: tuple[ProtocolSpec, ...] = (HTTP, DNS, TLS, SSH, DHCP)
+SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
+    {
+        ids.HTTP: HTTP,
+        ids.DNS: DNS,
+        ids.TLS: TLS,
+        ids.SSH: SSH,
+        ids.DHCP: DHCP,
+    }
+)
+"""Value of the flow table's `app` column → protocol."""
 
-FIRST_APP_ID = 2
-"""Ids below are `model.rows.APP_UNDECIDED` and `APP_UNKNOWN`."""
+PROTOCOLS: tuple[ProtocolSpec, ...] = tuple(SPECS.values())
 
 
 def _by_name() -> Mapping[str, ProtocolSpec]:
     return MappingProxyType({name: spec for spec in PROTOCOLS for name in (spec.name, *spec.rule_names)})
 
 
-def _buffers() -> Mapping[str, tuple[ProtocolSpec, BufferSpec]]:
-    out: dict[str, tuple[ProtocolSpec, BufferSpec]] = {}
+def _by_word() -> Mapping[str, tuple[ProtocolSpec, ...]]:
+    words = {name: [spec] for name, spec in BY_NAME.items()}
+    for spec in PROTOCOLS:
+        for word in spec.also:
+            words.setdefault(word, []).append(spec)
+    return MappingProxyType({word: tuple(specs) for word, specs in words.items()})
+
+
+def _buffers() -> Mapping[str, tuple[tuple[ProtocolSpec, BufferSpec], ...]]:
+    out: dict[str, tuple[tuple[ProtocolSpec, BufferSpec], ...]] = {}
     for spec in PROTOCOLS:
         for buffer in spec.buffers:
             for name in (buffer.name, *buffer.aliases):
-                out[name] = (spec, buffer)
+                out[name] = (*out.get(name, ()), (spec, buffer))
+    return MappingProxyType(out)
+
+
+def _numbers() -> Mapping[str, tuple[tuple[ProtocolSpec, NumberSpec], ...]]:
+    out: dict[str, tuple[tuple[ProtocolSpec, NumberSpec], ...]] = {}
+    for spec in PROTOCOLS:
+        for number in spec.numbers:
+            out[number.name] = (*out.get(number.name, ()), (spec, number))
     return MappingProxyType(out)
 
 
 BY_NAME: Mapping[str, ProtocolSpec] = _by_name()
-"""Protocol by its name or any word that rule headers use for it."""
+"""Protocol by its name or any word that rule headers use for it alone."""
 
-APP_ID: Mapping[str, int] = MappingProxyType({spec.name: n for n, spec in enumerate(PROTOCOLS, FIRST_APP_ID)})
+BY_WORD: Mapping[str, tuple[ProtocolSpec, ...]] = _by_word()
+"""Protocols that a word of a rule header means."""
+
+APP_ID: Mapping[str, int] = MappingProxyType({spec.name: number for number, spec in SPECS.items()})
 """Protocol name → value of the flow table's `app` column."""
 
-BUFFERS: Mapping[str, tuple[ProtocolSpec, BufferSpec]] = _buffers()
-"""Buffer by its name or alias."""
+BUFFERS: Mapping[str, tuple[tuple[ProtocolSpec, BufferSpec], ...]] = _buffers()
+"""Buffer by its name or alias: several protocols may have one of a name (`file.data`, `dcerpc.iface`)."""
+
+NUMBERS: Mapping[str, tuple[tuple[ProtocolSpec, NumberSpec], ...]] = _numbers()
+"""Number of transactions by its name."""
+
+FOLDED: frozenset[str] = frozenset(b.name for spec in PROTOCOLS for b in spec.buffers if b.lowercase)
+"""Buffers that are lowercase by normalisation."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sensor.proto.registry import BUFFERS, BY_NAME
+from sensor.proto.registry import BUFFERS, BY_NAME, BY_WORD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,9 +40,17 @@ _CLIENT, _SERVER = "@to_client", "@to_server"
 EITHER_SIDE = "@either"
 
 
-def find(name: str) -> tuple[ProtocolSpec, BufferSpec] | None:
-    """Return protocol and specification of a name as in `BufferMatch.buffer`; None for core buffers."""
-    return BUFFERS.get(name)
+def find(name: str, proto: str = "") -> tuple[ProtocolSpec, BufferSpec] | None:
+    """Return protocol and specification of a name as in `BufferMatch.buffer`; None for core buffers.
+
+    Where several protocols have such a buffer: that of the protocol word, else the first.
+    """
+    found = BUFFERS.get(name)
+    if found is None:
+        return None
+    if len(found) > 1 and proto in BY_WORD:
+        return next((entry for entry in found if entry[0] in BY_WORD[proto]), found[0])
+    return found[0]
 
 
 def is_application(name: str) -> bool:
@@ -58,10 +66,10 @@ def resolve(name: str, direction: str) -> str | None:
     found = BUFFERS.get(base)
     if found is None:
         return None
-    final = found[1].name
+    final = found[0][1].name
     twin = BUFFERS.get(final + _CLIENT)
     if base == name and direction == "to_client" and twin is not None:
-        return twin[1].name
+        return twin[0][1].name
     return final if base == name or twin is not None else None
 
 
@@ -92,7 +100,7 @@ def has_twin(name: str) -> bool:
 
 def protocol_words() -> tuple[str, ...]:
     """Return all words that name an application protocol."""
-    return tuple(BY_NAME)
+    return tuple(BY_WORD)
 
 
 def application(proto: str) -> ProtocolSpec | None:

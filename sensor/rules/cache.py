@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sensor.model.counters import Counters
-from sensor.proto.registry import BUFFERS, BY_NAME
+from sensor.proto.registry import BUFFERS, BY_WORD
+from sensor.rules import fields
 from sensor.rules.parse import Unit
 
 if TYPE_CHECKING:
@@ -46,8 +47,11 @@ def base_key(variables: Variables, classes: Mapping[str, Classification]) -> byt
     digest = hashlib.sha256(FORMAT)
     digest.update(variables.fingerprint())
     digest.update(repr(sorted(classes.items())).encode())
-    digest.update(repr(sorted((name, buffer) for name, (_, buffer) in BUFFERS.items())).encode())
-    digest.update(repr(sorted((name, spec.transports) for name, spec in BY_NAME.items())).encode())
+    owned = [(name, [(spec.name, one) for spec, one in BUFFERS[name]]) for name in sorted(BUFFERS)]
+    digest.update(repr(owned).encode())
+    words = [(word, [(spec.name, spec.transports) for spec in BY_WORD[word]]) for word in sorted(BY_WORD)]
+    digest.update(repr(words).encode())
+    digest.update(repr([(f.name, f.high, f.form, dict(f.names), f.aliases) for f in fields.FIELDS]).encode())
     for source in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.digest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sensor.rules import buffers
+from sensor.proto.registry import BUFFERS, BY_WORD
 from sensor.rules.nodes import BufferMatch, BufferSize, Content, HeaderTest, Rule
 from sensor.rules.variables import is_never
 from sensor.rules.walk import required
@@ -39,8 +39,8 @@ def transports(proto: str) -> frozenset[int] | None:
     """Return the IP protocols that a rule's protocol word allows; None: any."""
     if proto in _TRANSPORTS:
         return _TRANSPORTS[proto]
-    spec = buffers.application(proto)
-    return frozenset(spec.transports) if spec else None
+    specs = BY_WORD.get(proto)
+    return frozenset(number for spec in specs for number in spec.transports) if specs else None
 
 
 def _reasons(rule: Rule) -> Iterator[str]:
@@ -54,18 +54,17 @@ def _reasons(rule: Rule) -> Iterator[str]:
         if is_never(group):
             yield f"the {name} {group.text} is empty"
     allowed = transports(rule.proto)
-    spec = buffers.application(rule.proto)
-    app = spec.name if spec else ""
+    apps = BY_WORD.get(rule.proto)
     for leaf in required(rule.body):
         if isinstance(leaf, BufferMatch):
-            found = buffers.find(leaf.buffer)
-            if found:
-                name = found[0].name
-                if allowed is not None and not allowed.intersection(found[0].transports):
+            owners = tuple(spec for spec, _ in BUFFERS.get(leaf.buffer, ()))
+            if owners:
+                if allowed is not None and not any(allowed.intersection(spec.transports) for spec in owners):
                     yield f"{leaf.buffer} never exists in {rule.proto}"
-                if app not in ("", name):
-                    yield f"{leaf.buffer} and {app} exclude each other"
-                app = name
+                both = owners if apps is None else tuple(spec for spec in apps if spec in owners)
+                if not both and apps:
+                    yield f"{leaf.buffer} and {apps[0].name} exclude each other"
+                apps = both
             yield from _sizes(leaf)
         elif isinstance(leaf, HeaderTest):
             wanted = _FIELD_TRANSPORT.get(leaf.field.partition(".")[0])

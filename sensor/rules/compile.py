@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import msgspec
 
 from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, ProtocolSpec
+from sensor.proto.registry import BUFFERS, BY_WORD, NUMBERS, PROTOCOLS
 from sensor.rules import buffers, fields
 from sensor.rules.check import transports
 from sensor.rules.nodes import BufferMatch, Content, HeaderTest, Rule
-from sensor.rules.walk import buffers_of, leaves, required
+from sensor.rules.walk import Leaf, buffers_of, leaves, required
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Scope = Literal["packet", "stream", "both", "tx"]
+Scope = Literal["packet", "stream", "both", "tx", "event"]
 
 _TCP = 6
 _FOLDING = frozenset({"to_lowercase", "to_uppercase", "header_lowercase"})
@@ -46,10 +47,13 @@ class Fast(NamedTuple):
 
 
 def scope(rule: Rule) -> Scope:
-    """Return on what the rule is judged: each packet, each stream window, both, or each transaction."""
+    """Return on what the rule is judged: packets, stream windows, both, transactions, or what parsers find odd."""
     conditions = list(leaves(rule.body))
     used = {leaf.buffer for leaf in conditions if isinstance(leaf, BufferMatch)}
-    if any(buffers.is_application(name) for name in used):
+    named = {leaf.field for leaf in conditions if isinstance(leaf, HeaderTest)}
+    if fields.APP_EVENT in named:
+        return "event"
+    if any(buffers.is_application(name) for name in used) or not named.isdisjoint(NUMBERS):
         return "tx"
     if rule.proto == "tcp-pkt" or not used or not _may_be_tcp(rule.proto):
         return "packet"
@@ -87,19 +91,53 @@ def anchored(rule: Rule) -> bool:
     )
 
 
+def protocols(rule: Rule) -> tuple[ProtocolSpec, ...] | None:
+    """Return the application protocols that a rule may be about; None: it names none.
+
+    Those that have everything the rule tests, within its protocol word. Empty: there is none such.
+    """
+    found = BY_WORD.get(rule.proto)
+    for specs in filter(None, map(_owners, leaves(rule.body))):
+        found = specs if found is None else tuple(spec for spec in found if spec in specs)
+    allowed = transports(rule.proto)
+    if found is None or allowed is None:
+        return found
+    return tuple(spec for spec in found if allowed.intersection(spec.transports))
+
+
+def _owners(leaf: Leaf) -> tuple[ProtocolSpec, ...]:
+    """Return the application protocols that have what a condition tests; empty: it is not about one."""
+    if isinstance(leaf, BufferMatch):
+        return tuple(spec for spec, _ in BUFFERS.get(leaf.buffer, ()))
+    if not isinstance(leaf, HeaderTest):
+        return ()
+    if leaf.field == fields.APP_EVENT:
+        wanted = {leaf.value, *leaf.values}
+        return tuple(spec for spec in PROTOCOLS if not wanted.isdisjoint(spec.events))
+    return tuple(spec for spec, _ in NUMBERS.get(leaf.field, ()))
+
+
 def protocol(rule: Rule) -> ProtocolSpec | None:
-    """Return the application protocol whose transactions the rule is judged on; None: it names none."""
-    for node in buffers_of(rule.body):
-        found = buffers.find(node.buffer)
-        if found:
-            return found[0]
-    return buffers.application(rule.proto)
+    """Return the application protocol whose transactions the rule is judged on; None: it names none.
+
+    Of a rule about several the first: `sensor.rules.sides` makes a rule of each.
+    """
+    found = protocols(rule)
+    return found[0] if found else None
 
 
 def stage(rule: Rule) -> int:
-    """Return the first stage of the protocol at which all buffers of the rule are known."""
-    found = (buffers.find(node.buffer) for node in buffers_of(rule.body))
-    return max((entry[1].stage for entry in found if entry), default=0)
+    """Return the first stage of the protocol at which all that the rule tests is known."""
+    spec = protocol(rule)
+    return max((_stage(leaf, spec) for leaf in leaves(rule.body)), default=0)
+
+
+def _stage(leaf: Leaf, spec: ProtocolSpec | None) -> int:
+    if isinstance(leaf, BufferMatch):
+        return next((buffer.stage for owner, buffer in BUFFERS.get(leaf.buffer, ()) if owner is spec), 0)
+    if isinstance(leaf, HeaderTest):
+        return next((number.stage for owner, number in NUMBERS.get(leaf.field, ()) if owner is spec), 0)
+    return 0
 
 
 def positive_literals(rule: Rule) -> Iterator[tuple[str, Content]]:
@@ -109,9 +147,9 @@ def positive_literals(rule: Rule) -> Iterator[tuple[str, Content]]:
     that change case or add a dot in front; `nocase` is set where case is folded on the way.
     """
     for leaf in required(rule.body):
-        if not isinstance(leaf, BufferMatch) or leaf.absent or not _on_the_wire(leaf):
+        if not isinstance(leaf, BufferMatch) or leaf.absent or not _on_the_wire(leaf, rule.proto):
             continue
-        found = buffers.find(leaf.buffer)
+        found = buffers.find(leaf.buffer, rule.proto)
         folds = any(transform.name in _FOLDING for transform in leaf.transforms)
         folded = folds or (found is not None and found[1].lowercase)
         prefixed = any(transform.name == _PREFIX for transform in leaf.transforms)
@@ -122,8 +160,8 @@ def positive_literals(rule: Rule) -> Iterator[tuple[str, Content]]:
                     yield leaf.buffer, msgspec.structs.replace(test, pattern=pattern, nocase=folded or test.nocase)
 
 
-def _on_the_wire(node: BufferMatch) -> bool:
-    found = buffers.find(node.buffer)
+def _on_the_wire(node: BufferMatch, proto: str) -> bool:
+    found = buffers.find(node.buffer, proto)
     known = found[1].raw != RAW_DERIVED if found else node.buffer in _SEARCHED
     return known and all(transform.name in _FOLDING or transform.name == _PREFIX for transform in node.transforms)
 
@@ -132,7 +170,7 @@ def fast_literal(rule: Rule) -> Fast | None:
     """Return the literal to search for: the author's `fast` one, else the most telling."""
     best: Fast | None = None
     for buffer, content in positive_literals(rule):
-        found = buffers.find(buffer)
+        found = buffers.find(buffer, rule.proto)
         candidate = Fast(buffer, content, found[1].raw if found else RAW_VERBATIM)
         if content.fast:
             return candidate

@@ -20,6 +20,7 @@ from sensor.model.rows import (
     STREAM_QUEUED,
     TUNNEL_NAMES,
 )
+from sensor.proto.registry import NUMBERS, PROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +71,11 @@ _SEGMENTS = MappingProxyType(
 """None: there is no payload, or it is not TCP; ignored: it is not in any stream."""
 _EVENTS = MappingProxyType({anomaly.event: int(anomaly) for anomaly in DecodeAnomaly})
 
-FIELDS: tuple[HeaderField, ...] = (
+APP_EVENT = "app.event"
+"""What a parser of an application protocol found odd."""
+_APP_EVENTS = MappingProxyType({one.event: int(one) for spec in PROTOCOLS for one in spec.events})
+
+_OF_PACKETS: tuple[HeaderField, ...] = (
     HeaderField("ip.ttl", "time to live, or hop limit", aliases=("ttl",)),
     HeaderField("ip.tos", "type of service, or traffic class", aliases=("tos",)),
     HeaderField("ip.id", "IPv4 identification, or the IPv6 fragment's", _U32, aliases=("id",)),
@@ -104,8 +109,15 @@ FIELDS: tuple[HeaderField, ...] = (
     HeaderField("flow.bytes.to_server", "bytes of the client's packets so far", _U63, packet=False),
     HeaderField("flow.bytes.to_client", "bytes of the server's packets so far", _U63, packet=False),
     HeaderField("decode.event", "anomaly of the packet, by its name", 63, NAME, _EVENTS, ("decode-event",)),
+    HeaderField(APP_EVENT, "what the parser of a protocol finds odd, by its name", _U16, NAME, _APP_EVENTS, (), False),
     HeaderField("tunnel.kind", "tunnel that the packet came out of", names=_TUNNELS, form=NAME, packet=False),
 )
+
+FIELDS: tuple[HeaderField, ...] = (
+    *_OF_PACKETS,
+    *(HeaderField(n.name, n.help, n.high, NUMBER, n.names, n.aliases, False) for ((_, n), *_) in NUMBERS.values()),
+)
+"""Fields of packets and flows, then numbers of transactions."""
 
 BY_NAME: Mapping[str, HeaderField] = MappingProxyType(
     {name: field for field in FIELDS for name in (field.name, *field.aliases)}

@@ -1,4 +1,4 @@
-"""Rules that are judged as several: on either side, and on streams as well as on packets without a stream.
+"""Rules that are judged as several: for each protocol, on either side, on streams and on packets without a stream.
 
 A transaction is judged at the stage at which all buffers of a rule are known, seen from the side that completed it:
 one judgement cannot be about the request and the response both. And bytes that went into a stream are judged there,
@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sensor.model.rows import STREAM_IGNORED, STREAM_NONE
+from sensor.proto.registry import BY_WORD
 from sensor.rules import buffers
-from sensor.rules.compile import anchored, scope
+from sensor.rules.compile import anchored, protocols, scope
 from sensor.rules.nodes import All, Any, AnyNode, BufferMatch, HeaderTest, Not, Rule
 from sensor.rules.walk import buffers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sensor.model.app import ProtocolSpec
 
 SIDES = ("to_server", "to_client")
 _NO_STREAM = HeaderTest("tcp.segment", "in", values=(STREAM_NONE, STREAM_IGNORED))
@@ -27,7 +30,22 @@ _NO_STREAM = HeaderTest("tcp.segment", "in", values=(STREAM_NONE, STREAM_IGNORED
 
 def sided(rule: Rule) -> tuple[Rule, ...]:
     """Return the rules to judge, all with the ids of this one."""
-    return tuple(part for one in _by_side(rule) for part in _by_place(one))
+    return tuple(part for about in _by_protocol(rule) for one in _by_side(about) for part in _by_place(one))
+
+
+def _by_protocol(rule: Rule) -> Iterator[Rule]:
+    """Yield a rule for each protocol whose transactions it may be about: stages and literals are a protocol's own."""
+    found = protocols(rule) if scope(rule) == "tx" else None
+    if not found or (len(found) == 1 and len(BY_WORD.get(rule.proto, found)) == 1):
+        yield rule
+        return
+    for spec in found:
+        yield msgspec.structs.replace(rule, proto=_word(spec))
+
+
+def _word(spec: ProtocolSpec) -> str:
+    """Return a protocol word that means this protocol alone."""
+    return next((word for word in (spec.name, *spec.rule_names) if len(BY_WORD[word]) == 1), spec.name)
 
 
 def _by_side(rule: Rule) -> Iterator[Rule]:

@@ -115,7 +115,7 @@ steps = plain_steps | st.builds(
     offset=st.integers(0, 65535), relative=flag,
 )  # fmt: skip
 
-FINAL_BUFFERS = sorted({*buffers.CORE, *(spec.name for _, spec in BUFFERS.values())})
+FINAL_BUFFERS = sorted({*buffers.CORE, *(entry.name for ((_, entry), *_) in BUFFERS.values())})
 
 
 @st.composite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import RAW_DERIVED, TO_SERVER, BufferSpec, ProtocolSpec, StageSpec
 from sensor.proto.dhcp.state import STAGE_MESSAGE, DhcpParser
 
@@ -32,5 +33,6 @@ SPEC = ProtocolSpec(
     stages=(StageSpec("message", TO_SERVER),),
     buffers=tuple(BufferSpec(name, STAGE_MESSAGE, RAW_DERIVED, help=text) for name, text in _TEXTS),
     new_parser=DhcpParser,
+    events=tuple(one for one in AppAnomaly if one.name.startswith("DHCP_")),
     log_stages=(STAGE_MESSAGE,),
 )

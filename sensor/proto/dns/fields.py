@@ -6,6 +6,7 @@ kinds of message are declared twice, `@to_client` for the response.
 
 from __future__ import annotations
 
+from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import (
     RAW_DERIVED,
     RAW_NAME,
@@ -40,6 +41,7 @@ SPEC = ProtocolSpec(
         _spec("dns.rcode", "response code, decimal", RAW_DERIVED, multi=False),
     ),
     new_parser=DnsParser,
+    events=tuple(one for one in AppAnomaly if one.name.startswith("DNS_")),
     log_stages=(QUERY, RESPONSE),
     rule_names=("mdns", "llmnr", "nbns"),
 )

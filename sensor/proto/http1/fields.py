@@ -6,6 +6,7 @@ A buffer that exists on both sides is declared twice: `http.header` for the requ
 
 from __future__ import annotations
 
+from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import (
     RAW_BODY,
     RAW_HEADERS,
@@ -87,6 +88,7 @@ SPEC = ProtocolSpec(
     stages=_STAGES,
     buffers=_BUFFERS,
     new_parser=HttpParser,
+    events=tuple(one for one in AppAnomaly if one.name.startswith("HTTP_")),
     log_stages=(RESPONSE_COMPLETE,),
     rule_names=("http1",),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import (
     RAW_DERIVED,
     RAW_VERBATIM,
@@ -42,5 +43,6 @@ SPEC = ProtocolSpec(
         BufferSpec("ssh.hassh.server.string", STAGE_SERVER_KEX, RAW_DERIVED),
     ),
     new_parser=SshParser,
+    events=tuple(one for one in AppAnomaly if one.name.startswith("SSH_")),
     log_stages=(STAGE_ESTABLISHED,),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import (
     RAW_DERIVED,
     RAW_VERBATIM,
@@ -85,6 +86,7 @@ SPEC = ProtocolSpec(
         *_twins(_PER_CERTIFICATE, STAGE_CLIENT_CERTIFICATES, STAGE_CERTIFICATES),
     ),
     new_parser=TlsParser,
+    events=tuple(one for one in AppAnomaly if one.name.startswith("TLS_")),
     log_stages=(STAGE_ESTABLISHED,),
     rule_names=("ssl",),
 )

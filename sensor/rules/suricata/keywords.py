@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sensor.rules.problems import suggest
-from sensor.rules.suricata import byteops, content, flow, labels, packet, refusal, regex, subjects
+from sensor.rules.suricata import apps, byteops, content, flow, labels, packet, refusal, regex, subjects
 from sensor.rules.suricata.refusal import Refused
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "stream_size": packet.stream_size,
         "decode-event": packet.decode_event,
         **{keyword: packet.number(field) for keyword, field in packet.NUMBERS.items()},
+        "app-layer-event": apps.event,
+        "frame": apps.frame,
         "pkt_data": subjects.pkt_data,
         "tls.version": subjects.tls_version,
         "xor": subjects.xor,
@@ -88,7 +90,7 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
 @functools.cache
 def handler(name: str) -> Handler:
     """Return how an option is read. Raises Refused with the reason where it cannot be."""
-    found = KEYWORDS.get(name) or subjects.sticky(name)
+    found = KEYWORDS.get(name) or apps.number(name) or subjects.sticky(name)
     if found is None:
         why = refusal.reason(name)
         if why:

@@ -33,8 +33,6 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         ),
         **dict.fromkeys((f"{name}-csum" for name in ("ipv4", "tcpv4", "tcpv6", "udpv4", "udpv6", "icmpv4")), _CHECKSUM),
         "icmpv6-csum": _CHECKSUM,
-        "frame": "protocols are not cut into frames",
-        "app-layer-event": "what parsers find odd is logged, not matched",
         "stream-event": "what reassembly finds odd is logged, not matched",
         "ssl_state": "the state of a TLS handshake is not kept",
         "ssl_version": "the state of a TLS handshake is not kept",

@@ -2,15 +2,17 @@ import pytest
 
 from sensor.model import rows
 from sensor.model.app import RAW_BODY, RAW_DERIVED, RAW_HEADERS, RAW_NAME, RAW_URI, RAW_VERBATIM
-from sensor.proto import registry
+from sensor.proto import ids, registry
 
 RAW = {RAW_BODY, RAW_DERIVED, RAW_HEADERS, RAW_NAME, RAW_URI, RAW_VERBATIM}
 
 
-def test_ids_follow_the_tuple_and_leave_room_for_undecided_and_unknown():
-    assert [spec.name for spec in registry.PROTOCOLS] == ["http", "dns", "tls", "ssh", "dhcp"]
-    assert [registry.APP_ID[spec.name] for spec in registry.PROTOCOLS] == [2, 3, 4, 5, 6]
-    assert max(rows.APP_UNDECIDED, rows.APP_UNKNOWN) < registry.FIRST_APP_ID
+def test_ids_are_constants_and_leave_room_for_undecided_and_unknown():
+    assert [registry.APP_ID[name] for name in ("http", "dns", "tls", "ssh", "dhcp")] == [2, 3, 4, 5, 6]
+    assert min(registry.SPECS) > max(rows.APP_UNDECIDED, rows.APP_UNKNOWN)
+    assert max(registry.SPECS) < ids.LIMIT
+    numbers = [value for name, value in vars(ids).items() if name.isupper() and name != "LIMIT"]
+    assert len(numbers) == len(set(numbers))
 
 
 def test_names_of_protocols_are_distinct_and_found():
@@ -19,21 +21,31 @@ def test_names_of_protocols_are_distinct_and_found():
     assert registry.BY_NAME["http1"].name == "http"
 
 
-def test_no_buffer_name_means_two_buffers():
-    names = [
-        name
-        for spec in registry.PROTOCOLS
-        for buffer in spec.buffers
-        for name in (buffer.name, *buffer.aliases)
-    ]
-    assert len(names) == len(set(names)) == len(registry.BUFFERS)
+@pytest.mark.parametrize("spec", registry.PROTOCOLS, ids=lambda spec: spec.name)
+def test_no_name_means_two_buffers_of_a_protocol(spec):
+    names = [name for buffer in spec.buffers for name in (buffer.name, *buffer.aliases)]
+    assert len(names) == len(set(names))
+
+
+def test_buffers_that_protocols_share_have_the_same_spellings_and_sides():
+    for name, entries in registry.BUFFERS.items():
+        assert len({(buffer.name, buffer.aliases, buffer.lowercase) for _, buffer in entries}) == 1, name
+        sides = {spec.stages[buffer.stage].side for spec, buffer in entries}
+        assert len(sides) == 1 or f"{name}@to_client" not in registry.BUFFERS, name
+
+
+def test_events_are_declared_once_and_numbered_by_protocol():
+    declared = [event for spec in registry.PROTOCOLS for event in spec.events]
+    assert len(declared) == len(set(declared))
+    for number, spec in registry.SPECS.items():
+        assert all(event < 32 or event // 32 == number for event in spec.events)
 
 
 def test_buffers_are_found_by_every_spelling():
-    spec, buffer = registry.BUFFERS["uricontent"]
+    ((spec, buffer),) = registry.BUFFERS["uricontent"]
     assert (spec.name, buffer.name) == ("http", "http.uri")
-    assert registry.BUFFERS["file_data@to_client"][1].name == "file.data@to_client"
-    assert registry.BUFFERS["dns_query"][0].name == "dns"
+    assert registry.BUFFERS["file_data@to_client"][0][1].name == "file.data@to_client"
+    assert registry.BUFFERS["dns_query"][0][0].name == "dns"
 
 
 def test_look_ups_cannot_be_changed():
@@ -51,7 +63,7 @@ def test_specs_are_coherent(spec):
         assert buffer.raw in RAW
         base = buffer.name.removesuffix("@to_client")
         if base != buffer.name:
-            twin = registry.BUFFERS[base][1]
+            twin = next(entry for owner, entry in registry.BUFFERS[base] if owner is spec)
             assert spec.stages[twin.stage].side != spec.stages[buffer.stage].side
     parser = spec.new_parser()
     assert not parser.done

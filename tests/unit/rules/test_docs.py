@@ -45,7 +45,7 @@ def keys():
     yield from header.CORE_PROTOCOLS
     yield from TRANSFORMS
     for field in fields.FIELDS:
-        values = field.names if field.name != "decode.event" else ()
+        values = field.names if not field.name.endswith(".event") else ()
         yield from (name for name in (field.name, *field.aliases, *values) if len(name) > 1)
     yield from buffers.CORE
     yield from (buffer.name for spec in PROTOCOLS for buffer in spec.buffers if "@" not in buffer.name)

@@ -19,7 +19,7 @@ from sensor.rules.suricata.refusal import reason
         ("smb.share;", "smb is not parsed"),
         ("krb5_msg_type:10;", "krb5 is not parsed"),
         ("mqtt.topic.whatever;", "mqtt is not parsed"),
-        ("app-layer-event:http.x;", "logged, not matched"),
+        ("app-layer-event:http.x;", "not told apart"),
         ('contant:"x";', "unknown"),
     ],
 )
