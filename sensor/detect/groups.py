@@ -73,9 +73,13 @@ class Groups:
             found = self._masks[key] = self._mask(rule, apps)
         return found
 
+    def app_mask(self, apps: tuple[int, ...]) -> int:
+        """Return the bits of flows of application protocols, and of those that may turn out to be."""
+        return sum({1 << (_APP_BASE + min(a, _APP_LAST)) for a in (*apps, APP_UNDECIDED)})
+
     def _mask(self, rule: Rule, apps: tuple[int, ...]) -> int:
         if apps:
-            return sum({1 << (_APP_BASE + min(a, _APP_LAST)) for a in (*apps, APP_UNDECIDED)})
+            return self.app_mask(apps)
         mask = 0
         transports = transports_of(rule.proto)
         for src, dst in ((rule.sport, rule.dport), (rule.dport, rule.sport))[: 1 + rule.bidirectional]:

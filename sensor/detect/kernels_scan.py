@@ -12,7 +12,7 @@ from numba.types import int64
 
 from sensor.model.units import UNIT
 
-_UNIT = numba.from_dtype(UNIT)[::1]
+UNITS_T = _UNIT = numba.from_dtype(UNIT)[::1]
 _u1, _i4, _u4, _u8, _i8 = numba.uint8[::1], numba.int32[::1], numba.uint32[::1], numba.uint64[::1], numba.int64[::1]
 
 GRAM = 4

@@ -1,8 +1,9 @@
 """What triage must look for, worked out once from the rules.
 
-Each rule is judged on packets, on stream windows, on both, or on transactions. The plan gives each kind its
-candidates' source: a literal of the scan, or (for rules without a usable one) header predicates, or every
-transaction of its protocol.
+Each rule is judged on packets, on stream windows, on both, on transactions, or on what parsers find odd. The plan
+gives each kind its candidates' source. Packets and windows: a literal of the scan, or (for rules without a usable
+one) header predicates. Transactions: a literal of the scan tells which flows must be parsed at all; which rules are
+judged on a transaction then, the literals in its buffers tell (`buffermatch`).
 """
 
 from __future__ import annotations
@@ -10,47 +11,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sensor.detect.buffermatch import TransactionIndex
 from sensor.detect.groups import Groups
-from sensor.detect.scan import MAX_LITERAL, Literal, LiteralIndex, usable
+from sensor.detect.headers import Headers
+from sensor.detect.literals import LiteralRules
+from sensor.detect.ruleplan import EVENT, PACKET, STREAM, TX, RulePlan
+from sensor.detect.scan import MAX_LITERAL
+from sensor.detect.wire import others, raw_kinds, raw_of, scanned
 from sensor.model.anomaly import AppAnomaly
-from sensor.model.app import RAW_BODY, RAW_DERIVED, RAW_HEADERS, RAW_NAME, RAW_URI, RAW_VERBATIM
+from sensor.model.app import RAW_BODY, RAW_QUESTION
 from sensor.proto.registry import APP_ID, SPECS
-from sensor.rules import buffers, fields
-from sensor.rules.compile import positive_literals, protocol, scope, stage, strength
+from sensor.rules import fields
+from sensor.rules.compile import protocol, scope, stage
 from sensor.rules.nodes import All, BufferMatch, Content, HeaderTest, Rule
-from sensor.rules.walk import buffers_of, leaves
+from sensor.rules.walk import leaves
+
+__all__ = ["EVENT", "PACKET", "STREAM", "TX", "Plan", "RulePlan", "make_plan"]
 
 _UDP = 17
-
-PACKET, STREAM, TX, EVENT = 1, 2, 4, 8
-"""Scopes, as bits."""
 
 _SCOPES = {"packet": PACKET, "stream": STREAM, "both": PACKET | STREAM, "tx": TX, "event": EVENT}
 
 _BODY_ESCAPES = (b"chunked", b"content-encoding")
-"""Chunking and compression hide a body's literals: rules on bodies are candidates where one of these stands, too."""
-
-URI_ESCAPE = ord("%")
-"""A percent sign from the client: rules on normalised URIs are candidates, whatever the literal scan says."""
+"""Chunking and compression hide a body's literals: where one of these stands, the flow is parsed for them."""
 
 _ALWAYS_PARSED = ("dhcp",)
 """Protocols so rare, or with fields so scattered, that each message is judged."""
-
-
-@dataclass(frozen=True, slots=True)
-class RulePlan:
-    """How one rule is judged."""
-
-    number: int
-    """Position in the rule set: order of judgement."""
-    rule: Rule
-    scope: int
-    app: int
-    """Application protocol id of a transaction rule, else 0."""
-    stage: int
-    """Transaction stage at which it is judged, else -1."""
-    literal: bytes = b""
-    """Searched by the scan; empty: selected by headers (or by protocol)."""
 
 
 @dataclass(slots=True)
@@ -58,19 +44,22 @@ class Plan:
     """The rule set as triage sees it."""
 
     rules: tuple[RulePlan, ...]
-    index: LiteralIndex
-    by_literal: tuple[tuple[int, ...], ...]
-    """Literal number → rule numbers."""
-    escaped: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    """Raw kind → transaction rules with a literal on such a buffer (those that an escape makes candidates)."""
+    headers: Headers
+    literals: LiteralRules
+    """Searched in the raw bytes."""
+    names: LiteralRules
+    """Searched in the names of DNS questions."""
+    transactions: TransactionIndex
+    escaped: dict[str, int] = field(default_factory=dict)
+    """Raw kind → mask of the protocols with a scanned literal on such a buffer (that normalisation may hide)."""
     header_packet: tuple[int, ...] = ()
     """Packet rules without a literal."""
     header_stream: tuple[int, ...] = ()
     """Stream rules without a literal."""
-    always_tx: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    """App id → transaction rules without a literal: each transaction of the protocol is judged."""
-    tx: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    """App id → all its transaction rules."""
+    always_tx: frozenset[int] = frozenset()
+    """Protocols of which every flow is parsed: some transaction rule has no literal that is on the wire."""
+    tx: frozenset[int] = frozenset()
+    """Protocols with transaction rules."""
     events: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """AppAnomaly → rules judged where a parser finds it."""
     packet: tuple[int, ...] = ()
@@ -79,78 +68,36 @@ class Plan:
     """Some stream rule needs more than its literal: windows of earlier bytes must be kept."""
 
 
-def _raw_literal(rule: Rule) -> bytes:
-    """Return the literal by which the scan of raw bytes finds every match of the rule, or nothing."""
-    best = b""
-    for buffer, content in positive_literals(rule):
-        raw = _raw_of(buffer, rule.proto)
-        found = _on_the_wire(content.pattern, raw)
-        if usable(found) and (content.fast or strength(found) > strength(best)):
-            best = found
-            if content.fast:
-                break
-    return best
-
-
-def _raw_of(buffer: str, proto: str) -> str:
-    found = buffers.find(buffer, proto)
-    return found[1].raw if found else RAW_VERBATIM
-
-
-def _on_the_wire(pattern: bytes, raw: str) -> bytes:
-    """Return the part of a pattern that stands unchanged in the raw stream whenever the buffer holds it."""
-    if raw == RAW_DERIVED:
-        return b""
-    if raw == RAW_NAME:
-        return max(pattern.split(b"."), key=len)
-    if raw == RAW_HEADERS:
-        # Lines may be folded, joined or reordered: only what lies inside one name or value is certain.
-        parts = [p for line in pattern.replace(b"\r", b"\n").split(b"\n") for p in _words(line)]
-        return max(parts, key=len, default=b"")
-    if raw == RAW_URI:
-        return max(_uri_words(pattern), key=len, default=b"")
-    return pattern
-
-
-def _words(line: bytes) -> list[bytes]:
-    """Return the runs of a header line that no joining, folding or trimming can touch."""
-    return [w for part in line.replace(b"\t", b" ").split(b" ") for w in part.replace(b",", b":").split(b":")]
-
-
-def _uri_words(pattern: bytes) -> list[bytes]:
-    """Return the runs of a URI pattern that path normalisation cannot create by joining."""
-    return pattern.replace(b"\\", b"/").replace(b".", b"/").replace(b" ", b"/").replace(b"+", b"/").split(b"/")
-
-
 def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
     """Work out the plan of a rule set."""
     plans = tuple(_plan_rule(number, rule) for number, rule in enumerate(rules))
     live = [p for p in plans if not p.rule.unmatchable]
-    literals: dict[bytes, list[int]] = {}
-    masks: dict[bytes, int] = {}
-    escaped: dict[str, list[int]] = {}
+    raw, names = LiteralRules.Builder(), LiteralRules.Builder()
+    escaped: dict[str, int] = {}
     for plan in live:
-        if not plan.literal:
-            continue
-        used = [n.buffer for n in buffers_of(plan.rule.body) if buffers.is_application(n.buffer)]
-        kinds = {_raw_of(name, plan.rule.proto) for name in used}
-        for kind in kinds:
-            escaped.setdefault(kind, []).append(plan.number)
-        mask = groups.rule_mask(plan.rule, _flow_apps(plan.app) if plan.app else ())
-        for pattern in (plan.literal, *(_BODY_ESCAPES if RAW_BODY in kinds else ())):
-            literals.setdefault(pattern, []).append(plan.number)
-            masks[pattern] = masks.get(pattern, 0) | mask
+        if plan.literal:
+            mask = groups.rule_mask(plan.rule, _flow_apps(plan.app) if plan.app else ())
+            (names if plan.question else raw).add(plan.literal, mask, plan.number, plan.others)
+        for kind in raw_kinds(plan.rule) if plan.literal and plan.app else ():
+            escaped[kind] = escaped.get(kind, 0) | 1 << plan.app
+    for app in _members(escaped.get(RAW_BODY, 0)):
+        for pattern in _BODY_ESCAPES:
+            raw.escape(pattern, groups.app_mask(_flow_apps(app)), app)
     bare = [p for p in live if not p.literal]
     tx = [p for p in live if p.scope == TX]
+    header_packet = tuple(p.number for p in bare if p.scope & PACKET)
+    apps = [1 << p.app if p.app else 0 for p in plans]
     return Plan(
         rules=plans,
-        index=LiteralIndex([Literal(text, masks[text]) for text in literals]),
-        by_literal=tuple(tuple(numbers) for numbers in literals.values()),
-        escaped={kind: tuple(numbers) for kind, numbers in escaped.items()},
-        header_packet=tuple(p.number for p in bare if p.scope & PACKET),
+        headers=Headers([p.rule for p in plans], [p.scope for p in plans], apps, header_packet),
+        literals=raw.build(len(plans)),
+        names=names.build(len(plans)),
+        transactions=TransactionIndex(tx),
+        escaped=escaped,
+        header_packet=header_packet,
         header_stream=tuple(p.number for p in bare if p.scope & STREAM),
-        always_tx=_by_app([p for p in tx if not p.literal]),
-        tx=_by_app(tx),
+        always_tx=frozenset(p.app for p in tx if not p.literal),
+        tx=frozenset(p.app for p in tx),
         packet=tuple(p.number for p in live if p.scope & PACKET),
         stream=tuple(p.number for p in live if p.scope & STREAM),
         events=_by_event([p for p in live if p.scope == EVENT]),
@@ -158,17 +105,21 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
     )
 
 
+def _members(mask: int) -> list[int]:
+    return [n for n in range(mask.bit_length()) if mask >> n & 1]
+
+
 def _plan_rule(number: int, rule: Rule) -> RulePlan:
     bits = _SCOPES[scope(rule)]
     app = _app_of(rule) if bits == TX else 0
+    place = stage(rule) if bits == TX else -1
     bare = bool(rule.unmatchable) or bits == EVENT or (app and SPECS[app].name in _ALWAYS_PARSED)
-    literal = b"" if bare else _raw_literal(rule).lower()
-    return RulePlan(number, rule, bits, app, stage(rule) if bits == TX else -1, literal)
-
-
-def _by_app(plans: list[RulePlan]) -> dict[int, tuple[int, ...]]:
-    apps = {p.app for p in plans}
-    return {app: tuple(p.number for p in plans if p.app == app) for app in apps}
+    found = None if bare else scanned(rule)
+    if found is None:
+        return RulePlan(number, rule, bits, app, place)
+    question = raw_of(found[0], rule.proto) == RAW_QUESTION
+    further = () if question else tuple(dict.fromkeys(others(rule, found)))
+    return RulePlan(number, rule, bits, app, place, found[2].lower(), question, further)
 
 
 def _by_event(plans: list[RulePlan]) -> dict[int, tuple[int, ...]]:

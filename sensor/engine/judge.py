@@ -20,7 +20,7 @@ from sensor.model.counters import Counters
 from sensor.model.files import FileInfo
 from sensor.model.rows import FRAG_PART, FS_ESTABLISHED, TUNNEL_ERSPAN, TUNNEL_GRE, TUNNEL_IPIP
 from sensor.model.scene import Match, Scene
-from sensor.proto.registry import BY_NAME, BY_WORD
+from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
 from sensor.rules.fields import APP_EVENT
 from sensor.rules.nodes import Rule
@@ -249,12 +249,17 @@ class Judge:
                 if self._pass[number]:
                     break
 
-    def transaction(self, place: Place, spec: ProtocolSpec, stage: TxStage, rules: Iterable[int], data: bytes) -> None:
-        """Judge transaction rules at a stage."""
+    def transaction(self, place: Place, app: int, stage: TxStage, data: bytes) -> None:
+        """Judge the transaction rules of a protocol's stage."""
+        index = self._plan.transactions
+        every = index.everything(app, stage.stage)
+        if not every:
+            return
         whole = [Window(data)] if data else []
         sided = Place(place.view, place.slot, stage.side, place.row, place.number, place.ts)
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
-        context = _Context(sided, self._flow_vars, windows, stage.tx, spec.name, stage.file)
+        context = _Context(sided, self._flow_vars, windows, stage.tx, SPECS[app].name, stage.file)
+        rules = index.candidates(app, stage.stage, context.instances) if self._options.triage else every
         for number in rules:
             if self._holds(number, context):
                 self._match(number, sided, data, stream=True, context=context)

@@ -10,12 +10,10 @@ import numpy as np
 from sensor.decode.dpkt_view import decode_block_dpkt
 from sensor.decode.kernels import decode_block
 from sensor.detect.groups import Groups
-from sensor.detect.plan import URI_ESCAPE
 from sensor.detect.threshold import Thresholds
 from sensor.engine.gathered import Gathered
 from sensor.engine.heads import Detector
 from sensor.engine.judge import Judge
-from sensor.engine.kernels_heads import contains, contains_netbios
 from sensor.engine.logs import Logs
 from sensor.engine.options import EngineOptions
 from sensor.engine.rulebook import Rulebook, make_rulebook, renumbered
@@ -28,19 +26,15 @@ from sensor.flow.defrag import Defragmenter
 from sensor.flow.gather import Gatherer
 from sensor.flow.journal import Journal
 from sensor.flow.table import FlowTable
-from sensor.model.app import RAW_NAME, RAW_URI, RAW_VERBATIM
+from sensor.model.app import RAW_NAME, RAW_VERBATIM
 from sensor.model.block import LINKTYPE_RAW, PacketBlock
 from sensor.model.rows import APP_UNDECIDED, KEEP_ALL, KEEP_NONE, SEG_END, new_rows
 from sensor.model.scene import Record
-from sensor.model.units import UNIT_STREAM
 from sensor.proto import ids
 from sensor.proto.registry import SPECS
 from sensor.rules.ruleset import RuleSet
 
 _NETBIOS_LABEL = 32
-_UDP = 17
-_MAY_HOLD_DNS = (APP_UNDECIDED, *(n for n, spec in SPECS.items() if _UDP in spec.transports))
-"""Protocols of flows in which a DNS message may occur: each datagram is judged by itself."""
 
 
 class Pipeline:
@@ -82,11 +76,11 @@ class Pipeline:
         numbers = renumbered(plan, book.plan)
         self._selector.adopt(selector, numbers)
         self.judge.adopt(judge, numbers)
-        self.walk.adopt(walk, numbers, self.table.flows)
+        self.walk.adopt(walk, self.table.flows)
 
     def _use(self, book: Rulebook) -> None:
         self.plan, self._selector = book.plan, book.selector
-        tail = max(book.plan.index.longest - 1, _NETBIOS_LABEL if RAW_NAME in book.plan.escaped else 0)
+        tail = max(book.plan.literals.index.longest - 1, _NETBIOS_LABEL if RAW_NAME in book.plan.escaped else 0)
         if tail > self._tail:
             self._gatherer, self._tail = Gatherer(self.table.flows.size, tail), tail
         self.judge = Judge(book.plan, book.compiled, self.options, self._thresholds, book.suppressor, self._emit)
@@ -125,7 +119,7 @@ class Pipeline:
         streams = self._detector.streams(segs, units.seg_at, units.data, flows)
         at, apps, datagrams = self._detector.datagrams(rows, buf, flows)
         view = BlockView(block, rows, buf, flows, numbers, self._app_names, streams + datagrams)
-        found = self._candidates(view, gathered)
+        found = self._candidates(view, gathered, (at, apps))
         work = BlockWork(view, segs, gathered, found, at, apps)
         self.walk.run(work)
         self.tally.add(block, rows, segs)
@@ -153,40 +147,15 @@ class Pipeline:
         """Decode one of them."""
         return self._decode_datagrams(buf, np.array([off]), np.array([length], np.int32), np.array([row]))
 
-    def _candidates(self, view: BlockView, gathered: Gathered) -> Candidates:
+    def _candidates(self, view: BlockView, gathered: Gathered, messages: tuple[np.ndarray, np.ndarray]) -> Candidates:
         """Find what must be judged: everything, or what the scan and the header predicates could not rule out."""
         if not self.options.triage:
             return everything(self.plan, view.rows, gathered.segs)
-        bits = self._groups.unit_bits(gathered.units, view.rows, view.flows)
-        hits = self.plan.index.scan(gathered.data, gathered.units, bits)
-        found = self._selector.select(view.rows, gathered.segs, gathered.seg_at, gathered.units, view.flows, hits)
-        self._escapes(found, view, gathered)
+        found = self._selector.select(view.rows, view.buf, gathered, view.flows, messages)
+        mask = self.plan.escaped.get(RAW_VERBATIM, 0) & 1 << ids.TLS
+        if mask:  # a record header may stand inside a hello
+            found.parse(self._detector.split_hellos(view.flows, gathered.segs).tolist(), mask)
         return found
-
-    def _escapes(self, found: Candidates, view: BlockView, gathered: Gathered) -> None:
-        """Add the rules whose literals normalisation may hide from the scan of raw bytes."""
-        slots = gathered.units["flow"]
-        app = np.where(slots >= 0, view.flows["app"][slots], APP_UNDECIDED)
-        rules = self.plan.escaped.get(RAW_URI)
-        if rules:
-            wanted = (gathered.units["side"] == 0) & np.isin(app, (APP_UNDECIDED, ids.HTTP)) & (slots >= 0)
-            holds = np.empty(wanted.size, np.bool_)
-            if contains(gathered.data, gathered.units, wanted, URI_ESCAPE, holds):
-                for slot in np.unique(slots[holds]).tolist():
-                    found.flows.setdefault(slot, set()).update(rules)
-        names = self.plan.escaped.get(RAW_NAME)
-        if names:
-            wanted = np.isin(app, _MAY_HOLD_DNS) & (slots >= 0)
-            holds = np.empty(wanted.size, np.bool_)
-            if contains_netbios(gathered.data, gathered.units, wanted, holds):
-                for unit in gathered.units[holds]:
-                    stream = unit["kind"] == UNIT_STREAM
-                    into = found.flows if stream else found.datagrams
-                    into.setdefault(int(unit["flow" if stream else "row"]), set()).update(names)
-        hidden = [n for n in self.plan.escaped.get(RAW_VERBATIM, ()) if self.plan.rules[n].app == ids.TLS]
-        if hidden:
-            for slot in self._detector.split_hellos(view.flows, gathered.segs).tolist():
-                found.flows.setdefault(slot, set()).update(hidden)
 
     def _retain(self, work: BlockWork) -> None:
         """Decide what the journal keeps of the flows of this block, and keep it."""

@@ -32,7 +32,7 @@ def make_rulebook(rules: RuleSet, groups: Groups, inspect_window: int) -> Rulebo
     plan = make_plan(judged, groups)
     compiler = RuleCompiler(FOLDED)
     compiled = [compiler.defer(rule, number) for number, rule in enumerate(judged)]
-    return Rulebook(plan, Selector(plan, inspect_window), compiled, Suppressor(rules.suppressions))
+    return Rulebook(plan, Selector(plan, groups, inspect_window), compiled, Suppressor(rules.suppressions))
 
 
 def renumbered(old: Plan, new: Plan) -> dict[int, int]:

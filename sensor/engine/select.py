@@ -1,69 +1,144 @@
-"""From literal hits and header predicates to candidates: which rules to judge on which rows, windows and flows."""
+"""From literal hits and header predicates to candidates: what to judge on which rows and windows, and what to parse."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
+from sensor.detect.groups import Groups
+from sensor.detect.headers import HeaderIndex
+from sensor.detect.kernels_expand import WHOLE, expand
 from sensor.detect.kernels_scan import REPEAT
+from sensor.detect.literals import LiteralRules
 from sensor.detect.plan import PACKET, STREAM, TX, Plan
-from sensor.detect.prefilter import HeaderIndex
 from sensor.detect.scan import Hits
-from sensor.model.rows import FRAG_PART, SEG_DATA, new_rows
+from sensor.engine import derive
+from sensor.engine.gathered import Gathered
+from sensor.engine.kernels_heads import contains_netbios
+from sensor.engine.late import Late, Pairs
+from sensor.model.app import RAW_NAME, RAW_URI
+from sensor.model.rows import APP_UNDECIDED, FRAG_PART, SEG_DATA, new_rows
 from sensor.model.units import UNIT_STREAM
+from sensor.proto import ids
+from sensor.proto.registry import SPECS
+
+_UDP = 17
+_DATAGRAMS = tuple(app for app, spec in SPECS.items() if _UDP in spec.transports)
 
 
 @dataclass(slots=True)
 class Candidates:
-    """What must be judged in one block."""
+    """What must be judged or parsed in one block."""
 
     packets: dict[int, set[int]] = field(default_factory=dict)
     """Row → packet rules."""
     windows: dict[int, set[int]] = field(default_factory=dict)
     """SEG number → stream rules."""
-    datagrams: dict[int, set[int]] = field(default_factory=dict)
-    """Row → transaction rules (UDP)."""
-    flows: dict[int, set[int]] = field(default_factory=dict)
-    """Slot → transaction rules newly due (TCP)."""
+    datagrams: set[int] = field(default_factory=set)
+    """Rows (UDP) that must be parsed."""
+    flows: dict[int, int] = field(default_factory=dict)
+    """Slot → mask of the protocols as which the flow (TCP) must be parsed."""
+
+    def parse(self, slots: Iterable[int], apps: int) -> None:
+        """Have flows parsed, if they speak one of the protocols."""
+        for slot in slots:
+            self.flows[slot] = self.flows.get(slot, 0) | apps
+
+
+class Bytes(NamedTuple):
+    """What a scan reads, and what it is about."""
+
+    data: np.ndarray
+    units: np.ndarray
+    rows: np.ndarray
+    flows: np.ndarray
+    side_units: np.ndarray
+    """int32[2 * slots]: stream units of a side; with more than one a rule's other literals are not looked for."""
+
+
+class Found(NamedTuple):
+    """Rules that hits stand for: int32[n] each, `hit` numbers the hits."""
+
+    rules: np.ndarray
+    hit: np.ndarray
+    late_rules: np.ndarray
+    late_hit: np.ndarray
+    """int64[m]: number of the hit, above bit 32 what is missing."""
+
+
+class Expander:
+    """Runs `kernels_expand.expand` for the literals of one index."""
+
+    def __init__(self, literals: LiteralRules, plan: Plan) -> None:
+        self.literals = literals
+        self._headers = plan.headers
+        self._last = np.empty(len(plan.rules) + 1, np.int32), np.empty(len(plan.rules) + 1, np.int32)
+        self.low = np.arange(256, dtype=np.uint8)
+        self.low[65:91] += 32
+        n = 1 << 15
+        self._out: tuple[np.ndarray, ...] = tuple(np.empty(n, t) for t in (np.int32, np.int32, np.int32, np.int64))
+
+    def find(self, hits: Hits, what: Bytes) -> Found:
+        """Return the rules that hits may stand for."""
+        x, head = self.literals, self._headers
+        self._last[0].fill(-1)
+        state = np.zeros(3, np.int64)
+        parts: list[tuple[np.ndarray, ...]] = []
+        while state[0] < hits.lit.size:
+            n = expand(
+                hits.lit, hits.unit, what.data, what.units, what.rows, what.flows, head.table, head.ports,
+                head.flow_masks, x.first, x.rules, x.other_first, x.other_at, x.other_len, x.other_cased, x.pool,
+                self.low, what.side_units, *self._last, *self._out, state,
+            )  # fmt: skip
+            sizes = n, n, int(state[2]), int(state[2])
+            parts.append(tuple(column[:size].copy() for column, size in zip(self._out, sizes, strict=True)))
+        if not parts:
+            return Found(*(column[:0] for column in self._out))
+        return Found(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 class Selector:
     """Turns the scan's hits into candidates. Keeps, per side, recent hits of stream rules: windows overlap blocks."""
 
-    def __init__(self, plan: Plan, inspect_window: int) -> None:
+    def __init__(self, plan: Plan, groups: Groups, inspect_window: int) -> None:
         self._plan = plan
+        self._groups = groups
         # Without rules of several steps what the gatherer carries is enough.
-        self._window = inspect_window if plan.multi_step else max(plan.index.longest - 1, 0)
-        self._rows = HeaderIndex([(n, plan.rules[n].rule) for n in plan.header_packet])
-        self._segs = HeaderIndex([(n, plan.rules[n].rule) for n in plan.header_stream])
-        scopes = np.array([p.scope for p in plan.rules], np.uint8)
-        self._by_scope = {
-            bit: tuple(tuple(n for n in rules if scopes[n] & bit) for rules in plan.by_literal)
-            for bit in (PACKET, STREAM, TX)
-        }
-        self._lengths = plan.index.lengths
+        self._window = inspect_window if plan.multi_step else max(plan.literals.index.longest - 1, 0)
+        bare = [(n, plan.rules[n].rule) for n in plan.header_packet]
+        self._rows = HeaderIndex(plan.headers, bare, plan.headers.lists)
+        self._segs = HeaderIndex(plan.headers, [(n, plan.rules[n].rule) for n in plan.header_stream])
+        self._raw, self._names = Expander(plan.literals, plan), Expander(plan.names, plan)
+        self._scopes = np.array([p.scope for p in plan.rules], np.uint8)
+        self._apps = plan.headers.table["apps"]
+        self._questions_back = any(p.question and SPECS[p.app].stages[p.stage].side for p in plan.rules)
+        self._lengths = plan.literals.index.lengths
         self._recent: dict[int, dict[int, int]] = {}
+        self._late = Late()
+        self._inherited = Candidates()
+        """Flows to be parsed from the next block on, for what was seen before a reload."""
 
     @property
     def window(self) -> int:
         """Bytes before a segment that a stream rule sees."""
         return self._window
 
-    def select(self, rows: np.ndarray, segs: np.ndarray, seg_at: np.ndarray, units: np.ndarray, flows: np.ndarray,
-               hits: Hits) -> Candidates:  # fmt: skip
-        """Return the candidates of a block. rows: ROW[n], segs: SEG[m], seg_at: int64[m], units: UNIT[k]."""
-        found = Candidates()
-        _collect(found.packets, *self._rows.select(rows))
-        if self._plan.header_stream:
-            _collect(found.windows, *self._segs.select(_rows_of_segs(segs, flows)))
-        if hits.lit.size:
-            self._packet_units(found, hits, units)
-            stream = units["kind"][hits.unit] == UNIT_STREAM
-            self._stream_units(found, Hits(hits.lit[stream], hits.unit[stream], hits.pos[stream]), units, segs, seg_at)
-        elif self._recent:
-            self._windows(found, {}, segs)
+    def select(self, rows: np.ndarray, buf: np.ndarray, gathered: Gathered, flows: np.ndarray,
+               messages: tuple[np.ndarray, np.ndarray]) -> Candidates:  # fmt: skip
+        """Return the candidates of a block. rows: ROW[n], messages: rows and protocols of UDP payloads."""
+        found, self._inherited = self._inherited, Candidates()
+        self._plan.headers.note(rows, flows)
+        at, size = (np.ascontiguousarray(rows[name]) for name in ("pay", "paylen"))
+        _collect(found.packets, *self._rows.select(rows, buf, at, size))
+        if self._plan.header_stream and gathered.segs.size:
+            self._bare_windows(found, gathered, flows)
+        self._literals(found, rows, gathered, flows, messages)
+        if self._plan.names.index.size:
+            self._questions(found, rows, buf, gathered, flows, messages)
+        self._netbios(found, gathered, flows)
         return found
 
     def adopt(self, old: Selector, renumbered: Mapping[int, int]) -> None:
@@ -72,59 +147,138 @@ class Selector:
             kept = {renumbered[number]: start for number, start in recent.items() if number in renumbered}
             if kept:
                 self._recent[key] = kept
+        # What waits for other literals waits no more: the new rules number theirs differently.
+        pairs = old._late.drain()
+        for rule, side, pos in zip(pairs.rules.tolist(), pairs.sides.tolist(), pairs.pos.tolist(), strict=True):
+            number = renumbered.get(rule)
+            if number is not None and self._scopes[number] & STREAM:
+                self._recent.setdefault(side, {})[number] = pos
+            elif number is not None:
+                self._inherited.parse([side >> 1], int(self._apps[number]))
 
     def forget(self, slots: Iterable[int]) -> None:
         """Drop what is kept of ended flows."""
+        slots = list(slots)
+        self._late.forget(np.array(slots, np.int32))
         if self._recent:
             for slot in slots:
                 self._recent.pop(2 * slot, None)
                 self._recent.pop(2 * slot + 1, None)
 
-    def _packet_units(self, found: Candidates, hits: Hits, units: np.ndarray) -> None:
-        mine = units["kind"][hits.unit] != UNIT_STREAM
-        rows = units["row"][hits.unit[mine]].tolist()
-        packet, tx = self._by_scope[PACKET], self._by_scope[TX]
-        for lit, row in zip(hits.lit[mine].tolist(), rows, strict=True):
-            if packet[lit]:
-                found.packets.setdefault(row, set()).update(packet[lit])
-            if tx[lit]:
-                found.datagrams.setdefault(row, set()).update(tx[lit])
+    def _bare_windows(self, found: Candidates, gathered: Gathered, flows: np.ndarray) -> None:
+        """Choose windows by headers. Bytes that are all there is of a stream hold every literal of a match."""
+        segs, units = gathered.segs, gathered.units
+        rows = _rows_of_segs(segs, flows)
+        self._plan.headers.note(rows, flows)
+        stream = np.flatnonzero(units["kind"] == UNIT_STREAM)
+        sides = 2 * units["flow"][stream].astype(np.int64) + units["side"][stream]
+        starts, sizes = (np.full(2 * flows.size, value, np.int32) for value in (0, -1))
+        starts[sides] = units["start"][stream]
+        sizes[sides] = units["end"][stream] - units["start"][stream]
+        alone = np.bincount(sides, minlength=sizes.size)[sides] == 1
+        sizes[sides[~(alone & (units["pos"][stream] == 0))]] = -1
+        sizes[sizes > WHOLE] = -1
+        keys = 2 * segs["flow"].astype(np.int64) + segs["side"]
+        _collect(found.windows, *self._segs.select(rows, gathered.data, starts[keys], sizes[keys]))
 
-    def _stream_units(
-        self, found: Candidates, hits: Hits, units: np.ndarray, segs: np.ndarray, seg_at: np.ndarray
-    ) -> None:
-        packet, stream, tx = self._by_scope[PACKET], self._by_scope[STREAM], self._by_scope[TX]
-        slots, sides = units["flow"][hits.unit], units["side"][hits.unit]
-        # Position in the side's stream of each hit's first byte.
-        at = units["pos"][hits.unit] + (hits.pos - units["fresh"][hits.unit])
+    # ---- literals in the raw bytes
+
+    def _literals(self, found: Candidates, rows: np.ndarray, gathered: Gathered, flows: np.ndarray,
+                  messages: tuple[np.ndarray, np.ndarray]) -> None:  # fmt: skip
+        data, units, index = gathered.data, gathered.units, self._plan.literals.index
+        if not units.size or not index.size:
+            return
+        sides = 2 * units["flow"].astype(np.int64) + units["side"]
+        stream = units["kind"] == UNIT_STREAM
+        per_side = np.bincount(sides[stream], minlength=2 * flows.size).astype(np.int32)
+        coded = self._decoded(found, gathered, rows, flows)
+        per_side[sides[coded & stream]] = 2  # what a percent sign hides is not looked for
+        what = Bytes(data, units, rows, flows, per_side)
+        hits = index.scan(data, units, self._groups.unit_bits(units, rows, flows))
         by_side: dict[int, list[tuple[int, int, int]]] = {}
-        for lit, slot, side, pos in zip(hits.lit.tolist(), slots.tolist(), sides.tolist(), at.tolist(), strict=True):
-            if tx[lit]:
-                found.flows.setdefault(slot, set()).update(tx[lit])
-            if stream[lit]:
-                by_side.setdefault(2 * slot + side, []).append((pos + self._lengths[lit], pos, lit))
-        if any(packet):
-            self._packets_of_segments(found, hits, units["fresh"][hits.unit], segs, seg_at)
+        if self._late.size:
+            self._streams(found, self._completed(what, sides, stream), by_side)
+        if hits.lit.size:
+            self._escapes(found, hits, units)
+            self._pairs(found, hits, what, gathered, messages, by_side)
         if by_side or self._recent:
-            self._windows(found, by_side, segs)
+            self._windows(found, by_side, gathered.segs)
 
-    def _packets_of_segments(self, found: Candidates, hits: Hits, fresh: np.ndarray, segs: np.ndarray,
-                             seg_at: np.ndarray) -> None:  # fmt: skip
-        """In-order segments are scanned as stream: find the rows whose payload holds a hit (or a suppressed repeat)."""
-        packet = self._by_scope[PACKET]
+    def _pairs(self, found: Candidates, hits: Hits, what: Bytes, gathered: Gathered,
+               messages: tuple[np.ndarray, np.ndarray],
+               by_side: dict[int, list[tuple[int, int, int]]]) -> None:  # fmt: skip
+        units = what.units
+        pairs = self._raw.find(hits, what)
+        unit = hits.unit[pairs.hit]
+        stream = units["kind"][unit] == UNIT_STREAM
+        self._datagrams(found, pairs.rules[~stream], units["row"][unit[~stream]], messages)
+        mine = Hits(pairs.rules[stream], unit[stream], hits.pos[pairs.hit[stream]])
+        self._packets_of_segments(found, mine, units, gathered)
+        here = self._at(pairs.rules[stream], pairs.hit[stream], hits, units)
+        late_hit = (pairs.late_hit & 0xFFFFFFFF).astype(np.int64)
+        waiting = self._at(pairs.late_rules, late_hit, hits, units)
+        self._streams(found, here, by_side)
+        self._streams(found, self._late.add(waiting, pairs.late_hit >> 32), by_side)
+
+    def _at(self, rules: np.ndarray, hit: np.ndarray, hits: Hits, units: np.ndarray) -> Pairs:
+        """Return pairs with the place in the stream of their hits."""
+        unit = hits.unit[hit]
+        sides = 2 * units["flow"][unit].astype(np.int64) + units["side"][unit]
+        return Pairs(rules, sides, hits.lit[hit], units["pos"][unit] + (hits.pos[hit] - units["fresh"][unit]))
+
+    def _completed(self, what: Bytes, sides: np.ndarray, stream: np.ndarray) -> Pairs:
+        """Return the pairs of earlier blocks whose other literals have come now."""
+        unit_of = np.full(what.side_units.size, -1, np.int32)
+        unit_of[sides[stream]] = np.flatnonzero(stream)
+        unit_of[what.side_units > 1] = -2
+        return self._late.complete(self._plan.literals, what.data, what.units, unit_of, self._raw.low)
+
+    def _datagrams(self, found: Candidates, rules: np.ndarray, rows: np.ndarray,
+                   messages: tuple[np.ndarray, np.ndarray]) -> None:  # fmt: skip
+        """Take the rules found in payloads that are no streams: packet rules, and messages to be parsed."""
+        packet = self._scopes[rules] & PACKET != 0
+        _collect(found.packets, rows[packet], rules[packet])
+        tx = self._scopes[rules] == TX
+        if messages[0].size and tx.any():
+            at = np.searchsorted(messages[0], rows[tx])
+            at[at == messages[0].size] = 0
+            app = messages[1][at].astype(np.uint64)
+            fits = (messages[0][at] == rows[tx]) & (self._apps[rules[tx]] >> app & np.uint64(1) != 0)
+            found.datagrams.update(rows[tx][fits].tolist())
+
+    def _streams(self, found: Candidates, pairs: Pairs, by_side: dict[int, list[tuple[int, int, int]]]) -> None:
+        """Have flows parsed for transaction rules, and note hits of stream rules: side → (end, begin, rule)."""
+        scope = self._scopes[pairs.rules]
+        tx = scope == TX
+        apps = self._apps[pairs.rules[tx]]
+        for slot, mask in zip((pairs.sides[tx] >> 1).tolist(), apps.tolist(), strict=True):
+            found.flows[slot] = found.flows.get(slot, 0) | mask
+        stream = scope & STREAM != 0
+        columns = (column[stream].tolist() for column in pairs)
+        for rule, side, lit, pos in zip(*columns, strict=True):
+            by_side.setdefault(side, []).append((pos + self._lengths[lit], pos, rule))
+
+    def _packets_of_segments(self, found: Candidates, pairs: Hits, units: np.ndarray, gathered: Gathered) -> None:
+        """In-order segments are scanned as stream: find the rows whose payload holds a hit (or a suppressed repeat).
+
+        pairs: rule numbers in the place of literals.
+        """
+        packet = self._scopes[pairs.lit] & PACKET != 0
+        if not packet.any():
+            return
+        segs, seg_at = gathered.segs, gathered.seg_at
         data = np.flatnonzero(segs["kind"] == SEG_DATA)
         data = data[np.argsort(seg_at[data], kind="stable")]
         starts = seg_at[data]
-        fresh = np.maximum(hits.pos, fresh)
-        first = np.searchsorted(starts, fresh, "right") - 1
-        last = np.searchsorted(starts, hits.pos + REPEAT, "left")
+        pos = pairs.pos[packet]
+        first = np.searchsorted(starts, np.maximum(pos, units["fresh"][pairs.unit[packet]]), "right") - 1
+        last = np.searchsorted(starts, pos + REPEAT, "left")
         rows = segs["row"][data].tolist()
         slots = (segs["flow"][data].astype(np.int64) * 2 + segs["side"][data]).tolist()
-        for lit, a, b in zip(hits.lit.tolist(), first.tolist(), last.tolist(), strict=True):
-            if packet[lit]:
-                for k in range(a, b):
-                    if slots[k] == slots[a]:
-                        found.packets.setdefault(rows[k], set()).update(packet[lit])
+        for rule, a, b in zip(pairs.lit[packet].tolist(), first.tolist(), last.tolist(), strict=True):
+            for k in range(a, b):
+                if slots[k] == slots[a]:
+                    found.packets.setdefault(rows[k], set()).add(rule)
 
     def _windows(self, found: Candidates, by_side: dict[int, list[tuple[int, int, int]]], segs: np.ndarray) -> None:
         """Walk the sides that have hits, in this block or shortly before, and mark the windows that hold one."""
@@ -133,15 +287,13 @@ class Selector:
         mine = np.flatnonzero((segs["kind"] == SEG_DATA) & np.isin(keys, wanted))
         for lists in by_side.values():
             lists.sort(reverse=True)
-        stream = self._by_scope[STREAM]
         columns = (mine.tolist(), keys[mine].tolist(), segs["pos"][mine].tolist(), segs["len"][mine].tolist())
         for seg, key, pos, length in zip(*columns, strict=True):
             recent = self._recent.setdefault(key, {})
             todo = by_side.get(key, [])
             while todo and todo[-1][0] <= pos + length:
-                _, start, lit = todo.pop()
-                for rule in stream[lit]:
-                    recent[rule] = max(start, recent.get(rule, -1))
+                _, start, rule = todo.pop()
+                recent[rule] = max(start, recent.get(rule, -1))
             reach = pos - self._window - REPEAT
             for rule in [r for r, start in recent.items() if start < reach]:
                 del recent[rule]
@@ -149,6 +301,69 @@ class Selector:
                 found.windows.setdefault(seg, set()).update(recent)
             else:
                 del self._recent[key]
+
+    # ---- what normalisation may hide from the scan of raw bytes
+
+    def _escapes(self, found: Candidates, hits: Hits, units: np.ndarray) -> None:
+        """Have flows parsed whose bodies are coded."""
+        for lit, app in self._plan.literals.escapes:
+            unit = hits.unit[hits.lit == lit]
+            slots = np.unique(units["flow"][unit[units["kind"][unit] == UNIT_STREAM]])
+            found.parse(slots.tolist(), 1 << app)
+
+    def _decoded(self, found: Candidates, gathered: Gathered, rows: np.ndarray, flows: np.ndarray) -> np.ndarray:
+        """Scan requests once more as they are when decoded; return bool[units], which those are."""
+        units, slots = gathered.units, gathered.units["flow"]
+        mask = self._plan.escaped.get(RAW_URI, 0)
+        if not mask:
+            return np.zeros(units.size, np.bool_)
+        app = np.where(slots >= 0, flows["app"][slots], APP_UNDECIDED)
+        wanted = (units["side"] == 0) & (units["kind"] == UNIT_STREAM) & np.isin(app, (APP_UNDECIDED, ids.HTTP))
+        wanted &= flows["hot"][slots] == 0
+        plain, coded = derive.decoded(gathered.data, units, wanted)
+        # Coded, a literal is longer than what is carried from block to block.
+        later = coded & (units["pos"] > 0)
+        found.parse(np.unique(slots[later]).tolist(), mask)
+        if plain.units.size:
+            what = Bytes(plain.data, plain.units, rows, flows, np.full(2 * flows.size, 2, np.int32))
+            bits = self._groups.unit_bits(plain.units, rows, flows)
+            hits = self._plan.literals.index.scan(plain.data, plain.units, bits)
+            pairs = self._raw.find(hits, what)
+            tx = self._scopes[pairs.rules] == TX
+            where = plain.units["flow"][hits.unit[pairs.hit[tx]]]
+            for slot, apps in zip(where.tolist(), self._apps[pairs.rules[tx]].tolist(), strict=True):
+                found.flows[slot] = found.flows.get(slot, 0) | apps
+        return coded
+
+    def _questions(self, found: Candidates, rows: np.ndarray, buf: np.ndarray, gathered: Gathered, flows: np.ndarray,
+                   messages: tuple[np.ndarray, np.ndarray]) -> None:  # fmt: skip
+        """Look for literals in the names of DNS questions. Over TCP there are few: those flows are parsed."""
+        slots = gathered.units["flow"][gathered.units["kind"] == UNIT_STREAM]
+        found.parse(np.unique(slots[flows["app"][slots] == ids.DNS]).tolist(), 1 << ids.DNS)
+        dns = messages[0][messages[1] == ids.DNS]
+        if not dns.size:
+            return
+        made, odd = derive.names(rows, buf, dns, responses=self._questions_back)
+        found.datagrams.update(odd.tolist())
+        what = Bytes(made.data, made.units, rows, flows, np.full(2 * flows.size, 2, np.int32))
+        bits = self._groups.unit_bits(made.units, rows, flows)
+        hits = self._plan.names.index.scan(made.data, made.units, bits)
+        pairs = self._names.find(hits, what)
+        self._datagrams(found, pairs.rules, made.units["row"][hits.unit[pairs.hit]], messages)
+
+    def _netbios(self, found: Candidates, gathered: Gathered, flows: np.ndarray) -> None:
+        """Have messages parsed that hold a NetBIOS name: on the wire it is another text."""
+        units = gathered.units
+        mask = self._plan.escaped.get(RAW_NAME, 0)
+        if not mask or not units.size:
+            return
+        app = np.where(units["flow"] >= 0, flows["app"][units["flow"]], APP_UNDECIDED)
+        wanted = np.isin(app, (APP_UNDECIDED, *_DATAGRAMS)) & (units["flow"] >= 0)
+        holds = np.empty(wanted.size, np.bool_)
+        if contains_netbios(gathered.data, units, wanted, holds):
+            stream = units["kind"] == UNIT_STREAM
+            found.parse(units["flow"][holds & stream].tolist(), mask)
+            found.datagrams.update(units["row"][holds & ~stream].tolist())
 
 
 def _collect(into: dict[int, set[int]], where: np.ndarray, rules: np.ndarray) -> None:
@@ -164,6 +379,7 @@ def _rows_of_segs(segs: np.ndarray, flows: np.ndarray) -> np.ndarray:
     rows["sport"] = np.where(back, flow["dport"], flow["sport"])
     rows["dport"] = np.where(back, flow["sport"], flow["dport"])
     rows["proto"], rows["ipv"], rows["side"] = flow["proto"], flow["ipv"], segs["side"]
+    rows["flow"] = segs["flow"]
     # Windows reach back: a short segment may complete a long payload.
     rows["paylen"] = 2**31 - 1
     rows["dup"] = segs["kind"] != SEG_DATA

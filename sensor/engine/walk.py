@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -58,7 +58,7 @@ class BlockWork:
 
 
 class Walk:
-    """Walks blocks. Keeps parsers and, per flow, the transaction rules that are due."""
+    """Walks blocks. Keeps parsers."""
 
     def __init__(self, plan: Plan, judge: Judge, logs: Logs, journal: Journal, window: int, *, triage: bool) -> None:
         self.keeps = KEEP_WINDOW if plan.multi_step else KEEP_NONE
@@ -68,9 +68,9 @@ class Walk:
         self._logs = logs
         self._journal = journal
         self._window = window
-        self._triage = triage
         self.apps = AppLayer()
-        self._due: dict[int, set[int]] = {}
+        self._due: dict[int, int] = {}
+        """Slot → mask of the protocols as which a flow must be parsed: it may not have been decided yet which it is."""
         self._wanted = np.zeros(APP_LIMIT, np.bool_)
         """Protocols of which every flow is parsed."""
         self._logged = np.zeros(APP_LIMIT, np.bool_)
@@ -83,27 +83,14 @@ class Walk:
             self._logged[app] = logged
             self._wanted[app] = logged or app in plan.always_tx or (not triage and app in plan.tx)
             self._of_interest[app] = logged or app in plan.tx
-        self._stages = self._by_stage()
 
-    def _by_stage(self) -> dict[tuple[int, int], tuple[int, ...]]:
-        """Return (app, stage) → rules judged whatever the scan found."""
-        table: dict[tuple[int, int], tuple[int, ...]] = {}
-        for rules in (self._plan.tx if not self._triage else self._plan.always_tx).values():
-            for number in rules:
-                plan = self._plan.rules[number]
-                key = (plan.app, plan.stage)
-                table[key] = (*table.get(key, ()), number)
-        return table
-
-    def adopt(self, old: Walk, renumbered: Mapping[int, int], flows: np.ndarray) -> None:
-        """Take over parsers and due rules at a reload. renumbered: old rule number → new, of unchanged rules.
+    def adopt(self, old: Walk, flows: np.ndarray) -> None:
+        """Take over parsers at a reload.
 
         A flow that was not kept from its start, because nothing asked for its protocol then, cannot be parsed now.
         flows: FLOW[slots]
         """
-        self.apps = old.apps
-        for slot, due in old._due.items():
-            self._due[slot] = {renumbered[number] for number in due if number in renumbered}
+        self.apps, self._due = old.apps, old._due
         kept = old.parses.copy()
         kept[APP_UNDECIDED] = kept.any()
         started = (flows["state"] != STATE_FREE) & (flows["hot"] == COLD)
@@ -140,18 +127,17 @@ class Walk:
     def _heat(self, work: BlockWork) -> None:
         """Mark flows hot whose parser must see each byte."""
         flows = work.view.flows
-        for slot, rules in work.found.flows.items():
-            self._due.setdefault(slot, set()).update(rules)
+        for slot, apps in work.found.flows.items():
+            self._due[slot] = self._due.get(slot, 0) | apps
         # A buffer may join what stands before and behind a gap: no literal proves anything there.
         for slot in np.unique(work.segs["flow"][work.segs["kind"] == SEG_GAP]).tolist():
-            self._due.setdefault(slot, set()).update(self._plan.tx.get(int(flows["app"][slot]), ()))
+            self._due[slot] = -1
         slots = np.unique(work.segs["flow"][work.segs["kind"] <= SEG_GAP])
         slots = slots[(flows["hot"][slots] == COLD) & self._of_interest[flows["app"][slots]]]
         for slot, app in zip(slots.tolist(), flows["app"][slots].tolist(), strict=True):
-            if flows["gaps"][slot].any():  # perhaps before the protocol was known
-                self._due.setdefault(slot, set()).update(self._plan.tx.get(app, ()))
-            due = self._due.get(slot)
-            if self._wanted[app] or (due and any(self._plan.rules[n].app == app for n in due)):
+            # A gap that came before the protocol was known counts, too.
+            due = -1 if flows["gaps"][slot].any() else self._due.get(slot, 0)
+            if self._wanted[app] or (app in self._plan.tx and due >> app & 1):
                 flows["hot"][slot] = HOT
 
     def start_now(self, work: BlockWork, slots: Iterable[int]) -> None:
@@ -214,9 +200,9 @@ class Walk:
             work.apps[row] = app
         if work.found.datagrams:
             apps = dict(zip(work.datagram_rows.tolist(), work.datagram_apps.tolist(), strict=True))
-            for row, rules in work.found.datagrams.items():
+            for row in work.found.datagrams:
                 app = apps.get(row, 0)
-                if any(self._plan.rules[n].app == app for n in rules):
+                if app in self._plan.tx:
                     work.apps[row] = app
 
     # ---- events
@@ -255,21 +241,13 @@ class Walk:
         slot = int(r["flow"])
         place = Place(view, slot, side, row, int(view.numbers[r["pkt"]]), int(r["ts"]))
         before = sum(view.counts_at(slot, row)[:2]) - 1 if stages else 0
-        due = work.found.datagrams.get(row, set())
         spec = SPECS[app]
         for stage in stages:
             stage.tx.id = before
-            self._judge.transaction(place, spec, stage, self._rules_for(app, stage.stage, due), data)
+            self._judge.transaction(place, app, stage, data)
             self._logs.transaction(place, spec, stage)
         for anomaly, side in odd:
             self._odd(place, spec, anomaly, side, data)
-
-    def _rules_for(self, app: int, stage: int, due: set[int]) -> list[int]:
-        always = self._stages.get((app, stage), ())
-        if not due or not self._triage:
-            return list(always)
-        rules = self._plan.rules
-        return sorted({*always, *(n for n in due if rules[n].app == app and rules[n].stage == stage)})
 
     def _segment(self, work: BlockWork, index: int) -> None:
         view, seg = work.view, work.segs[index]
@@ -330,14 +308,11 @@ class Walk:
         flow.unlogged.clear()
 
     def _transactions(self, place: Place, flow: FlowApp, stages: list[TxStage], data: bytes) -> None:
-        due = self._due.get(place.slot, set())
         app = int(place.view.flows["app"][place.slot])
         last = len(flow.spec.stages) - 1
         for stage in stages:
             flow.transactions += stage.stage == last
-            rules = self._rules_for(app, stage.stage, due)
-            if rules:
-                self._judge.transaction(place, flow.spec, stage, rules, data)
+            self._judge.transaction(place, app, stage, data)
             self._logs.transaction(place, flow.spec, stage)
             late = flow.note(stage) if self._logged[app] else None
             if late is not None:

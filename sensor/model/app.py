@@ -83,6 +83,7 @@ RAW_VERBATIM = "verbatim"  # as they are, contiguous
 RAW_URI = "uri"  # percent-decoded, path normalised: `%`, `//`, `/.`, `\\`, `+` may hide bytes
 RAW_HEADERS = "headers"  # verbatim within one header line, but lines may be folded, reordered or joined
 RAW_BODY = "body"  # may be chunked or compressed
+RAW_QUESTION = "question"  # the name of a DNS question, dotted: scanned as such, not as it stands in the message
 RAW_NAME = "name"  # DNS labels: a dot is a length byte
 RAW_DERIVED = "derived"  # computed (JA3, certificate subject, UTF-16 as text): no literal of it is on the wire
 

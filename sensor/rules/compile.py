@@ -140,14 +140,16 @@ def _stage(leaf: Leaf, spec: ProtocolSpec | None) -> int:
     return 0
 
 
-def positive_literals(rule: Rule) -> Iterator[tuple[str, Content]]:
+def positive_literals(rule: Rule, *, computed: bool = False) -> Iterator[tuple[str, Content]]:
     """Yield (buffer, content) for every literal that stands in the traffic whenever the rule matches.
 
-    Only from conditions that must all hold, from buffers whose bytes are on the wire, and through transforms
-    that change case or add a dot in front; `nocase` is set where case is folded on the way.
+    Only from conditions that must all hold, from buffers whose bytes are on the wire (`computed`: from any), and
+    through transforms that change case or add a dot in front; `nocase` is set where case is folded on the way.
     """
     for leaf in required(rule.body):
-        if not isinstance(leaf, BufferMatch) or leaf.absent or not _on_the_wire(leaf, rule.proto):
+        if not isinstance(leaf, BufferMatch) or leaf.absent or not _keeps_literals(leaf):
+            continue
+        if not computed and not _on_the_wire(leaf, rule.proto):
             continue
         found = buffers.find(leaf.buffer, rule.proto)
         folds = any(transform.name in _FOLDING for transform in leaf.transforms)
@@ -162,8 +164,22 @@ def positive_literals(rule: Rule) -> Iterator[tuple[str, Content]]:
 
 def _on_the_wire(node: BufferMatch, proto: str) -> bool:
     found = buffers.find(node.buffer, proto)
-    known = found[1].raw != RAW_DERIVED if found else node.buffer in _SEARCHED
-    return known and all(transform.name in _FOLDING or transform.name == _PREFIX for transform in node.transforms)
+    return found[1].raw != RAW_DERIVED if found else node.buffer in _SEARCHED
+
+
+def _keeps_literals(node: BufferMatch) -> bool:
+    """Tell whether transforms leave literals as they are, but for case or a dot in front."""
+    return all(transform.name in _FOLDING or transform.name == _PREFIX for transform in node.transforms)
+
+
+def buffer_literal(rule: Rule) -> tuple[str, bytes] | None:
+    """Return a buffer of the rule's protocol and the most telling literal that must be in it, if there is one."""
+    found = [
+        (buffer, content.pattern)
+        for buffer, content in positive_literals(rule, computed=True)
+        if buffers.is_application(buffer)
+    ]
+    return max(found, key=lambda one: strength(one[1]), default=None)
 
 
 def fast_literal(rule: Rule) -> Fast | None:

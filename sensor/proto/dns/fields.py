@@ -10,6 +10,7 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import (
     RAW_DERIVED,
     RAW_NAME,
+    RAW_QUESTION,
     TO_CLIENT,
     TO_SERVER,
     BufferSpec,
@@ -29,9 +30,9 @@ SPEC = ProtocolSpec(
     ports=(53, 5353, 5355, 137),
     stages=(StageSpec("query", TO_SERVER), StageSpec("response", TO_CLIENT)),
     buffers=(
-        _spec("dns.query", "each name asked for, dotted, case as sent", RAW_NAME, "dns_query"),
-        _spec("dns.query.name", "each name asked for, in a query"),
-        _spec("dns.query.name@to_client", "each name asked for, in a response"),
+        _spec("dns.query", "each name asked for, dotted, case as sent", RAW_QUESTION, "dns_query"),
+        _spec("dns.query.name", "each name asked for, in a query", RAW_QUESTION),
+        _spec("dns.query.name@to_client", "each name asked for, in a response", RAW_QUESTION),
         _spec("dns.answer.name", "owner name of each answer"),
         _spec("dns.response.rrname", "each name of a response: asked for, or owner of a record"),
         _spec("dns.opcode", "opcode of a query, decimal", RAW_DERIVED, multi=False),

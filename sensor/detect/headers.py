@@ -1,0 +1,150 @@
+"""The headers of a rule set in columns, and the choice of packets by them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sensor.detect.addrindex import AddressIndex, BlockLists
+from sensor.detect.groups import ICMP, ICMP6, TCP, UDP
+from sensor.detect.kernels_headers import HEADER, note_flows, select_rows
+from sensor.detect.portsets import PortSets
+from sensor.detect.ruleplan import PACKET
+from sensor.detect.shorts import Shorts
+from sensor.rules.nodes import BufferMatch, Content, HeaderTest, Rule
+from sensor.rules.walk import required
+
+_PROTO_BITS = {
+    "tcp": 2, "tcp-pkt": 2, "tcp-stream": 2, "udp": 4, "icmp": 8 | 16, "sctp": 1, "arp": 32, "ip": 31 | 64,
+    "pkthdr": 63 | 64,
+}  # fmt: skip
+_IP_PROTO_BIT = {TCP: 2, UDP: 4, ICMP: 8, ICMP6: 16}
+_BITS = 6
+_FRAGMENTS = 64
+_NO_LIMIT = 2**31 - 1
+
+
+class Headers:
+    """HEADER[rules] of a rule set, and the tables that its columns point into. To be used by one pipeline."""
+
+    def __init__(self, rules: Sequence[Rule], scopes: Sequence[int], apps: Sequence[int], bare: Sequence[int]) -> None:
+        """scopes: bits of `plan`; apps: for each rule the mask of its application protocols, 0: any.
+
+        bare: numbers of the rules that are chosen by their headers alone, packet by packet.
+        """
+        self.addresses = AddressIndex(rules)
+        ports = PortSets()
+        self.table = np.zeros(len(rules), HEADER)
+        for n, (rule, scope, mask) in enumerate(zip(rules, scopes, apps, strict=True)):
+            self.table[n] = header(n, rule, self.addresses, ports, scope, mask)
+        self.ports = ports.bitmaps()
+        none = np.zeros(0, np.uint64)
+        self.flow_masks, self._owner, self._rare = none, none, none
+        self.bare = tuple(bare)
+        self.lists = self.addresses.block_lists([rules[n] for n in bare])
+        """By position in `bare`."""
+
+    def note(self, rows: np.ndarray, flows: np.ndarray) -> None:
+        """Look up the addresses of a block's flows. rows: ROW[n], flows: FLOW[slots]."""
+        if self._owner.size < flows.size:
+            self._owner = np.full(flows.size, ~np.uint64(0), np.uint64)
+            self.flow_masks, self._rare = np.zeros(2 * flows.size, np.uint64), np.zeros(flows.size, np.uint64)
+        at, lists = self.addresses.at, self.lists
+        note_flows(
+            rows, flows, at.hi, at.lo, self.addresses.masks, lists.at.hi, lists.at.lo, lists.first, self._owner,
+            self.flow_masks, self._rare,
+        )  # fmt: skip
+
+    @property
+    def rare(self) -> np.ndarray:
+        """uint64[slots]: see `kernels_headers.note_flows`."""
+        return self._rare
+
+
+class HeaderIndex:
+    """Rules without a usable literal, chosen by their headers."""
+
+    def __init__(self, headers: Headers, rules: Sequence[tuple[int, Rule]], lists: BlockLists | None = None) -> None:
+        """rules: with their numbers in `headers.table`; lists: of those that block lists choose, by position."""
+        self._headers = headers
+        numbers = [number for number, _ in rules]
+        self._lists = lists or headers.addresses.block_lists([])
+        listed = set(self._lists.rules.tolist())
+        self._plain = headers.table[[number for n, number in enumerate(numbers) if n not in listed]]
+        self._shorts = Shorts([rule for n, (_, rule) in enumerate(rules) if n not in listed])
+        self._listed = headers.table[list(numbers) if listed else []]
+        by_bit = [np.flatnonzero(self._plain["protos"] & np.uint32(1 << bit)) for bit in range(_BITS)]
+        self._order = np.concatenate(by_bit).astype(np.int32)
+        self._starts = np.cumsum([0, *map(len, by_bit)]).astype(np.int32)
+        room = 4 * (self._plain.size + 2 * self._listed.size)
+        self._out = np.empty(max(1 << 14, room), np.int32), np.empty(max(1 << 14, room), np.int32)
+
+    def select(
+        self, rows: np.ndarray, data: np.ndarray, at: np.ndarray, size: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return (row numbers, rule numbers), int32[k] each, in row order.
+
+        rows: ROW[n], noted before; at, size: int32[n], where in data (uint8) the bytes stand that hold each literal of
+        a rule that matches there; size -1: nobody knows.
+        """
+        none = np.empty(0, np.int32)
+        if not (self._plain.size or self._listed.size) or not rows.size:
+            return none, none
+        state, head, lists = np.zeros(1, np.int32), self._headers, self._lists
+        table, short = head.addresses.at, self._shorts
+        parts = []
+        while state[0] < rows.size:
+            n = select_rows(
+                rows, data, at, size, short.first, short.table, short.pool,
+                self._plain, self._order, self._starts, head.ports, table.hi, table.lo, head.addresses.masks,
+                head.flow_masks, head.rare, lists.at.hi, lists.at.lo, lists.first, lists.rules, self._listed,
+                *self._out, state,
+            )  # fmt: skip
+            parts.append((self._out[0][:n].copy(), self._out[1][:n].copy()))
+        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, scope: int = 0,
+           apps: int = 0) -> tuple[int, ...]:  # fmt: skip
+    """Return the HEADER record of a rule: implied by the rule, never narrower."""
+    protos = _PROTO_BITS.get(rule.proto, 6)
+    pay_low, pay_high = 0, _NO_LIMIT
+    flags_mask = flags_value = 0
+    for node in required(rule.body):
+        if isinstance(node, BufferMatch):
+            if node.buffer in {"payload", "payload_or_stream"} and not node.absent and not node.transforms:
+                pay_low = max(pay_low, _least_size(node))
+        elif isinstance(node, HeaderTest):
+            if node.field in {"payload.size", "dsize"}:
+                low, high = _bounds(node)
+                pay_low, pay_high = max(pay_low, low), min(pay_high, high)
+            elif node.field == "tcp.flags" and node.op in {"exact", "all", "none"}:
+                mask = {"exact": 0xFF & ~node.mask, "all": node.value, "none": node.value}[node.op]
+                flags_mask, flags_value = mask, 0 if node.op == "none" else node.value & mask
+            elif node.field == "ip.proto" and node.op == "=":
+                protos &= _IP_PROTO_BIT.get(node.value, 1) | _FRAGMENTS
+    sport, dport = ports.number(rule.sport), ports.number(rule.dport)
+    if rule.proto == "icmp" or not protos & 6:
+        sport = dport = 0
+    side = {"to_server": 0, "to_client": 1}.get(rule.direction, 2)
+    # Stream windows and transactions may be judged without a packet: their flows count as established.
+    established = 2 if rule.established is None or scope != PACKET else int(rule.established)
+    return (
+        apps, number, protos, pay_low, pay_high, addresses.bit(rule.src), addresses.bit(rule.dst), sport, dport,
+        flags_mask, flags_value, side, established, int(rule.bidirectional), scope,
+    )  # fmt: skip
+
+
+def _least_size(node: BufferMatch) -> int:
+    """Return the fewest bytes that the buffer can have (its longest positive content)."""
+    return max((len(t.pattern) for t in node.tests if isinstance(t, Content) and not t.negated), default=0)
+
+
+def _bounds(node: HeaderTest) -> tuple[int, int]:
+    value = node.value
+    return {
+        "=": (value, value), ">": (value + 1, _NO_LIMIT), ">=": (value, _NO_LIMIT), "<": (0, value - 1),
+        "<=": (0, value), "<>": (value + 1, node.high - 1),
+    }.get(node.op, (0, _NO_LIMIT))  # fmt: skip
+

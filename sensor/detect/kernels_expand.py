@@ -1,0 +1,194 @@
+"""From literal hits to (rule, hit) pairs: headers are tested, then a rule's other literals, before Python sees one."""
+
+import numpy as np
+from numba import njit
+from numba.types import boolean, int64
+
+from sensor.detect.kernels_headers import (
+    FLOWS_T,
+    HEADERS_T,
+    I4,
+    ROWS_T,
+    U1,
+    U1_2,
+    U8,
+    header_matches,
+    proto_bit,
+)
+from sensor.detect.kernels_scan import UNITS_T
+from sensor.model.rows import APP_UNDECIDED
+from sensor.model.units import UNIT_STREAM
+
+I8 = int64[::1]
+WHOLE = 1 << 16
+"""Units longer than this are not searched for a rule's other literals: they count as found."""
+MAX_OTHERS = 8
+"""Further literals of a rule that are looked for."""
+_TX = 4
+
+
+@njit
+def holds(data, start, end, pool, at, size, cased, low):  # pragma: no cover
+    """Tell whether a literal stands in data[start:end]. Not cased: it is lowercase, and case is ignored."""
+    first = pool[at]
+    for p in range(start, end - size + 1):
+        c = data[p]
+        if not cased:
+            c = low[c]
+        if c != first:
+            continue
+        same = True
+        for x in range(1, size):
+            d = data[p + x]
+            if not cased:
+                d = low[d]
+            if d != pool[at + x]:
+                same = False
+                break
+        if same:
+            return True
+    return False
+
+
+@njit
+def missing(data, start, end, rule, wanted, other_first, other_at, other_len, other_cased, pool,
+            low):  # pragma: no cover  # fmt: skip
+    """Return which of a rule's wanted other literals are not in data[start:end], as bits."""
+    left = np.int64(0)
+    begin = other_first[rule]
+    for k in range(begin, other_first[rule + 1]):
+        bit = np.int64(1) << (k - begin)
+        if wanted & bit and not holds(data, start, end, pool, other_at[k], other_len[k], other_cased[k], low):
+            left |= bit
+    return left
+
+
+@njit(
+    int64(I4, I4, U1, UNITS_T, ROWS_T, FLOWS_T, HEADERS_T, U1_2, U8, I4, I4, I4, I4, I4, U1, U1, U1, I4, I4, I4,
+          I4, I4, I4, I8, I8),
+    cache=True,
+)  # fmt: skip
+def expand(lits, hit_units, data, units, rows, flows, headers, ports, flow_masks, lit_first, lit_rules,
+           other_first, other_at, other_len, other_cased, pool, low, side_units, last_unit, last_left,
+           out_rule, out_hit, late_rule, late_hit, state):  # pragma: no cover  # fmt: skip
+    """Write (rule, number of the hit) pairs that may match; return how many.
+
+    side_units: int32[2 * slots], how many stream units of the block a side has. last_unit, last_left: int32[rules] of
+    scratch: the unit in which a rule was looked at last (-1 at the start), and what was missing in it.
+    state: int64[4]: hit to go on from, rules of its literal done; (out) late pairs written. A late pair is one of
+    which some other literal has not come yet: `late_rule`, and `late_hit` with the bits of what is missing above bit
+    32. Stops early when an output is full.
+    """
+    kinds, slots, sides, numbers = units["kind"], units["flow"], units["side"], units["row"]
+    starts, ends, poss = units["start"], units["end"], units["pos"]
+    n = np.int64(0)
+    late = np.int64(0)
+    current = -1
+    bit, side, app = 0, np.int64(0), np.int64(0)
+    sport, dport = np.int64(0), np.int64(0)
+    sender, receiver = np.uint64(0), np.uint64(0)
+    hot = stream = False
+    h = state[0]
+    while h < lits.size:
+        u = hit_units[h]
+        if u != current:
+            current = u
+            slot, side = slots[u], np.int64(sides[u])
+            stream = kinds[u] == UNIT_STREAM
+            app = np.int64(APP_UNDECIDED)
+            hot = False
+            if slot >= 0:
+                f = flows[slot]
+                bit = proto_bit(f["ipv"], f["proto"])
+                sport, dport = np.int64(f["sport"]), np.int64(f["dport"])
+                if side == 1:
+                    sport, dport = dport, sport
+                sender, receiver = flow_masks[2 * slot + side], flow_masks[2 * slot + 1 - side]
+                if stream:
+                    app = np.int64(f["app"])
+                    hot = f["hot"] != 0
+            else:
+                r = rows[numbers[u]]
+                bit = proto_bit(r["ipv"], r["proto"])
+                sport, dport = np.int64(r["sport"]), np.int64(r["dport"])
+                sender = receiver = ~np.uint64(0)
+                side = np.int64(2)
+        lit = lits[h]
+        k = max(np.int64(lit_first[lit]), state[1])
+        state[1] = 0
+        while k < lit_first[lit + 1]:
+            rule = lit_rules[k]
+            k += 1
+            q = headers[rule]
+            if q["protos"] & bit == 0 or (q["side"] != 2 and q["side"] != side):
+                continue
+            if q["scope"] == _TX:
+                if hot or last_unit[rule] == u:
+                    continue
+                if app != APP_UNDECIDED and q["apps"] >> np.uint64(app) & np.uint64(1) == 0:
+                    continue
+            elif last_unit[rule] == u and last_left[rule]:
+                continue
+            if not header_matches(q, sender, receiver, sport, dport, ports):
+                continue
+            if last_unit[rule] != u:
+                last_unit[rule] = u
+                last_left[rule] = 0
+                start, end = starts[u], ends[u]
+                first = not stream or (poss[u] == 0 and side_units[2 * slots[u] + side] == 1)
+                if first and end - start <= WHOLE and other_first[rule + 1] > other_first[rule]:
+                    left = missing(
+                        data, start, end, rule, np.int64(-1), other_first, other_at, other_len, other_cased, pool, low
+                    )
+                    last_left[rule] = left
+                    if left:
+                        if stream and q["scope"] != 1:
+                            late_rule[late] = rule
+                            late_hit[late] = h | left << 32
+                            late += 1
+                        if late == late_rule.size:
+                            state[0] = h
+                            state[1] = k
+                            state[2] = late
+                            return n
+                        continue
+            out_rule[n] = rule
+            out_hit[n] = h
+            n += 1
+            if n == out_rule.size:
+                state[0] = h
+                state[1] = k
+                state[2] = late
+                return n
+        h += 1
+    state[0] = h
+    state[1] = 0
+    state[2] = late
+    return n
+
+
+@njit(int64(I4, I8, I8, I4, U1, UNITS_T, I4, I4, I4, U1, U1, U1, boolean[::1]), cache=True)
+def complete(rules, sides, lefts, unit_of, data, units, other_first, other_at, other_len, other_cased, pool, low,
+             done):  # pragma: no cover  # fmt: skip
+    """Look for what late pairs still miss in the new bytes of their sides; return how many miss nothing any more.
+
+    rules: int32[n]; sides: int64[n], 2 * slot + side; lefts: int64[n], bits of missing literals, which are cleared as
+    they are found; unit_of: int32[2 * slots], the unit of each side, -1: none, -2: several. done: bool[n].
+    """
+    starts, ends = units["start"], units["end"]
+    count = np.int64(0)
+    for i in range(rules.size):
+        done[i] = False
+        u = unit_of[sides[i]]
+        if u == -1:
+            continue
+        if u == -2 or ends[u] - starts[u] > WHOLE:
+            lefts[i] = 0
+        else:
+            lefts[i] = missing(
+                data, starts[u], ends[u], rules[i], lefts[i], other_first, other_at, other_len, other_cased, pool, low
+            )
+        if lefts[i] == 0:
+            done[i] = True
+            count += 1
+    return count

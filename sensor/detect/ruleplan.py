@@ -1,0 +1,30 @@
+"""How one rule is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sensor.rules.nodes import Rule
+
+PACKET, STREAM, TX, EVENT = 1, 2, 4, 8
+"""What a rule is judged on, as bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class RulePlan:
+    """How one rule is judged."""
+
+    number: int
+    """Position in the rule set: order of judgement."""
+    rule: Rule
+    scope: int
+    app: int
+    """Application protocol id of a transaction rule, else 0."""
+    stage: int
+    """Transaction stage at which it is judged, else -1."""
+    literal: bytes = b""
+    """Searched by the scan; empty: selected by headers (or by protocol)."""
+    question: bool = False
+    """The literal is one of a DNS question: searched in names."""
+    others: tuple[tuple[bytes, bool], ...] = ()
+    """Further (literal, cased) of the same side."""

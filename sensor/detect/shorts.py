@@ -1,0 +1,55 @@
+"""Literals too short to search for everywhere, looked for where a rule's header matches, at the place it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from sensor.detect.kernels_headers import SHORT
+from sensor.rules.compile import positive_literals
+from sensor.rules.nodes import Content, Rule
+
+MOST = 4
+"""Literals of a rule that are looked for, those at one place first."""
+
+
+class Shorts:
+    """SHORT records of rules, in their order."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        members = [sorted(_literals(rule), key=_reach)[:MOST] for rule in rules]
+        pool = b"".join(pattern for one in members for pattern, *_ in one)
+        self.first = np.cumsum([0, *map(len, members)]).astype(np.int32)
+        """int32[rules + 1]"""
+        self.pool = np.frombuffer(pool or b"\0", np.uint8).copy()
+        self.table = np.zeros(int(self.first[-1]), SHORT)
+        """SHORT[k]"""
+        at = 0
+        for n, (pattern, nocase, low, high) in enumerate(one for member in members for one in member):
+            self.table[n] = at, low, high, len(pattern), nocase
+            at += len(pattern)
+
+
+def _literals(rule: Rule) -> Iterator[tuple[bytes, bool, int, int]]:
+    """Yield (bytes, nocase, lowest offset, highest end or -1) of what each match holds. Not cased: in lower case."""
+    for _, content in positive_literals(rule):
+        low, high = _place(content)
+        low = max(0, low - 1)  # `dotprefix` shifts by one
+        yield (content.pattern.lower() if content.nocase else content.pattern)[:255], content.nocase, low, high
+
+
+def _place(content: Content) -> tuple[int, int]:
+    relative = content.distance is not None or content.within is not None
+    low = content.offset if isinstance(content.offset, int) and not relative and content.offset > 0 else 0
+    if relative or isinstance(content.offset, str):
+        return low, -1
+    if content.startswith:
+        return 0, len(content.pattern)
+    return low, low + content.depth if isinstance(content.depth, int) else -1
+
+
+def _reach(one: tuple[bytes, bool, int, int]) -> tuple[int, int]:
+    """Return how many places a literal may stand at, then how short it is."""
+    pattern, _, low, high = one
+    return (1 << 30 if high < 0 else high - low - len(pattern)), -len(pattern)

@@ -1,0 +1,105 @@
+"""What of a rule's literals must stand in the raw stream, unchanged, whenever the rule matches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sensor.detect.scan import usable
+from sensor.model.app import (
+    RAW_BODY,
+    RAW_DERIVED,
+    RAW_HEADERS,
+    RAW_NAME,
+    RAW_QUESTION,
+    RAW_URI,
+    RAW_VERBATIM,
+)
+from sensor.rules import buffers
+from sensor.rules.compile import positive_literals, protocol, strength
+from sensor.rules.nodes import BufferMatch, BufferSize, Content, Rule
+from sensor.rules.walk import buffers_of
+
+_LINE = re.compile(rb"[\r\n\t ,:]")
+_PATH = re.compile(rb"[/\\ +%]")
+_EDGE = b"\0"
+"""Stands before and behind a question's name where the scan looks for it (`kernels_derive.question_names`)."""
+
+
+def raw_of(buffer: str, proto: str) -> str:
+    """Return how a buffer's bytes stand in the stream (`sensor.model.app.RAW_*`)."""
+    found = buffers.find(buffer, proto)
+    return found[1].raw if found else RAW_VERBATIM
+
+
+def raw_kinds(rule: Rule) -> frozenset[str]:
+    """Return how the bytes of a rule's application buffers stand in the stream."""
+    used = (node.buffer for node in buffers_of(rule.body) if buffers.is_application(node.buffer))
+    return frozenset(raw_of(name, rule.proto) for name in used)
+
+
+def scanned(rule: Rule) -> tuple[str, Content, bytes] | None:
+    """Return buffer, content and bytes by which the scan finds every match of the rule; None: there are none such."""
+    best: tuple[str, Content, bytes] | None = None
+    for buffer, content in positive_literals(rule):
+        found = on_the_wire(rule, buffer, content)
+        if usable(found) and (content.fast or best is None or strength(found) > strength(best[2])):
+            best = buffer, content, found
+            if content.fast:
+                break
+    return best
+
+
+def others(rule: Rule, chosen: tuple[str, Content, bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Yield (bytes, cased) of further literals that stand in the same side's stream whenever the rule matches."""
+    side = _side(rule, chosen[0])
+    for buffer, content in positive_literals(rule):
+        raw = raw_of(buffer, rule.proto)
+        if raw in (RAW_BODY, RAW_QUESTION) or _side(rule, buffer) != side:
+            continue
+        found = on_the_wire(rule, buffer, content)
+        if len(found) > 1 and found.lower() not in chosen[2].lower():
+            yield (found.lower(), False) if content.nocase else (found, True)
+
+
+def _side(rule: Rule, buffer: str) -> int:
+    """Return the side whose bytes a buffer is made of; -1: that at hand."""
+    found = buffers.find(buffer, rule.proto)
+    spec = protocol(rule)
+    return spec.stages[found[1].stage].side if found and spec else -1
+
+
+def on_the_wire(rule: Rule, buffer: str, content: Content) -> bytes:
+    """Return the part of a literal that stands unchanged in the raw stream whenever the buffer holds it."""
+    raw, pattern = raw_of(buffer, rule.proto), content.pattern
+    if raw == RAW_DERIVED:
+        return b""
+    if raw == RAW_NAME:
+        return max(pattern.split(b"."), key=len)
+    if raw == RAW_QUESTION:
+        return _edged(rule, buffer, content)
+    if raw == RAW_HEADERS:
+        # Lines may be folded, joined or reordered: only what lies inside one word of a name or value is certain.
+        return max(_LINE.split(pattern), key=len)
+    if raw == RAW_URI:
+        # Removed segments and slashes join what stood apart; a percent sign may be left undecoded behind the path.
+        return max(_PATH.split(pattern), key=len)
+    return pattern
+
+
+def _tests(node: BufferMatch, pattern: bytes) -> bool:
+    return any(isinstance(test, Content) and test.pattern == pattern for test in node.tests)
+
+
+def _edged(rule: Rule, buffer: str, content: Content) -> bytes:
+    """Return a literal of a whole name with the edges that it reaches."""
+    size = len(content.pattern)
+    whole = any(
+        isinstance(test, BufferSize) and test.op == "=" and test.low == size
+        for node in buffers_of(rule.body)
+        if node.buffer == buffer and not node.transforms and _tests(node, content.pattern)
+        for test in node.tests
+    )
+    first = whole or content.startswith or (content.depth == size and not content.offset)
+    last = whole or content.endswith
+    return (_EDGE if first else b"") + content.pattern + (_EDGE if last else b"")

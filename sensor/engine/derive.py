@@ -1,0 +1,42 @@
+"""Scan units whose bytes are not on the wire as they are: decoded requests, names of DNS questions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sensor.engine.kernels_derive import percent_decode, question_names
+from sensor.model.units import UNIT
+
+_NAME = 258
+"""Most bytes of a dotted name with its edges."""
+
+
+class Derived(NamedTuple):
+    """Bytes to scan, and what they stand for."""
+
+    data: np.ndarray
+    """uint8[k], a multiple of four long."""
+    units: np.ndarray
+    """UNIT[n]"""
+
+
+def decoded(data: np.ndarray, units: np.ndarray, wanted: np.ndarray) -> tuple[Derived, np.ndarray]:
+    """Return the wanted units that hold a percent sign, decoded; and bool[n], which units those are."""
+    size = int((units["end"] - units["start"])[wanted].sum())
+    out, made = np.zeros(size + 4, np.uint8), np.empty(int(np.count_nonzero(wanted)), UNIT)
+    coded = np.empty(units.size, np.bool_)
+    n = percent_decode(data, units, wanted, out, made, coded)
+    return Derived(out, made[:n]), coded
+
+
+def names(rows: np.ndarray, buf: np.ndarray, messages: np.ndarray, *, responses: bool) -> tuple[Derived, np.ndarray]:
+    """Return the questions' names of DNS datagrams; and int64[k], the rows that must be parsed to know theirs.
+
+    messages: int64[n], the datagrams' rows; responses: those of responses, too.
+    """
+    out = np.zeros(_NAME * messages.size + 4, np.uint8)
+    made, odd = np.empty(messages.size, UNIT), np.empty_like(messages)
+    packed = question_names(rows, buf, messages, np.array([responses]), out, made, odd)
+    return Derived(out, made[: packed & 0xFFFFFFFF]), odd[: packed >> 32]
