@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import msgspec
+
+HASHES = ("md5", "sha1", "sha256")
 
 
 class FileInfo(msgspec.Struct, frozen=True, gc=False):
@@ -16,13 +22,21 @@ class FileInfo(msgspec.Struct, frozen=True, gc=False):
     """Bytes seen, those beyond `data` included."""
     complete: bool
     """Nothing is missing: neither its end nor bytes in the middle."""
-    md5: bytes = b""
-    """Lowercase hex digits of the whole file; empty where something is missing."""
-    sha1: bytes = b""
-    sha256: bytes = b""
+    hashes: Mapping[str, bytes] = MappingProxyType({})
+    """Hexadecimal hashes of a file of which `data` is the first part only."""
+
+    def digest(self, algorithm: str) -> bytes:
+        """Return a hash of `HASHES` of the whole file in lowercase hex digits; empty where something is missing."""
+        if not self.complete:
+            return b""
+        if self.size == len(self.data):
+            return hashlib.new(algorithm, self.data, usedforsecurity=False).hexdigest().encode()
+        return self.hashes.get(algorithm, b"")
 
     def buffer(self, name: str) -> tuple[bytes, ...]:
         """Return the instance of a `file.*` buffer; `file.size` is eight bytes, big-endian."""
-        base = name.partition("@")[0]
-        value = self.size.to_bytes(8, "big") if base == "file.size" else getattr(self, base.removeprefix("file."), b"")
+        word = name.partition("@")[0].removeprefix("file.")
+        if word == "size":
+            return (self.size.to_bytes(8, "big"),)
+        value = self.digest(word) if word in HASHES else getattr(self, word, b"")
         return (value,) if value else ()
