@@ -67,6 +67,7 @@ class TransactionIndex:
         for plan in plans:
             by_stage.setdefault((plan.app, plan.stage), []).append(plan)
         self._all = {key: tuple(plan.number for plan in members) for key, members in by_stage.items()}
+        self._files = {key: tuple(plan.number for plan in members if plan.files) for key, members in by_stage.items()}
         self._plans = by_stage
         self._stages: dict[tuple[int, int], _Stage] = {}
 
@@ -75,14 +76,16 @@ class TransactionIndex:
         for key in self._plans:
             self._stage(key)
 
-    def everything(self, app: int, stage: int) -> tuple[int, ...]:
-        """Return all rules of a stage, in the order in which they are judged."""
-        return self._all.get((app, stage), ())
+    def everything(self, app: int, stage: int, *, file: bool) -> tuple[int, ...]:
+        """Return all rules of a stage, in the order in which they are judged. file: only those that ask for files."""
+        return (self._files if file else self._all).get((app, stage), ())
 
-    def candidates(self, app: int, stage: int, instances: Callable[[str], Sequence[Window]]) -> Sequence[int]:
+    def candidates(
+        self, app: int, stage: int, instances: Callable[[str], Sequence[Window]], *, file: bool
+    ) -> Sequence[int]:
         """Return the rules of a stage that a transaction may match, in the order in which they are judged.
 
-        instances: gives the windows of a buffer.
+        instances: gives the windows of a buffer; file: as in `everything`.
         """
         key = app, stage
         if key not in self._plans:
@@ -92,7 +95,7 @@ class TransactionIndex:
         for name, matcher in entry.buffers:
             for window in instances(name):
                 matcher.search(window, found)
-        return sorted(found)
+        return sorted(found.intersection(self._files[key]) if file else found)
 
     def _stage(self, key: tuple[int, int]) -> _Stage:
         always: list[int] = []

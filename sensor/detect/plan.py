@@ -20,11 +20,12 @@ from sensor.detect.scan import MAX_LITERAL
 from sensor.detect.wire import others, raw_kinds, raw_of, scanned
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import RAW_BODY, RAW_QUESTION
+from sensor.model.files import HASHES
 from sensor.proto.registry import APP_ID, SPECS
-from sensor.rules import fields
+from sensor.rules import buffers, fields
 from sensor.rules.compile import protocol, scope, stage
 from sensor.rules.nodes import All, BufferMatch, Content, HeaderTest, Rule
-from sensor.rules.walk import leaves
+from sensor.rules.walk import buffers_of, leaves
 
 __all__ = ["EVENT", "PACKET", "STREAM", "TX", "Plan", "RulePlan", "make_plan"]
 
@@ -35,6 +36,7 @@ _SCOPES = {"packet": PACKET, "stream": STREAM, "both": PACKET | STREAM, "tx": TX
 _BODY_ESCAPES = (b"chunked", b"content-encoding")
 """Chunking and compression hide a body's literals: where one of these stands, the flow is parsed for them."""
 
+_HASHES = frozenset(f"file.{name}" for name in HASHES)
 _ALWAYS_PARSED = ("dhcp",)
 """Protocols so rare, or with fields so scattered, that each message is judged."""
 
@@ -64,6 +66,8 @@ class Plan:
     """AppAnomaly → rules judged where a parser finds it."""
     packet: tuple[int, ...] = ()
     stream: tuple[int, ...] = ()
+    hashes: bool = False
+    """Some rule asks for the hash of a file."""
     multi_step: bool = False
     """Some stream rule needs more than its literal: windows of earlier bytes must be kept."""
 
@@ -101,8 +105,13 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         packet=tuple(p.number for p in live if p.scope & PACKET),
         stream=tuple(p.number for p in live if p.scope & STREAM),
         events=_by_event([p for p in live if p.scope == EVENT]),
+        hashes=any(p.files and not _HASHES.isdisjoint(map(buffers.base, _names(p.rule))) for p in live),
         multi_step=any(p.scope & STREAM and not _is_single(p) for p in live),
     )
+
+
+def _names(rule: Rule) -> list[str]:
+    return [node.buffer for node in buffers_of(rule.body)]
 
 
 def _members(mask: int) -> list[int]:
@@ -113,13 +122,14 @@ def _plan_rule(number: int, rule: Rule) -> RulePlan:
     bits = _SCOPES[scope(rule)]
     app = _app_of(rule) if bits == TX else 0
     place = stage(rule) if bits == TX else -1
+    files = any(name.startswith("file.") for name in _names(rule))
     bare = bool(rule.unmatchable) or bits == EVENT or (app and SPECS[app].name in _ALWAYS_PARSED)
     found = None if bare else scanned(rule)
     if found is None:
-        return RulePlan(number, rule, bits, app, place)
+        return RulePlan(number, rule, bits, app, place, files=files)
     question = raw_of(found[0], rule.proto) == RAW_QUESTION
     further = () if question else tuple(dict.fromkeys(others(rule, found)))
-    return RulePlan(number, rule, bits, app, place, found[2].lower(), question, further)
+    return RulePlan(number, rule, bits, app, place, found[2].lower(), files, question, further)
 
 
 def _by_event(plans: list[RulePlan]) -> dict[int, tuple[int, ...]]:

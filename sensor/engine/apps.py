@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sensor.model.anomaly import AppAnomaly
-from sensor.model.app import AppParser, ProtocolSpec, TxStage
+from sensor.model.app import AppParser, HashesFiles, ProtocolSpec, TxStage
 from sensor.model.counters import Counters
 from sensor.proto.registry import SPECS
 
@@ -77,8 +77,9 @@ class FlowApp:
 class AppLayer:
     """All parsers, by flow slot."""
 
-    def __init__(self, limit: int = MAX_PARSERS) -> None:
+    def __init__(self, limit: int = MAX_PARSERS, *, hash_files: bool = False) -> None:
         self.counters = AppCounters()
+        self._hash_files = hash_files
         self._limit = limit
         self._flows: dict[int, FlowApp] = {}
         """The flow that was silent longest comes first."""
@@ -90,6 +91,8 @@ class AppLayer:
         """Make the parser of a flow."""
         spec = SPECS[app]
         flow = self._flows[slot] = FlowApp(spec, spec.new_parser())
+        if self._hash_files and isinstance(flow.parser, HashesFiles):
+            flow.parser.hash_files()
         self.counters.flows += 1
         return flow
 

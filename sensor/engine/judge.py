@@ -252,14 +252,15 @@ class Judge:
     def transaction(self, place: Place, app: int, stage: TxStage, data: bytes) -> None:
         """Judge the transaction rules of a protocol's stage."""
         index = self._plan.transactions
-        every = index.everything(app, stage.stage)
+        file = stage.file is not None
+        every = index.everything(app, stage.stage, file=file)
         if not every:
             return
         whole = [Window(data)] if data else []
         sided = Place(place.view, place.slot, stage.side, place.row, place.number, place.ts)
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
         context = _Context(sided, self._flow_vars, windows, stage.tx, SPECS[app].name, stage.file)
-        rules = index.candidates(app, stage.stage, context.instances) if self._options.triage else every
+        rules = index.candidates(app, stage.stage, context.instances, file=file) if self._options.triage else every
         for number in rules:
             if self._holds(number, context):
                 self._match(number, sided, data, stream=True, context=context)

@@ -68,7 +68,7 @@ class Walk:
         self._logs = logs
         self._journal = journal
         self._window = window
-        self.apps = AppLayer()
+        self.apps = AppLayer(hash_files=plan.hashes)
         self._due: dict[int, int] = {}
         """Slot → mask of the protocols as which a flow must be parsed: it may not have been decided yet which it is."""
         self._wanted = np.zeros(APP_LIMIT, np.bool_)

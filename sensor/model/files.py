@@ -9,6 +9,8 @@ from types import MappingProxyType
 import msgspec
 
 HASHES = ("md5", "sha1", "sha256")
+FILE_BUFFERS = ("file.name", "file.size", *(f"file.{name}" for name in HASHES))
+"""What rules may test of a file besides `file.data`."""
 
 
 class FileInfo(msgspec.Struct, frozen=True, gc=False):

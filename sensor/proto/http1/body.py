@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
+from sensor.proto.files import FileHash
 from sensor.proto.http1 import limits, parse
 
 _LENGTH, _CLOSE, _CHUNK_LINE, _CHUNK_DATA, _CHUNK_END, _TRAILER = range(6)
@@ -16,7 +17,8 @@ class Body:
     """
 
     __slots__ = (
-        "_chunks", "_fallback", "_left", "_mode", "_trailer", "ended", "faults", "limit", "parts", "total",
+        "_chunks", "_fallback", "_left", "_mode", "_trailer", "ended", "faults", "hash",
+        "hashed", "limit", "parts", "total",
     )  # fmt: skip
 
     def __init__(self, mode: int, left: int, limit: int, fallback: int = -1) -> None:
@@ -31,6 +33,9 @@ class Body:
         """Payload bytes seen, kept or not."""
         self.ended = mode == _LENGTH and left == 0
         self.faults: list[AppAnomaly] = []
+        self.hashed = False
+        """What is beyond the limit is to be hashed: some rule asks for hashes of files."""
+        self.hash: FileHash | None = None
 
     @classmethod
     def sized(cls, length: int, limit: int) -> Body:
@@ -107,11 +112,19 @@ class Body:
 
     def _keep(self, data: bytes | bytearray, pos: int, stop: int) -> None:
         room = self.limit - self.total
+        if self.hashed and stop - pos > room:
+            self._hash(data, pos, stop)
         if room > 0:
             self.parts[-1] += data[pos : min(stop, pos + room)]
         self.total += stop - pos
 
+    def _hash(self, data: bytes | bytearray, pos: int, stop: int) -> None:
+        if self.hash is None:
+            self.hash = FileHash(self.parts[0])
+        self.hash.update(memoryview(data)[pos:stop])
+
     def _cut(self) -> None:
+        self.hash, self.hashed = None, False
         if self.parts[-1]:
             if len(self.parts) < limits.BODY_PARTS:
                 self.parts.append(bytearray())

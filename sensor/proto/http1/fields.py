@@ -9,6 +9,7 @@ from __future__ import annotations
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import (
     RAW_BODY,
+    RAW_DERIVED,
     RAW_HEADERS,
     RAW_URI,
     RAW_VERBATIM,
@@ -23,6 +24,7 @@ from sensor.proto.http1.transaction import MAKERS, RESPONSE_COMPLETE
 
 _STAGES = (
     StageSpec("request_headers", TO_SERVER),
+    StageSpec("request_body", TO_SERVER),
     StageSpec("request_complete", TO_SERVER),
     StageSpec("response_headers", TO_CLIENT),
     StageSpec("response_body", TO_CLIENT),
@@ -30,12 +32,22 @@ _STAGES = (
 )
 
 
-V, U, H, B = RAW_VERBATIM, RAW_URI, RAW_HEADERS, RAW_BODY
+V, U, H, B, D = RAW_VERBATIM, RAW_URI, RAW_HEADERS, RAW_BODY, RAW_DERIVED
 
 
 def _spec(name: str, text: str, raw: str, *aliases: str, multi: bool = False) -> BufferSpec:
-    lowercase = name == "http.host"
+    lowercase = name == "http.host" or name.partition("@")[0] in ("file.md5", "file.sha1", "file.sha256")
     return BufferSpec(name, MAKERS[name][0], raw, multi, aliases, lowercase, text)
+
+
+def _files(side: str = "") -> tuple[BufferSpec, ...]:
+    name = "file name in Content-Disposition, else the path of the request"
+    hashes = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256"}
+    return (
+        _spec(f"file.name{side}", name, D, f"file_name{side}"),
+        _spec(f"file.size{side}", "bytes of the file, eight bytes big-endian", D),
+        *(_spec(f"file.{key}{side}", f"{text} of the whole file in hex digits", D) for key, text in hashes.items()),
+    )
 
 
 _BUFFERS = (
@@ -62,6 +74,7 @@ _BUFFERS = (
     _spec("http.start", "request line and headers", H, "http_start"),
     _spec("http.request_body", "request body without chunk framing", B, "http_client_body", multi=True),
     _spec("file.data", "request body, codings undone", B, "file_data", multi=True),
+    *_files(),
     _spec("http.stat_code", "status code", V, "http_stat_code"),
     _spec("http.stat_msg", "reason phrase", V, "http_stat_msg"),
     _spec("http.response_line", "status line as sent", V, "http_response_line"),
@@ -79,6 +92,7 @@ _BUFFERS = (
     _spec("http.start@to_client", "status line and headers", H, "http_start@to_client"),
     _spec("http.response_body", "response body, codings undone", B, "http_response_body", multi=True),
     _spec("file.data@to_client", "response body, codings undone", B, "file_data@to_client", multi=True),
+    *_files("@to_client"),
 )  # fmt: skip
 
 SPEC = ProtocolSpec(

@@ -23,3 +23,5 @@ CHUNK_LINE = 4096
 """Longest chunk-size line, extensions included."""
 JUNK_LINES = 8
 """Lines that are no start line, skipped in search of one."""
+FORM_PARTS = 64
+"""Parts of a multipart body that are looked at."""

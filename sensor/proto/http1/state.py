@@ -10,6 +10,7 @@ from sensor.proto.http1 import limits, parse, uri
 from sensor.proto.http1.body import Body
 from sensor.proto.http1.side import BODY, DEAD, MAYBE, START, Side
 from sensor.proto.http1.transaction import (
+    REQUEST_BODY,
     REQUEST_COMPLETE,
     REQUEST_HEADERS,
     RESPONSE_BODY,
@@ -34,6 +35,8 @@ class Exchange:
         """Response bytes were lost: how many responses, nobody knows."""
         self.answers = False
         """The server has said something."""
+        self.hashed = False
+        """Hashes of files are asked for."""
         self._created = 0
         self._held = 0
         self._reported = 0
@@ -49,6 +52,13 @@ class Exchange:
         if not tx.reached >> stage & 1:
             tx.reached |= 1 << stage
             self.stages.append(TxStage(tx, stage, side))
+
+    def reach_request_body(self, tx: HttpTransaction) -> None:
+        """Note that rules see all they will see of a request's body, and the files of a form in it."""
+        if not tx.reached >> REQUEST_BODY & 1:
+            self.reach(tx, REQUEST_BODY, TO_SERVER)
+            for file in tx.uploads():
+                self.stages += [TxStage(tx, stage, TO_SERVER, file) for stage in (REQUEST_BODY, REQUEST_COMPLETE)]
 
     def anomaly(self, what: AppAnomaly, side: int) -> None:
         """Note what is odd."""
@@ -154,6 +164,7 @@ class RequestSide(Side):
         if self.body is None:
             self._complete(tx)
         else:
+            self.body.hashed = self._exchange.hashed
             self.state = BODY
             if self.body.ended:
                 self.on_body()
@@ -178,7 +189,7 @@ class RequestSide(Side):
         if body.ended:
             self._complete(tx)
         elif body.full:
-            self._exchange.reach(tx, REQUEST_COMPLETE, TO_SERVER)
+            self._exchange.reach_request_body(tx)
 
     def on_maybe(self, *, message: bool) -> None:
         """Never asked: requests leave no doubt."""
@@ -188,6 +199,7 @@ class RequestSide(Side):
         return bool(data)
 
     def _complete(self, tx: HttpTransaction) -> None:
+        self._exchange.reach_request_body(tx)
         self._exchange.reach(tx, REQUEST_COMPLETE, TO_SERVER)
         self._exchange.account(tx)
         self._tx = self.body = None
@@ -308,6 +320,7 @@ class ResponseSide(Side):
 
     def _begin_body(self, tx: HttpTransaction) -> None:
         self.body = tx.response_body = self._frame(tx.response_headers or parse.Headers())
+        self.body.hashed = self._exchange.hashed
         self.state = BODY
         if self.body.ended:
             self.on_body()
@@ -408,6 +421,10 @@ class HttpParser:
             self._response.finish()
             self._exchange.done = True
         return self._take()
+
+    def hash_files(self) -> None:
+        """Hash also what is too long to be kept."""
+        self._exchange.hashed = True
 
     def anomalies(self) -> list[tuple[AppAnomaly, int]]:
         """Return and forget the (anomaly, side) pairs found since the last call."""

@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sensor.proto.http1 import coding, eve, limits, parse, uri
+from sensor.model.app import TO_CLIENT, TO_SERVER
+from sensor.model.files import FILE_BUFFERS
+from sensor.proto.http1 import coding, eve, files, limits, parse, uri
 
 if TYPE_CHECKING:
     from sensor.model.anomaly import AppAnomaly
+    from sensor.model.files import FileInfo
     from sensor.proto.http1.body import Body
 
-REQUEST_HEADERS, REQUEST_COMPLETE, RESPONSE_HEADERS, RESPONSE_BODY, RESPONSE_COMPLETE = range(5)
+REQUEST_HEADERS, REQUEST_BODY, REQUEST_COMPLETE, RESPONSE_HEADERS, RESPONSE_BODY, RESPONSE_COMPLETE = range(6)
 """Stages, in the order of `fields.SPEC.stages`."""
 
 Instances = Sequence[bytes]
@@ -79,7 +82,27 @@ class HttpTransaction:
         self._decoded = _decode(self.response_headers, self.response_body)
         return self._decoded[1]
 
-    def decoded_response(self) -> Instances:
+    def uploads(self) -> Sequence[FileInfo]:
+        """Return the files of a form in the request."""
+        mark = files.boundary(self.request_headers) if self.request_body is not None else b""
+        return tuple(files.uploads(self.request_body, mark)) if mark else ()
+
+    def file(self, side: int) -> FileInfo | None:
+        """Return the file that a side's body is; None: it has none, or is a form whose parts may be files."""
+        headers, body = (
+            (self.response_headers, self.response_body) if side == TO_CLIENT
+            else (self.request_headers, self.request_body)
+        )  # fmt: skip
+        if body is None or (side == TO_SERVER and files.boundary(headers)):
+            return None
+        coded = bool(coding.codings((headers.get(b"content-encoding") or b"") if headers else b""))
+        name = files.file_name(headers.get(b"content-disposition") if headers else None)
+        if not name and self.request is not None:
+            name = files.path(self.request.target)
+        forms = self.decoded_response() if side == TO_CLIENT else _request_file(self)
+        return files.whole_body(name, body, forms, coded=coded)
+
+    def decoded_response(self) -> list[bytes]:
         """Return the response body in the forms to inspect."""
         if self._decoded is None:
             self._decoded = _decode(self.response_headers, self.response_body)
@@ -105,7 +128,7 @@ Maker = Callable[[HttpTransaction], Instances]
 
 
 def _one(value: bytes | None) -> Instances:
-    return (value,) if value else ()
+    return (value,) if value is not None else ()
 
 
 def _method(tx: HttpTransaction) -> Instances:
@@ -157,8 +180,12 @@ def _request_body(tx: HttpTransaction) -> Instances:
     return _parts(tx.request_body)
 
 
-def _request_file(tx: HttpTransaction) -> Instances:
-    return _decode(tx.request_headers, tx.request_body)[0]
+def _request_file(tx: HttpTransaction) -> list[bytes]:
+    return [] if files.boundary(tx.request_headers) else _decode(tx.request_headers, tx.request_body)[0]
+
+
+def _of_file(name: str, side: int) -> Maker:
+    return lambda tx: file.buffer(name) if (file := tx.file(side)) else ()
 
 
 def _request_raw(tx: HttpTransaction) -> Instances:
@@ -235,8 +262,9 @@ MAKERS: MappingProxyType[str, tuple[int, Maker]] = MappingProxyType({
         REQUEST_HEADERS,
         lambda tx: _start(tx.request.line if tx.request else None, tx.request_headers),
     ),
-    "http.request_body": (REQUEST_COMPLETE, _request_body),
-    "file.data": (REQUEST_COMPLETE, _request_file),
+    "http.request_body": (REQUEST_BODY, _request_body),
+    "file.data": (REQUEST_BODY, _request_file),
+    **{name: (REQUEST_COMPLETE, _of_file(name, TO_SERVER)) for name in FILE_BUFFERS},
     "http.stat_code": (RESPONSE_HEADERS, _stat_code),
     "http.stat_msg": (RESPONSE_HEADERS, _stat_msg),
     "http.response_line": (RESPONSE_HEADERS, _response_line),
@@ -257,5 +285,6 @@ MAKERS: MappingProxyType[str, tuple[int, Maker]] = MappingProxyType({
     ),
     "http.response_body": (RESPONSE_BODY, HttpTransaction.decoded_response),
     "file.data@to_client": (RESPONSE_BODY, HttpTransaction.decoded_response),
+    **{f"{name}@to_client": (RESPONSE_COMPLETE, _of_file(name, TO_CLIENT)) for name in FILE_BUFFERS},
 })  # fmt: skip
 """Buffer name → the stage it is known from, and how it is built."""

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sensor.rules.problems import suggest
-from sensor.rules.suricata import apps, byteops, content, flow, labels, packet, refusal, regex, subjects
+from sensor.rules.suricata import apps, byteops, content, files, flow, labels, packet, refusal, regex, subjects
 from sensor.rules.suricata.refusal import Refused
 
 if TYPE_CHECKING:
@@ -72,6 +72,10 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         **{keyword: packet.number(field) for keyword, field in packet.NUMBERS.items()},
         "app-layer-event": apps.event,
         "frame": apps.frame,
+        "filename": files.file_name,
+        "fileext": files.file_ext,
+        "filesize": files.file_size,
+        "filestore": files.file_store,
         "pkt_data": subjects.pkt_data,
         "tls.version": subjects.tls_version,
         "xor": subjects.xor,

@@ -18,7 +18,7 @@ class Refused(Exception):  # noqa: N818 - caught where a problem is made of it
         self.hint = hint
 
 
-_FILES = "properties of files other than their bytes are not tracked"
+_MAGIC = "files are not identified by libmagic"
 _OUTSIDE = "it needs data from outside the rule file"
 _CODE = "rules cannot run code"
 _CHECKSUM = "checksums are verified (or not) for the whole sensor"
@@ -27,10 +27,7 @@ _REASONS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("lua", "luajit", "luaxform"), _CODE),
         **dict.fromkeys(("dataset", "datarep", "iprep", "geoip", "filemd5", "filesha1", "filesha256"), _OUTSIDE),
-        **dict.fromkeys(
-            ("fileext", "filename", "filemagic", "filesize", "file.magic", "file.name", "file_name", "file_magic"),
-            _FILES,
-        ),
+        **dict.fromkeys(("filemagic", "file.magic", "file_magic"), _MAGIC),
         **dict.fromkeys((f"{name}-csum" for name in ("ipv4", "tcpv4", "tcpv6", "udpv4", "udpv6", "icmpv4")), _CHECKSUM),
         "icmpv6-csum": _CHECKSUM,
         "stream-event": "what reassembly finds odd is logged, not matched",
@@ -52,7 +49,6 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         "nfs_version": "NFS is not parsed",
         "cip_service": "CIP is not parsed",
         "enip_command": "EtherNet/IP is not parsed",
-        "filestore": "files are not extracted",
         "tls_store": "certificates are not stored",
     }
 )

@@ -1,10 +1,15 @@
 import gzip
+import hashlib
 
 import pytest
 
 from sensor.model.app import TO_CLIENT, TO_SERVER
+from sensor.model.files import FILE_BUFFERS
+from sensor.proto.http1 import limits
 from sensor.proto.http1.fields import SPEC
 from sensor.proto.http1.transaction import MAKERS
+
+STAGES = [stage.name for stage in SPEC.stages]
 
 REQUEST = (
     b"POST /a/%62/../c?q=%41 HTTP/1.1\r\n"
@@ -119,6 +124,7 @@ def test_start(tx):
 def test_every_declared_buffer_is_built_and_no_other(tx):
     declared = {buffer.name for buffer in SPEC.buffers}
     others = {"http.request_header", "http.response_header", "http.start", "http.start@to_client"}
+    others |= {name + side for name in FILE_BUFFERS for side in ("", "@to_client")}
     assert declared == set(MAKERS) == {*EXPECTED, *others}
     for buffer in SPEC.buffers:
         assert buffer.multi or len(tx.buffer(buffer.name)) <= 1
@@ -134,8 +140,80 @@ def test_host_of_an_absolute_target_wins():
 
 def test_absent_headers_are_absent():
     tx = SPEC.new_parser().feed(TO_SERVER, b"GET / HTTP/1.1\r\nHost:\r\n\r\n", 0)[0].tx
-    assert [tx.buffer(n) for n in ("http.host", "http.cookie", "http.user_agent")] == [(), (), ()]
+    assert [tx.buffer(n) for n in ("http.cookie", "http.user_agent", "http.referer")] == [(), (), ()]
+    assert tx.buffer("http.host") == (b"",)  # empty, but there
     assert tx.buffer("http.header_names") == (b"\r\nHost\r\n\r\n",)
+
+
+def request(content_type, body):
+    sizes = b"Content-Type: %s\r\nContent-Length: %d\r\n\r\n" % (content_type, len(body))
+    head = b"POST /up/load.php?x=1 HTTP/1.1\r\n" + sizes
+    return SPEC.new_parser().feed(TO_SERVER, head + body, 0)
+
+
+FORM = b'multipart/form-data; boundary="-x-"'
+
+
+def part(disposition, content):
+    return b"---x-\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % (disposition, content)
+
+
+def test_files_of_a_form_are_told_apart():
+    body = part(b'name="a"', b"no file") + part(b'name="b"; filename="one.exe"', b"MZ\r\n1")
+    body += part(b"filename=two", b"2")
+    out = request(FORM, body + b"---x---\r\n")
+    found = [s.file for s in out if STAGES[s.stage] == "request_complete" and s.file]
+    assert [(f.name, f.data, f.complete) for f in found] == [(b"one.exe", b"MZ\r\n1", True), (b"two", b"2", True)]
+    assert [s.file for s in out if STAGES[s.stage] == "request_body"] == [None, *found]
+    assert found[0].buffer("file.md5") == (b"e05d5749029667c4a38a55d8d654e079",)
+    tx = out[-1].tx
+    assert [*tx.buffer("file.data"), *tx.buffer("file.name")] == []
+    assert tx.buffer("http.request_body")[0].startswith(b"---x-")
+
+
+def test_a_form_of_very_many_parts_is_read_so_far():
+    body = b"".join(part(b'filename="%d"' % i, b"x") for i in range(2 * limits.FORM_PARTS))
+    assert sum(s.file is not None for s in request(FORM, body)) == 2 * limits.FORM_PARTS
+
+
+def test_a_body_is_a_file_named_by_the_path():
+    tx = request(b"application/octet-stream", b"abc")[-1].tx
+    assert tx.buffer("file.name") == (b"/up/load.php",)
+    assert tx.buffer("file.size") == (b"\0\0\0\0\0\0\0\3",)
+    assert tx.buffer("file.sha1") == (b"a9993e364706816aba3e25717850c26c9cd0d89d",)
+
+
+def response(head, body, *, hashed=False):
+    parser = SPEC.new_parser()
+    if hashed:
+        parser.hash_files()
+    parser.feed(TO_SERVER, b"GET /a/%62.bin?q HTTP/1.1\r\n\r\n", 0)
+    data = b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
+    return parser.feed(TO_CLIENT, data, 0)[-1].tx
+
+
+@pytest.mark.parametrize(("head", "name"), [
+    (b"", b"/a/b.bin"),
+    (b'Content-Disposition: attachment; filename="x y.doc"\r\n', b"x y.doc"),
+    (b"Content-Disposition: attachment; filename=z\r\n", b"z"),
+    (b"Content-Disposition: inline\r\n", b"/a/b.bin"),
+])  # fmt: skip
+def test_the_name_of_a_response(head, name):
+    assert response(head, b"x").buffer("file.name@to_client") == (name,)
+
+
+def test_long_files_are_hashed_only_when_asked():
+    body = bytes(range(256)) * 1024
+    assert response(b"", body).buffer("file.sha256@to_client") == ()
+    tx = response(b"", body, hashed=True)
+    assert tx.buffer("file.sha256@to_client") == (hashlib.sha256(body).hexdigest().encode(),)
+    assert tx.buffer("file.size@to_client") == (len(body).to_bytes(8, "big"),)
+    assert tx.buffer("file.data@to_client") == [body[: limits.RESPONSE_BODY]]
+
+
+def test_a_coded_body_is_the_file_that_it_was():
+    tx = response(b"Content-Encoding: gzip\r\n", gzip.compress(b"plain"))
+    assert tx.buffer("file.md5@to_client") == (b"ac7938d40cfc2307e2bf325d28e7884e",)
 
 
 def test_eve(tx):

@@ -13,7 +13,7 @@ from sensor.rules.suricata.refusal import reason
         ("lua:x.lua;", "rules cannot run code"),
         ("dataset:isset,x;", "outside the rule file"),
         ("filemd5:x;", "outside the rule file"),
-        ('fileext:"jpg";', "properties of files"),
+        ('filemagic:"PE";', "libmagic"),
         ("xbits:set,a,track ip_src;", "not for hosts"),
         ("asn1:double_overflow;", "ASN.1"),
         ("smb.share;", "smb is not parsed"),

@@ -1,4 +1,5 @@
 import hashlib
+import itertools
 import random
 
 import pytest
@@ -11,7 +12,7 @@ DATA = bytes(random.Random(4).randbytes(5000))
 
 def pieces(data, cuts):
     edges = [0, *sorted(cuts), len(data)]
-    return [(a, data[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    return [(a, data[a:b]) for a, b in itertools.pairwise(edges)]
 
 
 @pytest.mark.parametrize("limit", [100, 4999, 5000, 6000])

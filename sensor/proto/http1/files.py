@@ -1,0 +1,84 @@
+"""The files that an exchange carries: bodies, and the parts of a form that have a file name (RFC 7578)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sensor.model.files import FileInfo
+from sensor.proto.http1 import limits, uri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sensor.proto.http1.body import Body
+    from sensor.proto.http1.parse import Headers
+
+_BOUNDARY = re.compile(
+    rb"multipart/[^;]{1,40};(?:[^;]{0,200};)?\s*boundary=(?:\"([^\"]{1,200})\"|([^\s;,\"]{1,200}))", re.IGNORECASE
+)
+_FILE_NAME = re.compile(rb"(?:^|[;\s])filename=(?:\"([^\"\r\n]{0,4096})\"|([^\s;\"]{1,4096}))", re.IGNORECASE)
+_DISPOSITION = re.compile(rb"^content-disposition:([^\r\n]{0,8192})", re.IGNORECASE | re.MULTILINE)
+
+
+def boundary(headers: Headers | None) -> bytes:
+    """Return the boundary of a multipart body; empty: it has none."""
+    value = headers.get(b"content-type") if headers is not None else None
+    found = _BOUNDARY.match(value.lstrip()) if value else None
+    return (found[1] or found[2]) if found else b""
+
+
+def file_name(disposition: bytes | None) -> bytes:
+    """Return the file name of a Content-Disposition (RFC 6266); empty: it has none."""
+    found = _FILE_NAME.search(disposition) if disposition else None
+    return (found[1] if found[1] is not None else found[2]) if found else b""
+
+
+def uploads(body: Body | None, mark: bytes) -> Iterator[FileInfo]:
+    """Yield the files in a multipart body, as far as the body is kept."""
+    if body is None:
+        return
+    data = bytes(body.parts[0])
+    whole = len(body.parts) == 1 and body.total == len(data)
+    delimiter = b"--" + mark
+    start = data.find(delimiter)
+    for _ in range(limits.FORM_PARTS):
+        if start < 0:
+            return
+        start += len(delimiter)
+        stop = data.find(b"\r\n" + delimiter, start)
+        yield from _upload(data, start, len(data) if stop < 0 else stop, ended=stop >= 0, whole=whole)
+        start = stop + 2 if stop >= 0 else -1
+
+
+def _upload(data: bytes, start: int, stop: int, *, ended: bool, whole: bool) -> Iterator[FileInfo]:
+    """Yield the file of one part of a form, if it is one."""
+    blank = data.find(b"\r\n\r\n", start, stop)
+    if blank < 0:
+        return
+    found = _DISPOSITION.search(data, start, blank)
+    name = file_name(found[1]) if found else b""
+    if name:
+        content = data[blank + 4 : stop]
+        yield FileInfo(name, content, len(content), ended or whole)
+
+
+def whole_body(name: bytes, body: Body | None, forms: list[bytes], *, coded: bool) -> FileInfo | None:
+    """Return the file that a body is; None: it is empty.
+
+    forms: the body as rules see it (`transaction.decoded`), its best form first; coded: its coding was undone, so the
+    bytes seen are not those of the file.
+    """
+    if body is None or not forms:
+        return None
+    data = forms[0]
+    kept = len(body.parts) == 1 and body.ended and body.total == len(body.parts[0])
+    if coded:
+        return FileInfo(name, data, len(data), kept and len(data) < limits.RESPONSE_BODY)
+    hashes = body.hash.hex() if body.hash is not None and body.ended else {}
+    return FileInfo(name, data, body.total, kept or bool(hashes), hashes)
+
+
+def path(target: bytes) -> bytes:
+    """Return the path of a request target, normalised: the name of a file that has no other."""
+    return uri.normalise(target).partition(b"?")[0]

@@ -1,0 +1,58 @@
+"""Keywords about files: their names and sizes. Their bytes (`file.data`) are a sticky buffer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sensor.rules.nodes import ByteTest
+from sensor.rules.suricata import content
+from sensor.rules.suricata.numbers import comparison
+from sensor.rules.suricata.refusal import Refused
+
+if TYPE_CHECKING:
+    from sensor.rules.suricata.draft import Draft
+
+NAME, SIZE = "file.name", "file.size"
+_UNITS = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+_LARGEST = (1 << 63) - 1
+
+
+def file_name(draft: Draft, value: str) -> None:
+    """`filename:"x"`: the name holds the text, whatever its case."""
+    found = content.pattern(value)
+    found.values["nocase"] = True
+    draft.add_aside(NAME, found)
+
+
+def file_ext(draft: Draft, value: str) -> None:
+    """`fileext:"exe"`: the name ends in a dot and the text, whatever its case."""
+    found = content.pattern(value)
+    found.values |= {"pattern": b"." + found.values["pattern"], "nocase": True, "endswith": True}
+    draft.add_aside(NAME, found)
+
+
+def file_size(draft: Draft, value: str) -> None:
+    """`filesize:>1MB`, `filesize:10<>20`."""
+    op, low, high = comparison(_in_bytes(value), _LARGEST)
+    if op == "<>":
+        draft.add_aside(SIZE, ByteTest(8, ">", low))
+        draft.add_aside(SIZE, ByteTest(8, "<", high))
+    else:
+        draft.add_aside(SIZE, ByteTest(8, op, low))
+
+
+def _in_bytes(value: str) -> str:
+    """Return a comparison whose numbers have no units."""
+    words = value.strip().lower()
+    for unit, factor in _UNITS.items():
+        if words.endswith(unit):
+            sign = words.rstrip("kmgb0123456789 ")
+            digits = words[len(sign) : -2].strip()
+            if not digits.isdecimal():
+                raise Refused(f"'{value[:40]}' is no size", ">1MB")
+            return f"{sign}{int(digits) * factor}"
+    return words
+
+
+def file_store(_draft: Draft, _value: str) -> None:
+    """`filestore`: no condition. What is stored is decided by the configuration, not by rules."""
