@@ -1,4 +1,4 @@
-"""Conditions of a rule that look at no buffer: header numbers, flowbits, flowints."""
+"""Conditions of a rule that look at no buffer: header numbers, flowbits, flowints, bits of hosts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from sensor.proto.registry import NUMBERS
 
 if TYPE_CHECKING:
     from sensor.detect.bits import FlowVars
-    from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest
+    from sensor.detect.hostbits import Key
+    from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, HostBit
 
 Check = Callable[[Context, Meter], bool]
 Holds = Callable[[int], bool]
@@ -122,3 +123,23 @@ def int_check(test: FlowInt) -> Check | None:
 def _int_holds(flow: FlowVars, test: FlowInt, compare: _Compare) -> bool:
     mine, other = flow.ints.get(test.name), flow.number(test.value)
     return mine is not None and other is not None and compare(mine, other)
+
+
+def bit_key(node: HostBit, ctx: Context) -> Key:
+    """Return the key of a bit for the ends of the packet at hand."""
+    if node.track == "by_src":
+        return node.name, ctx.src, b""
+    if node.track == "by_dst":
+        return node.name, ctx.dest, b""
+    low, high = sorted((ctx.src, ctx.dest))
+    return node.name, low, high
+
+
+def host_bit_check(node: HostBit) -> Check | None:
+    """Return the check of isset and isnotset; None: an effect. Raises RuleError."""
+    if node.action in ("set", "unset", "toggle"):
+        return None
+    if node.action not in ("isset", "isnotset"):
+        raise RuleError(f"hostbits: action {node.action!r} is unknown")
+    wanted = node.action == "isset"
+    return lambda ctx, _meter: ctx.host_bits.is_set(bit_key(node, ctx), ctx.ts_ns) is wanted

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sensor.detect.bits import FlowVars
+    from sensor.detect.hostbits import HostBits
 
 
 class Window:
@@ -47,8 +48,14 @@ class Context(Protocol):
 
     ts_ns: int
     """Packet time."""
-    flow_vars: FlowVars | None
-    """None: the packet belongs to no flow (conditions on flow variables then fail, negated ones too)."""
+    src: bytes
+    """Source address in 16 bytes, as the event is seen; so is the next."""
+    dest: bytes
+    host_bits: HostBits
+
+    @property
+    def flow_vars(self) -> FlowVars | None:
+        """None: the packet belongs to no flow (conditions on flow variables then fail, negated ones too)."""
 
     def instances(self, buffer: str) -> Sequence[Window]:
         """Return the instances of a buffer (none: it is absent), the same objects each time: they cache."""

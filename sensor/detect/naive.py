@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sensor.detect import pcre
-from sensor.detect.bits import FlowVars, change_bits, change_int
+from sensor.detect.bits import change_bits, change_int
 from sensor.detect.budget import Budget, BudgetExceededError, Meter
 from sensor.detect.chain import Step, accept, retry_helps
-from sensor.detect.conditions import Check, bits_check, header_check, int_check
+from sensor.detect.conditions import Check, bit_key, bits_check, header_check, host_bit_check, int_check
 from sensor.detect.tests_base64 import base64_step
 from sensor.detect.tests_bytes import (
     compare_step,
@@ -45,6 +45,7 @@ from sensor.rules.nodes import (
     FlowBits,
     FlowInt,
     HeaderTest,
+    HostBit,
     IsDataAt,
     Not,
     Regex,
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from sensor.detect.context import Context
+
+Effect = FlowBits | FlowInt | HostBit
 
 MAX_TESTS = 200
 """Tests on one buffer: each is a Python frame while the last one runs."""
@@ -72,8 +75,8 @@ class CompiledRule:
         self.index = index
         """Number of the rule in its set: the key of budgets."""
         self._compiler = compiler
-        self.effects: tuple[FlowBits | FlowInt, ...] = ()
-        """Changes of flow variables; known once the rule is prepared."""
+        self.effects: tuple[Effect, ...] = ()
+        """Changes of variables; known once the rule is prepared."""
         self.check: Check = self._first
         """The body as a function."""
 
@@ -192,12 +195,14 @@ def judge(rule: CompiledRule, ctx: Context, budget: Budget) -> bool:
         return False
 
 
-def apply_effects(rule: CompiledRule, flow_vars: FlowVars | None) -> None:
-    """Carry out the rule's changes of flow variables, in the order written. Call it after each match."""
-    if flow_vars is None:
-        return
+def apply_effects(rule: CompiledRule, ctx: Context) -> None:
+    """Carry out the rule's changes of variables, in the order written. Call it after each match."""
     for effect in rule.effects:
-        if isinstance(effect, FlowBits):
+        if isinstance(effect, HostBit):
+            ctx.host_bits.change(effect, bit_key(effect, ctx), ctx.ts_ns)
+        elif (flow_vars := ctx.flow_vars) is None:
+            continue
+        elif isinstance(effect, FlowBits):
             change_bits(effect, flow_vars)
         else:
             change_int(effect, flow_vars)
@@ -224,6 +229,8 @@ class _Scope:
                 return bits_check(node)
             case FlowInt():
                 return int_check(node)
+            case HostBit():
+                return host_bit_check(node)
             case All():
                 return self._all(node)
             case Any():
@@ -269,14 +276,17 @@ def _bind(test: AnyTest, bound: set[str]) -> None:
             _bind(inner, bound)
 
 
-def _effects(node: AnyNode) -> Iterator[FlowBits | FlowInt]:
+def _effects(node: AnyNode) -> Iterator[Effect]:
     if isinstance(node, All | Any):
         for child in node.children:
             yield from _effects(child)
     elif isinstance(node, FlowBits):
         if bits_check(node) is None:
             yield node
-    elif isinstance(node, FlowInt) and int_check(node) is None:
+    elif isinstance(node, FlowInt):
+        if int_check(node) is None:
+            yield node
+    elif isinstance(node, HostBit) and host_bit_check(node) is None:
         yield node
 
 

@@ -10,6 +10,7 @@ from sensor.detect.bits import FlowVarCounters, FlowVars
 from sensor.detect.budget import Budget
 from sensor.detect.context import Window
 from sensor.detect.header import FlowView, PacketRow, header_value, packet_row, raw_header
+from sensor.detect.hostbits import HostBits
 from sensor.detect.naive import CompiledRule, apply_effects, judge
 from sensor.detect.plan import Plan
 from sensor.detect.threshold import Suppressor, Thresholds
@@ -82,6 +83,7 @@ class _Context:
         "dport",
         "established",
         "ether",
+        "host_bits",
         "proto",
         "sport",
         "src",
@@ -90,14 +92,15 @@ class _Context:
     )
 
     def __init__(
-        self, place: Place, flow_vars: Callable[[int], FlowVars | None], windows: dict[str, Sequence[Window]],
-        tx: object = None, app: str = "", file: FileInfo | None = None, event: int | None = None,
+        self, place: Place, judge: Judge, windows: dict[str, Sequence[Window]], tx: object = None, app: str = "",
+        file: FileInfo | None = None, event: int | None = None,
     ) -> None:  # fmt: skip
         self._file = file
         self._event = event
         self._place = place
         self._windows = windows
-        self._vars = flow_vars
+        self._vars = judge.flow_vars
+        self.host_bits = judge.host_bits
         self.tx = tx
         self.app = app or place.view.app_name(place.slot, place.row)
         self.ts_ns = place.ts
@@ -214,6 +217,7 @@ class Judge:
         self.budget = Budget()
         self.counters = JudgeCounters()
         self.var_counters = FlowVarCounters()
+        self.host_bits = HostBits()
 
     def packet(self, view: BlockView, row: int, rules: Iterable[int]) -> None:
         """Judge packet rules on a row."""
@@ -222,7 +226,7 @@ class Judge:
         place = Place(view, slot, int(r["side"]), row, int(view.numbers[r["pkt"]]), int(r["ts"]))
         payload = _payload(view, row)
         windows: Sequence[Window] = [Window(payload)] if payload else []
-        context = _Context(place, self._flow_vars, {"payload": windows, "payload_or_stream": windows})
+        context = _Context(place, self, {"payload": windows, "payload_or_stream": windows})
         for number in rules:
             if self._holds(number, context):
                 self._match(number, place, payload, stream=False, context=context)
@@ -234,14 +238,14 @@ class Judge:
         base, data = window
         end = base + len(data)
         whole = [Window(data, base)]
-        context = _Context(place, self._flow_vars, {"stream": whole, "payload_or_stream": whole})
+        context = _Context(place, self, {"stream": whole, "payload_or_stream": whole})
         fired = self._fired.get(2 * place.slot + place.side, {})
         for number in rules:
             seen = fired.get(number, 0)
             used = context
             if seen > base:
                 part = [Window(data[seen - base :], seen)]
-                used = _Context(place, self._flow_vars, {"stream": part, "payload_or_stream": part})
+                used = _Context(place, self, {"stream": part, "payload_or_stream": part})
             if self._holds(number, used):
                 fired = self._fired.setdefault(2 * place.slot + place.side, fired)
                 fired[number] = end
@@ -259,7 +263,7 @@ class Judge:
         whole = [Window(data)] if data else []
         sided = Place(place.view, place.slot, stage.side, place.row, place.number, place.ts)
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
-        context = _Context(sided, self._flow_vars, windows, stage.tx, SPECS[app].name, stage.file)
+        context = _Context(sided, self, windows, stage.tx, SPECS[app].name, stage.file)
         rules = index.candidates(app, stage.stage, context.instances, file=file) if self._options.triage else every
         for number in rules:
             if self._holds(number, context):
@@ -273,7 +277,7 @@ class Judge:
         sided = Place(place.view, place.slot, side, place.row, place.number, place.ts)
         whole = [Window(data)] if data else []
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
-        context = _Context(sided, self._flow_vars, windows, None, spec.name, event=anomaly)
+        context = _Context(sided, self, windows, None, spec.name, event=anomaly)
         for number in rules:
             if self._holds(number, context):
                 self._match(number, sided, data, stream=True, context=context)
@@ -283,6 +287,7 @@ class Judge:
     def adopt(self, old: Judge, renumbered: Mapping[int, int]) -> None:
         """Take over the state of the judge before a reload. renumbered: old rule number → new, of unchanged rules."""
         self.counters, self.var_counters, self._vars = old.counters, old.var_counters, old._vars
+        self.host_bits = old.host_bits
         self.budget.counters = old.budget.counters
         for key, fired in old._fired.items():
             self._fired[key] = {renumbered[number]: end for number, end in fired.items() if number in renumbered}
@@ -296,7 +301,8 @@ class Judge:
             self._fired.pop(2 * slot, None)
             self._fired.pop(2 * slot + 1, None)
 
-    def _flow_vars(self, slot: int) -> FlowVars | None:
+    def flow_vars(self, slot: int) -> FlowVars | None:
+        """Return the variables of a flow, made when first asked for; None: there is no flow."""
         if slot < 0:
             return None
         found = self._vars.get(slot)
@@ -317,7 +323,7 @@ class Judge:
             return False
         self.counters.judgements += 1
         try:
-            return judge(self._compiled[number], context, self.budget)  # type: ignore[arg-type]  # a property
+            return judge(self._compiled[number], context, self.budget)
         except Exception:  # noqa: BLE001 - isolation point: one rule
             self.counters.rule_errors += 1
             return False
@@ -325,7 +331,7 @@ class Judge:
     def _match(self, number: int, place: Place, data: bytes, *, stream: bool, context: _Context) -> None:
         rule = self._plan.rules[number].rule
         if self._compiled[number].effects:
-            apply_effects(self._compiled[number], context.flow_vars)
+            apply_effects(self._compiled[number], context)
         if rule.noalert or self._pass[number]:
             return
         flow_id = int(place.view.flows["id"][place.slot]) if place.slot >= 0 else 0

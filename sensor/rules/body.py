@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sensor.rules import buffers, fields
-from sensor.rules.conditions import FIELD_KINDS, FLOWBITS, FLOWINT, TRANSFORM_LIST
+from sensor.rules.conditions import FIELD_KINDS, FLOWBITS, FLOWINT, HOSTBIT, TRANSFORM_LIST
 from sensor.rules.kinds import Plain, each, scalar
 from sensor.rules.nodes import (
     All,
@@ -15,6 +15,7 @@ from sensor.rules.nodes import (
     FlowBits,
     FlowInt,
     HeaderTest,
+    HostBit,
     Not,
     Transform,
 )
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _TCP = 6
 
 COMBINERS = ("all", "any", "not")
-SUBJECTS = (*COMBINERS, "flowbits", "flowint", "present", "absent")
+SUBJECTS = (*COMBINERS, "flowbits", "flowint", "hostbit", "present", "absent")
 
 
 def default_buffer(proto: str) -> str:
@@ -127,6 +128,8 @@ def _read_subject(key: Scalar, value: Value, transforms: tuple[Transform, ...], 
         return FLOWBITS.read(value, ctx)
     if name == "flowint":
         return FLOWINT.read(value, ctx)
+    if name == "hostbit":
+        return HOSTBIT.read(value, ctx)
     if name in ("present", "absent"):
         leaf = scalar(value, ctx, "the name of a buffer")
         buffer, either = _buffer(leaf, ctx)
@@ -170,6 +173,8 @@ def write_node(node: AnyNode, direction: str) -> dict[str, Any]:
         return {"flowbits": FLOWBITS.write(node)}
     if isinstance(node, FlowInt):
         return {"flowint": FLOWINT.write(node)}
+    if isinstance(node, HostBit):
+        return {"hostbit": HOSTBIT.write(node)}
     if isinstance(node, Not):
         return {"not": write_body(node.child, direction)}
     return {"all" if isinstance(node, All) else "any": _write_list(node.children, direction)}

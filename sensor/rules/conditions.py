@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sensor.rules import fields
-from sensor.rules.kinds import Kind, ListOf, Num, Plain, Text, Word, each, scalar
-from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, Transform
+from sensor.rules.kinds import Kind, ListOf, Num, Plain, Text, Whole, Word, each, scalar
+from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, HostBit, Transform
 from sensor.rules.problems import suggest
 from sensor.rules.record import Key, Record
 from sensor.rules.steps import Comparison
@@ -230,6 +230,14 @@ FLOWINT = Record(
         required=True,
     ),
     Key("value", Num(0, 0xFFFFFFFF, known=False), "number to store, add or compare with"),
+)
+HOSTBIT = Record(
+    HostBit,
+    "hostbit",
+    Key("action", Word(("set", "unset", "toggle", "isset", "isnotset")), "what to do", required=True),
+    Key("name", Text(), "the bit", required=True),
+    Key("track", Word(("by_src", "by_dst", "by_both")), "whose bit: either end's, or the pair's", required=True),
+    Key("seconds", Whole(0, 0xFFFFFFFF), "how long set lasts; 0: until it is unset"),
 )
 FLOWBITS = FlowBitsKind()
 TRANSFORM_LIST = ListOf(TransformKind(), least=1)

@@ -187,6 +187,18 @@ class FlowInt(Node, frozen=True, tag="flowint"):
     value: Num = 0
 
 
+class HostBit(Node, frozen=True, tag="hostbit"):
+    """A bit of a host, or of a pair of hosts. action: set, unset, toggle, isset, isnotset.
+
+    track: by_src, by_dst, by_both. seconds: how long `set` lasts; 0: until it is unset.
+    """
+
+    action: str
+    name: str
+    track: str
+    seconds: int = 0
+
+
 class All(Node, frozen=True, tag="all"):
     """Every child holds."""
 
@@ -205,7 +217,7 @@ class Not(Node, frozen=True, tag="not"):
     child: AnyNode
 
 
-AnyNode = BufferMatch | HeaderTest | FlowBits | FlowInt | All | Any | Not
+AnyNode = BufferMatch | HeaderTest | FlowBits | FlowInt | HostBit | All | Any | Not
 
 
 class AddressSet(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sensor.rules.nodes import FlowBits, FlowInt, Rule, Suppression
+from sensor.rules.nodes import FlowBits, FlowInt, HostBit, Rule, Suppression
 from sensor.rules.problems import Problem
 from sensor.rules.walk import leaves
 
@@ -78,7 +78,7 @@ def judged(rule: Rule) -> int:
         return 0
     reads = writes = False
     for leaf in leaves(rule.body):
-        if isinstance(leaf, (FlowBits, FlowInt)):
+        if isinstance(leaf, (FlowBits, FlowInt, HostBit)):
             reading = leaf.action in _READS
             reads, writes = reads or reading, writes or not reading
     return 3 if not writes else 2 if reads else 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sensor.rules import buffers, header
-from sensor.rules.conditions import FIELD_KINDS, FLOWBITS, FLOWINT, TRANSFORM_LIST
+from sensor.rules.conditions import FIELD_KINDS, FLOWBITS, FLOWINT, HOSTBIT, TRANSFORM_LIST
 from sensor.rules.fields import FIELDS
 from sensor.rules.record import object_schema
 from sensor.rules.steps import STEP_LIST, STEPS
@@ -32,6 +32,7 @@ def _subjects() -> dict[str, Any]:
     out["not"] = {"anyOf": [_ref("condition"), conditions], "description": "the condition does not hold"}
     out["flowbits"] = FLOWBITS.schema()
     out["flowint"] = FLOWINT.schema()
+    out["hostbit"] = HOSTBIT.schema()
     name = {"enum": list(buffers.names())}
     out["present"] = name | {"description": "the buffer exists"}
     out["absent"] = name | {"description": "the buffer does not exist"}

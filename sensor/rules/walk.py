@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sensor.rules.nodes import All, Any, AnyNode, BufferMatch, FlowBits, FlowInt, HeaderTest, Not
+from sensor.rules.nodes import All, Any, AnyNode, BufferMatch, FlowBits, FlowInt, HeaderTest, HostBit, Not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Leaf = BufferMatch | HeaderTest | FlowBits | FlowInt
+Leaf = BufferMatch | HeaderTest | FlowBits | FlowInt | HostBit
 
 
 def leaves(node: AnyNode) -> Iterator[Leaf]:

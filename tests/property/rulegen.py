@@ -21,6 +21,7 @@ from sensor.rules.nodes import (
     FlowBits,
     FlowInt,
     HeaderTest,
+    HostBit,
     IsDataAt,
     Not,
     Regex,
@@ -160,9 +161,13 @@ flow_bits = st.builds(
 flow_ints = st.builds(
     FlowInt, words, st.sampled_from(("=", "+", "-", "<", ">", "<=", ">=", "==", "!=")), st.integers(0, 99)
 ) | st.builds(FlowInt, words, st.sampled_from(("isset", "notset")))
+hostbits = st.builds(
+    HostBit, st.sampled_from(("set", "unset", "toggle", "isset", "isnotset")), words,
+    st.sampled_from(("by_src", "by_dst", "by_both")), st.integers(0, 3600),
+)  # fmt: skip
 
 nodes = st.recursive(
-    buffer_matches() | header_tests() | flow_bits | flow_ints,
+    buffer_matches() | header_tests() | flow_bits | flow_ints | hostbits,
     lambda inner: (
         st.builds(All, st.lists(inner, max_size=3).map(tuple))
         | st.builds(Any, st.lists(inner, min_size=1, max_size=3).map(tuple))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sensor.rules import buffers
 from sensor.rules.header import FLOW_SIDE, FLOW_STATE, TRACKS
-from sensor.rules.nodes import FlowBits, FlowInt, Threshold
+from sensor.rules.nodes import FlowBits, FlowInt, HostBit, Threshold
 from sensor.rules.problems import one_of
 from sensor.rules.suricata.numbers import integer, integer_or_name
 from sensor.rules.suricata.refusal import Refused
@@ -82,6 +82,46 @@ def flowint(draft: Draft, value: str) -> None:
     if action not in ("=", "+", "-", "<", ">", "<=", ">=", "==", "!=") or len(words) != 3:
         raise Refused(f"unknown action '{words[1][:30]}', or no value", "= + - < > <= >= == != isset notset")
     draft.conditions.append(FlowInt(words[0], action, integer_or_name(words[2], 0, _U32, (words[2],))))
+
+
+_BIT_ACTIONS = ("set", "unset", "toggle", "isset", "isnotset")
+_XBIT_TRACKS: Mapping[str, str] = MappingProxyType({"ip_src": "by_src", "ip_dst": "by_dst", "ip_pair": "by_both"})
+_HOST_ENDS: Mapping[str, str] = MappingProxyType({"src": "by_src", "dst": "by_dst"})
+_XBIT_SECONDS = 30
+"""How long `set` lasts where the rule does not say (Suricata's default)."""
+
+
+def xbits(draft: Draft, value: str) -> None:
+    """`xbits:set,name,track ip_src[,expire 60]`."""
+    words = [word.strip() for word in value.split(",")]
+    action, settings = words[0], dict(word.partition(" ")[::2] for word in words[2:])
+    if action == "noalert" and len(words) == 1:
+        draft.values["noalert"] = True
+        return
+    if action not in _BIT_ACTIONS or len(words) < 3 or not words[1]:
+        raise Refused("has the form action,name,track ip_src", ", ".join(_BIT_ACTIONS))
+    track = settings.pop("track", "").strip()
+    expire = settings.pop("expire", "").strip()
+    if track not in _XBIT_TRACKS or settings:
+        raise Refused(f"unknown track '{track[:20]}' or setting", ", ".join(_XBIT_TRACKS))
+    if expire and action not in ("set", "toggle"):
+        raise Refused("only what is set can expire")
+    seconds = integer(expire, 1, _U32) if expire else _XBIT_SECONDS
+    draft.conditions.append(
+        HostBit(action, words[1], _XBIT_TRACKS[track], seconds if action in ("set", "toggle") else 0)
+    )
+
+
+def hostbits(draft: Draft, value: str) -> None:
+    """`hostbits:set,name[,src|dst]`."""
+    words = [word.strip() for word in value.split(",")]
+    if words == ["noalert"]:
+        draft.values["noalert"] = True
+        return
+    end = words[2] if len(words) == 3 else "src"
+    if words[0] not in _BIT_ACTIONS or len(words) not in (2, 3) or not words[1] or end not in _HOST_ENDS:
+        raise Refused("has the form action,name,src", f"{', '.join(_BIT_ACTIONS)}; src, dst")
+    draft.conditions.append(HostBit(words[0], words[1], _HOST_ENDS[end]))
 
 
 def _settings(value: str) -> dict[str, str]:

@@ -60,6 +60,8 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "app-layer-protocol": flow.app_layer_protocol,
         "flowbits": flow.flowbits,
         "flowint": flow.flowint,
+        "xbits": flow.xbits,
+        "hostbits": flow.hostbits,
         "threshold": flow.threshold,
         "detection_filter": flow.detection_filter,
         "tos": packet.tos,

@@ -33,8 +33,6 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         "stream-event": "what reassembly finds odd is logged, not matched",
         "ssl_state": "the state of a TLS handshake is not kept",
         "ssl_version": "the state of a TLS handshake is not kept",
-        "xbits": "bits are kept for flows, not for hosts",
-        "hostbits": "bits are kept for flows, not for hosts",
         "asn1": "ASN.1 is not decoded",
         "ftpbounce": "FTP is not parsed",
         "dce_iface": "DCE/RPC is not parsed",

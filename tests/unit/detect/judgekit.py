@@ -2,13 +2,16 @@
 
 from sensor.detect.budget import Budget
 from sensor.detect.context import Window
+from sensor.detect.hostbits import HostBits
 from sensor.detect.naive import RuleCompiler, judge
 from sensor.rules.nodes import BufferMatch, Rule
 
 
 class FakeContext:
-    def __init__(self, buffers=None, header=None, flow_vars=None, ts_ns=0):
+    def __init__(self, buffers=None, header=None, flow_vars=None, ts_ns=0, ends=(b"a", b"b"), host_bits=None):
         self.ts_ns = ts_ns
+        self.src, self.dest = ends
+        self.host_bits = HostBits() if host_bits is None else host_bits
         self.flow_vars = flow_vars
         self.numbers = header or {}
         self.buffers = {

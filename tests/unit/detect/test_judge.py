@@ -94,10 +94,10 @@ def test_effects_in_the_order_written():
     )
     compiled = compile_rule(rule(body))
     assert judge(compiled, FakeContext(flow_vars=flow), Budget())
-    apply_effects(compiled, flow)
+    apply_effects(compiled, FakeContext(flow_vars=flow))
     assert flow.bits == {"a", "c"}
     assert flow.ints == {"n": 10, "m": 0}
-    apply_effects(compiled, None)
+    apply_effects(compiled, FakeContext())
 
 
 def test_a_deferred_rule_judges_alike():

@@ -1,7 +1,7 @@
 import pytest
 from suricatakit import conditions, matches, refused, rule
 
-from sensor.rules.nodes import FlowBits, FlowInt, Threshold
+from sensor.rules.nodes import FlowBits, FlowInt, HostBit, Threshold
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,11 @@ def test_flow_decides_what_a_content_without_buffer_means(word, buffer):
         ("flowint:n,isnotset;", FlowInt("n", "notset")),
         ("flowint:n,notset;", FlowInt("n", "notset")),
         ("flowint:n,isset;", FlowInt("n", "isset")),
+        ("xbits:set,a,track ip_src,expire 60;", HostBit("set", "a", "by_src", 60)),
+        ("xbits:set , a , track ip_pair;", HostBit("set", "a", "by_both", 30)),
+        ("xbits:isset,a,track ip_dst;", HostBit("isset", "a", "by_dst")),
+        ("hostbits:set,a;", HostBit("set", "a", "by_src")),
+        ("hostbits:isnotset,a,dst;", HostBit("isnotset", "a", "by_dst")),
     ],
 )
 def test_variables_of_flows(options, expected):
@@ -75,6 +80,11 @@ def test_app_layer_protocol():
         ("flowbits:frob,a;", "unknown action"),
         ("flowbits:set;", "name of a bit"),
         ("flowint:n;", "name,action,value"),
+        ("xbits:set,a;", "track ip_src"),
+        ("xbits:set,a,track by_src;", "unknown track"),
+        ("xbits:set,a,track ip_src,for 5;", "unknown track"),
+        ("xbits:isset,a,track ip_src,expire 5;", "can expire"),
+        ("hostbits:set,a,both;", "action,name,src"),
         ("flowint:n,+;", "no value"),
         ("threshold:type limit, track by_src, count 1;", "'seconds' is missing"),
         ("threshold:type backoff, track by_flow, count 1, multiplier 10;", "unknown or repeated"),

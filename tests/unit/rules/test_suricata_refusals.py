@@ -14,7 +14,6 @@ from sensor.rules.suricata.refusal import reason
         ("dataset:isset,x;", "outside the rule file"),
         ("filemd5:x;", "outside the rule file"),
         ('filemagic:"PE";', "libmagic"),
-        ("xbits:set,a,track ip_src;", "not for hosts"),
         ("asn1:double_overflow;", "ASN.1"),
         ("smb.share;", "smb is not parsed"),
         ("krb5_msg_type:10;", "krb5 is not parsed"),
@@ -35,7 +34,7 @@ def test_unknown_keywords_get_a_hint():
 
 
 def test_every_problem_of_a_rule_is_reported_once():
-    assert len(refused('lua:x; xbits:set,a; smb.share; content:"x"; nocase; bogus;')) == 4
+    assert len(refused('lua:x; geoip:src,DE; smb.share; content:"x"; nocase; bogus;')) == 4
 
 
 def test_no_keyword_is_both_read_and_refused():
