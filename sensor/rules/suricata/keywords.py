@@ -72,6 +72,7 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         **{keyword: packet.number(field) for keyword, field in packet.NUMBERS.items()},
         "app-layer-event": apps.event,
         "frame": apps.frame,
+        "krb5.ticket_encryption": apps.ticket_encryption,
         "pkt_data": subjects.pkt_data,
         "tls.version": subjects.tls_version,
         "xor": subjects.xor,
