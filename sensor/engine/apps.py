@@ -131,7 +131,8 @@ class AppLayer:
 
     def datagram(self, app: int, side: int, data: bytes, ts: int) -> tuple[list[TxStage], list[tuple[AppAnomaly, int]]]:
         """Parse one datagram by itself."""
-        flow = FlowApp(SPECS[app], SPECS[app].new_parser())
+        spec = SPECS[app]
+        flow = FlowApp(spec, (spec.new_datagram_parser or spec.new_parser)())
         stages = self._run(flow, lambda parser: parser.feed(side, data, ts), side)
         return stages, flow.anomalies()
 

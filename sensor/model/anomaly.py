@@ -191,6 +191,8 @@ class AppAnomaly(IntEnum):
     PARSER_ERROR = 23
     PROTOCOL_GAP = 24
     PROTOCOL_MISMATCH = 25
+    KRB5_MALFORMED_DATA = 288
+    KRB5_WEAK_ENCRYPTION = 289
 
     @property
     def event(self) -> str:

@@ -153,3 +153,5 @@ class ProtocolSpec:
     numbers: tuple[NumberSpec, ...] = ()
     events: tuple[AppAnomaly, ...] = ()
     """What its parser may find odd: rules with `app.event` have its flows parsed."""
+    new_datagram_parser: Callable[[], AppParser] | None = None
+    """Makes the parser of a datagram, where it is framed differently than in a stream; None: `new_parser` does."""

@@ -12,10 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from sensor.proto.ids import KRB5
+from sensor.proto.krb5 import kernels_probe as krb5
+
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
-MODULES = ()
+MODULES = (krb5,)
 """Modules of helpers that are compiled into the two functions below."""
 
 _PENDING, _NO = 0, 1
@@ -24,10 +27,17 @@ _PENDING, _NO = 0, 1
 @njit
 def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - protocols to come
     """Return the verdict of all protocols on one side of a TCP flow."""
-    return _NO
+    pending = False
+    found = krb5.stream(h, n)
+    if found > _NO:
+        return int(found)
+    pending |= found == _PENDING
+    return _PENDING if pending else _NO
 
 
 @njit
 def datagram(buf: Bytes, pos: int, size: int, sport: int, dport: int) -> int:  # noqa: ARG001 - protocols to come
     """Return the protocol of a UDP payload; 1: none."""
+    if krb5.datagram(buf, pos, size):
+        return KRB5
     return _NO

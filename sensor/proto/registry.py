@@ -9,6 +9,7 @@ from sensor.proto import ids
 from sensor.proto.dhcp.fields import SPEC as DHCP
 from sensor.proto.dns.fields import SPEC as DNS
 from sensor.proto.http1.fields import SPEC as HTTP
+from sensor.proto.krb5.fields import SPEC as KRB5
 from sensor.proto.ssh.fields import SPEC as SSH
 from sensor.proto.tls.fields import SPEC as TLS
 
@@ -24,6 +25,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.TLS: TLS,
         ids.SSH: SSH,
         ids.DHCP: DHCP,
+        ids.KRB5: KRB5,
     }
 )
 """Value of the flow table's `app` column → protocol."""

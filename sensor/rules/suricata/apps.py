@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sensor.proto.registry import NUMBERS
 from sensor.rules import buffers, fields
 from sensor.rules.nodes import HeaderTest
-from sensor.rules.suricata.numbers import comparison
+from sensor.rules.suricata.numbers import comparison, integer
 from sensor.rules.suricata.refusal import Refused
 
 if TYPE_CHECKING:
@@ -37,6 +38,23 @@ def number(name: str) -> Callable[[Draft, str], None] | None:
         draft.conditions.append(HeaderTest(field.name, "in", values=tuple(one.low for one in listed)))
 
     return handle
+
+
+def ticket_encryption(draft: Draft, value: str) -> None:
+    """`krb5.ticket_encryption:weak`, `:!weak`, `:aes128-cts-hmac-sha1-96,rc4-hmac`, `:!rc4-hmac,!23`."""
+    field = fields.BY_NAME["krb5.ticket_encryption"]
+    words = re.split(r"[,\s]+", value.strip('" ').lower())
+    if words in (["weak"], ["!weak"]):
+        draft.conditions.append(HeaderTest("krb5.ticket_weak", "=", int(words == ["weak"])))
+        return
+    numbers = [field.names.get(word.lstrip("!")) or integer(word.lstrip("!"), 1, field.high) for word in words]
+    negated = [word.startswith("!") for word in words]
+    if not any(negated):
+        draft.conditions.append(HeaderTest(field.name, "in", values=tuple(numbers)))
+    elif all(negated):
+        draft.conditions.extend(HeaderTest(field.name, "!=", number) for number in numbers)
+    else:
+        raise Refused("a list names what may be or what may not be, not both")
 
 
 def event(draft: Draft, value: str) -> None:

@@ -78,6 +78,7 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "fileext": files.file_ext,
         "filesize": files.file_size,
         "filestore": files.file_store,
+        "krb5.ticket_encryption": apps.ticket_encryption,
         "pkt_data": subjects.pkt_data,
         "tls.version": subjects.tls_version,
         "xor": subjects.xor,

@@ -16,7 +16,7 @@ from sensor.rules.suricata.refusal import reason
         ('filemagic:"PE";', "libmagic"),
         ("asn1:double_overflow;", "ASN.1"),
         ("smb.share;", "smb is not parsed"),
-        ("krb5_msg_type:10;", "krb5 is not parsed"),
+        ("rdp.whatever;", "rdp is not parsed"),
         ("mqtt.topic.whatever;", "mqtt is not parsed"),
         ("app-layer-event:http.x;", "not told apart"),
         ('contant:"x";', "unknown"),

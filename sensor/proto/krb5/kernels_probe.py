@@ -1,0 +1,64 @@
+"""Kerberos by content: an application tag, a sequence, the protocol version 5 (RFC 4120 section 5.4.1)."""
+
+from numba import njit
+
+from sensor.proto.ids import KRB5
+
+_PENDING, _NO = 0, 1
+
+
+@njit
+def behind_length(h, pos, end):
+    """Return the offset behind a DER length that begins at pos; 0: more bytes are needed, -1: it is none."""
+    if pos >= end:
+        return 0
+    first = int(h[pos])
+    if first < 128:
+        return pos + 1
+    if first < 129 or first > 132:
+        return -1
+    return pos + 1 + first - 128
+
+
+@njit
+def message(h, pos, end):
+    """Return the verdict on a message that begins at pos."""
+    if pos >= end:
+        return _PENDING
+    tag = int(h[pos])
+    if tag not in (0x6A, 0x6B, 0x6C, 0x6D, 0x7E):
+        return _NO
+    pos = behind_length(h, pos + 1, end)
+    if pos <= 0:
+        return _PENDING if pos == 0 else _NO
+    if pos >= end:
+        return _PENDING
+    if h[pos] != 0x30:
+        return _NO
+    pos = behind_length(h, pos + 1, end)
+    if pos <= 0:
+        return _PENDING if pos == 0 else _NO
+    # pvno is field 1 of requests, field 0 of all else; its content is INTEGER 5.
+    wanted = (0xA1 if tag in (0x6A, 0x6C) else 0xA0, 3, 2, 1, 5)
+    for i in range(5):
+        if pos + i >= end:
+            return _PENDING
+        if h[pos + i] != wanted[i]:
+            return _NO
+    return KRB5
+
+
+@njit
+def stream(h, n):
+    """Return the verdict on a side's first bytes: a record mark, then a message."""
+    if n > 0 and h[0] != 0:
+        return _NO
+    if n > 1 and h[1] > 1:
+        return _NO
+    return message(h, 4, n) if n > 4 else _PENDING
+
+
+@njit
+def datagram(buf, pos, size):
+    """Tell whether a datagram is a message."""
+    return message(buf, pos, pos + size) == KRB5

@@ -1,0 +1,47 @@
+"""Kerberos of one flow: messages behind a record mark (TCP) or one in each datagram."""
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.proto.krb5 import eve, parse
+from sensor.proto.messages import Framing, MessageParser, Reading
+
+MAX_MESSAGE = 128 << 10
+"""Bytes of a message over TCP. Tickets with large PACs make replies of some 64 KiB."""
+
+
+def read(data: bytes, side: int) -> Reading | None:  # noqa: ARG001 - a message tells itself which side sent it
+    """Return what a message says."""
+    message = parse.message(data)
+    if message is None:
+        return None
+    numbers: dict[str, tuple[int, ...]] = {"krb5.msg_type": (message.kind,)}
+    if message.error is not None:
+        numbers["krb5.err_code"] = (message.error,)
+    if message.ticket_etype is not None:
+        numbers["krb5.ticket_encryption"] = (message.ticket_etype,)
+        numbers["krb5.ticket_weak"] = (int(eve.weak(message.ticket_etype)),)
+    odd = (AppAnomaly.KRB5_WEAK_ENCRYPTION,) if eve.weak(message.etype) else ()
+    buffers = {"krb5.cname": message.cname, "krb5.sname": message.sname, "krb5.realm": (message.realm,)}
+    return Reading({**buffers}, {**numbers}, eve.fields(message), odd)
+
+
+def read_record(data: bytes, side: int) -> Reading | None:
+    """Return what a message behind its record mark says (RFC 4120 section 7.2.2)."""
+    return read(data[4:], side)
+
+
+def _size(head: bytes) -> int:
+    """Return the size of a record; its first bit is reserved (RFC 5021)."""
+    return 4 + (int.from_bytes(head, "big") & 0x7FFFFFFF)
+
+
+FRAMING = Framing(4, _size, MAX_MESSAGE)
+
+
+def stream_parser() -> MessageParser:
+    """Return a parser of a TCP flow."""
+    return MessageParser(read_record, FRAMING, AppAnomaly.KRB5_MALFORMED_DATA)
+
+
+def datagram_parser() -> MessageParser:
+    """Return a parser of datagrams."""
+    return MessageParser(read, None, AppAnomaly.KRB5_MALFORMED_DATA)

@@ -1,0 +1,75 @@
+"""Protocols of single messages: how bytes are cut changes nothing, and no bytes make a parser raise."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # the forged bytes of the unit tests
+
+import bermake as ber
+from test_handshakes_cut import talks
+
+from sensor.proto import registry
+
+STREAMS = {
+    "krb5": [
+        [(0, ber.marked(ber.kdc_req())), (1, ber.marked(ber.krb_error())), (1, ber.marked(ber.kdc_rep(13, 23, 23)))],
+    ],
+}
+"""Protocol → conversations over TCP."""
+
+DATAGRAMS = {
+    "krb5": [ber.kdc_req(), ber.kdc_rep(), ber.krb_error()],
+}
+
+
+def outcome(spec, talk, size=None):
+    parser = spec.new_parser()
+    seen = []
+    for side, data in talk:
+        step = size or max(1, len(data))
+        for at in range(0, len(data), step):
+            seen += [(s.stage, s.side, *described(spec, s.tx)) for s in parser.feed(side, data[at : at + step], 0)]
+    seen += [(s.stage, s.side, *described(spec, s.tx)) for s in parser.finish(0)]
+    return seen, sorted(parser.anomalies())
+
+
+def described(spec, tx):
+    buffers = [list(tx.buffer(b.name)) for b in spec.buffers]
+    assert all(isinstance(one, bytes) for found in buffers for one in found)
+    return tx.id, buffers, [list(tx.numbers(n.name)) for n in spec.numbers], tx.eve()
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data(), size=st.integers(1, 9))
+def test_cuts_change_nothing(name, data, size):
+    talk = data.draw(talks(STREAMS[name]))
+    spec = registry.BY_NAME[name]
+    assert outcome(spec, talk, size) == outcome(spec, talk)
+
+
+@pytest.mark.parametrize("name", DATAGRAMS)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), side=st.integers(0, 1))
+def test_no_datagram_raises(name, data, side):
+    ((_, raw),) = data.draw(talks([[(side, one)] for one in DATAGRAMS[name]]))
+    spec = registry.BY_NAME[name]
+    parser = (spec.new_datagram_parser or spec.new_parser)()
+    stages = parser.feed(side, raw, 0)
+    for stage in stages:
+        described(spec, stage.tx)
+    assert stages or parser.anomalies() or not raw
+    parser.finish(0)
+
+
+@pytest.mark.parametrize("name", DATAGRAMS)
+@settings(max_examples=30, deadline=None)
+@given(raw=st.binary(max_size=200), side=st.integers(0, 1))
+def test_any_bytes(name, raw, side):
+    spec = registry.BY_NAME[name]
+    for stage in (spec.new_datagram_parser or spec.new_parser)().feed(side, raw, 0):
+        described(spec, stage.tx)

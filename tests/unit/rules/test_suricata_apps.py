@@ -1,0 +1,32 @@
+"""Keywords about application protocols that name no buffer."""
+
+import pytest
+from suricatakit import conditions, refused
+
+from sensor.rules.nodes import HeaderTest
+
+KRB5 = "alert krb5 any any -> any any"
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("weak", [HeaderTest("krb5.ticket_weak", "=", 1)]),
+        ("!weak", [HeaderTest("krb5.ticket_weak", "=", 0)]),
+        ("rc4-hmac", [HeaderTest("krb5.ticket_encryption", "in", values=(23,))]),
+        ("aes256-cts-hmac-sha1-96, 17", [HeaderTest("krb5.ticket_encryption", "in", values=(18, 17))]),
+        ("!rc4-hmac,!3", [HeaderTest("krb5.ticket_encryption", "!=", n) for n in (23, 3)]),
+    ],
+)
+def test_ticket_encryption(value, found):
+    assert conditions(f"krb5.ticket_encryption:{value};", KRB5) == found
+
+
+@pytest.mark.parametrize("value", ["", "strong", "23,!3"])
+def test_ticket_encryption_refused(value):
+    assert refused(f"krb5.ticket_encryption:{value};", KRB5)
+
+
+def test_numbers():
+    assert conditions("krb5_msg_type:>10;", KRB5) == [HeaderTest("krb5.msg_type", ">", 10)]
+    assert conditions("krb5_err_code:6,24;", KRB5) == [HeaderTest("krb5.err_code", "in", values=(6, 24))]
