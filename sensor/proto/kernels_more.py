@@ -5,39 +5,68 @@ A protocol's module has one or both of two helpers:
 - `stream(h, n, side, sport, dport)`: verdict on the first n bytes `h` of a TCP side (0: to_server): 0 while they may
   still begin the protocol, 1 if they do not, its id if they do. Bytes are read in order and the verdict never changes
   once it is not 0. A greeting that several protocols share stays 0: the other side tells.
-- `datagram(buf, pos, size, sport, dport)`: whether the UDP payload `buf[pos : pos + size]` (size >= 4) is one message.
+- `datagram(buf, pos, size, sport, dport)`: the id, if the UDP payload `buf[pos : pos + size]` (size >= 4) is one
+  message, else 1.
 """
 
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Callable
+from typing import Any
+
 from numba import njit
 
-from sensor.proto.ids import KRB5
 from sensor.proto.krb5 import kernels_probe as krb5
 
-Bytes = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
-
-MODULES = (krb5,)
-"""Modules of helpers that are compiled into the two functions below."""
+MODULES = (
+    krb5,
+)  # fmt: skip
+"""Modules of helpers; the first that is sure decides."""
 
 _PENDING, _NO = 0, 1
 
-
-@njit
-def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - protocols to come
-    """Return the verdict of all protocols on one side of a TCP flow."""
-    pending = False
-    found = krb5.stream(h, n)
-    if found > _NO:
-        return int(found)
-    pending |= found == _PENDING
-    return _PENDING if pending else _NO
+Helper = Callable[..., int]
 
 
 @njit
-def datagram(buf: Bytes, pos: int, size: int, sport: int, dport: int) -> int:  # noqa: ARG001 - protocols to come
-    """Return the protocol of a UDP payload; 1: none."""
-    if krb5.datagram(buf, pos, size):
-        return KRB5
+def _no_stream(h: Any, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - same form as of all
     return _NO
+
+
+@njit
+def _no_datagram(buf: Any, pos: int, size: int, sport: int, dport: int) -> int:  # noqa: ARG001 - same form as of all
+    return _NO
+
+
+def _stream_chain(head: Helper, tail: Helper) -> Helper:
+    @njit
+    def ask(h: Any, n: int, side: int, sport: int, dport: int) -> int:
+        found = head(h, n, side, sport, dport)
+        if found > _NO:
+            return int(found)
+        other = tail(h, n, side, sport, dport)
+        return int(other if other > _NO else min(found, other))
+
+    return ask  # type: ignore[no-any-return]
+
+
+def _datagram_chain(head: Helper, tail: Helper) -> Helper:
+    @njit
+    def ask(buf: Any, pos: int, size: int, sport: int, dport: int) -> int:
+        found = head(buf, pos, size, sport, dport)
+        return int(found) if found > _NO else int(tail(buf, pos, size, sport, dport))
+
+    return ask  # type: ignore[no-any-return]
+
+
+def _chained(name: str, end: Helper, join: Callable[[Helper, Helper], Helper]) -> Helper:
+    """Return one helper that asks all modules in their order."""
+    found = end
+    for module in reversed(MODULES):
+        if hasattr(module, name):
+            found = join(getattr(module, name), found)
+    return found
+
+
+stream = _chained("stream", _no_stream, _stream_chain)
+"""Verdict of all protocols on one side of a TCP flow."""
+datagram = _chained("datagram", _no_datagram, _datagram_chain)
+"""The protocol of a UDP payload; 1: none."""
