@@ -191,6 +191,9 @@ class AppAnomaly(IntEnum):
     PARSER_ERROR = 23
     PROTOCOL_GAP = 24
     PROTOCOL_MISMATCH = 25
+    DCERPC_MALFORMED = 256
+    DCERPC_TOO_MANY_CALLS = 257
+    DCERPC_STUB_TOO_LONG = 258
 
     @property
     def event(self) -> str:

@@ -12,19 +12,26 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from sensor.proto.dcerpc import kernels as dcerpc
+
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
-MODULES = ()
+MODULES = (dcerpc,)
 """Modules of helpers that are compiled into the two functions below."""
 
 _PENDING, _NO = 0, 1
 
 
 @njit
-def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - protocols to come
+def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:
     """Return the verdict of all protocols on one side of a TCP flow."""
-    return _NO
+    verdict = _NO
+    found = dcerpc.stream(h, n, side, sport, dport)
+    if found > _NO:
+        return int(found)
+    verdict = min(verdict, found)
+    return int(verdict)
 
 
 @njit

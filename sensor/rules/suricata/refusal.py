@@ -37,9 +37,6 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         "hostbits": "bits are kept for flows, not for hosts",
         "asn1": "ASN.1 is not decoded",
         "ftpbounce": "FTP is not parsed",
-        "dce_iface": "DCE/RPC is not parsed",
-        "dce_opnum": "DCE/RPC is not parsed",
-        "dce_stub_data": "DCE/RPC is not parsed",
         "ipopts": "IP options are not listed",
         "config": "rules do not configure the sensor",
         "bypass": "a mirror cannot hand traffic on",
@@ -54,7 +51,7 @@ _REASONS: Mapping[str, str] = MappingProxyType(
 )
 
 _PROTOCOLS = (
-    "bittorrent", "cip", "dcerpc", "dnp3", "enip", "ftp", "ftpdata", "http2", "ike", "imap", "krb5", "ldap", "modbus",
+    "bittorrent", "cip", "dnp3", "enip", "ftp", "ftpdata", "http2", "ike", "imap", "krb5", "ldap", "modbus",
     "mqtt", "nfs", "ntp", "pgsql", "pop3", "quic", "rdp", "rfb", "rpc", "sdp", "sip", "smb", "smtp", "snmp", "telnet",
     "template", "tftp", "websocket",
 )  # fmt: skip
@@ -76,4 +73,4 @@ def not_parsed(protocol: str) -> str:
 
 def is_protocol(word: str) -> bool:
     """Return whether the word names a protocol of Suricata's that is not parsed here."""
-    return word.replace("-", "") in _PROTOCOLS or word in ("ikev1", "ikev2", "dcerpc", "doh2", "jabber", "irc", "msn")
+    return word.replace("-", "") in _PROTOCOLS or word in ("ikev1", "ikev2", "doh2", "jabber", "irc", "msn")
