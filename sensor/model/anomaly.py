@@ -193,6 +193,9 @@ class AppAnomaly(IntEnum):
     PROTOCOL_MISMATCH = 25
     KRB5_MALFORMED_DATA = 288
     KRB5_WEAK_ENCRYPTION = 289
+    DCERPC_MALFORMED = 256
+    DCERPC_TOO_MANY_CALLS = 257
+    DCERPC_STUB_TOO_LONG = 258
 
     @property
     def event(self) -> str:

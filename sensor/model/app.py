@@ -127,6 +127,8 @@ class NumberSpec:
     """Words for values."""
     aliases: tuple[str, ...] = ()
     """Other spellings (`krb5_msg_type`)."""
+    reply_stage: int = -1
+    """Stage at which rules about the other side's bytes compare it; -1: it is about one side alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ from typing import Any
 
 from numba import njit
 
+from sensor.proto.dcerpc import kernels as dcerpc
 from sensor.proto.krb5 import kernels_probe as krb5
 
 MODULES = (
+    dcerpc,
     krb5,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""

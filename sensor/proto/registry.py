@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sensor.proto import ids
+from sensor.proto.dcerpc.fields import SPEC as DCERPC
 from sensor.proto.dhcp.fields import SPEC as DHCP
 from sensor.proto.dns.fields import SPEC as DNS
 from sensor.proto.http1.fields import SPEC as HTTP
@@ -26,6 +27,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.SSH: SSH,
         ids.DHCP: DHCP,
         ids.KRB5: KRB5,
+        ids.DCERPC: DCERPC,
     }
 )
 """Value of the flow table's `app` column → protocol."""

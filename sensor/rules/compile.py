@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
-from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, ProtocolSpec
+from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, NumberSpec, ProtocolSpec
 from sensor.proto.registry import BUFFERS, BY_WORD, NUMBERS, PROTOCOLS
 from sensor.rules import buffers, fields
 from sensor.rules.check import transports
@@ -129,15 +129,23 @@ def protocol(rule: Rule) -> ProtocolSpec | None:
 def stage(rule: Rule) -> int:
     """Return the first stage of the protocol at which all that the rule tests is known."""
     spec = protocol(rule)
-    return max((_stage(leaf, spec) for leaf in leaves(rule.body)), default=0)
+    return max((_stage(leaf, spec, rule.direction) for leaf in leaves(rule.body)), default=0)
 
 
-def _stage(leaf: Leaf, spec: ProtocolSpec | None) -> int:
+def _stage(leaf: Leaf, spec: ProtocolSpec | None, direction: str) -> int:
     if isinstance(leaf, BufferMatch):
         return next((buffer.stage for owner, buffer in BUFFERS.get(leaf.buffer, ()) if owner is spec), 0)
-    if isinstance(leaf, HeaderTest):
-        return next((number.stage for owner, number in NUMBERS.get(leaf.field, ()) if owner is spec), 0)
-    return 0
+    if not isinstance(leaf, HeaderTest):
+        return 0
+    number = next((number for owner, number in NUMBERS.get(leaf.field, ()) if owner is spec), None)
+    if number is None:
+        return 0
+    return number.reply_stage if has_reply(number) and direction == "to_client" else number.stage
+
+
+def has_reply(number: NumberSpec) -> bool:
+    """Tell whether rules about either side may compare a number."""
+    return number.reply_stage >= 0
 
 
 def positive_literals(rule: Rule, *, computed: bool = False) -> Iterator[tuple[str, Content]]:

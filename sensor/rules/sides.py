@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sensor.model.rows import STREAM_IGNORED, STREAM_NONE
-from sensor.proto.registry import BY_WORD
+from sensor.proto.registry import BY_WORD, NUMBERS
 from sensor.rules import buffers
-from sensor.rules.compile import anchored, protocols, scope
+from sensor.rules.compile import anchored, has_reply, protocols, scope
 from sensor.rules.nodes import All, Any, AnyNode, BufferMatch, HeaderTest, Not, Rule
-from sensor.rules.walk import buffers_of
+from sensor.rules.walk import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sensor.model.app import ProtocolSpec
+    from sensor.rules.walk import Leaf
 
 SIDES = ("to_server", "to_client")
 _NO_STREAM = HeaderTest("tcp.segment", "in", values=(STREAM_NONE, STREAM_IGNORED))
@@ -49,12 +50,18 @@ def _word(spec: ProtocolSpec) -> str:
 
 
 def _by_side(rule: Rule) -> Iterator[Rule]:
-    if rule.direction or not any(node.either for node in buffers_of(rule.body)):
+    if rule.direction or not any(map(_is_of_both, leaves(rule.body))):
         yield rule
         return
     for side in SIDES:
         body = _changed(rule.body, functools.partial(_of_side, side=side))
         yield msgspec.structs.replace(rule, direction=side, body=body)
+
+
+def _is_of_both(leaf: Leaf) -> bool:
+    if isinstance(leaf, BufferMatch):
+        return leaf.either
+    return isinstance(leaf, HeaderTest) and any(has_reply(number) for _, number in NUMBERS.get(leaf.field, ()))
 
 
 def _of_side(node: BufferMatch, side: str) -> BufferMatch:

@@ -8,6 +8,7 @@ from sensor.rules.nodes import BufferSize, ByteExtract, ByteJump, ByteMath, Byte
 from sensor.rules.suricata.draft import Decoding
 from sensor.rules.suricata.numbers import comparison, integer, integer_or_name, new_name
 from sensor.rules.suricata.refusal import Refused
+from sensor.rules.suricata.rpc import DCE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -46,7 +47,7 @@ class _Options:
             elif word in _BASES:
                 self.fields["base"] = word
             elif word == "dce":
-                raise Refused("takes its byte order from DCE/RPC, which is not parsed")
+                self.fields["endian"] = DCE
             elif word in allowed:
                 self.given[word] = argument.strip()
             elif word != "string":
@@ -136,8 +137,6 @@ def byte_math(draft: Draft, value: str) -> None:
         if word not in _MATH or word in given:
             raise Refused(f"unknown or repeated option '{each[:30]}'", ", ".join(_MATH))
         given[word] = argument.strip()
-    if "dce" in given:
-        raise Refused("takes its byte order from DCE/RPC, which is not parsed")
     for word in ("bytes", "offset", "oper", "rvalue", "result"):
         if not given.get(word):
             raise Refused(f"'{word}' is missing")
@@ -155,7 +154,7 @@ def byte_math(draft: Draft, value: str) -> None:
         integer_or_name(given["rvalue"], 0, _U32, known),
         integer_or_name(given["offset"], -_FAR, _FAR, known),
         "relative" in given,
-        endian,
+        DCE if "dce" in given else endian,
         base,
         integer(_hex(given["bitmask"]), 0, _U32) if "bitmask" in given else 0,
     )

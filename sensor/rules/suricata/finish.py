@@ -11,6 +11,7 @@ from sensor.rules.nodes import All, AnyNode, AnyTest, Base64, BufferMatch, ByteE
 from sensor.rules.suricata.content import settle
 from sensor.rules.suricata.draft import DEFAULT, Decoding, Pending
 from sensor.rules.suricata.refusal import Refused
+from sensor.rules.suricata.rpc import by_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -44,7 +45,7 @@ def body(draft: Draft) -> AnyNode:
     matches = [_match(group, draft, direction) for group in groups]
     if draft.ctx.defined:
         _check_variables(matches)
-    nodes = [*draft.conditions, *matches]
+    nodes = [*draft.conditions, *map(by_order, matches)]
     return nodes[0] if len(nodes) == 1 else All(tuple(nodes))
 
 

@@ -6,6 +6,8 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from sensor.proto.registry import BY_WORD
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -35,9 +37,6 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         "ssl_version": "the state of a TLS handshake is not kept",
         "asn1": "ASN.1 is not decoded",
         "ftpbounce": "FTP is not parsed",
-        "dce_iface": "DCE/RPC is not parsed",
-        "dce_opnum": "DCE/RPC is not parsed",
-        "dce_stub_data": "DCE/RPC is not parsed",
         "ipopts": "IP options are not listed",
         "config": "rules do not configure the sensor",
         "bypass": "a mirror cannot hand traffic on",
@@ -52,11 +51,11 @@ _REASONS: Mapping[str, str] = MappingProxyType(
 )
 
 _PROTOCOLS = (
-    "bittorrent", "cip", "dcerpc", "dnp3", "enip", "ftp", "ftpdata", "http2", "ike", "imap", "ldap", "modbus",
+    "bittorrent", "cip", "dcerpc", "dnp3", "enip", "ftp", "ftpdata", "http2", "ike", "imap", "krb5", "ldap", "modbus",
     "mqtt", "nfs", "ntp", "pgsql", "pop3", "quic", "rdp", "rfb", "rpc", "sdp", "sip", "smb", "smtp", "snmp", "telnet",
     "template", "tftp", "websocket",
 )  # fmt: skip
-"""Protocols that Suricata parses: keywords and events begin with their names."""
+"""Protocols that Suricata parses: keywords and events begin with their names. Those of `BY_WORD` are parsed here."""
 
 
 def reason(keyword: str) -> str:
@@ -64,7 +63,7 @@ def reason(keyword: str) -> str:
     if keyword in _REASONS:
         return _REASONS[keyword]
     protocol = re.split(r"[._]", keyword, maxsplit=1)[0]
-    return not_parsed(protocol) if protocol in _PROTOCOLS else ""
+    return not_parsed(protocol) if protocol in _PROTOCOLS and protocol not in BY_WORD else ""
 
 
 def not_parsed(protocol: str) -> str:
@@ -74,4 +73,4 @@ def not_parsed(protocol: str) -> str:
 
 def is_protocol(word: str) -> bool:
     """Return whether the word names a protocol of Suricata's that is not parsed here."""
-    return word.replace("-", "") in _PROTOCOLS or word in ("ikev1", "ikev2", "dcerpc", "doh2", "jabber", "irc", "msn")
+    return word.replace("-", "") in _PROTOCOLS or word in ("ikev1", "ikev2", "doh2", "jabber", "irc", "msn")

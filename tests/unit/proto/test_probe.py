@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rpcforge
 from handshakes import client_hello, dhcp, message, record, server_hello, ssl2_client_hello
 
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
 from sensor.proto import kernels_probe, probe
+from sensor.proto.ids import DCERPC
 from sensor.proto.probe import DHCP, DNS, HEAD, HTTP, SSH, TLS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -55,6 +57,10 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (b"", b"HTTP/1.1 200 OK", HTTP),
         (b"\x80garbage", b"HTTP/1.1 400", HTTP),
         (HELLO, b"", TLS),
+        (rpcforge.request(1, b"x"), b"", DCERPC),
+        (b"", rpcforge.bind_ack(0, order=">"), DCERPC),
+        (b"\5\1\0" + b"\5\1\0\1\x0a\0\0\1\0\x50" + b"x" * 40, b"\5\0", APP_UNKNOWN),  # SOCKS 5
+        (b"", b"\5\0" + b"\5\0\0\1\x0a\0\0\1\0\x50" + b"x" * 40, APP_UNKNOWN),
         (b"", record(22, server_hello()), TLS),
         (b"\x15\3\1\0\2\2\x28", b"", TLS),
         (ssl2_client_hello(), b"", TLS),

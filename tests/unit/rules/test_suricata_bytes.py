@@ -62,7 +62,6 @@ def test_steps(options, expected):
         ("byte_test:4,~,1,0;", "unknown operator"),
         ("byte_test:4,>,1,0,string;", "go together"),
         ("byte_test:4,>,1,0,hex;", "go together"),
-        ("byte_test:4,>,1,0,dce;", "DCE/RPC"),
         ("byte_test:4,>,x,0;", "nothing defines the variable 'x'"),
         ("byte_test:4,>,1,0,frobnicate;", "unknown option"),
         ("byte_extract:4,0,7up;", "is no name"),

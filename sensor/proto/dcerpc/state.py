@@ -1,0 +1,62 @@
+"""DCE/RPC over TCP of one flow."""
+
+from __future__ import annotations
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import TxStage
+from sensor.proto.dcerpc.association import Association
+from sensor.proto.dcerpc.stream import PduStream
+
+STAGE_REQUEST, STAGE_RESPONSE = 0, 1
+
+
+class DcerpcParser:
+    """Parser of one flow (see `sensor.model.app.AppParser`)."""
+
+    __slots__ = ("_anomalies", "_association", "_seen", "_sides", "done")
+
+    def __init__(self) -> None:
+        self.done = False
+        self._association = Association()
+        self._sides = (PduStream(), PduStream())
+        self._anomalies: list[tuple[AppAnomaly, int]] = []
+        self._seen: set[tuple[AppAnomaly, int]] = set()
+
+    def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """Take the next bytes of a side."""
+        out: list[TxStage] = []
+        if self.done:
+            return out
+        stream = self._sides[side]
+        for head, body in stream.feed(data):
+            found = self._association.pdu(head, body)
+            if found is not None:
+                out.append(TxStage(found.call, STAGE_REQUEST + found.side, side))
+        if not stream.sound:
+            self._report(AppAnomaly.DCERPC_MALFORMED, side)
+            self.done = True
+        for anomaly, where in self._association.odd:
+            self._report(anomaly, where)
+        self._association.odd.clear()
+        return out
+
+    def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """Go on with the next PDU behind lost bytes."""
+        if not self.done:
+            self._report(AppAnomaly.PROTOCOL_GAP, side)
+            self._sides[side].gap(length)
+        return []
+
+    def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """Do nothing: an answer that never came completes nothing."""
+        return []
+
+    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
+        """Return and forget what was odd; each (anomaly, side) comes once in a flow."""
+        found, self._anomalies = self._anomalies, []
+        return found
+
+    def _report(self, anomaly: AppAnomaly, side: int) -> None:
+        if (anomaly, side) not in self._seen:
+            self._seen.add((anomaly, side))
+            self._anomalies.append((anomaly, side))

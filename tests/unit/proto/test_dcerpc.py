@@ -1,0 +1,196 @@
+import pytest
+import rpcforge as rpc
+from handshakes import TO_CLIENT, TO_SERVER, drive
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.proto.dcerpc import association, call, parse
+from sensor.proto.dcerpc.fields import SPEC
+from sensor.proto.dcerpc.state import STAGE_REQUEST, STAGE_RESPONSE, DcerpcParser
+
+IFACE = f"{rpc.SPOOLSS} 1".encode()
+ANSWER_HEADER = 8
+
+
+def test_a_talk():
+    stages = drive(DcerpcParser(), rpc.talk())
+    assert [(s.tx.id, s.stage) for s in stages] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
+    assert all(s.side == s.stage for s in stages)
+    one, three = stages[2].tx, stages[4].tx
+    assert (one.buffer("dcerpc.iface"), one.numbers("dcerpc.opnum")) == ((IFACE,), (1,))
+    assert one.buffer("dcerpc.stub_data") == (b"open printer",)
+    assert one.buffer("dcerpc.stub_data@to_client")[0][ANSWER_HEADER:] == b"handle"
+    assert three.buffer("dcerpc.stub_data") == (b"one,two,three",)
+    assert three.buffer("dcerpc.stub_data@to_client")[0].endswith(b"of it")
+    assert (three.numbers("dcerpc.opnum"), three.numbers("dcerpc.byte_order")) == ((9,), (1,))
+    assert one.buffer("nope") == ()
+
+
+def test_eve():
+    bind, _, one, _, three, _ = (stage.tx.eve() for stage in drive(DcerpcParser(), rpc.talk()))
+    assert bind == {
+        "request": "BIND",
+        "interfaces": [
+            {"uuid": rpc.SPOOLSS, "version": "1.0", "ack_result": 0},
+            {"uuid": rpc.EPMAPPER, "version": "3.0", "ack_result": 2},
+        ],
+        "response": "BINDACK",
+        "call_id": 1,
+        "rpc_version": "5.0",
+    }
+    assert one["req"] == {"opnum": 1, "frag_cnt": 1, "stub_data_size": 12}
+    assert one["res"] == {"frag_cnt": 1, "stub_data_size": 6 + ANSWER_HEADER}
+    assert (three["req"]["frag_cnt"], three["res"]["frag_cnt"]) == (3, 2)
+
+
+def test_big_endian():
+    stages = drive(
+        DcerpcParser(),
+        [
+            (TO_SERVER, rpc.bind((7, rpc.SPOOLSS, 1), order=">")),
+            (TO_CLIENT, rpc.bind_ack(0, order=">")),
+            (TO_SERVER, rpc.request(0x0102, b"x", context=7, order=">")),
+        ],
+    )
+    assert stages[-1].tx.buffer("dcerpc.iface") == (IFACE,)
+    assert stages[-1].tx.numbers("dcerpc.opnum") == (0x0102,)
+    assert stages[-1].tx.numbers("dcerpc.byte_order") == (0,)
+
+
+@pytest.mark.parametrize("context", [1, 5])
+def test_an_interface_that_was_not_accepted_is_not_called(context):
+    stages = drive(DcerpcParser(), [*rpc.talk()[:2], (TO_SERVER, rpc.request(1, b"x", context=context))])
+    assert stages[-1].tx.buffer("dcerpc.iface") == ()
+    assert stages[-1].tx.numbers("dcerpc.opnum") == (1,)
+
+
+def test_alter_context_adds_an_interface():
+    stages = drive(
+        DcerpcParser(),
+        [
+            *rpc.talk()[:2],
+            (TO_SERVER, rpc.bind((4, rpc.EPMAPPER, 3), call=2, kind=parse.ALTER)),
+            (TO_CLIENT, rpc.bind_ack(0, call=2, kind=parse.ALTER_ACK, address=b"")),
+            (TO_SERVER, rpc.request(1, b"x", call=3, context=4) + rpc.request(1, b"y", call=4, context=0)),
+        ],
+    )
+    assert [s.tx.buffer("dcerpc.iface")[0][:8] for s in stages[-2:]] == [b"e1af8308", b"12345678"]
+    assert stages[-3].tx.eve()["response"] == "ALTER_CONTEXT_RESP"
+
+
+def test_an_answer_without_its_request_is_seen():
+    (stage,) = drive(DcerpcParser(), [(TO_CLIENT, rpc.response(b"leak"))])
+    assert (stage.stage, stage.tx.numbers("dcerpc.opnum")) == (STAGE_RESPONSE, ())
+    assert stage.tx.eve()["request"] == "REQUEST_LOST"
+
+
+def test_a_call_number_is_used_anew():
+    """Clients that never count: the first fragment opens a call."""
+    stages = drive(DcerpcParser(), [(TO_SERVER, rpc.request(1, b"a", call=1) + rpc.request(2, b"b", call=1))])
+    assert [(s.tx.id, s.tx.buffer("dcerpc.stub_data")) for s in stages] == [(0, (b"a",)), (1, (b"b",))]
+
+
+def test_fault_and_refusal_are_answers():
+    stages = drive(
+        DcerpcParser(),
+        [
+            (TO_SERVER, rpc.bind((0, rpc.SPOOLSS, 1))),
+            (TO_CLIENT, rpc.pdu(parse.BIND_NAK, b"\0\0\0\0")),
+            (TO_SERVER, rpc.request(1, b"x")),
+            (TO_CLIENT, rpc.pdu(parse.FAULT, b"\0" * 16, call=2)),
+        ],
+    )
+    assert [s.tx.eve()["response"] for s in stages[1::2]] == ["BINDNAK", "FAULT"]
+    assert "res" not in stages[-1].tx.eve()
+
+
+@pytest.mark.parametrize(
+    ("side", "data"),
+    [
+        (TO_SERVER, rpc.bind((0, rpc.SPOOLSS, 1))[:-25] + b"\0" * 0),
+        (TO_SERVER, rpc.pdu(parse.BIND, b"\0" * 11)),
+        (TO_SERVER, rpc.pdu(parse.BIND, b"\0" * 8 + b"\1\0\0\0")),
+        (TO_SERVER, rpc.pdu(parse.REQUEST, b"\0" * 7)),
+        (TO_CLIENT, rpc.pdu(parse.BIND_ACK, b"\0" * 9)),
+        (TO_CLIENT, rpc.pdu(parse.BIND_ACK, b"\0" * 8 + b"\xff\xff" + b"\0" * 20)),
+        (TO_CLIENT, rpc.pdu(parse.BIND_ACK, b"\0" * 12 + b"\xff\0\0\0" + b"\0" * 24)),
+        (TO_SERVER, b"\5\0\1\3" + b"\0" * 12),
+        (TO_SERVER, rpc.pdu(parse.REQUEST, b"").replace(b"\x10\0\0\0\x10\0", b"\x10\0\0\0\x0f\0")),
+    ],
+)
+def test_malformed(side, data):
+    parser = DcerpcParser()
+    if parse.pdu(data) is not None:
+        data = data[:8] + len(data).to_bytes(2, "little") + data[10:]
+    parser.feed(side, data, 0)
+    assert parser.anomalies() == [(AppAnomaly.DCERPC_MALFORMED, side)]
+    assert parser.anomalies() == []
+
+
+def test_what_is_no_pdu_ends_the_parser():
+    parser = DcerpcParser()
+    assert len(parser.feed(TO_SERVER, rpc.request(1, b"x") + b"GET / HTTP/1.1\r\n", 0)) == 1
+    assert parser.done
+    assert parser.feed(TO_SERVER, rpc.request(1, b"x"), 0) == parser.gap(0, 5, 0) == []
+
+
+def test_stub_data_is_capped():
+    parser = DcerpcParser()
+    stages = []
+    for i in range(20):
+        flags = parse.FIRST if i == 0 else parse.LAST if i == 19 else 0
+        stages += parser.feed(TO_SERVER, rpc.request(1, b"x" * 5000, flags=flags), 0)
+    (stage,) = stages
+    assert len(stage.tx.buffer("dcerpc.stub_data")[0]) == call.MAX_STUB
+    assert stage.tx.eve()["req"]["stub_data_size"] == 100_000
+    assert parser.anomalies() == [(AppAnomaly.DCERPC_STUB_TOO_LONG, TO_SERVER)]
+
+
+def test_calls_under_way_are_capped_in_number_and_bytes():
+    parser = DcerpcParser()
+    for i in range(10 * association.MAX_CALLS):
+        parser.feed(TO_SERVER, rpc.request(1, b"x" * 9000, call=i, flags=parse.FIRST), 0)
+    held = parser._association._calls
+    assert len(held) == association.MAX_CALLS
+    assert sum(one.stubs[0].held for one in held.values()) <= association.MAX_HELD
+    assert set(parser.anomalies()) == {
+        (AppAnomaly.DCERPC_TOO_MANY_CALLS, TO_SERVER),
+        (AppAnomaly.DCERPC_STUB_TOO_LONG, TO_SERVER),
+    }
+
+
+def test_contexts_are_capped():
+    data = rpc.bind(*((i, rpc.SPOOLSS, 1) for i in range(parse.MAX_CONTEXTS + 1)))
+    parser = DcerpcParser()
+    (stage,) = parser.feed(TO_SERVER, data, 0)
+    assert len(stage.tx.contexts) == parse.MAX_CONTEXTS
+    assert parser.anomalies() == [(AppAnomaly.DCERPC_MALFORMED, TO_SERVER)]
+    for i in range(20):
+        first = 100 * i
+        parser.feed(TO_SERVER, rpc.bind(*((first + n, rpc.SPOOLSS, 1) for n in range(60))), 0)
+        parser.feed(TO_CLIENT, rpc.bind_ack(*[0] * 60), 0)
+    assert len(parser._association._bound) == association.MAX_BOUND
+
+
+@pytest.mark.parametrize("cut", [0, 3, 20, 40])
+def test_bytes_lost_within_a_pdu_cost_only_it(cut):
+    lost, after = rpc.request(1, b"lost" * 20), rpc.request(2, b"found", call=3)
+    parser = DcerpcParser()
+    parser.feed(TO_SERVER, lost[:cut], 0)
+    parser.gap(TO_SERVER, 30, 0)
+    (stage,) = parser.feed(TO_SERVER, lost[cut + 30 :] + after, 0)
+    assert stage.tx.buffer("dcerpc.stub_data") == (b"found",)
+    assert parser.anomalies() == [(AppAnomaly.PROTOCOL_GAP, TO_SERVER)]
+
+
+def test_the_next_pdu_is_found_behind_lost_bytes():
+    parser = DcerpcParser()
+    parser.gap(TO_SERVER, 1000, 0)
+    data = b"\5\0\5\5" * 50 + rpc.request(2, b"found")
+    stages = [stage for i in range(len(data)) for stage in parser.feed(TO_SERVER, data[i : i + 1], 0)]
+    assert [stage.tx.buffer("dcerpc.stub_data") for stage in stages] == [(b"found",)]
+
+
+def test_buffers_are_declared():
+    assert set(call._BUFFERS) == {b.name for b in SPEC.buffers}
+    assert [stage.side for stage in SPEC.stages] == [TO_SERVER, TO_CLIENT]
+    assert STAGE_REQUEST == 0
