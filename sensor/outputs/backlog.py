@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from sensor.model.counters import Counters
 
-
 _PIECE = 1 << 18
 """Bytes that are handed to the kernel at once."""
 
