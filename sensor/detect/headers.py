@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from sensor.detect.groups import ICMP, ICMP6, TCP, UDP
 from sensor.detect.kernels_headers import HEADER, note_flows, select_rows
 from sensor.detect.portsets import PortSets
 from sensor.detect.ruleplan import PACKET
-from sensor.detect.shorts import Shorts
+from sensor.detect.shorts import ALL, Shorts
 from sensor.rules.nodes import BufferMatch, Content, HeaderTest, Rule
 from sensor.rules.walk import required
 
@@ -65,28 +65,33 @@ class Headers:
 class HeaderIndex:
     """Rules without a usable literal, chosen by their headers."""
 
-    def __init__(self, headers: Headers, rules: Sequence[tuple[int, Rule]], lists: BlockLists | None = None) -> None:
-        """rules: with their numbers in `headers.table`; lists: of those that block lists choose, by position."""
+    def __init__(self, headers: Headers, rules: Sequence[tuple[int, Rule]], lists: BlockLists | None = None,
+                 literals: int = ALL) -> None:  # fmt: skip
+        """rules: with their numbers in `headers.table`; lists: of those that block lists choose, by position.
+
+        literals: which of a rule's literals are looked for.
+        """
         self._headers = headers
         numbers = [number for number, _ in rules]
         self._lists = lists or headers.addresses.block_lists([])
         listed = set(self._lists.rules.tolist())
         self._plain = headers.table[[number for n, number in enumerate(numbers) if n not in listed]]
-        self._shorts = Shorts([rule for n, (_, rule) in enumerate(rules) if n not in listed])
+        self._shorts = Shorts([rule for n, (_, rule) in enumerate(rules) if n not in listed], literals)
         self._listed = headers.table[list(numbers) if listed else []]
-        by_bit = [np.flatnonzero(self._plain["protos"] & np.uint32(1 << bit)) for bit in range(_BITS)]
-        self._order = np.concatenate(by_bit).astype(np.int32)
-        self._starts = np.cumsum([0, *map(len, by_bit)]).astype(np.int32)
+        groups = list(_classes(self._plain))
+        self._order = np.concatenate(groups).astype(np.int32)
+        self._starts = np.cumsum([0, *map(len, groups)]).astype(np.int32)
+        self._pairs, self._noted = np.zeros(1 << 10, np.uint64), np.zeros(1, np.uint8)
         room = 4 * (self._plain.size + 2 * self._listed.size)
         self._out = np.empty(max(1 << 14, room), np.int32), np.empty(max(1 << 14, room), np.int32)
 
     def select(
-        self, rows: np.ndarray, data: np.ndarray, at: np.ndarray, size: np.ndarray
+        self, rows: np.ndarray, data: np.ndarray, at: np.ndarray, size: np.ndarray, base: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return (row numbers, rule numbers), int32[k] each, in row order.
 
         rows: ROW[n], noted before; at, size: int32[n], where in data (uint8) the bytes stand that hold each literal of
-        a rule that matches there; size -1: nobody knows.
+        a rule that matches there; size -1: nobody knows. base: int64[n], their offset in the stream.
         """
         none = np.empty(0, np.int32)
         if not (self._plain.size or self._listed.size) or not rows.size:
@@ -96,13 +101,23 @@ class HeaderIndex:
         parts = []
         while state[0] < rows.size:
             n = select_rows(
-                rows, data, at, size, short.first, short.table, short.pool,
+                rows, data, at, size, base, short.first, short.table, short.pool, self._pairs, self._noted,
                 self._plain, self._order, self._starts, head.ports, table.hi, table.lo, head.addresses.masks,
                 head.flow_masks, head.rare, lists.at.hi, lists.at.lo, lists.first, lists.rules, self._listed,
                 *self._out, state,
             )  # fmt: skip
             parts.append((self._out[0][:n].copy(), self._out[1][:n].copy()))
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def _classes(table: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the headers that rows of each `kernels_headers.row_class` may match, in the order of the classes."""
+    for bit in range(_BITS):
+        protos = table["protos"] & np.uint32(1 << bit) != 0
+        for side in (-1, 0, 1):
+            sided = protos & ((table["side"] == 2) | (table["side"] == side))
+            yield np.flatnonzero(sided & (table["pay_low"] <= 0))
+            yield np.flatnonzero(sided & (table["pay_high"] > 0))
 
 
 def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, scope: int = 0,

@@ -46,6 +46,7 @@ ROWS_T, FLOWS_T = numba.from_dtype(ROW)[::1], numba.from_dtype(FLOW)[::1]
 _SHORTS_T = numba.from_dtype(SHORT)[::1]
 _BYTES = numba.types.Array(numba.uint8, 1, "C", readonly=True)
 U1, U8, I4, U1_2 = numba.uint8[::1], numba.uint64[::1], numba.int32[::1], numba.uint8[:, ::1]
+I8 = int64[::1]
 MAPPED = np.uint64(0xFFFF00000000)
 """IPv4 addresses stand at ::ffff:0:0/96."""
 
@@ -152,14 +153,64 @@ def _stands(s, data, start, size, pool):  # pragma: no cover
 
 
 @njit
-def _literals_stand(k, first, shorts, data, start, size, pool):  # pragma: no cover
-    """Tell whether all literals of a rule may stand in some bytes; size -1: they may."""
-    if size < 0:
+def _is_letter(c):  # pragma: no cover
+    return 97 <= c <= 122 or 65 <= c <= 90
+
+
+@njit
+def _may_hold(s, pool, pairs):  # pragma: no cover
+    """Tell whether the first two bytes of a literal stand side by side in the bytes that were noted."""
+    at = np.int64(s["at"])
+    a, b = np.int64(pool[at]), np.int64(pool[at + 1])
+    if s["nocase"] and (_is_letter(a) or _is_letter(b)):
         return True
-    for n in range(first[k], first[k + 1]):  # noqa: SIM110  # numba knows no generators here
-        if not _stands(shorts[n], data, start, size, pool):
+    return bool(pairs[(a | b << 8) >> 6] >> np.uint64((a | b << 8) & 63) & np.uint64(1))
+
+
+@njit
+def _note_pairs(data, start, size, pairs):  # pragma: no cover
+    """Note which pairs of bytes stand in data[start : start + size]. pairs: uint64[1024], a bit for each (8 KB)."""
+    pairs[:] = 0
+    last = np.int64(data[start])
+    for p in range(start + 1, start + size):
+        this = np.int64(data[p])
+        pairs[(last | this << 8) >> 6] |= np.uint64(1) << np.uint64((last | this << 8) & 63)
+        last = this
+
+
+@njit
+def _literals_stand(k, first, shorts, data, start, size, base, pool, pairs, noted):  # pragma: no cover
+    """Tell whether all literals of a rule may stand in some bytes.
+
+    size -1: the bytes are not known; all of them lie behind `base`. noted: uint8[1], whether they are noted in
+    `pairs`. A pass over the bytes costs as much as looking for one
+    literal everywhere; of 110 rules for one family of trojans each looks for another.
+    """
+    for n in range(first[k], first[k + 1]):
+        s = shorts[n]
+        if size < 0:
+            if s["high"] >= 0 and base > np.int64(s["high"]) - np.int64(s["size"]):
+                return False
+            continue
+        if s["high"] < 0 and s["size"] > 1 and size > 1:
+            if not noted[0]:
+                noted[0] = 1
+                _note_pairs(data, start, size, pairs)
+            if not _may_hold(s, pool, pairs):
+                return False
+        if not _stands(s, data, start, size, pool):
             return False
     return True
+
+
+CLASSES = 6
+"""Classes of rows of one protocol."""
+
+
+@njit
+def row_class(number, side, size):  # pragma: no cover
+    """Return the class of a row: its protocol bit's number, its side (-1: it is in no flow), whether it has payload."""
+    return number * CLASSES + 2 * (side + 1) + (1 if size > 0 else 0)
 
 
 @njit
@@ -174,15 +225,17 @@ def _row_fits(q, bit, part, size, side, flow, flags, established):  # pragma: no
     return flags & q["flags_mask"] == q["flags_value"]
 
 
-@njit(int64(ROWS_T, _BYTES, I4, I4, I4, _SHORTS_T, U1, HEADERS_T, I4, I4, U1_2, U8, U8, U8, U8, U8, U8, U8, I4, I4,
-            HEADERS_T, I4, I4, I4), cache=True)  # fmt: skip
-def select_rows(rows, data, text_at, text_size, short_first, shorts, short_pool, headers, order, starts, ports, his,
-                los, masks, flow_masks, rare, rare_his, rare_los, rare_first, rare_rules, rare_headers, out_row,
-                out_rule, state):  # pragma: no cover  # fmt: skip
+@njit(int64(ROWS_T, _BYTES, I4, I4, I8, I4, _SHORTS_T, U1, U8, U1, HEADERS_T, I4, I4, U1_2, U8, U8, U8, U8, U8, U8,
+            U8, I4, I4, HEADERS_T, I4, I4, I4), cache=True)  # fmt: skip
+def select_rows(rows, data, text_at, text_size, text_base, short_first, shorts, short_pool, pairs, noted, headers,
+                order, starts, ports, his, los, masks, flow_masks, rare, rare_his, rare_los, rare_first, rare_rules,
+                rare_headers, out_row, out_rule, state):  # pragma: no cover  # fmt: skip
     """Write (row, rule) pairs that satisfy a header, in row order; return their number.
 
-    text_at, text_size: int32[n], where in data each row's bytes stand; size -1: they are not searched.
-    order, starts: numbers of headers by protocol bit (`starts` int32[7]); rare_headers: those of block lists.
+    text_at, text_size: int32[n], where in data each row's bytes stand; size -1: they are not known. text_base:
+    int64[n], offset of the first of them in what offsets of literals count from. pairs, noted: see `_literals_stand`.
+    order, starts: numbers of headers by `row_class` (`starts` int32[6 * CLASSES + 1]); rare_headers: those of block
+    lists.
     state: int32[1], the row to go on from; rows.size when done. Stops early when the output has no room for a row.
     """
     protos, versions, dups, frags, flags = rows["proto"], rows["ipv"], rows["dup"], rows["frag"], rows["tcpflags"]
@@ -200,7 +253,8 @@ def select_rows(rows, data, text_at, text_size, short_first, shorts, short_pool,
             while bit >> number != 1:
                 number += 1
             part = frags[i] == 1
-            size, side, slot = paylens[i], sides[i], slots[i]
+            noted[0] = 0
+            size, side, slot = paylens[i], np.int64(sides[i]), slots[i]
             established = states[i] & 1
             mapped = MAPPED if versions[i] == 4 else np.uint64(0)
             if slot >= 0:
@@ -208,13 +262,15 @@ def select_rows(rows, data, text_at, text_size, short_first, shorts, short_pool,
             else:
                 sender = masks[find(his, los, src_his[i], src_los[i] | mapped)]
                 receiver = masks[find(his, los, dst_his[i], dst_los[i] | mapped)]
-            for k in range(starts[number], starts[number + 1]):
+            group = row_class(number, side if slot >= 0 else np.int64(-1), size)
+            for k in range(starts[group], starts[group + 1]):
                 q = headers[order[k]]
                 if (
                     _row_fits(q, bit, part, size, side, slot >= 0, flags[i], established)
                     and header_matches(q, sender, receiver, np.int64(sports[i]), np.int64(dports[i]), ports)
                     and _literals_stand(
-                        order[k], short_first, shorts, data, np.int64(text_at[i]), np.int64(text_size[i]), short_pool
+                        order[k], short_first, shorts, data, np.int64(text_at[i]), np.int64(text_size[i]),
+                        text_base[i], short_pool, pairs, noted,
                     )
                 ):
                     out_row[n] = i

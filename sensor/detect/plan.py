@@ -17,6 +17,7 @@ from sensor.detect.headers import Headers
 from sensor.detect.literals import LiteralRules
 from sensor.detect.ruleplan import EVENT, PACKET, STREAM, TX, RulePlan
 from sensor.detect.scan import MAX_LITERAL
+from sensor.detect.shorts import last_start
 from sensor.detect.wire import others, raw_kinds, raw_of, scanned
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import RAW_BODY, RAW_QUESTION
@@ -38,6 +39,7 @@ _BODY_ESCAPES = (b"chunked", b"content-encoding")
 
 _HASHES = frozenset(f"file.{name}" for name in HASHES)
 _ALWAYS_PARSED = ("dhcp",)
+_RAW = frozenset({buffers.PAYLOAD, buffers.STREAM, buffers.EITHER})
 """Protocols so rare, or with fields so scattered, that each message is judged."""
 
 
@@ -129,7 +131,8 @@ def _plan_rule(number: int, rule: Rule) -> RulePlan:
         return RulePlan(number, rule, bits, app, place, files=files)
     question = raw_of(found[0], rule.proto) == RAW_QUESTION
     further = () if question else tuple(dict.fromkeys(others(rule, found)))
-    return RulePlan(number, rule, bits, app, place, found[2].lower(), files, question, further)
+    last = last_start(found[1]) if bits & (PACKET | STREAM) and found[0] in _RAW else -1
+    return RulePlan(number, rule, bits, app, place, found[2].lower(), last, files, question, further)
 
 
 def _by_event(plans: list[RulePlan]) -> dict[int, tuple[int, ...]]:

@@ -24,6 +24,8 @@ class RulePlan:
     """Transaction stage at which it is judged, else -1."""
     literal: bytes = b""
     """Searched by the scan; empty: selected by headers (or by protocol)."""
+    last: int = -1
+    """Highest offset of the payload or stream at which the literal may begin; -1: any."""
     files: bool = False
     """It asks for a file: judged also on each that a transaction carries among others."""
     question: bool = False

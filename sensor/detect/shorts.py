@@ -14,11 +14,21 @@ MOST = 4
 """Literals of a rule that are looked for, those at one place first."""
 
 
+ALL, ANCHORED, ONE = range(3)
+"""Which literals of a rule are looked for: all, those at a place, or the longest of those that may be anywhere."""
+
+
+def floats(rule: Rule) -> bool:
+    """Tell whether a rule has literals, and all of them may stand anywhere."""
+    found = [high for *_, high in _literals(rule)]
+    return bool(found) and max(found) < 0
+
+
 class Shorts:
     """SHORT records of rules, in their order."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        members = [sorted(_literals(rule), key=_reach)[:MOST] for rule in rules]
+    def __init__(self, rules: Sequence[Rule], which: int = ALL) -> None:
+        members = [_chosen(rule, which) for rule in rules]
         pool = b"".join(pattern for one in members for pattern, *_ in one)
         self.first = np.cumsum([0, *map(len, members)]).astype(np.int32)
         """int32[rules + 1]"""
@@ -31,12 +41,25 @@ class Shorts:
             at += len(pattern)
 
 
+def _chosen(rule: Rule, which: int) -> list[tuple[bytes, bool, int, int]]:
+    found = sorted(_literals(rule), key=_reach)
+    if which == ANCHORED:
+        found = [one for one in found if one[3] >= 0]
+    return found[: 1 if which == ONE else MOST]
+
+
 def _literals(rule: Rule) -> Iterator[tuple[bytes, bool, int, int]]:
     """Yield (bytes, nocase, lowest offset, highest end or -1) of what each match holds. Not cased: in lower case."""
     for _, content in positive_literals(rule):
         low, high = _place(content)
         low = max(0, low - 1)  # `dotprefix` shifts by one
         yield (content.pattern.lower() if content.nocase else content.pattern)[:255], content.nocase, low, high
+
+
+def last_start(content: Content) -> int:
+    """Return the highest offset at which a literal may begin; -1: any."""
+    _, high = _place(content)
+    return high - len(content.pattern) if high >= 0 else -1
 
 
 def _place(content: Content) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from sensor.detect.header import FlowView, PacketRow, header_value, packet_row, 
 from sensor.detect.hostbits import HostBits
 from sensor.detect.naive import CompiledRule, apply_effects, judge
 from sensor.detect.plan import Plan
+from sensor.detect.quick import Needs, needs
 from sensor.detect.threshold import Suppressor, Thresholds
 from sensor.engine.options import EngineOptions
 from sensor.engine.scenes import BlockView
@@ -74,6 +75,8 @@ class _Context:
         "_event",
         "_file",
         "_flow",
+        "_loaded",
+        "_lower",
         "_place",
         "_row",
         "_vars",
@@ -96,15 +99,24 @@ class _Context:
         file: FileInfo | None = None, event: int | None = None,
     ) -> None:  # fmt: skip
         self._file = file
+        self._lower: bytes | None = None
         self._event = event
         self._place = place
         self._windows = windows
         self._vars = judge.flow_vars
         self.host_bits = judge.host_bits
         self.tx = tx
-        self.app = app or place.view.app_name(place.slot, place.row)
+        self.app = app
         self.ts_ns = place.ts
-        view = place.view
+        self._loaded = False
+
+    def load(self) -> None:
+        """Read the header fields of the event. Most events are done with before any rule needs them (15 us each)."""
+        if self._loaded:
+            return
+        self._loaded = True
+        place, view = self._place, self._place.view
+        self.app = self.app or view.app_name(place.slot, place.row)
         self._row: PacketRow | None = packet_row(view.rows, place.row) if place.row >= 0 else None
         self._flow: FlowView | None = None
         record = view.rows[place.row] if place.slot < 0 else view.flows[place.slot]
@@ -120,6 +132,17 @@ class _Context:
         self.ether = self._row.ethertype if self._row is not None else 0
         fstate = int(view.rows["fstate"][place.row]) if place.row >= 0 else FS_ESTABLISHED
         self.established = bool(fstate & FS_ESTABLISHED)
+
+    @property
+    def slot(self) -> int:
+        """Slot of the flow."""
+        return self._place.slot
+
+    def lower(self, data: bytes) -> bytes:
+        """Return the event's bytes in lower case, the same at each call."""
+        if self._lower is None:
+            self._lower = data.lower()
+        return self._lower
 
     @property
     def flow_vars(self) -> FlowVars | None:
@@ -212,6 +235,8 @@ class Judge:
         self._thresholds = thresholds
         self._suppressor = suppressor
         self._emit = emit
+        self._needs: list[Needs | None] = [None] * len(plan.rules)
+        """Made when a rule is first judged."""
         self._vars: dict[int, FlowVars] = {}
         self._fired: dict[int, dict[int, int]] = {}
         self.budget = Budget()
@@ -228,10 +253,17 @@ class Judge:
         windows: Sequence[Window] = [Window(payload)] if payload else []
         context = _Context(place, self, {"payload": windows, "payload_or_stream": windows})
         for number in rules:
-            if self._holds(number, context):
+            if self._may(number, context, payload) and self._holds(number, context):
                 self._match(number, place, payload, stream=False, context=context)
                 if self._pass[number]:
                     break
+
+    def hopeless(self, slot: int, rules: Iterable[int]) -> bool:
+        """Tell whether each of the rules needs flowbits that the flow does not have: then none can come to set them."""
+        if not self._options.triage:
+            return False
+        known = self._vars.get(slot)
+        return not any(self._need(number).bits_set(known) for number in rules)
 
     def window(self, place: Place, window: tuple[int, bytes], rules: Iterable[int]) -> None:
         """Judge stream rules on (stream offset, bytes); a rule that fired sees only later bytes."""
@@ -241,6 +273,8 @@ class Judge:
         context = _Context(place, self, {"stream": whole, "payload_or_stream": whole})
         fired = self._fired.get(2 * place.slot + place.side, {})
         for number in rules:
+            if not self._may(number, context, data):
+                continue
             seen = fired.get(number, 0)
             used = context
             if seen > base:
@@ -266,7 +300,7 @@ class Judge:
         context = _Context(sided, self, windows, stage.tx, SPECS[app].name, stage.file)
         rules = index.candidates(app, stage.stage, context.instances, file=file) if self._options.triage else every
         for number in rules:
-            if self._holds(number, context):
+            if self._may(number, context, data) and self._holds(number, context):
                 self._match(number, sided, data, stream=True, context=context)
                 if self._pass[number]:
                     break
@@ -310,8 +344,24 @@ class Judge:
             found = self._vars[slot] = FlowVars(self.var_counters)
         return found
 
+    def _need(self, number: int) -> Needs:
+        found = self._needs[number]
+        if found is None:
+            found = self._needs[number] = needs(self._plan.rules[number].rule)
+        return found
+
+    def _may(self, number: int, context: _Context, data: bytes) -> bool:
+        """Tell whether a rule has what it needs at least. data: the payload, or the window."""
+        if not self._options.triage:
+            return True
+        need = self._need(number)
+        if need.bits and not need.bits_set(self._vars.get(context.slot)):
+            return False
+        return need.literals_stand(context.lower(data), context.instances)
+
     def _holds(self, number: int, context: _Context) -> bool:
         """Judge one rule; whatever goes wrong in it stays in it."""
+        context.load()
         place = context._place  # noqa: SLF001 - same module
         apps, accepts = self._apps[number], self._protos[number]
         if (apps and context.app not in apps) or (accepts is not None and not accepts(context.proto, context.ether)):

@@ -10,11 +10,12 @@ import numpy as np
 
 from sensor.detect.groups import Groups
 from sensor.detect.headers import HeaderIndex
-from sensor.detect.kernels_expand import WHOLE, expand
+from sensor.detect.kernels_expand import expand
 from sensor.detect.kernels_scan import REPEAT
 from sensor.detect.literals import LiteralRules
 from sensor.detect.plan import PACKET, STREAM, TX, Plan
 from sensor.detect.scan import Hits
+from sensor.detect.shorts import ANCHORED, ONE, floats
 from sensor.engine import derive
 from sensor.engine.gathered import Gathered
 from sensor.engine.kernels_heads import contains_netbios
@@ -27,6 +28,10 @@ from sensor.proto.registry import SPECS
 
 _UDP = 17
 _DATAGRAMS = tuple(app for app, spec in SPECS.items() if _UDP in spec.transports)
+
+
+BySide = dict[int, list[tuple[int, int, int]]]
+"""2 * slot + side → (end, begin, rule) of literals of stream rules: stream offsets."""
 
 
 @dataclass(slots=True)
@@ -110,10 +115,13 @@ class Selector:
         self._window = inspect_window if plan.multi_step else max(plan.literals.index.longest - 1, 0)
         bare = [(n, plan.rules[n].rule) for n in plan.header_packet]
         self._rows = HeaderIndex(plan.headers, bare, plan.headers.lists)
-        self._segs = HeaderIndex(plan.headers, [(n, plan.rules[n].rule) for n in plan.header_stream])
+        windows = [(n, plan.rules[n].rule) for n in plan.header_stream]
+        self._segs = HeaderIndex(plan.headers, [one for one in windows if not floats(one[1])], literals=ANCHORED)
+        self._sides = HeaderIndex(plan.headers, [one for one in windows if floats(one[1])], literals=ONE)
         self._raw, self._names = Expander(plan.literals, plan), Expander(plan.names, plan)
         self._scopes = np.array([p.scope for p in plan.rules], np.uint8)
-        self._apps = plan.headers.table["apps"]
+        self._apps, self._low, self._high = (plan.headers.table[name] for name in ("apps", "pay_low", "pay_high"))
+        self._last = np.array([p.last for p in plan.rules], np.int64)
         self._questions_back = any(p.question and SPECS[p.app].stages[p.stage].side for p in plan.rules)
         self._lengths = plan.literals.index.lengths
         self._recent: dict[int, dict[int, int]] = {}
@@ -132,10 +140,14 @@ class Selector:
         found, self._inherited = self._inherited, Candidates()
         self._plan.headers.note(rows, flows)
         at, size = (np.ascontiguousarray(rows[name]) for name in ("pay", "paylen"))
-        _collect(found.packets, *self._rows.select(rows, buf, at, size))
+        _collect(found.packets, *self._rows.select(rows, buf, at, size, np.zeros(rows.size, np.int64)))
+        by_side: BySide = {}
         if self._plan.header_stream and gathered.segs.size:
-            self._bare_windows(found, gathered, flows)
-        self._literals(found, rows, gathered, flows, messages)
+            self._bare_windows(found, gathered, flows, by_side)
+        if gathered.units.size and self._plan.literals.index.size:
+            self._literals(found, rows, gathered, flows, messages, by_side)
+        if by_side or self._recent:
+            self._windows(found, by_side, gathered.segs)
         if self._plan.names.index.size:
             self._questions(found, rows, buf, gathered, flows, messages)
         self._netbios(found, gathered, flows)
@@ -165,29 +177,33 @@ class Selector:
                 self._recent.pop(2 * slot, None)
                 self._recent.pop(2 * slot + 1, None)
 
-    def _bare_windows(self, found: Candidates, gathered: Gathered, flows: np.ndarray) -> None:
-        """Choose windows by headers. Bytes that are all there is of a stream hold every literal of a match."""
+    def _bare_windows(self, found: Candidates, gathered: Gathered, flows: np.ndarray, by_side: BySide) -> None:
+        """Choose windows by headers, and by literals that are too short for the scan."""
         segs, units = gathered.segs, gathered.units
-        rows = _rows_of_segs(segs, flows)
+        rows = _stand_ins(segs, flows, segs["kind"] != SEG_DATA)
         self._plan.headers.note(rows, flows)
-        stream = np.flatnonzero(units["kind"] == UNIT_STREAM)
-        sides = 2 * units["flow"][stream].astype(np.int64) + units["side"][stream]
-        starts, sizes = (np.full(2 * flows.size, value, np.int32) for value in (0, -1))
-        starts[sides] = units["start"][stream]
-        sizes[sides] = units["end"][stream] - units["start"][stream]
-        alone = np.bincount(sides, minlength=sizes.size)[sides] == 1
-        sizes[sides[~(alone & (units["pos"][stream] == 0))]] = -1
-        sizes[sizes > WHOLE] = -1
-        keys = 2 * segs["flow"].astype(np.int64) + segs["side"]
-        _collect(found.windows, *self._segs.select(rows, gathered.data, starts[keys], sizes[keys]))
+        unknown = np.full(segs.size, -1, np.int32)
+        base = np.maximum(segs["pos"].astype(np.int64) - self._window, 0)
+        _collect(found.windows, *self._segs.select(rows, gathered.data, unknown, unknown, base))
+        stream = units[units["kind"] == UNIT_STREAM]
+        rows = _stand_ins(stream, flows, np.zeros(stream.size, np.bool_))
+        at, size = stream["start"].astype(np.int32), (stream["end"] - stream["start"]).astype(np.int32)
+        where, rules = self._sides.select(rows, gathered.data, at, size, np.zeros(stream.size, np.int64))
+        self._note_sides(stream[where], rules, by_side)
+
+    def _note_sides(self, units: np.ndarray, rules: np.ndarray, by_side: BySide) -> None:
+        """Note rules as if their literal stood all over a unit. units: UNIT[n], of each rule."""
+        first = units["pos"] - (units["fresh"] - units["start"])
+        last = units["pos"] + (units["end"] - units["fresh"])
+        sides = 2 * units["flow"].astype(np.int64) + units["side"]
+        for side, begin, end, rule in zip(sides.tolist(), first.tolist(), last.tolist(), rules.tolist(), strict=True):
+            by_side.setdefault(side, []).append((begin, end, rule))
 
     # ---- literals in the raw bytes
 
     def _literals(self, found: Candidates, rows: np.ndarray, gathered: Gathered, flows: np.ndarray,
-                  messages: tuple[np.ndarray, np.ndarray]) -> None:  # fmt: skip
+                  messages: tuple[np.ndarray, np.ndarray], by_side: BySide) -> None:  # fmt: skip
         data, units, index = gathered.data, gathered.units, self._plan.literals.index
-        if not units.size or not index.size:
-            return
         sides = 2 * units["flow"].astype(np.int64) + units["side"]
         stream = units["kind"] == UNIT_STREAM
         per_side = np.bincount(sides[stream], minlength=2 * flows.size).astype(np.int32)
@@ -195,25 +211,30 @@ class Selector:
         per_side[sides[coded & stream]] = 2  # what a percent sign hides is not looked for
         what = Bytes(data, units, rows, flows, per_side)
         hits = index.scan(data, units, self._groups.unit_bits(units, rows, flows))
-        by_side: dict[int, list[tuple[int, int, int]]] = {}
         if self._late.size:
             self._streams(found, self._completed(what, sides, stream), by_side)
         if hits.lit.size:
             self._escapes(found, hits, units)
             self._pairs(found, hits, what, gathered, messages, by_side)
-        if by_side or self._recent:
-            self._windows(found, by_side, gathered.segs)
+
+    def _in_reach(self, rules: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Return bool[n]: whether literals may begin at these offsets of the payload or stream."""
+        last = self._last[rules]
+        reached: np.ndarray = (last < 0) | (at <= last)
+        return reached
 
     def _pairs(self, found: Candidates, hits: Hits, what: Bytes, gathered: Gathered,
                messages: tuple[np.ndarray, np.ndarray],
-               by_side: dict[int, list[tuple[int, int, int]]]) -> None:  # fmt: skip
-        units = what.units
+               by_side: BySide) -> None:  # fmt: skip
+        units, rows = what.units, what.rows
         pairs = self._raw.find(hits, what)
         unit = hits.unit[pairs.hit]
         stream = units["kind"][unit] == UNIT_STREAM
-        self._datagrams(found, pairs.rules[~stream], units["row"][unit[~stream]], messages)
-        mine = Hits(pairs.rules[stream], unit[stream], hits.pos[pairs.hit[stream]])
-        self._packets_of_segments(found, mine, units, gathered)
+        at = hits.pos[pairs.hit]
+        single = ~stream & self._in_reach(pairs.rules, at - units["start"][unit])
+        self._datagrams(found, pairs.rules[single], units["row"][unit[single]], messages, rows)
+        mine = Hits(pairs.rules[stream], unit[stream], at[stream])
+        self._packets_of_segments(found, mine, units, gathered, rows)
         here = self._at(pairs.rules[stream], pairs.hit[stream], hits, units)
         late_hit = (pairs.late_hit & 0xFFFFFFFF).astype(np.int64)
         waiting = self._at(pairs.late_rules, late_hit, hits, units)
@@ -234,9 +255,10 @@ class Selector:
         return self._late.complete(self._plan.literals, what.data, what.units, unit_of, self._raw.low)
 
     def _datagrams(self, found: Candidates, rules: np.ndarray, rows: np.ndarray,
-                   messages: tuple[np.ndarray, np.ndarray]) -> None:  # fmt: skip
+                   messages: tuple[np.ndarray, np.ndarray], table: np.ndarray) -> None:  # fmt: skip
         """Take the rules found in payloads that are no streams: packet rules, and messages to be parsed."""
-        packet = self._scopes[rules] & PACKET != 0
+        size = table["paylen"][rows]
+        packet = (self._scopes[rules] & PACKET != 0) & (size >= self._low[rules]) & (size <= self._high[rules])
         _collect(found.packets, rows[packet], rules[packet])
         tx = self._scopes[rules] == TX
         if messages[0].size and tx.any():
@@ -246,19 +268,20 @@ class Selector:
             fits = (messages[0][at] == rows[tx]) & (self._apps[rules[tx]] >> app & np.uint64(1) != 0)
             found.datagrams.update(rows[tx][fits].tolist())
 
-    def _streams(self, found: Candidates, pairs: Pairs, by_side: dict[int, list[tuple[int, int, int]]]) -> None:
+    def _streams(self, found: Candidates, pairs: Pairs, by_side: BySide) -> None:
         """Have flows parsed for transaction rules, and note hits of stream rules: side → (end, begin, rule)."""
         scope = self._scopes[pairs.rules]
         tx = scope == TX
         apps = self._apps[pairs.rules[tx]]
         for slot, mask in zip((pairs.sides[tx] >> 1).tolist(), apps.tolist(), strict=True):
             found.flows[slot] = found.flows.get(slot, 0) | mask
-        stream = scope & STREAM != 0
+        stream = (scope & STREAM != 0) & self._in_reach(pairs.rules, pairs.pos)
         columns = (column[stream].tolist() for column in pairs)
         for rule, side, lit, pos in zip(*columns, strict=True):
             by_side.setdefault(side, []).append((pos + self._lengths[lit], pos, rule))
 
-    def _packets_of_segments(self, found: Candidates, pairs: Hits, units: np.ndarray, gathered: Gathered) -> None:
+    def _packets_of_segments(self, found: Candidates, pairs: Hits, units: np.ndarray, gathered: Gathered,
+                             table: np.ndarray) -> None:  # fmt: skip
         """In-order segments are scanned as stream: find the rows whose payload holds a hit (or a suppressed repeat).
 
         pairs: rule numbers in the place of literals.
@@ -273,14 +296,21 @@ class Selector:
         pos = pairs.pos[packet]
         first = np.searchsorted(starts, np.maximum(pos, units["fresh"][pairs.unit[packet]]), "right") - 1
         last = np.searchsorted(starts, pos + REPEAT, "left")
-        rows = segs["row"][data].tolist()
+        # In the segment of a hit it must be in reach; what a suppressed repeat has in the next ones, nobody knows.
+        first += ~self._in_reach(pairs.lit[packet], pos - starts[first])
+        rows = segs["row"][data]
+        sizes = table["paylen"][rows].tolist()
+        rows = rows.tolist()
         slots = (segs["flow"][data].astype(np.int64) * 2 + segs["side"][data]).tolist()
-        for rule, a, b in zip(pairs.lit[packet].tolist(), first.tolist(), last.tolist(), strict=True):
+        low, high = self._low[pairs.lit[packet]].tolist(), self._high[pairs.lit[packet]].tolist()
+        sides = 2 * units["flow"][pairs.unit[packet]].astype(np.int64) + units["side"][pairs.unit[packet]]
+        columns = (pairs.lit[packet].tolist(), first.tolist(), last.tolist(), sides.tolist(), low, high)
+        for rule, a, b, side, least, most in zip(*columns, strict=True):
             for k in range(a, b):
-                if slots[k] == slots[a]:
+                if slots[k] == side and least <= sizes[k] <= most:
                     found.packets.setdefault(rows[k], set()).add(rule)
 
-    def _windows(self, found: Candidates, by_side: dict[int, list[tuple[int, int, int]]], segs: np.ndarray) -> None:
+    def _windows(self, found: Candidates, by_side: BySide, segs: np.ndarray) -> None:
         """Walk the sides that have hits, in this block or shortly before, and mark the windows that hold one."""
         wanted = np.array(sorted({*by_side, *self._recent}), np.int64)
         keys = segs["flow"].astype(np.int64) * 2 + segs["side"]
@@ -349,7 +379,7 @@ class Selector:
         bits = self._groups.unit_bits(made.units, rows, flows)
         hits = self._plan.names.index.scan(made.data, made.units, bits)
         pairs = self._names.find(hits, what)
-        self._datagrams(found, pairs.rules, made.units["row"][hits.unit[pairs.hit]], messages)
+        self._datagrams(found, pairs.rules, made.units["row"][hits.unit[pairs.hit]], messages, rows)
 
     def _netbios(self, found: Candidates, gathered: Gathered, flows: np.ndarray) -> None:
         """Have messages parsed that hold a NetBIOS name: on the wire it is another text."""
@@ -371,18 +401,21 @@ def _collect(into: dict[int, set[int]], where: np.ndarray, rules: np.ndarray) ->
         into.setdefault(at, set()).add(rule)
 
 
-def _rows_of_segs(segs: np.ndarray, flows: np.ndarray) -> np.ndarray:
-    """Return ROW-shaped stand-ins of segments, for header predicates. What is not data is never chosen."""
-    rows = new_rows(segs.size)
-    flow = flows[segs["flow"]]
-    back = segs["side"] == 1
+def _stand_ins(parts: np.ndarray, flows: np.ndarray, passed_over: np.ndarray) -> np.ndarray:
+    """Return ROW-shaped stand-ins of parts of streams (flow, side), for header predicates.
+
+    passed_over: bool[n], what is never chosen.
+    """
+    rows = new_rows(parts.size)
+    flow = flows[parts["flow"]]
+    back = parts["side"] == 1
     rows["sport"] = np.where(back, flow["dport"], flow["sport"])
     rows["dport"] = np.where(back, flow["sport"], flow["dport"])
-    rows["proto"], rows["ipv"], rows["side"] = flow["proto"], flow["ipv"], segs["side"]
-    rows["flow"] = segs["flow"]
+    rows["proto"], rows["ipv"], rows["side"] = flow["proto"], flow["ipv"], parts["side"]
+    rows["flow"] = parts["flow"]
     # Windows reach back: a short segment may complete a long payload.
     rows["paylen"] = 2**31 - 1
-    rows["dup"] = segs["kind"] != SEG_DATA
+    rows["dup"] = passed_over
     return rows
 
 

@@ -229,7 +229,7 @@ class Walk:
     def _packet(self, work: BlockWork, row: int) -> None:
         view = work.view
         rules = work.found.packets.get(row)
-        if rules:
+        if rules and not self._judge.hopeless(int(view.rows["flow"][row]), rules):
             self._judge.packet(view, row, sorted(rules))
         app = work.apps.get(row)
         if app is None:
@@ -255,7 +255,7 @@ class Walk:
         place = self._place(view, seg, slot, side)
         if kind == SEG_DATA:
             rules = work.found.windows.get(index)
-            if rules:
+            if rules and not self._judge.hopeless(slot, rules):
                 self._judge.window(place, self._window_of(work, index, slot, side), sorted(rules))
         elif kind == SEG_NOTE:
             self._logs.stream_anomaly(place, int(seg["arg"]))

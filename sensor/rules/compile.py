@@ -25,13 +25,17 @@ _PREFIX = "dotprefix"
 """The transform that puts a dot in front, which is not on the wire."""
 _SEARCHED = frozenset({buffers.PAYLOAD, buffers.STREAM, buffers.EITHER})
 _COMMON = (
-    b"http/1.0\r\nhttp/1.1\r\n",
+    b" http/1.0\r\nhost: user-agent: accept: http/1.1\r\nhost: http/1.1\r\nuser-agent: http/1.1\r\naccept: http://",
+    b"get / post / head / 200 ok\r\n",
     b"content-type: application/x-www-form-urlencoded\r\n",
     b"content-disposition: form-data; name=\r\ncontent-transfer-encoding: base64\r\n",
     b"content-type: text/html; charset=utf-8\r\ncontent-length: \r\n",
     b"user-agent: mozilla/5.0 (windows nt 10.0; win64; x64) applewebkit/537.36\r\nhost: \r\n",
+    b"user-agent: mozilla/4.0 (compatible; msie 8.0; windows nt 6.1; wow64; .net clr ; android\r\n",
+    b"content-type: image/jpeg\r\ncontent-type: text/plain\r\nlast-modified: content-type: application/json\r\n",
+    b"\r\nhost\r\nconnection\r\n\r\naccept\r\nuser-agent\r\n\r\ncontent-type\r\n",
     b"accept: */*\r\naccept-language: en-us\r\naccept-encoding: gzip, deflate\r\n",
-    b"connection: keep-alive\r\ncache-control: no-cache\r\ncookie: set-cookie: \r\nreferer: http://www.",
+    b"connection: close\r\nconnection: keep-alive\r\ncache-control: no-cache\r\ncookie: set-cookie: \r\nreferer: http://www.",
 )
 """Text of every second HTTP message: a literal within it chooses next to nothing."""
 
@@ -181,12 +185,8 @@ def _keeps_literals(node: BufferMatch) -> bool:
 
 
 def buffer_literal(rule: Rule) -> tuple[str, bytes] | None:
-    """Return a buffer of the rule's protocol and the most telling literal that must be in it, if there is one."""
-    found = [
-        (buffer, content.pattern)
-        for buffer, content in positive_literals(rule, computed=True)
-        if buffers.is_application(buffer)
-    ]
+    """Return the most telling literal that must be there, and its buffer."""
+    found = [(buffer, content.pattern) for buffer, content in positive_literals(rule, computed=True)]
     return max(found, key=lambda one: strength(one[1]), default=None)
 
 
