@@ -16,10 +16,12 @@ from numba import njit
 
 from sensor.proto.dcerpc import kernels as dcerpc
 from sensor.proto.krb5 import kernels_probe as krb5
+from sensor.proto.smb import kernels as smb
 
 MODULES = (
     dcerpc,
     krb5,
+    smb,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

@@ -11,7 +11,7 @@ from handshakes import client_hello, dhcp, message, record, server_hello, ssl2_c
 
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
 from sensor.proto import kernels_probe, probe
-from sensor.proto.ids import DCERPC
+from sensor.proto.ids import DCERPC, SMB
 from sensor.proto.probe import DHCP, DNS, HEAD, HTTP, SSH, TLS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -70,8 +70,11 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (dns_tcp(), b"", DNS),
         (b"", struct.pack("!H", len(ANSWER)) + ANSWER, DNS),
         (b"EHLO me\r\n", b"220 mail ESMTP\r\n", APP_UNKNOWN),
-        (b"\0\0\0\x85\xffSMBr" + b"\0" * 30, b"", APP_UNKNOWN),
-        (b"\0\0\0\x85\xffSMBr", b"\0\0\0\x85\xffSMBr", APP_UNKNOWN),
+        (b"\0\0\0\x85\xffSMBr", b"", SMB),
+        (b"", b"\x82\0\0\0" + b"\0\0\0\x85\xfeSMB", SMB),
+        (b"\x81\0\0\x44\x20" + b"CK" + b"A" * 30, b"", SMB),
+        (b"\x81\0\0\x44\x20" + b"ck" + b"a" * 30, b"", APP_UNKNOWN),
+        (b"\0\0\0\x05\xffSMBr" + b"\0" * 30, b"\0\0\0\x05\xffSMBr", APP_UNKNOWN),
         (b"\xff" * 40, b"", APP_UNKNOWN),
         (b"", b"220-" + b"x" * 40, APP_UNKNOWN),
         (record(22, message(11, b"x")) + b"x" * 40, b"", APP_UNKNOWN),
