@@ -9,15 +9,17 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.proto.dcerpc.association import Association
 from sensor.proto.dcerpc.stream import PduStream
-from sensor.proto.smb import limits, stages, transfer
+from sensor.proto.smb import limits, stages
 from sensor.proto.smb.exchange import Exchange, PipeCall
-from sensor.proto.smb.transfer import Transfer
+from sensor.proto.transfer import Budget, FileStages, Transfer
 
 if TYPE_CHECKING:
     from sensor.proto.dcerpc.parse import Pdu
     from sensor.proto.smb.connection import Connection
 
 _CALL = (stages.CALL_REQUEST, stages.CALL_RESPONSE)
+_FILES = (FileStages(stages.WRITE_DATA, stages.WRITTEN), FileStages(stages.READ_DATA, stages.READ))
+_TOO_MUCH = (AppAnomaly.SMB_WRITE_QUEUE_SIZE_EXCEEDED, AppAnomaly.SMB_READ_RESPONSE_QUEUE_SIZE_EXCEEDED)
 _BIND = b"\x05\x00\x0b"
 _ANSWER_HEADER = 8
 """Bytes of a response behind the common header that are no stub data."""
@@ -97,15 +99,13 @@ class Sink:
 class Handles:
     """All of a flow."""
 
-    __slots__ = ("_connection", "_held", "_open", "_pipes", "_total", "trees")
+    __slots__ = ("_connection", "_open", "_pipes", "budget", "trees")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._open: dict[Hashable, Handle] = {}
         """The one opened first comes first."""
-        self._held: dict[Transfer, int] = {}
-        """Bytes in memory of each file under way; the one begun first comes first."""
-        self._total = 0
+        self.budget = Budget(limits.FILES_HELD)
         self._pipes = 0
         self.trees: dict[Hashable, Tree] = {}
 
@@ -157,7 +157,7 @@ class Handles:
         if found is None:
             return
         handle.transfers[side] = None
-        self._total -= self._held.pop(found, 0)
+        self.budget.forget(found)
         whole = side == TO_SERVER or handle.size < 0 or found.builder.size >= handle.size
         found.close(ended=ended and whole)
 
@@ -171,27 +171,19 @@ class Handles:
             if handle.tree is not None and handle.tree.pipe:
                 return
             found = handle.transfers[side] = self._begin(handle, side)
+        if data and found.builder.size > 0 and offset < found.builder.size:
+            self._connection.report(AppAnomaly.SMB_FILE_OVERLAP, side)
         found.put(offset, data)
-        held = found.builder.held
-        self._total += held - self._held.get(found, 0)
-        self._held[found] = held
-        self._bound(side)
+        if self.budget.settle(found):
+            self._connection.report(_TOO_MUCH[side], side)
 
     def _begin(self, handle: Handle, side: int) -> Transfer:
-        context = self._context(handle, transfer.command(side, handle.version))
+        context = self._context(handle, _command(side, handle.version))
         share = handle.tree.share if handle.tree is not None else b""
         context.buffers["smb.share"] = share
         context.fields |= {"filename": _text(handle.name), "share": _text(share), "fuid": handle.fuid}
-        return Transfer(self._connection, side, context, handle.name)
-
-    def _bound(self, side: int) -> None:
-        """Give up the oldest files where all together hold too much."""
-        while self._total > limits.FILES_HELD:
-            event = (AppAnomaly.SMB_WRITE_QUEUE_SIZE_EXCEEDED, AppAnomaly.SMB_READ_RESPONSE_QUEUE_SIZE_EXCEEDED)
-            self._connection.report(event[side], side)
-            oldest = next(iter(self._held))
-            self._total -= self._held.pop(oldest)
-            oldest.give_up()
+        connection = self._connection
+        return Transfer(context, side, handle.name, connection.reach, _FILES[side], hashed=connection.hashes)
 
     def _is_pipe(self, handle: Handle, data: bytes) -> bool:
         """Tell whether a handle is read as DCE/RPC: it begins with a bind, in a share of pipes or an unknown one."""
@@ -204,7 +196,7 @@ class Handles:
         return True
 
     def _new_call(self, handle: Handle, head: Pdu) -> PipeCall:
-        context = self._context(handle, transfer.command(TO_SERVER, handle.version))
+        context = self._context(handle, _command(TO_SERVER, handle.version))
         context.fields |= {"filename": _text(handle.name)} if handle.name else {}
         context.buffers["smb.named_pipe"] = handle.tree.share if handle.tree is not None else b""
         return PipeCall(context, head.call, little=head.little)
@@ -229,3 +221,9 @@ class Handles:
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
+
+
+def _command(side: int, version: int) -> str:
+    """Return the command that carries data, as EVE names it."""
+    word = "WRITE" if side == TO_SERVER else "READ"
+    return f"SMB2_COMMAND_{word}" if version == 2 else f"SMB1_COMMAND_{word}_ANDX"

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sensor.model.anomaly import AppAnomaly
-from sensor.proto.smb import smb1, smb2
+from sensor.proto.pieces import Pieces
+from sensor.proto.smb import limits, smb1, smb2
 from sensor.proto.smb.common import Negotiation
 from sensor.proto.smb.connection import Connection
 from sensor.proto.smb.handles import Handles, Sink
-from sensor.proto.smb.nbss import Framer
+from sensor.proto.smb.nbss import Nbss
 from sensor.proto.smb.version1 import Version1
 from sensor.proto.smb.version2 import Version2
 from sensor.proto.smb.wire import Cut
 
 if TYPE_CHECKING:
     from sensor.model.app import TxStage
-    from sensor.proto.smb.nbss import Piece
+    from sensor.proto.pieces import Piece
 
 _OTHER = frozenset({b"\xfdSMB", b"\xfcSMB"})
 """Marks of encrypted and compressed messages (MS-SMB2 sections 2.2.41, 2.2.42)."""
@@ -31,7 +32,7 @@ class SmbParser:
         self.done = False
         self._connection = Connection()
         self._handles = Handles(self._connection)
-        self._framers = (Framer(), Framer())
+        self._framers = (Pieces(Nbss(), limits.MESSAGE), Pieces(Nbss(), limits.MESSAGE))
         negotiation = Negotiation()
         self._versions: dict[bytes, Version1 | Version2] = {
             smb1.MARK: Version1(self._connection, self._handles, negotiation),

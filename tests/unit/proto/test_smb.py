@@ -7,8 +7,10 @@ from handshakes import TO_CLIENT, TO_SERVER, drive
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.proto.files import HEAD
-from sensor.proto.smb import limits, nbss, ntlmssp, stages
+from sensor.proto.pieces import Pieces
+from sensor.proto.smb import limits, ntlmssp, stages
 from sensor.proto.smb.fields import SPEC
+from sensor.proto.smb.nbss import Nbss
 from sensor.proto.smb.state import SmbParser
 
 SHARE = (b"\\\\srv\\ADMIN$",)
@@ -292,7 +294,7 @@ def test_open_files_are_capped_in_number_and_bytes():
     handles = parser._handles
     assert len(handles._open) == limits.HANDLES
     held = sum(one.transfers[0].builder.held for one in handles._open.values() if one.transfers[0])
-    assert held == handles._total <= limits.FILES_HELD
+    assert held == handles.budget.total <= limits.FILES_HELD
     assert (AppAnomaly.SMB_WRITE_QUEUE_SIZE_EXCEEDED, TO_SERVER) in parser.anomalies()
 
 
@@ -309,13 +311,13 @@ def test_shares_and_pipes_are_capped():
 
 
 def test_a_long_message_is_not_kept():
-    framer = nbss.Framer()
+    framer = Pieces(Nbss(), limits.MESSAGE)
     pieces = framer.feed(struct.pack("!I", 0xFFFFFF) + b"\xfeSMB" + b"\0" * 100_000)
     assert [(len(piece.data), piece.first) for piece in pieces] == [
         (limits.MESSAGE, True),
         (100_004 - limits.MESSAGE, False),
     ]
-    assert not framer._buffer
+    assert framer.held == 0
 
 
 def test_names_of_users():
