@@ -207,6 +207,7 @@ class AppAnomaly(IntEnum):
     DCERPC_MALFORMED = 256
     DCERPC_TOO_MANY_CALLS = 257
     DCERPC_STUB_TOO_LONG = 258
+    NFS_MALFORMED_DATA = 608
 
     @property
     def event(self) -> str:
