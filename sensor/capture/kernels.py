@@ -42,11 +42,12 @@ def _u32(buf, p, big):  # pragma: no cover
     return b3 << 24 | b2 << 16 | b1 << 8 | b0
 
 
-@njit(_RESULT(_BYTES, int64, int64, int64, int64, int64, _i8, _i4, _i4, _i8), cache=True)
-def pcap_index(buf, start, big, header, frac_ns, max_bytes, off, caplen, wirelen, ts):  # pragma: no cover
+@njit(_RESULT(_BYTES, int64, int64, int64, int64, int64, int64, _i8, _i4, _i4, _i8), cache=True)
+def pcap_index(buf, start, big, header, old, frac_ns, max_bytes, off, caplen, wirelen, ts):  # pragma: no cover
     """Walk records of a classic file from `start`; return (packets, end, status).
 
-    header: bytes of a record header; frac_ns: nanoseconds per unit of the fraction field. Fills `off`
+    header: bytes of a record header; old: the two lengths may be in either order, the smaller one counts as captured;
+    frac_ns: nanoseconds per unit of the fraction field. Fills `off`
     (relative to `start`), `caplen`, `wirelen` (never below `caplen`) and `ts`; their size is the most packets
     wanted. draft-ietf-opsawg-pcap section 5.
     """
@@ -59,6 +60,9 @@ def pcap_index(buf, start, big, header, frac_ns, max_bytes, off, caplen, wirelen
         if size - p < header:
             return n, p, np.int64(SHORT)
         cap = _u32(buf, p + 8, big)
+        wire = _u32(buf, p + 12, big)
+        if old and wire < cap:
+            cap, wire = wire, cap
         if cap > MAX_CAPLEN:
             return n, p, np.int64(BAD_CAPLEN)
         if size - p - header < cap:
@@ -66,7 +70,7 @@ def pcap_index(buf, start, big, header, frac_ns, max_bytes, off, caplen, wirelen
         ts[n] = _u32(buf, p, big) * _NS + _u32(buf, p + 4, big) * frac_ns
         off[n] = p + header - start
         caplen[n] = cap
-        wirelen[n] = min(max(_u32(buf, p + 12, big), cap), _INT32_MAX)
+        wirelen[n] = min(max(wire, cap), _INT32_MAX)
         n += 1
         p += header + cap
 

@@ -14,6 +14,8 @@ from sensor.model.block import PacketBlock
 
 FILE_HEADER = 24
 _RECORD, _RECORD_PATCHED = 16, 24
+_MINOR = 4
+"""Before version 2.3 the two lengths of a record stood in the other order, in 2.3 in either (pcap-savefile(5))."""
 
 MAGICS = {
     0xA1B2C3D4: (_RECORD, 1000),
@@ -36,7 +38,7 @@ class PcapReader(RecordReader):
     def blocks(self) -> Generator[PacketBlock, None, None]:
         """Yield the packets; see RecordReader.blocks."""
         pos = self.need(0, FILE_HEADER, "the file header")
-        order, header, frac_ns, linktype = self._file_header(pos)
+        order, header, old, frac_ns, linktype = self._file_header(pos)
         linktypes = np.full(self.size.packets, linktype, np.uint16)
         linktypes.flags.writeable = False
         pos += FILE_HEADER
@@ -44,7 +46,7 @@ class PcapReader(RecordReader):
         while pos != ENDED:
             c = Columns(self.size.packets)
             n, end, status = pcap_index(
-                self.window.view, pos, order == ">", header, frac_ns, self.size.bytes,
+                self.window.view, pos, order == ">", header, old, frac_ns, self.size.bytes,
                 c.off, c.caplen, c.wirelen, c.ts,
             )  # fmt: skip
             if n:
@@ -54,18 +56,19 @@ class PcapReader(RecordReader):
                 yield block
             pos = self._go_on(end, status)
 
-    def _file_header(self, pos: int) -> tuple[str, int, int, int]:
-        """Return byte order, bytes of a record header, nanoseconds per fraction unit, link type."""
+    def _file_header(self, pos: int) -> tuple[str, int, bool, int, int]:
+        """Return byte order, bytes of a record header, whether its version is old, fraction unit in ns, link type."""
         head = self.window.view[pos : pos + FILE_HEADER].tobytes()
         order = byte_order(head)
         magic, major, minor, _, _, _, network = struct.unpack(f"{order}IHHiIII", head)
-        if major != 2 or minor not in {3, 4}:  # 2.2 and older have the lengths swapped
+        if major != 2 or minor > _MINOR:
             raise CaptureError(f"{self.name}: version {major}.{minor} of the pcap format is not supported")
         raw = network & LINKTYPE_MASK
         linktype = normalise(raw)
         if linktype < 0:
             raise CaptureError(f"{self.name}: {describe(raw)} is not supported")
-        return order, *MAGICS[magic], linktype
+        header, frac_ns = MAGICS[magic]
+        return order, header, minor < _MINOR, frac_ns, linktype
 
     def _go_on(self, pos: int, status: int) -> int:
         """Return where to go on after a kernel call, or ENDED."""

@@ -10,7 +10,7 @@ from sensor.flow.limits import FlowLimits
 from sensor.flow.limits_fragments import DedupLimits, DefragLimits, JournalLimits
 from sensor.outputs.limits import DiskOptions, FileOptions, KeepOptions
 
-EVE_TYPES = ("alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp", "arp", "stats")
+EVE_TYPES = ("alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp", "smb", "dcerpc", "nfs", "arp", "stats")
 """Event types that can be written."""
 
 POLICIES = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sensor.detect.addresses import HeaderMatcher, key16
 from sensor.detect.bits import FlowVarCounters, FlowVars
@@ -393,7 +394,8 @@ class Judge:
         self.counters.alerts += 1
         if place.slot >= 0:
             place.view.flows["alerted"][place.slot] = 1
-        tx = context.tx
+        tx: Any = context.tx
+        shown = tx.eve() if tx is not None else {}
         scene = place.scene()
         key = ""
         if tx is not None:
@@ -407,8 +409,8 @@ class Judge:
                 payload=data[: self._options.settings.eve.payload_size],
                 payload_length=len(data),
                 stream=stream,
-                tx_id=getattr(tx, "id", None),
-                app=(key, tx.eve()) if tx is not None and key else None,  # type: ignore[attr-defined]
+                tx_id=tx.id if tx is not None and tx.id >= 0 else None,
+                app=(key, shown) if shown and key else None,
                 packet=self._frame(place) if self._options.settings.eve.packet else b"",
                 linktype=int(place.view.block.linktype[place.view.rows["pkt"][place.row]]) if place.row >= 0 else 1,
                 flowbits=tuple(sorted(known.bits)) if known is not None else (),

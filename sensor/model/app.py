@@ -24,7 +24,7 @@ class Transaction(Protocol):
     """One application exchange. Bounded in memory by its parser's limits."""
 
     id: int
-    """Number of the transaction in its flow, from 0 (EVE `tx_id`)."""
+    """Number of the transaction in its flow, from 0 (EVE `tx_id`); -1: a mere frame, which has no record."""
 
     def buffer(self, name: str) -> Sequence[bytes]:
         """Return the instances of a named buffer (`http.uri`); empty where it is absent or not yet known."""

@@ -42,14 +42,16 @@ class FileBuilder:
     incomplete.
     """
 
-    __slots__ = ("_hash", "_head", "_limit", "_sound", "_waiting", "_waiting_bytes", "name", "size")
+    __slots__ = ("_hash", "_hashed", "_head", "_limit", "_sound", "_waiting", "_waiting_bytes", "name", "size")
 
-    def __init__(self, name: bytes = b"", limit: int = HEAD) -> None:
+    def __init__(self, name: bytes = b"", limit: int = HEAD, *, hashed: bool = True) -> None:
         self.name = name[:MAX_NAME]
         self.size = 0
         """Bytes seen in order; lost ones count."""
         self._limit = limit
         self._head = bytearray()
+        self._hashed = hashed
+        """Also what outgrows its head is hashed."""
         self._hash: FileHash | None = None
         """Made when the file outgrows its head."""
         self._sound = True
@@ -67,12 +69,26 @@ class FileBuilder:
         """No further byte will be kept."""
         return self.size >= self._limit
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._head) + self._waiting_bytes
+
+    def drop(self) -> None:
+        """Forget all bytes; what comes is counted only."""
+        self._head.clear()
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self._limit = 0
+        self._sound = False
+        self._hash = None
+
     def add(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes."""
         if not data:
             return
         room = self._limit - self.size
-        if self._sound and self._hash is None and len(data) > room:
+        if self._hashed and self._sound and self._hash is None and len(data) > room:
             self._hash = FileHash(self._head)
         if self._hash is not None:
             self._hash.update(data)

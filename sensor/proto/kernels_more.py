@@ -16,10 +16,14 @@ from numba import njit
 
 from sensor.proto.dcerpc import kernels as dcerpc
 from sensor.proto.krb5 import kernels_probe as krb5
+from sensor.proto.nfs import kernels as nfs
+from sensor.proto.smb import kernels as smb
 
 MODULES = (
     dcerpc,
     krb5,
+    smb,
+    nfs,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

@@ -37,7 +37,7 @@ others = st.sampled_from(
      "byte_math:bytes 1,offset 0,oper +,rvalue 3,result len;", "isdataat:len;", 'content:"zz"; within:len;',
      "base64_decode:relative;", "base64_data;", "threshold:type limit,track by_src,count 1,seconds 9;", "noalert;",
      "stream_size:either,>,6;", "classtype:trojan-activity;", "priority:2;", "metadata:a b, c d;", "ttl:<9;",
-     "decode-event:ipv6.frag_overlap;", "reference:url,x.example;", "xbits:set,a,track ip_src;", "smb.share;")
+     "decode-event:ipv6.frag_overlap;", "reference:url,x.example;", "xbits:set,a,track ip_src;", "sdp.origin;")
 )  # fmt: skip
 heads = st.sampled_from(
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sensor.model.anomaly import AppAnomaly
@@ -33,20 +34,21 @@ class Done(NamedTuple):
 class Association:
     """Who binds what, and the calls that are under way.
 
-    answer_header: bytes of a response between common header and stub data that count as stub data: over TCP all 8
-    (as rules of Suricata expect), in pipes none.
+    make: makes the transaction of a call. answer_skip: bytes between the common header of a response and what counts
+    as its stub data: none over TCP (as rules of Suricata expect, stub data begin with the 8 bytes of the response's
+    header), 8 in pipes.
     """
 
-    __slots__ = ("_answer_skip", "_bound", "_calls", "_count", "_held", "odd")
+    __slots__ = ("_answer_skip", "_bound", "_calls", "_held", "_make", "odd")
 
-    def __init__(self, answer_skip: int = 0) -> None:
+    def __init__(self, make: Callable[[Pdu], Call], answer_skip: int = 0) -> None:
+        self._make = make
         self._answer_skip = answer_skip
         self._bound: dict[int, Context] = {}
         """Contexts that the server accepted, by number."""
         self._calls: dict[int, Call] = {}
         """By the number that the client gave them; the oldest comes first."""
         self._held = 0
-        self._count = 0
         self.odd: list[tuple[AppAnomaly, int]] = []
         """What was odd; whoever reads it empties it."""
 
@@ -55,13 +57,6 @@ class Association:
         if head.kind in _REQUESTS:
             return self._request(head, body)
         return self._answer(head, body) if head.kind in _ANSWERS else None
-
-    def pending(self) -> list[Call]:
-        """Return the calls that never came to their end, and forget them."""
-        calls = list(self._calls.values())
-        self._calls.clear()
-        self._held = 0
-        return calls
 
     def _request(self, head: Pdu, body: bytes) -> Done | None:
         call = self._calls.get(head.call)
@@ -111,8 +106,7 @@ class Association:
         if len(self._calls) >= MAX_CALLS:
             self._report(AppAnomaly.DCERPC_TOO_MANY_CALLS, TO_SERVER)
             self._forget(next(iter(self._calls)))
-        call = self._calls[head.call] = Call(self._count, head.call, little=head.little)
-        self._count += 1
+        call = self._calls[head.call] = self._make(head)
         return call
 
     def _forget(self, number: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TxStage
 from sensor.proto.dcerpc.association import Association
+from sensor.proto.dcerpc.call import Call
+from sensor.proto.dcerpc.parse import Pdu
 from sensor.proto.dcerpc.stream import PduStream
 
 STAGE_REQUEST, STAGE_RESPONSE = 0, 1
@@ -13,11 +15,12 @@ STAGE_REQUEST, STAGE_RESPONSE = 0, 1
 class DcerpcParser:
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_association", "_seen", "_sides", "done")
+    __slots__ = ("_anomalies", "_association", "_count", "_seen", "_sides", "done")
 
     def __init__(self) -> None:
         self.done = False
-        self._association = Association()
+        self._association = Association(self._new_call)
+        self._count = 0
         self._sides = (PduStream(), PduStream())
         self._anomalies: list[tuple[AppAnomaly, int]] = []
         self._seen: set[tuple[AppAnomaly, int]] = set()
@@ -55,6 +58,10 @@ class DcerpcParser:
         """Return and forget what was odd; each (anomaly, side) comes once in a flow."""
         found, self._anomalies = self._anomalies, []
         return found
+
+    def _new_call(self, head: Pdu) -> Call:
+        self._count += 1
+        return Call(self._count - 1, head.call, little=head.little)
 
     def _report(self, anomaly: AppAnomaly, side: int) -> None:
         if (anomaly, side) not in self._seen:

@@ -7,7 +7,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sensor.rules.problems import suggest
-from sensor.rules.suricata import apps, byteops, content, files, flow, labels, packet, refusal, regex, rpc, subjects
+from sensor.rules.suricata import (
+    apps,
+    byteops,
+    content,
+    files,
+    flow,
+    labels,
+    oncrpc,
+    packet,
+    refusal,
+    regex,
+    rpc,
+    subjects,
+)
 from sensor.rules.suricata.refusal import Refused
 
 if TYPE_CHECKING:
@@ -81,6 +94,8 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "krb5.ticket_encryption": apps.ticket_encryption,
         **dict.fromkeys(("dcerpc.iface", "dce_iface"), rpc.iface),
         **dict.fromkeys(("dcerpc.opnum", "dce_opnum"), rpc.opnum),
+        "nfs_procedure": oncrpc.procedure,
+        "rpc": oncrpc.rpc,
         "pkt_data": subjects.pkt_data,
         "tls.version": subjects.tls_version,
         "xor": subjects.xor,

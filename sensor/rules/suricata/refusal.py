@@ -41,9 +41,6 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         "config": "rules do not configure the sensor",
         "bypass": "a mirror cannot hand traffic on",
         "replace": "a mirror cannot change traffic",
-        "rpc": "ONC RPC is not parsed",
-        "nfs_procedure": "NFS is not parsed",
-        "nfs_version": "NFS is not parsed",
         "cip_service": "CIP is not parsed",
         "enip_command": "EtherNet/IP is not parsed",
         "tls_store": "certificates are not stored",
@@ -52,7 +49,7 @@ _REASONS: Mapping[str, str] = MappingProxyType(
 
 _PROTOCOLS = (
     "bittorrent", "cip", "dcerpc", "dnp3", "enip", "ftp", "ftpdata", "http2", "ike", "imap", "krb5", "ldap", "modbus",
-    "mqtt", "nfs", "ntp", "pgsql", "pop3", "quic", "rdp", "rfb", "rpc", "sdp", "sip", "smb", "smtp", "snmp", "telnet",
+    "mqtt", "nfs", "ntp", "pgsql", "pop3", "quic", "rdp", "rfb", "sdp", "sip", "smb", "smtp", "snmp", "telnet",
     "template", "tftp", "websocket",
 )  # fmt: skip
 """Protocols that Suricata parses: keywords and events begin with their names. Those of `BY_WORD` are parsed here."""

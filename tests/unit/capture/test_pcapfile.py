@@ -1,3 +1,5 @@
+import struct
+
 import pytest
 from capture_forge import NS_MAGIC, PATCHED_MAGIC, US_MAGIC, Packet, collect, expected, frames, pcap
 
@@ -139,12 +141,23 @@ def test_a_hostile_length_ends_the_file(damage):
         (b"#!/bin/sh\necho\n", "is not a capture file (magic 23212f62)"),
         (b"BZh91AY&SY", "is packed with bzip2, which is not supported: unpack it first"),
         (pcap([])[:23], "damaged at byte 0: the file is cut off 23 bytes into the file header"),
-        (pcap([], version=(2, 2)), "version 2.2 of the pcap format is not supported"),
+        (pcap([], version=(2, 5)), "version 2.5 of the pcap format is not supported"),
         (pcap([], version=(3, 4)), "version 3.4 of the pcap format is not supported"),
     ],
 )
 def test_what_is_no_capture_says_so(damage, data, text):
     assert damage(data) == ([], text)
+
+
+@pytest.mark.parametrize("minor", [1, 3])
+def test_old_versions_have_the_lengths_in_either_order(tmp_path, minor):
+    good = frames(3)
+    data = bytearray(pcap(good, version=(2, minor)))
+    at = 24
+    data[at + 8 : at + 16] = struct.pack("<II", 1500, len(good[0].data))
+    path = tmp_path / "a.pcap"
+    path.write_bytes(data)
+    assert [f[5] for f in collect(open_source([str(path)]))] == [p.data for p in good]
 
 
 def test_without_on_error_the_damage_is_raised_after_the_packets(tmp_path):

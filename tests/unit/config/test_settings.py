@@ -66,7 +66,7 @@ def test_words():
 
 
 def test_types_that_only_suricata_has_are_left_out():
-    assert eve_types("alert,smb,flow,alert") == ("alert", "flow")
+    assert eve_types("alert,netflow,flow,alert") == ("alert", "flow")
 
 
 def test_suricata_names():
@@ -156,7 +156,7 @@ outputs:
         - alert: {payload: no, payload-buffer-size: 1kb, tagged-packets: yes}
         - http: {extended: yes}
         - tls: {enabled: no}
-        - smb
+        - netflow
         - flow
 rule-files: [a.yaml, b.yaml]
 host-os-policy:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nfsforge
 import numpy as np
 import pytest
 import rpcforge
@@ -11,7 +12,7 @@ from handshakes import client_hello, dhcp, message, record, server_hello, ssl2_c
 
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
 from sensor.proto import kernels_probe, probe
-from sensor.proto.ids import DCERPC
+from sensor.proto.ids import DCERPC, NFS, SMB
 from sensor.proto.probe import DHCP, DNS, HEAD, HTTP, SSH, TLS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -58,6 +59,8 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (b"\x80garbage", b"HTTP/1.1 400", HTTP),
         (HELLO, b"", TLS),
         (rpcforge.request(1, b"x"), b"", DCERPC),
+        (nfsforge.record(nfsforge.lookup3(b"x")), b"", NFS),
+        (nfsforge.record(nfsforge.call(3, 1, b"", program=100005)), b"", APP_UNKNOWN),
         (b"", rpcforge.bind_ack(0, order=">"), DCERPC),
         (b"\5\1\0" + b"\5\1\0\1\x0a\0\0\1\0\x50" + b"x" * 40, b"\5\0", APP_UNKNOWN),  # SOCKS 5
         (b"", b"\5\0" + b"\5\0\0\1\x0a\0\0\1\0\x50" + b"x" * 40, APP_UNKNOWN),
@@ -70,8 +73,11 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (dns_tcp(), b"", DNS),
         (b"", struct.pack("!H", len(ANSWER)) + ANSWER, DNS),
         (b"EHLO me\r\n", b"220 mail ESMTP\r\n", APP_UNKNOWN),
-        (b"\0\0\0\x85\xffSMBr" + b"\0" * 30, b"", APP_UNKNOWN),
-        (b"\0\0\0\x85\xffSMBr", b"\0\0\0\x85\xffSMBr", APP_UNKNOWN),
+        (b"\0\0\0\x85\xffSMBr", b"", SMB),
+        (b"", b"\x82\0\0\0" + b"\0\0\0\x85\xfeSMB", SMB),
+        (b"\x81\0\0\x44\x20" + b"CK" + b"A" * 30, b"", SMB),
+        (b"\x81\0\0\x44\x20" + b"ck" + b"a" * 30, b"", APP_UNKNOWN),
+        (b"\0\0\0\x05\xffSMBr" + b"\0" * 30, b"\0\0\0\x05\xffSMBr", APP_UNKNOWN),
         (b"\xff" * 40, b"", APP_UNKNOWN),
         (b"", b"220-" + b"x" * 40, APP_UNKNOWN),
         (record(22, message(11, b"x")) + b"x" * 40, b"", APP_UNKNOWN),
@@ -187,3 +193,8 @@ def test_without_numba_the_same():
         check=False,
     )
     assert run.returncode == 0, run.stdout[-2000:]
+
+
+def test_calls_of_nfs_are_told_from_other_calls():
+    assert datagram(nfsforge.lookup3(b"x")) == NFS
+    assert datagram(nfsforge.call(3, 1, b"", program=100000)) == APP_UNKNOWN

@@ -15,7 +15,7 @@ from sensor.rules.suricata.refusal import reason
         ("filemd5:x;", "outside the rule file"),
         ('filemagic:"PE";', "libmagic"),
         ("asn1:double_overflow;", "ASN.1"),
-        ("smb.share;", "smb is not parsed"),
+        ("sdp.origin;", "sdp is not parsed"),
         ("rdp.whatever;", "rdp is not parsed"),
         ("mqtt.topic.whatever;", "mqtt is not parsed"),
         ("app-layer-event:http.x;", "not told apart"),
@@ -34,7 +34,7 @@ def test_unknown_keywords_get_a_hint():
 
 
 def test_every_problem_of_a_rule_is_reported_once():
-    assert len(refused('lua:x; geoip:src,DE; smb.share; content:"x"; nocase; bogus;')) == 4
+    assert len(refused('lua:x; geoip:src,DE; sdp.origin; content:"x"; nocase; bogus;')) == 4
 
 
 def test_no_keyword_is_both_read_and_refused():

@@ -44,7 +44,7 @@ def test_operation(text, node):
 
 
 def test_a_rule_without_direction_is_about_calls_and_answers():
-    parts = sided(rule("dcerpc.opnum:9;", HEAD))
+    parts = sided(rule("dcerpc.opnum:9;", "alert smb any any -> any any"))
     assert [part.direction for part in parts] == ["to_server", "to_client"]
 
 

@@ -1,0 +1,39 @@
+"""What rules may test of NFS, and at which stage it is known."""
+
+from __future__ import annotations
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import RAW_DERIVED, BufferSpec, NumberSpec, ProtocolSpec
+from sensor.proto.nfs import stages
+from sensor.proto.nfs.state import NfsParser
+
+_HASHES = ("md5", "sha1", "sha256")
+
+
+def _file(data: int, whole: int, side: str) -> tuple[BufferSpec, ...]:
+    """Return the buffers of a file that goes one way. Its pieces stand in records of their own."""
+    return (
+        BufferSpec(f"file.data{side}", data, RAW_DERIVED, True, (f"file_data{side}",)),
+        BufferSpec(f"file.name{side}", data, RAW_DERIVED, aliases=(f"file_name{side}",)),
+        BufferSpec(f"file.size{side}", whole, RAW_DERIVED),
+        *(BufferSpec(f"file.{name}{side}", whole, RAW_DERIVED, lowercase=True) for name in _HASHES),
+    )
+
+
+SPEC = ProtocolSpec(
+    name="nfs",
+    transports=(6, 17),
+    ports=(2049,),
+    stages=stages.STAGES,
+    buffers=(
+        *_file(stages.WRITE_DATA, stages.WRITTEN, ""),
+        *_file(stages.READ_DATA, stages.READ, "@to_client"),
+    ),
+    numbers=(
+        NumberSpec("nfs.version", stages.REQUEST, "version of NFS that is called", aliases=("nfs_version",)),
+        NumberSpec("nfs.procedure", stages.REQUEST, "procedure that is called", 0xFFFF, aliases=("nfs_procedure",)),
+    ),
+    new_parser=NfsParser,
+    events=tuple(one for one in AppAnomaly if one.name.startswith("NFS_")),
+    log_stages=(stages.WRITTEN, stages.READ, stages.RESPONSE),
+)

@@ -1,0 +1,103 @@
+"""Names of file handles, and the files that are written and read through them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sensor.proto.nfs import limits, stages
+from sensor.proto.nfs.transaction import NfsCall
+from sensor.proto.transfer import Budget, FileStages, Transfer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sensor.proto.transfer import Reach
+
+_FILES = (FileStages(stages.WRITE_DATA, stages.WRITTEN), FileStages(stages.READ_DATA, stages.READ))
+
+
+class Sink:
+    """Where the bytes of a record go: to a file at an offset. They may come in parts."""
+
+    __slots__ = ("_files", "_left", "_offset", "_transfer")
+
+    def __init__(self, files: Files, transfer: Transfer, offset: int, size: int) -> None:
+        self._files = files
+        self._transfer = transfer
+        self._offset = offset
+        self._left = size
+
+    def add(self, data: bytes) -> None:
+        """Take the next bytes; what is more than announced is none of it."""
+        data = data[: self._left]
+        self.skip(len(data))
+        if data:
+            self._transfer.put(self._offset - len(data), data)
+            self._files.budget.settle(self._transfer)
+
+    def skip(self, nbytes: int) -> None:
+        """Pass over bytes."""
+        passed = min(nbytes, self._left)
+        self._left -= passed
+        self._offset += passed
+
+
+class Files:
+    """All of a flow. A file is under way from its first read or write to its end, a commit, a close, or the flow's end.
+
+    new: makes a transaction of (version, procedure).
+    """
+
+    __slots__ = ("_names", "_new", "_reach", "_under_way", "budget", "hashes")
+
+    def __init__(self, reach: Reach, new: Callable[[int, int], NfsCall]) -> None:
+        self._reach = reach
+        self._new = new
+        self._names: dict[bytes, bytes] = {}
+        self._under_way: dict[tuple[bytes, int], Transfer] = {}
+        """By handle and side; the one begun first comes first."""
+        self.budget = Budget(limits.FILES_HELD)
+        self.hashes = False
+
+    def learn(self, handle: bytes, name: bytes) -> None:
+        """Note the name of a handle."""
+        if not handle or not name:
+            return
+        self._names.pop(handle, None)
+        if len(self._names) >= limits.NAMES:
+            self._names.pop(next(iter(self._names)))
+        self._names[handle] = name
+
+    def name(self, handle: bytes) -> bytes:
+        """Return the name of a handle; empty: it is not known."""
+        return self._names.get(handle, b"")
+
+    def data(self, handle: bytes, side: int, version: int, procedure: int, offset: int, size: int) -> Sink:
+        """Return where bytes go that are written or read."""
+        transfer = self._under_way.get((handle, side))
+        if transfer is None:
+            if len(self._under_way) >= limits.FILES:
+                self.end(*next(iter(self._under_way)), ended=False)
+            transfer = self._begin(handle, side, version, procedure)
+        return Sink(self, transfer, offset, size)
+
+    def end(self, handle: bytes, side: int, *, ended: bool) -> None:
+        """End a file."""
+        transfer = self._under_way.pop((handle, side), None)
+        if transfer is not None:
+            self.budget.forget(transfer)
+            transfer.close(ended=ended)
+
+    def finish(self) -> None:
+        """End all files: the flow is over."""
+        for handle, side in [*self._under_way]:
+            self.end(handle, side, ended=False)
+
+    def _begin(self, handle: bytes, side: int, version: int, procedure: int) -> Transfer:
+        context = self._new(version, procedure)
+        context.file_name = self.name(handle)
+        context.fields |= {"procedure": "WRITE" if side == 0 else "READ", "file_tx": True}
+        made = Transfer(context, side, context.file_name, self._reach, _FILES[side], hashed=self.hashes)
+        self._under_way[handle, side] = made
+        self._reach(made, stages.REQUEST, None)
+        return made

@@ -1,0 +1,88 @@
+"""Calls and replies of ONC RPC (RFC 5531), and their records in a byte stream (section 11)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sensor.proto.reader import Reader, WireError
+
+CALL, REPLY = 0, 1
+NFS = 100_003
+"""Program number (RFC 1813 section 3)."""
+_VERSION = 2
+_MAX_AUTH = 400
+"""Bytes of credentials (section 8.2)."""
+_LAST = 0x80000000
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """The header of a call."""
+
+    xid: int
+    program: int
+    version: int
+    procedure: int
+
+
+def call(reader: Reader) -> Call | None:
+    """Read the header of a call, the reader is at its arguments then; None: it is a reply. Raises WireError."""
+    xid = reader.u32()
+    if reader.u32() != CALL:
+        return None
+    if reader.u32() != _VERSION:
+        raise WireError("another version of RPC", reader.pos)
+    found = Call(xid, reader.u32(), reader.u32(), reader.u32())
+    for _ in range(2):
+        reader.skip(4)
+        opaque(reader, _MAX_AUTH)
+    return found
+
+
+def reply(reader: Reader) -> tuple[int, bool]:
+    """Read the header of a reply: its number, and whether results follow. Raises WireError."""
+    xid = reader.u32()
+    if reader.u32() != REPLY:
+        raise WireError("no reply", reader.pos)
+    if reader.u32():
+        return xid, False
+    reader.skip(4)
+    opaque(reader, _MAX_AUTH)
+    return xid, reader.u32() == 0
+
+
+def opaque(reader: Reader, most: int) -> bytes:
+    """Read bytes of variable length (RFC 4506 section 4.10). Raises WireError where there are more than `most`."""
+    size = reader.u32()
+    if size > most:
+        raise WireError(f"{size} bytes where {most} are allowed", reader.pos)
+    found = reader.take(size)
+    reader.skip(min(-size % 4, reader.left()))
+    return found
+
+
+class Records:
+    """Shape of the stream (see `sensor.proto.pieces.Shape`)."""
+
+    header = 4
+
+    def __init__(self) -> None:
+        self._goes_on = False
+        """The fragment before was not the last of its record."""
+
+    def size(self, buffer: bytearray, pos: int) -> tuple[int, bool] | None:
+        """Read the header of a fragment; what continues a record is no beginning."""
+        word = int.from_bytes(buffer[pos : pos + 4], "big")
+        begins, self._goes_on = not self._goes_on, word < _LAST
+        size = word % _LAST
+        return (size, begins) if size < 1 << 25 else None
+
+    def search(self, buffer: bytearray, pos: int) -> tuple[int, bool]:
+        """Look for a call of NFS, or a reply that was accepted, behind the header of a fragment."""
+        self._goes_on = False
+        while pos + 16 <= len(buffer):
+            if buffer[pos] == 0x80 and not buffer[pos + 8 : pos + 11].strip(b"\0"):
+                kind, word = buffer[pos + 11], int.from_bytes(buffer[pos + 12 : pos + 16], "big")
+                if (kind == CALL and word == _VERSION) or (kind == REPLY and word == 0):
+                    return pos, True
+            pos += 1
+        return pos, False

@@ -1,0 +1,103 @@
+"""NFS of one flow: records of a stream, or one datagram."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.proto.nfs import limits, rpc
+from sensor.proto.nfs.session import Session
+from sensor.proto.pieces import Pieces
+from sensor.proto.reader import WireError
+
+if TYPE_CHECKING:
+    from sensor.model.app import TxStage
+    from sensor.proto.nfs.files import Sink
+    from sensor.proto.pieces import Piece
+
+_CALL = b"\0\0\0\0\0\0\0\2"
+"""Type of message and version of RPC: behind the number of a call in a datagram, four bytes later in a stream."""
+
+
+class NfsParser:
+    """Parser of one flow (see `sensor.model.app.AppParser`)."""
+
+    __slots__ = ("_odd", "_pieces", "_seen", "_session", "_sinks", "_started", "done")
+
+    def __init__(self) -> None:
+        self.done = False
+        self._session = Session()
+        self._pieces = (Pieces(rpc.Records(), limits.RECORD), Pieces(rpc.Records(), limits.RECORD))
+        self._sinks: list[Sink | None] = [None, None]
+        """Where the rest of each side's record goes."""
+        self._started = False
+        self._odd: list[tuple[AppAnomaly, int]] = []
+        self._seen: set[tuple[AppAnomaly, int]] = set()
+
+    def hash_files(self) -> None:
+        """Hash all of each file."""
+        self._session.files.hashes = True
+
+    def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """Take the next bytes of a side (TCP), or one datagram (UDP)."""
+        if self.done:
+            return []
+        if not self._started and data[4:12] == _CALL:
+            self._record(side, data)
+            self._session.files.finish()
+            self.done = True
+            return self._reached()
+        self._started = True
+        pieces = self._pieces[side]
+        self._take(side, pieces.feed(data))
+        if not pieces.sound:
+            self._report(AppAnomaly.NFS_MALFORMED_DATA, side)
+            self._session.files.finish()
+            self.done = True
+        return self._reached()
+
+    def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """Go on with the next record behind lost bytes."""
+        if self.done:
+            return []
+        self._started = True
+        self._report(AppAnomaly.PROTOCOL_GAP, side)
+        self._take(side, self._pieces[side].gap(length))
+        return self._reached()
+
+    def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """End the files that are under way."""
+        if not self.done:
+            self._session.files.finish()
+        return self._reached()
+
+    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
+        """Return and forget what was odd; each (anomaly, side) comes once in a flow."""
+        found, self._odd = self._odd, []
+        return found
+
+    def _take(self, side: int, pieces: list[Piece]) -> None:
+        for piece in pieces:
+            sink = self._sinks[side]
+            if piece.first:
+                self._sinks[side] = self._record(side, piece.data)
+            elif sink is not None and piece.lost:
+                sink.skip(piece.lost)
+            elif sink is not None:
+                sink.add(piece.data)
+
+    def _record(self, side: int, data: bytes) -> Sink | None:
+        try:
+            return self._session.call(data)
+        except WireError:
+            self._report(AppAnomaly.NFS_MALFORMED_DATA, side)
+            return None
+
+    def _report(self, anomaly: AppAnomaly, side: int) -> None:
+        if (anomaly, side) not in self._seen:
+            self._seen.add((anomaly, side))
+            self._odd.append((anomaly, side))
+
+    def _reached(self) -> list[TxStage]:
+        found, self._session.out = self._session.out, []
+        return found

@@ -1,0 +1,60 @@
+"""What rules may test of SMB, and at which stage it is known."""
+
+from __future__ import annotations
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, BufferSpec, ProtocolSpec
+from sensor.proto.dcerpc import fields as dcerpc
+from sensor.proto.smb import stages
+from sensor.proto.smb.state import SmbParser
+
+_HASHES = ("md5", "sha1", "sha256")
+
+
+def _text(name: str, text: str, *aliases: str) -> BufferSpec:
+    """Return a text of a request, UTF-8 here and UTF-16 on the wire."""
+    return BufferSpec(name, stages.REQUEST, RAW_DERIVED, aliases=aliases, help=text)
+
+
+def _file(data: int, whole: int, side: str) -> tuple[BufferSpec, ...]:
+    """Return the buffers of a file that goes one way. Its pieces stand in messages of their own."""
+    return (
+        BufferSpec(f"file.data{side}", data, RAW_DERIVED, True, (f"file_data{side}",)),
+        BufferSpec(f"file.name{side}", data, RAW_DERIVED, aliases=(f"file_name{side}",)),
+        BufferSpec(f"file.size{side}", whole, RAW_DERIVED),
+        *(BufferSpec(f"file.{name}{side}", whole, RAW_DERIVED, lowercase=True) for name in _HASHES),
+    )
+
+
+def _frames(stage: int, side: str) -> tuple[BufferSpec, ...]:
+    """Return the bytes of messages, the first 16 KiB of each."""
+    return tuple(
+        BufferSpec(f"frame.{kind}.{part}{side}", stage, RAW_VERBATIM, help=f"{text} of an {shown} message")
+        for kind, shown in (("smb1", "SMB 1"), ("smb2", "SMB 2"))
+        for part, text in (("pdu", "all"), ("hdr", "header"), ("data", "what follows the header"))
+    )
+
+
+SPEC = ProtocolSpec(
+    name="smb",
+    transports=(6,),
+    ports=(445, 139),
+    stages=stages.STAGES,
+    buffers=(
+        _text("smb.named_pipe", "path of the pipe share that is connected to", "smb_named_pipe"),
+        _text("smb.share", "path of the share that is connected to", "smb_share"),
+        _text("smb.filename", "path that is opened, or to which a file is renamed"),
+        _text("smb.ntlmssp_user", "user who logs on by NTLM"),
+        _text("smb.ntlmssp_domain", "domain of the user who logs on by NTLM"),
+        *_file(stages.WRITE_DATA, stages.WRITTEN, ""),
+        *_file(stages.READ_DATA, stages.READ, "@to_client"),
+        *dcerpc.buffers(stages.CALL_REQUEST, stages.CALL_RESPONSE),
+        *_frames(stages.FRAME_REQUEST, ""),
+        *_frames(stages.FRAME_RESPONSE, "@to_client"),
+    ),
+    numbers=dcerpc.numbers(stages.CALL_REQUEST, stages.CALL_RESPONSE),
+    new_parser=SmbParser,
+    events=tuple(one for one in AppAnomaly if one.name.startswith("SMB_")),
+    log_stages=(stages.WRITTEN, stages.READ, stages.CALL_RESPONSE, stages.RESPONSE),
+    also=("dcerpc",),
+)

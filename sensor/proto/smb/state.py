@@ -1,0 +1,103 @@
+"""SMB of one flow: messages of either version, what is encrypted passed over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.proto.pieces import Pieces
+from sensor.proto.smb import limits, smb1, smb2
+from sensor.proto.smb.common import Negotiation
+from sensor.proto.smb.connection import Connection
+from sensor.proto.smb.handles import Handles, Sink
+from sensor.proto.smb.nbss import Nbss
+from sensor.proto.smb.version1 import Version1
+from sensor.proto.smb.version2 import Version2
+from sensor.proto.smb.wire import Cut
+
+if TYPE_CHECKING:
+    from sensor.model.app import TxStage
+    from sensor.proto.pieces import Piece
+
+_OTHER = frozenset({b"\xfdSMB", b"\xfcSMB"})
+"""Marks of encrypted and compressed messages (MS-SMB2 sections 2.2.41, 2.2.42)."""
+
+
+class SmbParser:
+    """Parser of one flow (see `sensor.model.app.AppParser`)."""
+
+    __slots__ = ("_connection", "_framers", "_handles", "_sinks", "_versions", "done")
+
+    def __init__(self) -> None:
+        self.done = False
+        self._connection = Connection()
+        self._handles = Handles(self._connection)
+        self._framers = (Pieces(Nbss(), limits.MESSAGE), Pieces(Nbss(), limits.MESSAGE))
+        negotiation = Negotiation()
+        self._versions: dict[bytes, Version1 | Version2] = {
+            smb1.MARK: Version1(self._connection, self._handles, negotiation),
+            smb2.MARK: Version2(self._connection, self._handles, negotiation),
+        }
+        self._sinks: list[Sink | None] = [None, None]
+        """Where the rest of each side's message goes."""
+
+    def hash_files(self) -> None:
+        """Hash all of each file."""
+        self._connection.hashes = True
+
+    def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """Take the next bytes of a side."""
+        if self.done:
+            return []
+        framer = self._framers[side]
+        self._take(side, framer.feed(data))
+        if not framer.sound:
+            self._connection.report(AppAnomaly.SMB_MALFORMED_DATA, side)
+            self._handles.finish()
+            self.done = True
+        return self._reached()
+
+    def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """Go on with the next message behind lost bytes."""
+        if self.done:
+            return []
+        self._connection.report(AppAnomaly.PROTOCOL_GAP, side)
+        self._take(side, self._framers[side].gap(length))
+        return self._reached()
+
+    def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """End the files that are under way."""
+        if not self.done:
+            self._handles.finish()
+        return self._reached()
+
+    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
+        """Return and forget what was odd; each (anomaly, side) comes once in a flow."""
+        found, self._connection.odd = self._connection.odd, []
+        return found
+
+    def _take(self, side: int, pieces: list[Piece]) -> None:
+        for piece in pieces:
+            sink = self._sinks[side]
+            if piece.first:
+                self._sinks[side] = self._message(side, piece)
+            elif sink is not None and piece.lost:
+                sink.skip(piece.lost)
+            elif sink is not None:
+                sink.add(piece.data)
+
+    def _message(self, side: int, piece: Piece) -> Sink | None:
+        data = piece.data
+        version = self._versions.get(data[:4])
+        try:
+            if version is not None:
+                return version.message(data, piece.size)
+            if data[:4] not in _OTHER:
+                self._connection.report(AppAnomaly.SMB_MALFORMED_DATA, side)
+        except Cut:
+            self._connection.report(AppAnomaly.SMB_MALFORMED_DATA, side)
+        return None
+
+    def _reached(self) -> list[TxStage]:
+        found, self._connection.out = self._connection.out, []
+        return found
