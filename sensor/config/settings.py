@@ -10,7 +10,15 @@ from sensor.flow.limits import FlowLimits
 from sensor.flow.limits_fragments import DedupLimits, DefragLimits, JournalLimits
 from sensor.outputs.limits import DiskOptions, FileOptions, KeepOptions
 
-EVE_TYPES = ("alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp", "arp", "stats")
+EVE_TYPES = (
+    "alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp",
+    "krb5",
+    "dcerpc",
+    "mqtt",
+    "ftp",
+    "ftp_data",
+    "arp", "stats",
+)  # fmt: skip
 """Event types that can be written."""
 
 POLICIES = (

@@ -15,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from sensor.model.anomaly import AppAnomaly
+from sensor.model.expected import Announced
 from sensor.model.files import FileInfo
 
 TO_SERVER, TO_CLIENT = 0, 1
@@ -49,6 +50,8 @@ class TxStage(msgspec.Struct, frozen=True, gc=False):
     """The side whose bytes completed it."""
     file: FileInfo | None = None
     """The file that is complete at this stage: buffers `file.*` are about it alone. None: about all of `tx`."""
+    both: bool = False
+    """Messages of both sides are in it: rules about the other direction see it, too, unless a literal chose them."""
 
 
 class AppParser(Protocol):
@@ -76,6 +79,22 @@ class HashesFiles(Protocol):
 
     def hash_files(self) -> None:
         """Hash all of each file."""
+
+
+@runtime_checkable
+class KnowsEnds(Protocol):
+    """A parser to which the addresses of its flow matter."""
+
+    def ends(self, client: bytes, server: bytes) -> None:
+        """Learn them before the first byte: 4 or 16 bytes each."""
+
+
+@runtime_checkable
+class Expects(Protocol):
+    """A parser of connections that another connection announces."""
+
+    def announced(self, what: Announced) -> None:
+        """Learn what was announced, before the first byte."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,14 @@ from numba import njit
 
 from sensor.proto.dcerpc import kernels as dcerpc
 from sensor.proto.krb5 import kernels_probe as krb5
+from sensor.proto.mqtt import kernels as mqtt
+from sensor.proto.probes import greetings
 
 MODULES = (
     dcerpc,
     krb5,
+    mqtt,
+    greetings,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

@@ -9,8 +9,11 @@ from sensor.proto import ids
 from sensor.proto.dcerpc.fields import SPEC as DCERPC
 from sensor.proto.dhcp.fields import SPEC as DHCP
 from sensor.proto.dns.fields import SPEC as DNS
+from sensor.proto.ftp.fields import SPEC as FTP
+from sensor.proto.ftpdata.fields import SPEC as FTP_DATA
 from sensor.proto.http1.fields import SPEC as HTTP
 from sensor.proto.krb5.fields import SPEC as KRB5
+from sensor.proto.mqtt.fields import SPEC as MQTT
 from sensor.proto.ssh.fields import SPEC as SSH
 from sensor.proto.tls.fields import SPEC as TLS
 
@@ -28,6 +31,9 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.DHCP: DHCP,
         ids.KRB5: KRB5,
         ids.DCERPC: DCERPC,
+        ids.MQTT: MQTT,
+        ids.FTP: FTP,
+        ids.FTP_DATA: FTP_DATA,
     }
 )
 """Value of the flow table's `app` column → protocol."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sensor.rules.problems import suggest
 from sensor.rules.suricata import apps, byteops, content, files, flow, labels, packet, refusal, regex, rpc, subjects
+from sensor.rules.suricata.flagwords import FLAGS, flags
 from sensor.rules.suricata.refusal import Refused
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "krb5.ticket_encryption": apps.ticket_encryption,
         **dict.fromkeys(("dcerpc.iface", "dce_iface"), rpc.iface),
         **dict.fromkeys(("dcerpc.opnum", "dce_opnum"), rpc.opnum),
+        **{name: flags(name) for name in FLAGS},
+        "ftpbounce": subjects.ftp_bounce,
         "pkt_data": subjects.pkt_data,
         "tls.version": subjects.tls_version,
         "xor": subjects.xor,
