@@ -17,6 +17,7 @@ EVE_TYPES = (
     "mqtt",
     "ftp",
     "ftp_data",
+    "smtp",
     "arp", "stats",
 )  # fmt: skip
 """Event types that can be written."""

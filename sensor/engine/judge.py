@@ -17,7 +17,7 @@ from sensor.detect.plan import Plan
 from sensor.detect.threshold import Suppressor, Thresholds
 from sensor.engine.options import EngineOptions
 from sensor.engine.scenes import BlockView
-from sensor.model.app import ProtocolSpec, TxStage
+from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.counters import Counters
 from sensor.model.files import FileInfo
 from sensor.model.rows import FRAG_PART, FS_ESTABLISHED, TUNNEL_ERSPAN, TUNNEL_GRE, TUNNEL_IPIP
@@ -368,6 +368,7 @@ class Judge:
                 stream=stream,
                 tx_id=getattr(tx, "id", None),
                 app=(key, tx.eve()) if tx is not None and key else None,  # type: ignore[attr-defined]
+                beside=beside(tx),
                 packet=self._frame(place) if self._options.settings.eve.packet else b"",
                 linktype=int(place.view.block.linktype[place.view.rows["pkt"][place.row]]) if place.row >= 0 else 1,
                 flowbits=tuple(sorted(known.bits)) if known is not None else (),

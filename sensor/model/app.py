@@ -40,6 +40,19 @@ class Transaction(Protocol):
         """Return the protocol's EVE object (the value of the `http` key, …)."""
 
 
+@runtime_checkable
+class HasMore(Protocol):
+    """A transaction with more than one EVE object."""
+
+    def beside(self) -> dict[str, Any]:
+        """Return the objects beside its own, by key (`email` beside `smtp`)."""
+
+
+def beside(tx: object) -> dict[str, Any]:
+    """Return the EVE objects beside a transaction's own."""
+    return tx.beside() if isinstance(tx, HasMore) else {}
+
+
 class TxStage(msgspec.Struct, frozen=True, gc=False):
     """A transaction has reached a stage."""
 

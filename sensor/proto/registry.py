@@ -14,6 +14,7 @@ from sensor.proto.ftpdata.fields import SPEC as FTP_DATA
 from sensor.proto.http1.fields import SPEC as HTTP
 from sensor.proto.krb5.fields import SPEC as KRB5
 from sensor.proto.mqtt.fields import SPEC as MQTT
+from sensor.proto.smtp.fields import SPEC as SMTP
 from sensor.proto.ssh.fields import SPEC as SSH
 from sensor.proto.tls.fields import SPEC as TLS
 
@@ -34,6 +35,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.MQTT: MQTT,
         ids.FTP: FTP,
         ids.FTP_DATA: FTP_DATA,
+        ids.SMTP: SMTP,
     }
 )
 """Value of the flow table's `app` column → protocol."""

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from sensor.proto.ids import FTP
+from sensor.proto.ids import FTP, SMTP
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -14,7 +14,8 @@ _WIDTH = 12
 
 _COMMANDS = (
     (b"USER ", FTP), (b"PASS ", FTP), (b"PORT ", FTP), (b"EPRT ", FTP), (b"FEAT\r", FTP), (b"AUTH TLS", FTP),
-    (b"SYST\r", FTP), (b"OPTS ", FTP),
+    (b"SYST\r", FTP), (b"OPTS ", FTP), (b"EHLO ", SMTP), (b"HELO ", SMTP), (b"EHLO\r", SMTP), (b"HELO\r", SMTP),
+    (b"MAIL FROM:", SMTP),
 )  # fmt: skip
 """First commands of clients, any case."""
 
@@ -66,8 +67,8 @@ def _has(h: Ints, n: int, a: int, b: int, c: int) -> bool:
 
 
 @njit
-def _greeting(h: Ints, n: int, usual: bool) -> int:
-    """Look at `220 text`: FTP where it says so, or on the usual port; else the client tells."""
+def _greeting(h: Ints, n: int, ftp: bool, smtp: bool) -> int:
+    """Look at `220 text`: FTP or SMTP where it says so, or on a usual port; else the client tells."""
     for j in range(min(n, 3)):
         if h[j] != (50, 50, 48)[j]:
             return _NO
@@ -75,7 +76,9 @@ def _greeting(h: Ints, n: int, usual: bool) -> int:
         return _PENDING
     if h[3] not in (32, 45):
         return _NO
-    if usual or _has(h, n, 70, 84, 80):  # FTP
+    if _has(h, n, 77, 84, 80) or smtp:  # MTP
+        return SMTP
+    if _has(h, n, 70, 84, 80) or ftp:  # FTP
         return FTP
     return _PENDING
 
@@ -83,7 +86,9 @@ def _greeting(h: Ints, n: int, usual: bool) -> int:
 @njit
 def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - same form as of all protocols
     """See `sensor.proto.kernels_more`."""
-    greeting = _greeting(h, n, sport == 21 or dport == 21)
+    ftp = sport == 21 or dport == 21
+    smtp = sport in (25, 465, 587) or dport in (25, 465, 587)
+    greeting = _greeting(h, n, ftp, smtp)
     if greeting > _NO:
         return int(greeting)
     command = _command(h, n)

@@ -12,6 +12,7 @@ from sensor.engine import expect
 sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forged bytes of the parsers' tests
 
 import mqttkit
+import test_smtp as test_smtp_bytes
 
 
 def frames(talk, dport):
@@ -138,3 +139,25 @@ def test_expectations_are_bounded(monkeypatch):
     assert len(found._waiting) == 10
     assert (found.counters.expected, found.counters.dropped, found.counters.found) == (50, 40, 0)
     assert not found._readers
+
+
+def test_smtp(tmp_path):
+    used = rules(
+        tmp_path,
+        'smtp any any -> any any (smtp.helo; content:"client.example";)',
+        'smtp any any -> any any (smtp.rcpt_to; content:"<b@example.org>"; bsize:15;)',
+        'smtp any any -> any any (file_data; content:"|00 01 02 03|"; file.name; content:"p.bin";)',
+        'smtp any any -> any any (file.name; content:"p.bin"; file_data; content:"plain";)',
+        'smtp any any -> any any (file_data; content:"plain"; email.subject; content:"hello";)',
+        'tcp any any -> any any (file_data; content:"|00 01 02 03|"; fileext:"bin"; filesize:>2000;)',
+        'smtp any any -> any any (flow:to_client; file_data; content:"plain";)',
+        'smtp any any -> any any (content:"QUIT";)',
+        "smtp any any -> any any (app-layer-event:smtp.invalid_reply;)",
+    )
+    traffic = frames(test_smtp_bytes.talk(), 2525)
+    assert both_ways(traffic, used) == [1, 2, 3, 5, 6, 8]
+    (record,) = run(traffic, used).of("smtp")
+    assert record["email"]["attachment"] == ["p.bin", "g.txt", "plain.txt"]
+    alert = next(a for a in run(traffic, used).of("alert") if a["alert"]["signature_id"] == 3)
+    assert alert["smtp"]["helo"] == "client.example"
+    assert alert["email"]["from"] == "joe@example.org"
