@@ -18,6 +18,7 @@ EVE_TYPES = (
     "ftp",
     "ftp_data",
     "smtp",
+    "tftp",
     "arp", "stats",
 )  # fmt: skip
 """Event types that can be written."""

@@ -18,12 +18,14 @@ from sensor.proto.dcerpc import kernels as dcerpc
 from sensor.proto.krb5 import kernels_probe as krb5
 from sensor.proto.mqtt import kernels as mqtt
 from sensor.proto.probes import greetings
+from sensor.proto.tftp import kernels as tftp
 
 MODULES = (
     dcerpc,
     krb5,
     mqtt,
     greetings,
+    tftp,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

@@ -16,6 +16,7 @@ from sensor.proto.krb5.fields import SPEC as KRB5
 from sensor.proto.mqtt.fields import SPEC as MQTT
 from sensor.proto.smtp.fields import SPEC as SMTP
 from sensor.proto.ssh.fields import SPEC as SSH
+from sensor.proto.tftp.fields import SPEC as TFTP
 from sensor.proto.tls.fields import SPEC as TLS
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.FTP: FTP,
         ids.FTP_DATA: FTP_DATA,
         ids.SMTP: SMTP,
+        ids.TFTP: TFTP,
     }
 )
 """Value of the flow table's `app` column → protocol."""
