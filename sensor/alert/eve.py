@@ -81,6 +81,7 @@ class EveBuilder:
         if match.app is not None:
             key, fields = match.app
             out[key] = fields
+            out |= match.beside
         if scene.app_proto:
             out["app_proto"] = scene.app_proto
         out["direction"] = "to_client" if scene.side else "to_server"
@@ -155,6 +156,7 @@ class EveBuilder:
         out = self.common(record.scene, record.key)
         out["tx_id"] = record.tx_id
         out[record.key] = record.fields
+        out |= record.beside
         return Event(record.key, out)
 
     def _anomaly(self, record: AnomalyRecord) -> Event:

@@ -10,7 +10,19 @@ from sensor.flow.limits import FlowLimits
 from sensor.flow.limits_fragments import DedupLimits, DefragLimits, JournalLimits
 from sensor.outputs.limits import DiskOptions, FileOptions, KeepOptions
 
-EVE_TYPES = ("alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp", "smb", "dcerpc", "nfs", "arp", "stats")
+EVE_TYPES = (
+    "alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp",
+    "krb5",
+    "dcerpc",
+    "smb",
+    "nfs",
+    "mqtt",
+    "ftp",
+    "ftp_data",
+    "smtp",
+    "tftp",
+    "arp", "stats",
+)  # fmt: skip
 """Event types that can be written."""
 
 POLICIES = (

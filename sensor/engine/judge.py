@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from sensor.detect.addresses import HeaderMatcher, key16
@@ -18,7 +19,7 @@ from sensor.detect.quick import Needs, needs
 from sensor.detect.threshold import Suppressor, Thresholds
 from sensor.engine.options import EngineOptions
 from sensor.engine.scenes import BlockView
-from sensor.model.app import ProtocolSpec, TxStage
+from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.counters import Counters
 from sensor.model.files import FileInfo
 from sensor.model.rows import FRAG_PART, FS_ESTABLISHED, TUNNEL_ERSPAN, TUNNEL_GRE, TUNNEL_IPIP
@@ -34,6 +35,7 @@ _RAW_HEADERS = frozenset(
 _PORTED = frozenset({6, 17, 132})
 _CARRIED = frozenset({TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN})
 """Tunnels whose packet has no payload of its own but the packet inside, which is judged itself."""
+_SIDES = MappingProxyType({"to_server": 0, "to_client": 1})
 _ACK = 0x10
 _ARP = 0x0806
 
@@ -78,7 +80,6 @@ class _Context:
         "_flow",
         "_loaded",
         "_lower",
-        "_place",
         "_row",
         "_vars",
         "_windows",
@@ -88,6 +89,7 @@ class _Context:
         "established",
         "ether",
         "host_bits",
+        "place",
         "proto",
         "sport",
         "src",
@@ -102,7 +104,7 @@ class _Context:
         self._file = file
         self._lower: bytes | None = None
         self._event = event
-        self._place = place
+        self.place = place
         self._windows = windows
         self._vars = judge.flow_vars
         self.host_bits = judge.host_bits
@@ -116,7 +118,7 @@ class _Context:
         if self._loaded:
             return
         self._loaded = True
-        place, view = self._place, self._place.view
+        place, view = self.place, self.place.view
         self.app = self.app or view.app_name(place.slot, place.row)
         self._row: PacketRow | None = packet_row(view.rows, place.row) if place.row >= 0 else None
         self._flow: FlowView | None = None
@@ -137,7 +139,7 @@ class _Context:
     @property
     def slot(self) -> int:
         """Slot of the flow."""
-        return self._place.slot
+        return self.place.slot
 
     def lower(self, data: bytes) -> bytes:
         """Return the event's bytes in lower case, the same at each call."""
@@ -148,7 +150,7 @@ class _Context:
     @property
     def flow_vars(self) -> FlowVars | None:
         """Variables of the flow, made when a rule first asks for them."""
-        return self._vars(self._place.slot)
+        return self._vars(self.place.slot)
 
     def instances(self, buffer: str) -> Sequence[Window]:
         """Return the windows of a buffer."""
@@ -165,7 +167,7 @@ class _Context:
             if made:
                 return made
         if buffer in _RAW_HEADERS and self._row is not None:
-            raw = raw_header(buffer, self._row, self._place.view.buf)
+            raw = raw_header(buffer, self._row, self.place.view.buf)
             return [] if raw is None else [Window(raw)]
         return []
 
@@ -180,9 +182,9 @@ class _Context:
             return self._event
         if self._row is None:
             return None
-        if self._flow is None and self._place.slot >= 0 and field.startswith(("flow.", "stream.")):
-            self._flow = _flow_at(self._place, self._row)
-        return header_value(field, self._row, self._place.view.buf, self._flow)
+        if self._flow is None and self.place.slot >= 0 and field.startswith(("flow.", "stream.")):
+            self._flow = _flow_at(self.place, self._row)
+        return header_value(field, self._row, self.place.view.buf, self._flow)
 
 
 def _flow_at(place: Place, row: PacketRow) -> FlowView:
@@ -231,6 +233,8 @@ class Judge:
         self._headers = [HeaderMatcher(p.rule) for p in plan.rules]
         self._protos = [_accepts(p.rule) for p in plan.rules]
         self._pass = [p.rule.action == "pass" for p in plan.rules]
+        self._facing = [-1 if p.literal else _SIDES.get(p.rule.direction, -1) for p in plan.rules]
+        """The side that a rule asks for; -1: any, or its literal was searched in the bytes of one side only."""
         self._apps = [frozenset(spec.name for spec in BY_WORD.get(p.rule.proto, ())) for p in plan.rules]
         self._options = options
         self._thresholds = thresholds
@@ -299,10 +303,15 @@ class Judge:
         sided = Place(place.view, place.slot, stage.side, place.row, place.number, place.ts)
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
         context = _Context(sided, self, windows, stage.tx, SPECS[app].name, stage.file)
+        views = {stage.side: context}
+        if stage.both:
+            back = replace(sided, side=1 - stage.side)
+            views[back.side] = _Context(back, self, windows, stage.tx, SPECS[app].name, stage.file)
         rules = index.candidates(app, stage.stage, context.instances, file=file) if self._options.triage else every
         for number in rules:
-            if self._may(number, context, data) and self._holds(number, context):
-                self._match(number, sided, data, stream=True, context=context)
+            seen = views.get(self._facing[number], context)
+            if self._may(number, context, data) and self._holds(number, seen):
+                self._match(number, seen.place, data, stream=True, context=seen)
                 if self._pass[number]:
                     break
 
@@ -363,7 +372,7 @@ class Judge:
     def _holds(self, number: int, context: _Context) -> bool:
         """Judge one rule; whatever goes wrong in it stays in it."""
         context.load()
-        place = context._place  # noqa: SLF001 - same module
+        place = context.place
         apps, accepts = self._apps[number], self._protos[number]
         if (apps and context.app not in apps) or (accepts is not None and not accepts(context.proto, context.ether)):
             return False
@@ -411,6 +420,7 @@ class Judge:
                 stream=stream,
                 tx_id=tx.id if tx is not None and tx.id >= 0 else None,
                 app=(key, shown) if shown and key else None,
+                beside=beside(tx),
                 packet=self._frame(place) if self._options.settings.eve.packet else b"",
                 linktype=int(place.view.block.linktype[place.view.rows["pkt"][place.row]]) if place.row >= 0 else 1,
                 flowbits=tuple(sorted(known.bits)) if known is not None else (),

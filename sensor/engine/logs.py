@@ -10,7 +10,7 @@ from sensor.engine.judge import Place
 from sensor.engine.scenes import BlockView
 from sensor.model import addr
 from sensor.model.anomaly import DecodeAnomaly, StreamAnomaly
-from sensor.model.app import ProtocolSpec, TxStage
+from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.rows import END_REASONS, TCP_ESTABLISHED, TCP_LAST_ACK, TCP_STATE_NAMES
 from sensor.model.scene import AnomalyRecord, ArpRecord, FlowEnd, Record, TxRecord
 
@@ -56,13 +56,13 @@ class Logs:
         """Log a transaction that has come to the stage at which its protocol logs."""
         key = spec.eve_key or spec.name
         if key in self._kinds and stage.stage in spec.log_stages:
-            self._emit(TxRecord(place.scene(side=0), key, stage.tx.eve(), stage.tx.id))
+            self._emit(TxRecord(place.scene(side=0), key, stage.tx.eve(), stage.tx.id, beside(stage.tx)))
 
     def incomplete(self, place: Place, spec: ProtocolSpec, stage: TxStage) -> None:
         """Log a transaction that will not come to the stage at which its protocol logs."""
         key = spec.eve_key or spec.name
         if key in self._kinds:
-            self._emit(TxRecord(place.scene(side=0), key, stage.tx.eve(), stage.tx.id))
+            self._emit(TxRecord(place.scene(side=0), key, stage.tx.eve(), stage.tx.id, beside(stage.tx)))
 
     def flow_end(self, place: Place, reason: int, transactions: int) -> None:
         """Log a flow."""

@@ -11,6 +11,7 @@ from sensor.decode.dpkt_view import decode_block_dpkt
 from sensor.decode.kernels import decode_block
 from sensor.detect.groups import Groups
 from sensor.detect.threshold import Thresholds
+from sensor.engine.expect import Expectations
 from sensor.engine.gathered import Gathered
 from sensor.engine.heads import Detector
 from sensor.engine.judge import Judge
@@ -52,6 +53,7 @@ class Pipeline:
         window = max(settings.journal.window, settings.run.inspect_window)
         self.journal = Journal(dataclasses.replace(settings.journal, window=window), slots)
         self._detector = Detector(slots)
+        self._expected = Expectations()
         self._emit = emit
         self._thresholds = Thresholds()
         self._logs = Logs(options.log_kinds, emit)
@@ -85,8 +87,9 @@ class Pipeline:
             self._gatherer, self._tail = Gatherer(self.table.flows.size, tail), tail
         self.judge = Judge(book.plan, book.compiled, self.options, self._thresholds, book.suppressor, self._emit)
         self.walk = Walk(
-            book.plan, self.judge, self._logs, self.journal, book.selector.window, triage=self.options.triage
-        )
+            book.plan, self.judge, self._logs, self.journal, book.selector.window, self._expected.announced,
+            triage=self.options.triage,
+        )  # fmt: skip
 
     def process(self, block: PacketBlock) -> None:
         """Take one block through all stages."""
@@ -117,6 +120,7 @@ class Pipeline:
         units = self._gatherer.gather(rows, buf, segs, self.table.queue_buf, flows)
         gathered = Gathered(units.data, units.units, units.seg_at, segs)
         streams = self._detector.streams(segs, units.seg_at, units.data, flows)
+        streams = self._expected.apply(rows, gathered, flows, streams)
         at, apps, datagrams = self._detector.datagrams(rows, buf, flows)
         view = BlockView(block, rows, buf, flows, numbers, self._app_names, streams + datagrams)
         found = self._candidates(view, gathered, (at, apps))
@@ -183,6 +187,7 @@ class Pipeline:
             self.walk.forget(slots)
             self._selector.forget(slots)
             self._detector.forget(ended)
+            self._expected.forget(slots)
             self.journal.drop_many(ended)
         self.table.recycle()
 

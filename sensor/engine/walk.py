@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,8 +15,10 @@ from sensor.engine.logs import Logs
 from sensor.engine.scenes import BlockView
 from sensor.engine.select import Candidates
 from sensor.flow.journal import Journal
+from sensor.model import addr
 from sensor.model.anomaly import AppAnomaly
-from sensor.model.app import ProtocolSpec, TxStage
+from sensor.model.app import Expects, KnowsEnds, ProtocolSpec, TxStage
+from sensor.model.expected import Announced
 from sensor.model.rows import (
     APP_UNDECIDED,
     END_TIMEOUT,
@@ -60,7 +62,8 @@ class BlockWork:
 class Walk:
     """Walks blocks. Keeps parsers."""
 
-    def __init__(self, plan: Plan, judge: Judge, logs: Logs, journal: Journal, window: int, *, triage: bool) -> None:
+    def __init__(self, plan: Plan, judge: Judge, logs: Logs, journal: Journal, window: int,
+                 announced: Mapping[int, Announced], *, triage: bool) -> None:  # fmt: skip
         self.keeps = KEEP_WINDOW if plan.multi_step else KEEP_NONE
         """What the journal keeps of a flow that no parser will ask for."""
         self._plan = plan
@@ -68,6 +71,8 @@ class Walk:
         self._logs = logs
         self._journal = journal
         self._window = window
+        self._announced = announced
+        """Slot → what another flow announced of it."""
         self.apps = AppLayer(hash_files=plan.hashes)
         self._due: dict[int, int] = {}
         """Slot → mask of the protocols as which a flow must be parsed: it may not have been decided yet which it is."""
@@ -156,6 +161,7 @@ class Walk:
         slot = place.slot
         self._make_room(work)
         flow = self.apps.start(slot, int(work.view.flows["app"][slot]))
+        self._introduce(flow, work.view.flows[slot], slot)
         for record in self._journal.records(slot):
             self._feed(replace(place, side=record.side), flow, record.data, record.gap, record.ts)
         self._journal.set_mode(slot, self.keeps)
@@ -164,6 +170,15 @@ class Walk:
             then = self._place(work.view, seg, slot, int(seg["side"]))
             self._feed_seg(replace(place, side=then.side), flow, work, index, then.ts)
         return flow
+
+    def _introduce(self, flow: FlowApp, record: np.void, slot: int) -> None:
+        """Tell a parser what it wants to know before the first byte."""
+        if isinstance(flow.parser, KnowsEnds):
+            ipv = int(record["ipv"])
+            ends = (addr.pack(ipv, int(record[f"{end}_hi"]), int(record[f"{end}_lo"])) for end in ("src", "dst"))
+            flow.parser.ends(*ends)
+        if isinstance(flow.parser, Expects) and slot in self._announced:
+            flow.parser.announced(self._announced[slot])
 
     def _make_room(self, work: BlockWork) -> None:
         """At the cap of parsers end that of the flow that was silent longest, with what is pending in it."""

@@ -15,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from sensor.model.anomaly import AppAnomaly
+from sensor.model.expected import Announced
 from sensor.model.files import FileInfo
 
 TO_SERVER, TO_CLIENT = 0, 1
@@ -39,6 +40,19 @@ class Transaction(Protocol):
         """Return the protocol's EVE object (the value of the `http` key, …)."""
 
 
+@runtime_checkable
+class HasMore(Protocol):
+    """A transaction with more than one EVE object."""
+
+    def beside(self) -> dict[str, Any]:
+        """Return the objects beside its own, by key (`email` beside `smtp`)."""
+
+
+def beside(tx: object) -> dict[str, Any]:
+    """Return the EVE objects beside a transaction's own."""
+    return tx.beside() if isinstance(tx, HasMore) else {}
+
+
 class TxStage(msgspec.Struct, frozen=True, gc=False):
     """A transaction has reached a stage."""
 
@@ -49,6 +63,8 @@ class TxStage(msgspec.Struct, frozen=True, gc=False):
     """The side whose bytes completed it."""
     file: FileInfo | None = None
     """The file that is complete at this stage: buffers `file.*` are about it alone. None: about all of `tx`."""
+    both: bool = False
+    """Messages of both sides are in it: rules about the other direction see it, too, unless a literal chose them."""
 
 
 class AppParser(Protocol):
@@ -76,6 +92,22 @@ class HashesFiles(Protocol):
 
     def hash_files(self) -> None:
         """Hash all of each file."""
+
+
+@runtime_checkable
+class KnowsEnds(Protocol):
+    """A parser to which the addresses of its flow matter."""
+
+    def ends(self, client: bytes, server: bytes) -> None:
+        """Learn them before the first byte: 4 or 16 bytes each."""
+
+
+@runtime_checkable
+class Expects(Protocol):
+    """A parser of connections that another connection announces."""
+
+    def announced(self, what: Announced) -> None:
+        """Learn what was announced, before the first byte."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,8 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     tx_id: int | None = None
     app: tuple[str, dict[str, Any]] | None = None
     """EVE key and object of the transaction."""
+    beside: dict[str, Any] = {}
+    """Further EVE objects of it, by key."""
     packet: bytes = b""
     """The frame."""
     linktype: int = 1
@@ -108,6 +110,8 @@ class TxRecord(msgspec.Struct, frozen=True, gc=False):
     """EVE key and event_type (`http`)."""
     fields: dict[str, Any]
     tx_id: int
+    beside: dict[str, Any] = {}
+    """Further EVE objects of it, by key."""
 
 
 class AnomalyRecord(msgspec.Struct, frozen=True, gc=False):

@@ -16,14 +16,20 @@ from numba import njit
 
 from sensor.proto.dcerpc import kernels as dcerpc
 from sensor.proto.krb5 import kernels_probe as krb5
+from sensor.proto.mqtt import kernels as mqtt
 from sensor.proto.nfs import kernels as nfs
+from sensor.proto.probes import greetings
 from sensor.proto.smb import kernels as smb
+from sensor.proto.tftp import kernels as tftp
 
 MODULES = (
     dcerpc,
     krb5,
     smb,
     nfs,
+    mqtt,
+    greetings,
+    tftp,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

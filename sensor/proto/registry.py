@@ -9,11 +9,16 @@ from sensor.proto import ids
 from sensor.proto.dcerpc.fields import SPEC as DCERPC
 from sensor.proto.dhcp.fields import SPEC as DHCP
 from sensor.proto.dns.fields import SPEC as DNS
+from sensor.proto.ftp.fields import SPEC as FTP
+from sensor.proto.ftpdata.fields import SPEC as FTP_DATA
 from sensor.proto.http1.fields import SPEC as HTTP
 from sensor.proto.krb5.fields import SPEC as KRB5
+from sensor.proto.mqtt.fields import SPEC as MQTT
 from sensor.proto.nfs.fields import SPEC as NFS
 from sensor.proto.smb.fields import SPEC as SMB
+from sensor.proto.smtp.fields import SPEC as SMTP
 from sensor.proto.ssh.fields import SPEC as SSH
+from sensor.proto.tftp.fields import SPEC as TFTP
 from sensor.proto.tls.fields import SPEC as TLS
 
 if TYPE_CHECKING:
@@ -32,6 +37,11 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.DCERPC: DCERPC,
         ids.SMB: SMB,
         ids.NFS: NFS,
+        ids.MQTT: MQTT,
+        ids.FTP: FTP,
+        ids.FTP_DATA: FTP_DATA,
+        ids.SMTP: SMTP,
+        ids.TFTP: TFTP,
     }
 )
 """Value of the flow table's `app` column → protocol."""

@@ -23,6 +23,10 @@ STARTS = (
     struct.pack("!7H", 60, 1, 0x8180, 1, 1, 0, 0) + b"\3www\7example\3com\0\0\1\0\1",
     b"220 mail.example ESMTP\r\n",
     b"\0\0\0\x85\xffSMB",
+    b"\x10\x2d\0\4MQTT\5\2\0\x3c\0\0\7guest-7",
+    b"\x10\x2d\0\6MQIsdp\3\2\0\x3c",
+    b"\x20\2\0\0",
+    b"\x32\x80\1\0\4a/b/\0\1hello",
 )
 
 
@@ -56,7 +60,7 @@ def settled(answers):
 
 
 @settings(max_examples=300, deadline=None)
-@given(heads(), heads(), st.sampled_from((9999, 80, 53, 443)))
+@given(heads(), heads(), st.sampled_from((9999, 80, 53, 443, 1883)))
 def test_to_server_first(first, second, port):
     settled(grow(first, second, port))
 

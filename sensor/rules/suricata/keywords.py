@@ -21,6 +21,7 @@ from sensor.rules.suricata import (
     rpc,
     subjects,
 )
+from sensor.rules.suricata.flagwords import FLAGS, flags
 from sensor.rules.suricata.refusal import Refused
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         **dict.fromkeys(("dcerpc.opnum", "dce_opnum"), rpc.opnum),
         "nfs_procedure": oncrpc.procedure,
         "rpc": oncrpc.rpc,
+        **{name: flags(name) for name in FLAGS},
+        "ftpbounce": subjects.ftp_bounce,
         "pkt_data": subjects.pkt_data,
         "tls.version": subjects.tls_version,
         "xor": subjects.xor,

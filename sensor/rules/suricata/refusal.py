@@ -36,7 +36,6 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         "ssl_state": "the state of a TLS handshake is not kept",
         "ssl_version": "the state of a TLS handshake is not kept",
         "asn1": "ASN.1 is not decoded",
-        "ftpbounce": "FTP is not parsed",
         "ipopts": "IP options are not listed",
         "config": "rules do not configure the sensor",
         "bypass": "a mirror cannot hand traffic on",

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sensor.rules import buffers
-from sensor.rules.nodes import ByteTest, Content, Regex, Transform
+from sensor.rules.nodes import ByteTest, Content, HeaderTest, Regex, Transform
 from sensor.rules.suricata import content
 from sensor.rules.suricata.draft import DEFAULT
 from sensor.rules.suricata.numbers import comparison
@@ -114,6 +114,13 @@ def tls_version(draft: Draft, value: str) -> None:
     if word not in ("1.0", "1.1", "1.2", "1.3"):
         raise Refused(f"unknown version '{word[:20]}'", "1.0, 1.1, 1.2, 1.3")
     draft.add_aside("tls.version", Content(word.encode(), startswith=True, endswith=True))
+
+
+def ftp_bounce(draft: Draft, value: str) -> None:
+    """`ftpbounce`: the client has the server connect to somebody else."""
+    if value:
+        raise Refused("takes no value")
+    draft.conditions.append(HeaderTest("ftp.bounce", "=", 1))
 
 
 def four_bytes(name: str) -> Callable[[Draft, str], None]:

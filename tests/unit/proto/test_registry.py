@@ -1,5 +1,6 @@
 import pytest
 
+from sensor.config.settings import EVE_TYPES
 from sensor.model import rows
 from sensor.model.app import RAW_BODY, RAW_DERIVED, RAW_HEADERS, RAW_NAME, RAW_QUESTION, RAW_URI, RAW_VERBATIM
 from sensor.proto import ids, registry
@@ -13,6 +14,10 @@ def test_ids_are_constants_and_leave_room_for_undecided_and_unknown():
     assert max(registry.SPECS) < ids.LIMIT
     numbers = [value for name, value in vars(ids).items() if name.isupper() and name != "LIMIT"]
     assert len(numbers) == len(set(numbers))
+
+
+def test_records_of_all_protocols_can_be_asked_for():
+    assert {spec.eve_key or spec.name for spec in registry.PROTOCOLS} <= set(EVE_TYPES)
 
 
 def test_names_of_protocols_are_distinct_and_found():

@@ -48,7 +48,7 @@ def test_ends():
     [
         ("config tcp any any -> any any", "do not configure", 1),
         ("fire tcp any any -> any any", "unknown action", 1),
-        ("alert smtp any any -> any any", "smtp is not parsed", 7),
+        ("alert bittorrent any any -> any any", "bittorrent is not parsed", 7),
         ("alert frob any any -> any any", "unknown protocol 'frob'", 7),
         ("alert tcp $NOBODY any -> any any", "$NOBODY is not defined", 11),
         ("alert tcp any 99999 -> any any", "is no port", 15),

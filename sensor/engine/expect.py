@@ -1,0 +1,161 @@
+"""Connections that control connections announce: recognised at their first byte, whatever that is.
+
+Works on blocks before anything is judged: announcements and first bytes are taken in packet order, so where a block
+ends does not matter. An announced connection has its protocol from its first segment on; what detection by content
+made of it in the same block is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from sensor.engine.gathered import Gathered
+from sensor.engine.history import AppChanges
+from sensor.model.counters import Counters
+from sensor.model.expected import Announced, Expected
+from sensor.model.rows import APP_UNDECIDED, SEG_DATA, SEG_GAP
+from sensor.proto import ids
+from sensor.proto.ftp.announce import FtpAnnouncer
+
+MAX_EXPECTED = 4096
+"""Connections waited for at a time; the oldest gives way."""
+PATIENCE = 60 * 10**9
+"""ns after which an announced connection is waited for no longer."""
+
+ANNOUNCERS = MappingProxyType({ids.FTP: (FtpAnnouncer, ids.FTP_DATA)})
+"""Protocol of a control connection → its reader, protocol of what it announces."""
+
+Host = tuple[int, int]
+Key = tuple[int, Host, int, Host]
+"""Network (VLAN, tunnel), listening host and port, connecting host."""
+
+
+class ExpectCounters(Counters):
+    """Announced connections."""
+
+    __slots__ = ("dropped", "expected", "found")
+    dropped: int
+    """Given up because too many were waited for."""
+    expected: int
+    found: int
+
+
+class _Waiting(NamedTuple):
+    app: int
+    what: Announced
+    until: int
+    """ns"""
+
+
+class Expectations:
+    """Reads control connections and marks the flows that they announce."""
+
+    def __init__(self) -> None:
+        self.counters = ExpectCounters()
+        self.announced: dict[int, Announced] = {}
+        """Slot → what was announced of it."""
+        self._readers: dict[int, FtpAnnouncer] = {}
+        self._waiting: dict[Key, _Waiting] = {}
+        """The oldest first."""
+
+    def apply(self, rows: np.ndarray, gathered: Gathered, flows: np.ndarray, changes: AppChanges) -> AppChanges:
+        """Write `FLOW.app` of announced flows; return the changes of this block with these.
+
+        rows: ROW[n], flows: FLOW[slots]
+        """
+        segs = gathered.segs
+        control = np.isin(flows["app"][segs["flow"]], tuple(ANNOUNCERS)) & (segs["kind"] <= SEG_GAP)
+        if not self._waiting and not control.any():
+            return changes
+        first = (segs["kind"] == SEG_DATA) & (segs["pos"] == 0)
+        since = dict(zip(changes.slots.tolist(), changes.rows.tolist(), strict=True))
+        found: dict[int, int] = {}
+        for index in np.flatnonzero(control | first).tolist():
+            slot = int(segs["flow"][index])
+            if slot not in found and first[index] and self._waiting:
+                self._meet(index, slot, rows, segs, flows, found)
+            if control[index] and slot not in found and int(segs["row"][index]) >= since.get(slot, -1):
+                self._read(index, slot, rows, gathered, flows)
+        return _with(changes, found) if found else changes
+
+    def forget(self, slots: Iterable[int]) -> None:
+        """Drop what is kept of ended flows."""
+        if self._readers or self.announced:
+            for slot in slots:
+                self._readers.pop(slot, None)
+                self.announced.pop(slot, None)
+
+    def _read(self, index: int, slot: int, rows: np.ndarray, gathered: Gathered, flows: np.ndarray) -> None:
+        """Give a control connection's segment to its reader."""
+        segs, flow = gathered.segs, flows[slot]
+        make, app = ANNOUNCERS[int(flow["app"])]
+        reader = self._readers.get(slot)
+        if reader is None:
+            reader = self._readers[slot] = make()
+        if segs["kind"][index] == SEG_GAP:
+            reader.gap(int(segs["side"][index]))
+            return
+        for one in reader.feed(int(segs["side"][index]), gathered.data_of(index)):
+            self._expect(one, app, flow, _time(rows, segs, index, flow))
+
+    def _expect(self, one: Expected, app: int, flow: np.void, now: int) -> None:
+        hosts = _hosts(flow)
+        key = int(flow["vkey"]), hosts[one.listener], one.port, hosts[1 - one.listener]
+        self._waiting.pop(key, None)
+        self._waiting[key] = _Waiting(app, one.what, now + PATIENCE)
+        self.counters.expected += 1
+        if len(self._waiting) > MAX_EXPECTED:
+            del self._waiting[next(iter(self._waiting))]
+            self.counters.dropped += 1
+
+    def _meet(
+        self, index: int, slot: int, rows: np.ndarray, segs: np.ndarray, flows: np.ndarray, found: dict[int, int]
+    ) -> None:
+        """See whether a flow whose first bytes these are is waited for."""
+        flow = flows[slot]
+        client, server = _hosts(flow)
+        network = int(flow["vkey"])
+        for key in ((network, server, int(flow["dport"]), client), (network, client, int(flow["sport"]), server)):
+            waiting = self._waiting.get(key)
+            if waiting is None or not _silent_before(segs, flow, slot, index):
+                continue
+            del self._waiting[key]
+            if _time(rows, segs, index, flow) > waiting.until:
+                continue
+            flow["app"] = waiting.app
+            self.announced[slot] = waiting.what
+            found[slot] = int(segs["row"][index])
+            self.counters.found += 1
+            return
+
+
+def _hosts(flow: np.void) -> tuple[Host, Host]:
+    """Return client and server."""
+    return (int(flow["src_hi"]), int(flow["src_lo"])), (int(flow["dst_hi"]), int(flow["dst_lo"]))
+
+
+def _time(rows: np.ndarray, segs: np.ndarray, index: int, flow: np.void) -> int:
+    row = int(segs["row"][index])
+    return int(rows["ts"][row]) if row >= 0 else int(flow["last"])
+
+
+def _silent_before(segs: np.ndarray, flow: np.void, slot: int, index: int) -> bool:
+    """Tell whether neither side of a flow has sent anything before a segment."""
+    mine = np.flatnonzero((segs["flow"] == slot) & (segs["kind"] <= SEG_GAP))
+    here = int(segs["len"][mine].sum())
+    return int(mine[0]) == index and int(flow["pos"].sum()) == here
+
+
+def _with(changes: AppChanges, found: Mapping[int, int]) -> AppChanges:
+    """Return the changes with those of announced flows in place of what content told of them."""
+    kept = ~np.isin(changes.slots, list(found))
+    ours = AppChanges(
+        np.array(list(found), np.int32),
+        np.array(list(found.values()), np.int32),
+        np.full(len(found), APP_UNDECIDED, np.uint8),
+    )
+    return AppChanges(changes.slots[kept], changes.rows[kept], changes.before[kept]) + ours

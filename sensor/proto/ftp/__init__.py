@@ -1,0 +1,1 @@
+"""FTP (RFC 959, RFC 2428): commands, replies, and the data connections that they announce."""

@@ -1,0 +1,51 @@
+"""The data connections that a control connection announces, and what they will carry."""
+
+from __future__ import annotations
+
+from sensor.model.app import TO_CLIENT, TO_SERVER
+from sensor.model.expected import Announced, Expected
+from sensor.proto.ftp import limits, parse
+from sensor.proto.lines import LineReader
+
+
+class FtpAnnouncer:
+    """Reads one control connection. Holds two lines and what was announced last."""
+
+    __slots__ = ("_lines", "_listener", "_port", "_transfer")
+
+    def __init__(self) -> None:
+        self._lines = (LineReader(limits.ANNOUNCED_LINE), LineReader(limits.ANNOUNCED_LINE))
+        self._listener = TO_CLIENT
+        self._port = 0
+        self._transfer: Announced | None = None
+
+    def feed(self, side: int, data: bytes) -> list[Expected]:
+        """Take the next bytes of a side; return the connections for which everything is known now."""
+        reader, out = self._lines[side], []
+        reader.give(data)
+        while (line := reader.next()) is not None:
+            if side == TO_SERVER:
+                self._on_command(line.text)
+            else:
+                where = parse.passive(line.text)
+                self._listener, self._port = (TO_CLIENT, where.port) if where else (self._listener, self._port)
+            if self._port and self._transfer is not None:
+                out.append(Expected(self._listener, self._port, self._transfer))
+                self._port, self._transfer = 0, None
+        return out
+
+    def gap(self, side: int) -> None:
+        """Go on with the next line."""
+        self._lines[side].forget()
+
+    def _on_command(self, line: bytes) -> None:
+        word, arguments = parse.command(line)
+        if word in parse.ACTIVE:
+            where = parse.active(word, arguments)
+            self._listener, self._port, self._transfer = TO_SERVER, where.port if where else 0, None
+        elif word in parse.PASSIVE:
+            self._port, self._transfer = 0, None
+        elif word in parse.RETRIEVE:
+            self._transfer = Announced(b"retr", arguments)
+        elif word in parse.STORE:
+            self._transfer = Announced(b"stor", arguments)

@@ -1,0 +1,1 @@
+"""Data connections of FTP: one file each, whatever its bytes look like."""

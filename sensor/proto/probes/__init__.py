@@ -1,0 +1,1 @@
+"""How protocols that share their beginnings are told apart."""

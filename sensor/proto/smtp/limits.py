@@ -1,0 +1,14 @@
+"""Bounds of the SMTP parser."""
+
+LINE = 4096
+"""Bytes of a command or reply that are kept; more is an event (Suricata's line limit)."""
+COMMANDS = 4096
+"""Commands that wait for their replies; further ones are not matched with replies."""
+RECIPIENTS = 1000
+"""Recipients of one mail that are kept."""
+RECIPIENT_BYTES = 64 * 1024
+"""Bytes of them."""
+FILE_BYTES = 512 * 1024
+"""Bytes of files that are kept until the end of the mail, for rules that test them beside its headers."""
+ANOMALIES = 64
+"""Anomalies kept between two calls of `anomalies`."""

@@ -1,0 +1,163 @@
+"""Flows of application protocols through the whole pipeline: rules, directions, triage."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from enginekit import difference, load, run
+from forgekit import Flow, ether
+
+from sensor.engine import expect
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forged bytes of the parsers' tests
+
+import mqttkit
+import test_smtp as test_smtp_bytes
+
+
+def frames(talk, dport):
+    """Return [(ns, frame)] of a TCP conversation of (side, bytes)."""
+    flow = Flow(dport=dport)
+    flow.open()
+    for side, data in talk:
+        flow.send(side, data)
+    flow.close()
+    return flow.frames()
+
+
+def rules(tmp_path, *lines):
+    path = tmp_path / f"r{abs(hash(lines))}.rules"
+    path.write_text("\n".join(f"alert {line[:-1]} sid:{n};)" for n, line in enumerate(lines, 1)))
+    return load(path)
+
+
+def both_ways(traffic, used):
+    """Return the alerts, which must be the same without triage and in blocks of one packet."""
+    found = run(traffic, used)
+    assert not difference(found, run(traffic, used, triage=False))
+    assert not difference(found, run(traffic, used, block=1))
+    return sorted(found.sids)
+
+
+@pytest.mark.parametrize("port", [1883, 9999])
+def test_mqtt(tmp_path, port):
+    used = rules(
+        tmp_path,
+        "mqtt any any -> any any (flow:to_client; mqtt.type:CONNACK;)",
+        "mqtt any any -> any any (flow:to_server; mqtt.type:CONNACK;)",
+        "mqtt any any -> any any (mqtt.type:CONNACK;)",
+        'mqtt any any -> any any (flow:to_client; mqtt.publish.message; content:"to you";)',
+        'mqtt any any -> any any (flow:to_server; mqtt.publish.message; content:"to you";)',
+        'mqtt any any -> any any (mqtt.publish.message; content:"to you"; startswith;)',
+        "mqtt any any -> any any (mqtt.flags:dup;)",
+        "mqtt any any -> any any (mqtt.flags:!dup,!retain; mqtt.qos:2;)",
+        "mqtt any any -> any any (mqtt.connect.flags:username,!will_retain,clean_session;)",
+        "mqtt any any -> any any (mqtt.reason_code:>100;)",
+        "mqtt any any -> any any (app-layer-event:mqtt.missing_publish;)",
+        'mqtt any any -> any any (flow:to_client; frame:header; content:"|20|"; startswith;)',
+        'mqtt any any -> any any (frame:mqtt.data; content:"|00 00|"; startswith;)',
+    )
+    assert both_ways(frames(mqttkit.talk(), port), used) == [1, 2, 3, 4, 6, 8, 9, 10, 12]
+
+
+def ftp_session(flip=False, dport=5001, content=b"uid=0(root) gid=0", command=b"RETR a.txt", wait=0):
+    """Return packets of a control connection and of the data connection that it announces.
+
+    flip: active mode; the server connects.
+    """
+    control = Flow(dport=21).open()
+    control.send(1, b"220 FTP ready\r\n").send(0, b"USER joe\r\n").send(1, b"230 in\r\n")
+    if flip:
+        control.send(0, b"PORT 10,0,0,1,19,137\r\n").send(1, b"200 ok\r\n")
+        data = Flow(client=control.server, server=control.client, sport=20, dport=dport)
+    else:
+        control.send(0, b"PASV\r\n").send(1, b"227 (10,0,0,2,19,137)\r\n")
+        data = Flow(sport=41000, dport=dport)
+    control.send(0, command + b"\r\n").send(1, b"150 go\r\n")
+    sender = int(command.startswith(b"RETR") is not flip)
+    data.open().send(sender, content).close()
+    control.send(1, b"226 done\r\n").close()
+    split = next(n for n, (_, p) in enumerate(control.packets) if b"150 go" in p) + 1
+    packets = [*control.packets[:split], *data.packets, *control.packets[split:]]
+    step = wait * 10**9 if wait else 10**6
+    return [
+        (10**18 + n * 10**6 + (step if n >= split else 0), ether(p, back=side == 1))
+        for n, (side, p) in enumerate(packets)
+    ]
+
+
+FTP_DATA = (
+    "ftp-data any any -> any any (flow:established,to_client; ftpdata_command:retr;)",
+    "ftp-data any any -> any any (flow:established,to_server; ftpdata_command:stor;)",
+    'ftp-data any any -> any any (flow:to_client; file.data; content:"root";)',
+    'ftp-data any any -> any any (flow:to_server; file.data; content:"root";)',
+    'ftp-data any any -> any any (file.data; content:"root"; file.name; content:"a.txt";)',
+    'tcp any any -> any any (fileext:"txt"; ftpdata_command:retr;)',
+    'http any any -> any any (http.method; content:"GET";)',
+)
+
+
+@pytest.mark.parametrize(
+    ("session", "sids"),
+    [
+        ({}, [1, 3, 5, 6]),
+        ({"flip": True}, [1, 4, 5, 6]),
+        ({"command": b"STOR a.txt"}, [2, 4, 5]),
+        ({"command": b"STOR a.txt", "flip": True}, [2, 3, 5]),
+        ({"command": b"NLST"}, []),
+        ({"dport": 5002}, []),
+        ({"wait": 61}, []),
+        ({"content": b"GET /root HTTP/1.1\r\nHost: a\r\n\r\n"}, [1, 3, 5, 6]),
+        ({"content": b"GET /root HTTP/1.1\r\nHost: a\r\n\r\n", "dport": 5002, "command": b"STOR a.txt"}, [7]),
+    ],
+)
+def test_ftp_data(tmp_path, session, sids):
+    assert both_ways(ftp_session(**session), rules(tmp_path, *FTP_DATA)) == sids
+
+
+def test_ftp(tmp_path):
+    used = rules(
+        tmp_path,
+        "tcp any any -> any any (ftpbounce;)",
+        'ftp any any -> any any (ftp.reply; content:"10,0,0,2"; ftp.completion_code; content:"550";)',
+        "ftp any any -> any any (ftp.dynamic_port:5001; ftp.mode:passive;)",
+        'ftp any any -> any any (content:"USER joe";)',
+        "ftp any any -> any any (app-layer-event:ftp.request_command_too_long;)",
+    )
+    flow = Flow(dport=2121).open().send(1, b"220 (vsFTPd 3.0.5)\r\n").send(0, b"USER joe\r\n").send(1, b"230 ok\r\n")
+    flow.send(0, b"PORT 10,9,9,9,0,22\r\n").send(1, b"200 ok\r\n").send(0, b"STOR " + b"x" * 5000 + b"\r\n")
+    flow.send(0, b"PASV\r\n").send(1, b"550 no\r\n227 (10,0,0,2,19,137)\r\n").close()
+    assert both_ways(flow.frames(), used) == [1, 3, 4, 5]
+
+
+def test_expectations_are_bounded(monkeypatch):
+    monkeypatch.setattr(expect, "MAX_EXPECTED", 10)
+    flow = Flow(dport=21).open().send(1, b"220 FTP\r\n")
+    for port in range(50):
+        flow.send(0, b"PORT 10,0,0,1,9,%d\r\nRETR x\r\n" % port)
+    found = run(flow.frames()).pipeline._expected
+    assert len(found._waiting) == 10
+    assert (found.counters.expected, found.counters.dropped, found.counters.found) == (50, 40, 0)
+    assert not found._readers
+
+
+def test_smtp(tmp_path):
+    used = rules(
+        tmp_path,
+        'smtp any any -> any any (smtp.helo; content:"client.example";)',
+        'smtp any any -> any any (smtp.rcpt_to; content:"<b@example.org>"; bsize:15;)',
+        'smtp any any -> any any (file_data; content:"|00 01 02 03|"; file.name; content:"p.bin";)',
+        'smtp any any -> any any (file.name; content:"p.bin"; file_data; content:"plain";)',
+        'smtp any any -> any any (file_data; content:"plain"; email.subject; content:"hello";)',
+        'tcp any any -> any any (file_data; content:"|00 01 02 03|"; fileext:"bin"; filesize:>2000;)',
+        'smtp any any -> any any (flow:to_client; file_data; content:"plain";)',
+        'smtp any any -> any any (content:"QUIT";)',
+        "smtp any any -> any any (app-layer-event:smtp.invalid_reply;)",
+    )
+    traffic = frames(test_smtp_bytes.talk(), 2525)
+    assert both_ways(traffic, used) == [1, 2, 3, 5, 6, 8]
+    (record,) = run(traffic, used).of("smtp")
+    assert record["email"]["attachment"] == ["p.bin", "g.txt", "plain.txt"]
+    alert = next(a for a in run(traffic, used).of("alert") if a["alert"]["signature_id"] == 3)
+    assert alert["smtp"]["helo"] == "client.example"
+    assert alert["email"]["from"] == "joe@example.org"
