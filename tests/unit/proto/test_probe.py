@@ -12,7 +12,7 @@ from handshakes import client_hello, dhcp, message, record, server_hello, ssl2_c
 
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
 from sensor.proto import kernels_probe, probe
-from sensor.proto.ids import DCERPC, NFS, SMB
+from sensor.proto.ids import DCERPC, NFS, SMB, SMTP
 from sensor.proto.probe import DHCP, DNS, HEAD, HTTP, SSH, TLS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -72,7 +72,7 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (b"", b"SSH-1.99-x", SSH),
         (dns_tcp(), b"", DNS),
         (b"", struct.pack("!H", len(ANSWER)) + ANSWER, DNS),
-        (b"EHLO me\r\n", b"220 mail ESMTP\r\n", APP_UNKNOWN),
+        (b"EHLO me\r\n", b"220 mail ESMTP\r\n", SMTP),
         (b"\0\0\0\x85\xffSMBr", b"", SMB),
         (b"", b"\x82\0\0\0" + b"\0\0\0\x85\xfeSMB", SMB),
         (b"\x81\0\0\x44\x20" + b"CK" + b"A" * 30, b"", SMB),
