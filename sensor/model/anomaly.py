@@ -196,6 +196,8 @@ class AppAnomaly(IntEnum):
     DCERPC_MALFORMED = 256
     DCERPC_TOO_MANY_CALLS = 257
     DCERPC_STUB_TOO_LONG = 258
+    SNMP_MALFORMED_DATA = 640
+    SNMP_UNKNOWN_SECURITY_MODEL = 641
 
     @property
     def event(self) -> str:

@@ -16,10 +16,12 @@ from numba import njit
 
 from sensor.proto.dcerpc import kernels as dcerpc
 from sensor.proto.krb5 import kernels_probe as krb5
+from sensor.proto.snmp import kernels_probe as snmp
 
 MODULES = (
     dcerpc,
     krb5,
+    snmp,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

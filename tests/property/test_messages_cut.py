@@ -18,11 +18,13 @@ STREAMS = {
     "krb5": [
         [(0, ber.marked(ber.kdc_req())), (1, ber.marked(ber.krb_error())), (1, ber.marked(ber.kdc_rep(13, 23, 23)))],
     ],
+    "snmp": [[(0, ber.snmp()), (0, ber.snmp_v3()), (1, ber.snmp(0, pdu=ber.snmp_trap_v1()))]],
 }
 """Protocol → conversations over TCP."""
 
 DATAGRAMS = {
     "krb5": [ber.kdc_req(), ber.kdc_rep(), ber.krb_error()],
+    "snmp": [ber.snmp(), ber.snmp_v3(), ber.snmp(0, pdu=ber.snmp_trap_v1())],
 }
 
 
