@@ -198,6 +198,8 @@ class AppAnomaly(IntEnum):
     DCERPC_STUB_TOO_LONG = 258
     SNMP_MALFORMED_DATA = 640
     SNMP_UNKNOWN_SECURITY_MODEL = 641
+    SIP_INCOMPLETE_DATA = 672
+    SIP_INVALID_DATA = 673
 
     @property
     def event(self) -> str:

@@ -16,12 +16,14 @@ from numba import njit
 
 from sensor.proto.dcerpc import kernels as dcerpc
 from sensor.proto.krb5 import kernels_probe as krb5
+from sensor.proto.sip import kernels_probe as sip
 from sensor.proto.snmp import kernels_probe as snmp
 
 MODULES = (
     dcerpc,
     krb5,
     snmp,
+    sip,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

@@ -11,6 +11,7 @@ from sensor.proto.dhcp.fields import SPEC as DHCP
 from sensor.proto.dns.fields import SPEC as DNS
 from sensor.proto.http1.fields import SPEC as HTTP
 from sensor.proto.krb5.fields import SPEC as KRB5
+from sensor.proto.sip.fields import SPEC as SIP
 from sensor.proto.snmp.fields import SPEC as SNMP
 from sensor.proto.ssh.fields import SPEC as SSH
 from sensor.proto.tls.fields import SPEC as TLS
@@ -30,6 +31,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.KRB5: KRB5,
         ids.DCERPC: DCERPC,
         ids.SNMP: SNMP,
+        ids.SIP: SIP,
     }
 )
 """Value of the flow table's `app` column → protocol."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # the forged bytes of the unit tests
 
 import bermake as ber
+import sipmake as sip
 from test_handshakes_cut import talks
 
 from sensor.proto import registry
@@ -24,6 +25,7 @@ STREAMS = {
 
 DATAGRAMS = {
     "krb5": [ber.kdc_req(), ber.kdc_rep(), ber.krb_error()],
+    "sip": [sip.INVITE, sip.RINGING],
     "snmp": [ber.snmp(), ber.snmp_v3(), ber.snmp(0, pdu=ber.snmp_trap_v1())],
 }
 
