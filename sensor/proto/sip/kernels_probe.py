@@ -34,10 +34,10 @@ def _is_message(buf, pos, end):
         at += 1
     if at - pos < 3 or at >= end or buf[at] != 32:
         return False
+    found = False
     for i in range(_SCHEMES.shape[0]):
-        if _stands(buf, at + 1, end, _SCHEMES[i]):
-            return True
-    return False
+        found |= _stands(buf, at + 1, end, _SCHEMES[i])
+    return found
 
 
 @njit

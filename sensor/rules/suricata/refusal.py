@@ -51,11 +51,9 @@ _REASONS: Mapping[str, str] = MappingProxyType(
 )
 
 _PROTOCOLS = (
-    "bittorrent", "cip", "dcerpc", "dnp3", "enip", "ftp", "ftpdata", "http2", "ike", "imap", "krb5", "ldap", "modbus",
-    "mqtt", "nfs", "ntp", "pgsql", "pop3", "quic", "rdp", "rfb", "rpc", "sdp", "sip", "smb", "smtp", "snmp", "telnet",
-    "bittorrent", "cip", "dcerpc", "dnp3", "enip", "ftp", "ftpdata", "http2", "ike", "imap", "ldap", "modbus",
-    "mqtt", "nfs", "ntp", "pgsql", "pop3", "quic", "rdp", "rfb", "rpc", "sdp", "smb", "smtp", "telnet",
-    "template", "tftp", "websocket",
+    "bittorrent", "cip", "dnp3", "enip", "ftp", "ftpdata", "http2", "ike", "imap", "ldap", "modbus", "mqtt", "nfs",
+    "ntp", "pgsql", "pop3", "quic", "rdp", "rfb", "rpc", "sdp", "smb", "smtp", "telnet", "template", "tftp",
+    "websocket",
 )  # fmt: skip
 """Protocols that Suricata parses: keywords and events begin with their names. Those of `BY_WORD` are parsed here."""
 
