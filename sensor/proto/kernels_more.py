@@ -16,6 +16,7 @@ from numba import njit
 
 from sensor.proto.dcerpc import kernels as dcerpc
 from sensor.proto.krb5 import kernels_probe as krb5
+from sensor.proto.rfb import kernels_probe as rfb
 from sensor.proto.sip import kernels_probe as sip
 from sensor.proto.snmp import kernels_probe as snmp
 
@@ -24,6 +25,7 @@ MODULES = (
     krb5,
     snmp,
     sip,
+    rfb,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

@@ -11,6 +11,7 @@ from sensor.proto.dhcp.fields import SPEC as DHCP
 from sensor.proto.dns.fields import SPEC as DNS
 from sensor.proto.http1.fields import SPEC as HTTP
 from sensor.proto.krb5.fields import SPEC as KRB5
+from sensor.proto.rfb.fields import SPEC as RFB
 from sensor.proto.sip.fields import SPEC as SIP
 from sensor.proto.snmp.fields import SPEC as SNMP
 from sensor.proto.ssh.fields import SPEC as SSH
@@ -32,6 +33,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.DCERPC: DCERPC,
         ids.SNMP: SNMP,
         ids.SIP: SIP,
+        ids.RFB: RFB,
     }
 )
 """Value of the flow table's `app` column → protocol."""

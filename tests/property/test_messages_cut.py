@@ -11,6 +11,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # 
 
 import bermake as ber
 import sipmake as sip
+from rfbmake import rfb
 from test_handshakes_cut import talks
 
 from sensor.proto import registry
@@ -19,6 +20,7 @@ STREAMS = {
     "krb5": [
         [(0, ber.marked(ber.kdc_req())), (1, ber.marked(ber.krb_error())), (1, ber.marked(ber.kdc_rep(13, 23, 23)))],
     ],
+    "rfb": [rfb(), rfb(b"003.003", 1), rfb(result=2)],
     "snmp": [[(0, ber.snmp()), (0, ber.snmp_v3()), (1, ber.snmp(0, pdu=ber.snmp_trap_v1()))]],
 }
 """Protocol → conversations over TCP."""
