@@ -15,6 +15,7 @@ from typing import Any
 from numba import njit
 
 from sensor.proto.dcerpc import kernels as dcerpc
+from sensor.proto.ike import kernels_probe as ike
 from sensor.proto.krb5 import kernels_probe as krb5
 from sensor.proto.rfb import kernels_probe as rfb
 from sensor.proto.sip import kernels_probe as sip
@@ -26,6 +27,7 @@ MODULES = (
     snmp,
     sip,
     rfb,
+    ike,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

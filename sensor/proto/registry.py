@@ -10,6 +10,7 @@ from sensor.proto.dcerpc.fields import SPEC as DCERPC
 from sensor.proto.dhcp.fields import SPEC as DHCP
 from sensor.proto.dns.fields import SPEC as DNS
 from sensor.proto.http1.fields import SPEC as HTTP
+from sensor.proto.ike.fields import SPEC as IKE
 from sensor.proto.krb5.fields import SPEC as KRB5
 from sensor.proto.rfb.fields import SPEC as RFB
 from sensor.proto.sip.fields import SPEC as SIP
@@ -34,6 +35,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.SNMP: SNMP,
         ids.SIP: SIP,
         ids.RFB: RFB,
+        ids.IKE: IKE,
     }
 )
 """Value of the flow table's `app` column → protocol."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # the forged bytes of the unit tests
 
 import bermake as ber
+import ikemake as ike
 import sipmake as sip
 from rfbmake import rfb
 from test_handshakes_cut import talks
@@ -27,6 +28,7 @@ STREAMS = {
 
 DATAGRAMS = {
     "krb5": [ber.kdc_req(), ber.kdc_rep(), ber.krb_error()],
+    "ike": [ike.MAIN1, ike.MAIN2, ike.MAIN3, ike.INIT2, ike.ANSWER2],
     "sip": [sip.INVITE, sip.RINGING],
     "snmp": [ber.snmp(), ber.snmp_v3(), ber.snmp(0, pdu=ber.snmp_trap_v1())],
 }

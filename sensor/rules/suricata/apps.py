@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sensor.proto.registry import NUMBERS
+from sensor.proto.registry import BY_NAME, NUMBERS
 from sensor.rules import buffers, fields
 from sensor.rules.nodes import HeaderTest
 from sensor.rules.suricata.numbers import comparison, integer
@@ -57,10 +57,22 @@ def ticket_encryption(draft: Draft, value: str) -> None:
         raise Refused("a list names what may be or what may not be, not both")
 
 
+def chosen_sa_attribute(draft: Draft, value: str) -> None:
+    """`ike.chosen_sa_attribute:alg_enc=7`."""
+    name, _, number_text = value.partition("=")
+    field = fields.BY_NAME.get(f"ike.chosen.{name.strip()}")
+    if field is None:
+        raise Refused(f"'{name[:40]}' is no attribute")
+    draft.conditions.append(HeaderTest(field.name, "=", integer(number_text, 0, field.high)))
+
+
 def event(draft: Draft, value: str) -> None:
     """`app-layer-event:http.double_encoded_uri`."""
     field = fields.BY_NAME[fields.APP_EVENT]
     name = value.strip().lower()
+    proto, dot, rest = name.partition(".")
+    if proto in BY_NAME:
+        name = BY_NAME[proto].name + dot + rest
     found = field.names.get(name, field.names.get(f"applayer.{name.removeprefix('applayer_')}"))
     if found is None:
         raise Refused(f"the event '{name[:60]}' is not told apart here")

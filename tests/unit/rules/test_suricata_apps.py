@@ -30,3 +30,18 @@ def test_ticket_encryption_refused(value):
 def test_numbers():
     assert conditions("krb5_msg_type:>10;", KRB5) == [HeaderTest("krb5.msg_type", ">", 10)]
     assert conditions("krb5_err_code:6,24;", KRB5) == [HeaderTest("krb5.err_code", "in", values=(6, 24))]
+
+
+def test_chosen_attributes():
+    assert conditions("ike.chosen_sa_attribute:alg_enc=7;", "alert ike any any -> any any") == [
+        HeaderTest("ike.chosen.alg_enc", "=", 7)
+    ]
+    assert refused("ike.chosen_sa_attribute:alg_nope=7;")
+    assert refused("ike.chosen_sa_attribute:alg_enc;")
+
+
+def test_an_event_is_known_by_any_name_of_its_protocol():
+    head = "alert ikev2 any any -> any any"
+    assert conditions("app-layer-event:ikev2.weak_crypto_dh;", head) == conditions(
+        "app-layer-event:ike.weak_crypto_dh;", head
+    )
