@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from sensor.engine.pipeline import Pipeline
     from sensor.engine.replay import Summary
     from sensor.engine.signals import Signals
-    from sensor.engine.sinks import Sink
     from sensor.engine.writer import Writer
     from sensor.metrics.names import Snapshot
     from sensor.rules.ruleset import RuleSet
@@ -44,8 +43,8 @@ What follows after -- is a capture filter in tcpdump's language: xensor run -i e
 
 
 _LATER = (
-    "sensor.engine.daemon", "sensor.metrics.http", "sensor.outputs.lines", "sensor.cli.screen", "sensor.cli.summary",
-    "sensor.cli.terminal",
+    "sensor.engine.daemon", "sensor.engine.housekeeping", "sensor.metrics.http", "sensor.outputs.logfile",
+    "sensor.outputs.lines", "sensor.cli.screen", "sensor.cli.summary", "sensor.cli.terminal",
 )  # fmt: skip
 """Used after privileges are given up: kernels cannot be loaded then, nor any module that only root may read."""
 
@@ -176,17 +175,22 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
     pipeline, writer, source = parts.pipeline, parts.writer, parts.source
     latest = [parts.figures.snapshot(pipeline, writer, source)]
     around = _surroundings(args, settings, failed, lambda snapshot: latest.__setitem__(0, snapshot))
-    server = None
+    server = outlets = None
     try:
         if args.metrics:
             server = MetricsServer(args.metrics, lambda: latest[0])
-        writer.sinks = Sinks(around.open_sinks(), lambda e: _log(str(e)))
+        outlets = assembly.outlets(settings, _log)
+        parts.figures.outlets = outlets
+        writer.sinks = Sinks(outlets.sinks, lambda e: _log(str(e)), lasting=True, sheds=outlets.sheds)
+        outlets.start()
         # What start-up made lives as long as the process: the collector need not look at it again.
         gc.freeze()
         _log(f"engine started: {len(pipeline.plan.rules)} rules, {', '.join(args.interfaces)}")
         return Daemon(pipeline, writer, source, around, parts.figures, parts.signals).watch()
     finally:
         around.notifier.close()
+        if outlets is not None:
+            outlets.stop()
         if server is not None:
             server.close()
 
@@ -214,17 +218,9 @@ def _surroundings(
     from sensor.engine.notify import Notifier
 
     return Surroundings(
-        log=_log, open_sinks=lambda: _open_sinks(settings), publish=publish, notifier=Notifier(os.environ),
+        log=_log, publish=publish, notifier=Notifier(os.environ),
         load_rules=lambda: _reload(args, settings), rules_failed=failed,
     )  # fmt: skip
-
-
-def _open_sinks(settings: Settings) -> list[Sink]:
-    """Open the outputs: files, or standard output where no folder is set."""
-    from sensor.cli.screen import Screen
-    from sensor.cli.terminal import FastStdout
-
-    return assembly.files(settings) or [FastStdout(Screen())]
 
 
 def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet:
@@ -253,4 +249,5 @@ def _end(args: argparse.Namespace, summary: Summary, writer: Writer) -> int:
 
 
 def _log(text: str) -> None:
-    print(f"xensor: {text}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # a log on a full disk must not stop the sensor
+        print(f"xensor: {text}", file=sys.stderr, flush=True)

@@ -27,6 +27,9 @@ class _OnScreen:
         """Write what is pending."""
         self._screen.flush()
 
+    def reopen(self) -> None:
+        """Do nothing: standard output stays what it is."""
+
     def close(self) -> None:
         """Write what is pending."""
         self._screen.flush()

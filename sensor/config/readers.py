@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 from sensor.config.settings import EVE_TYPES
@@ -48,6 +49,21 @@ def seconds(text: Any) -> int:
         return int(float(text) * SECOND)
     except (ValueError, TypeError, OverflowError):
         raise ValueError("expected a number of seconds") from None
+
+
+_UNITS = MappingProxyType({"s": 1, "m": 60, "h": 3600, "d": 86_400})
+_PERIODS = MappingProxyType({"minute": 60, "hour": 3600, "day": 86_400})
+
+
+def interval(text: Any) -> int:
+    """Read a time as Suricata's `rotate-interval` has it: `minute`, `hour`, `day`, `90s`, `15m`, `2h`, `1d`."""
+    word = str(text).strip().lower()
+    if word in _PERIODS:
+        return _PERIODS[word]
+    number, factor = (word[:-1], _UNITS[word[-1]]) if word[-1:] in _UNITS else (word, 1)
+    if not (number.isascii() and number.isdigit()):
+        raise ValueError("expected minute, hour, day or a time such as 30m or 1d")
+    return int(number) * factor
 
 
 def count(text: Any) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sensor.decode.limits import DecodeOptions
 from sensor.flow.limits import FlowLimits
 from sensor.flow.limits_fragments import DedupLimits, DefragLimits, JournalLimits
+from sensor.outputs.limits import DiskOptions, FileOptions, KeepOptions
 
 EVE_TYPES = ("alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp", "arp", "stats")
 """Event types that can be written."""
@@ -69,6 +70,9 @@ class Settings:
     decode: DecodeOptions = field(default_factory=DecodeOptions)
     eve: EveSettings = field(default_factory=EveSettings)
     run: RunSettings = field(default_factory=RunSettings)
+    files: FileOptions = field(default_factory=FileOptions)
+    keep: KeepOptions = field(default_factory=KeepOptions)
+    disk: DiskOptions = field(default_factory=DiskOptions)
     address_groups: Mapping[str, str] = field(default_factory=dict)
     port_groups: Mapping[str, str] = field(default_factory=dict)
     os_policies: tuple[tuple[str, str], ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sensor.config.readers import SECOND, boolean, count, eve_types, ports, seconds, size, within, words
+from sensor.config.readers import SECOND, boolean, count, eve_types, interval, ports, seconds, size, within, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,10 @@ def _list(value: tuple[object, ...]) -> str:
 
 def _in_seconds(value: int) -> str:
     return f"{value / SECOND:g}"
+
+
+def _as_interval(value: int) -> str:
+    return f"{value}s"
 
 
 def _yes(name: str, target: str, text: str) -> Setting:
@@ -75,6 +79,21 @@ SETTINGS: tuple[Setting, ...] = (
     _yes("outputs.eve-log.pcap-file", "eve.pcap_file", "events carry the capture's file name"),
     _yes("outputs.eve-log.community-id", "eve.community_id", "events carry the flow's community id"),
     Setting("outputs.eve-log.community-id-seed", within(count, 0, 65535), "eve.community_seed", "seed of that id"),
+    Setting("outputs.eve-log.rotate-size", size, "files.rotate_size",
+            "bytes at which files of the log folder are rotated out, 0: never"),
+    Setting("outputs.eve-log.rotate-interval", interval, "files.rotate_seconds",
+            "time of which a file holds one period, 0: any", _as_interval),
+    Setting("outputs.hold", size, "files.hold", "bytes of events that wait while a file cannot be written"),
+    Setting("outputs.retention.max-size", size, "keep.max_bytes",
+            "bytes of rotated files; beyond it the oldest are cut down to their alerts, 0: any"),
+    Setting("outputs.retention.max-days", count, "keep.max_days",
+            "days after which a rotated file is cut down to its alerts, 0: never"),
+    Setting("outputs.retention.alert-max-size", size, "keep.alert_bytes",
+            "bytes of those; beyond it the oldest are deleted, 0: any"),
+    Setting("outputs.retention.alert-max-days", count, "keep.alert_days",
+            "days after which those are deleted, 0: never"),
+    Setting("outputs.disk.min-free", size, "disk.min_free",
+            "bytes of the disk to leave free: with less, events give way, 0: any"),
     _yes("outputs.fast.enabled", "run.fast", "write fast.log, too"),
     Setting("sensor-name", str, "eve.sensor_name", "EVE `host`"),
     Setting("flood.burst", count, "run.flood_burst", "alerts of a rule and pair that are written, 0: all"),

@@ -7,7 +7,7 @@ watchdog, and lets time pass for flows while no packet comes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -19,10 +19,8 @@ from sensor.engine.pipeline import Pipeline
 from sensor.engine.reload import Reloader
 from sensor.engine.replay import Replay, Summary
 from sensor.engine.signals import Signals
-from sensor.engine.sinks import Sink, Sinks
 from sensor.engine.stats import stats
 from sensor.engine.writer import Writer
-from sensor.errors import OutputError
 from sensor.metrics.names import Snapshot
 from sensor.rules.ruleset import RuleSet
 
@@ -32,8 +30,6 @@ FLUSH_EVERY: Final = 0.5
 SECOND_EVERY: Final = 1.0
 STATS_EVERY: Final = 8.0
 """Suricata's `stats.interval`."""
-REOPEN_EVERY: Final = 10.0
-"""Seconds between attempts to open outputs that failed."""
 DRAIN_SECONDS: Final = 10.0
 """What SIGTERM waits for packets that are in the rings already."""
 QUIET_NS: Final = 2_000_000_000
@@ -60,8 +56,6 @@ class Surroundings:
     """What the daemon is given to touch the world with."""
 
     log: Callable[[str], None]
-    open_sinks: Callable[[], Sequence[Sink]]
-    """Opens all outputs (again). Raises OutputError."""
     publish: Callable[[Snapshot], None]
     load_rules: Callable[[], RuleSet]
     """Loads the rules anew, for a reload. Raises RuleError."""
@@ -86,7 +80,6 @@ class Daemon(Replay):
         self._flush = Every(FLUSH_EVERY, now)
         self._second = Every(SECOND_EVERY, now)
         self._stats = Every(STATS_EVERY, now)
-        self._reopen = Every(REOPEN_EVERY, now)
 
     def watch(self) -> Summary:
         """Run until SIGTERM or SIGINT; then drain, flush and return what was seen."""
@@ -100,7 +93,8 @@ class Daemon(Replay):
 
     def _duties(self, now: float, *, idle: bool) -> None:
         if self._signals.take_reopen():
-            self._open_sinks("outputs reopened")
+            self._writer.sinks.reopen()
+            self._around.log("outputs reopened")
         if self._signals.take_reload() and not self._reloader.start():
             self._around.log("a reload is under way already")
         self._swap_rules()
@@ -110,9 +104,6 @@ class Daemon(Replay):
             self._each_second()
         if self._stats.due(now):
             self._write_stats()
-        if self._writer.sinks.errors and self._reopen.due(now):
-            self._figures.output_errors += len(self._writer.sinks.errors)
-            self._open_sinks("outputs opened again after an error")
 
     def _each_second(self) -> None:
         self._source.read_statistics()
@@ -144,17 +135,6 @@ class Daemon(Replay):
         self._around.log(f"rules reloaded: {len(done.book.plan.rules)}")
         if done.interpreted:
             self._around.log(f"{done.interpreted} regexes are interpreted until a restart: PCRE2 made no code for them")
-
-    def _open_sinks(self, done: str) -> None:
-        """Open all outputs anew, then close the old ones; where that fails, the old ones stay."""
-        try:
-            fresh = Sinks(self._around.open_sinks(), lambda e: self._around.log(str(e)))
-        except OutputError as e:
-            self._around.log(f"{e}; going on with the outputs that are open")
-            return
-        self._writer.sinks.close()
-        self._writer.sinks = fresh
-        self._around.log(done)
 
     def _finish(self) -> Summary:
         self._around.notifier.stopping()

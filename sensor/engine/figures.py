@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sensor.capture.afpacket import LiveSource
+from sensor.engine.outlets import Outlets
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.writer import Writer
 from sensor.metrics.names import Snapshot
@@ -32,7 +33,8 @@ class Figures:
         self._started = started_ns / 1e9
         self._severities: dict[tuple[int, int], int] = {}
         self.reloads = {"done": 0, "failed": 0}
-        self.output_errors = 0
+        self.outlets: Outlets | None = None
+        """Set once they are open."""
 
     def snapshot(self, pipeline: Pipeline, writer: Writer, source: LiveSource) -> Snapshot:
         """Return the values of all metrics as they are now."""
@@ -41,8 +43,9 @@ class Figures:
             "xensor_start_time_seconds": {_NONE: self._started},
             "xensor_last_packet_time_seconds": {_NONE: (pipeline.tally.last_ts or 0) / 1e9},
             "xensor_rule_reloads_total": _by(self.reloads),
-            "xensor_output_errors_total": {_NONE: self.output_errors},
-            **_capture(source), **_decode(pipeline), **_flows(pipeline), **self._detection(pipeline, writer),
+            "xensor_output_faults_total": {_NONE: writer.sinks.failures},
+            **(_outlets(self.outlets) if self.outlets is not None else {}), **_capture(source),
+            **_decode(pipeline), **_flows(pipeline), **self._detection(pipeline, writer),
         }  # fmt: skip
 
     def _detection(self, pipeline: Pipeline, writer: Writer) -> dict[str, Mapping[tuple[str, ...], float]]:
@@ -106,3 +109,23 @@ def _flows(pipeline: Pipeline) -> dict[str, Mapping[tuple[str, ...], float]]:
         "xensor_stream_depth_reached_total": "depth_reached",
     }  # fmt: skip
     return {name: {_NONE: count[key]} for name, key in kinds.items()}
+
+
+def _outlets(outlets: Outlets) -> dict[str, Mapping[tuple[str, ...], float]]:
+    kinds = {"lines": "written", "errors": "errors", "lost": "lost", "shed": "shed", "rotations": "rotations"}
+    found: dict[str, Mapping[tuple[str, ...], float]] = {
+        f"xensor_output_{name}_total": {(o.name,): getattr(o.counters, field) for o in outlets.watched}
+        for name, field in kinds.items()
+    }
+    found["xensor_output_waiting_lines"] = {(o.name,): o.waiting for o in outlets.watched}
+    found["xensor_output_failing"] = {(o.name,): int(bool(o.failing)) for o in outlets.watched}
+    keeper = outlets.keeper
+    return found if keeper is None else found | {
+        "xensor_events_shed_total": _by(keeper.disk.shed),
+        "xensor_disk_free_bytes": {_NONE: keeper.disk.free},
+        "xensor_disk_level": {_NONE: keeper.disk.level},
+        "xensor_archive_bytes": _by(keeper.archive.octets),
+        "xensor_archive_files_cut_total": {_NONE: keeper.archive.counters.cut},
+        "xensor_archive_files_deleted_total": {_NONE: keeper.archive.counters.deleted},
+        "xensor_archive_errors_total": {_NONE: keeper.archive.counters.errors},
+    }  # fmt: skip

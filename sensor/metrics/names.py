@@ -79,7 +79,22 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("alerts_summarized", "alerts", "Alerts collapsed into flood summaries."),
     # outputs
     _counter("events", "events", "EVE events written.", "type"),
-    _counter("output_errors", "times", "Times an output failed and was opened anew."),
+    _counter("events_shed", "events", "Events left out because the disk was nearly full.", "type"),
+    _counter("output_lines", "lines", "Lines that an output took.", "output"),
+    _counter("output_errors", "times", "Times an output began to fail.", "output"),
+    _counter("output_lost", "alerts", "Alerts lost because an output could not be written for too long.", "output"),
+    _counter("output_shed", "lines", "Other lines that gave way meanwhile.", "output"),
+    _counter("output_rotations", "files", "Files rotated out.", "output"),
+    _gauge("output_waiting_lines", "lines", "Lines that wait for an output.", "output"),
+    _gauge("output_failing", "", "1: the output cannot be written at present.", "output"),
+    _counter("output_faults", "times", "Errors inside an output: a fault of the sensor."),
+    _gauge("disk_free_bytes", "bytes", "Free on the disk of the log folder."),
+    _gauge("disk_level", "", "0: there is room; 1: flow records are left out, 2: all records but alerts and "
+           "statistics, 3: all but alerts."),
+    _gauge("archive_bytes", "bytes", "Rotated files, those with all events and those cut down to alerts.", "holds"),
+    _counter("archive_files_cut", "files", "Rotated files cut down to their alerts."),
+    _counter("archive_files_deleted", "files", "Files of old alerts deleted."),
+    _counter("archive_errors", "times", "Rotated files that could not be cleared away."),
 )  # fmt: skip
 
 BY_NAME: Final[Mapping[str, Metric]] = MappingProxyType({m.name: m for m in METRICS})

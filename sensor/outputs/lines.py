@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -12,6 +12,22 @@ from sensor.errors import OutputError
 from sensor.model.records import Event
 
 _BUFFER = 1 << 20
+
+
+class Lines(Protocol):
+    """Takes lines (without their end)."""
+
+    def write(self, line: bytes, *, dear: bool = False) -> None:
+        """Add a line. dear: an alert, which other lines give way to."""
+
+    def flush(self) -> None:
+        """Hand on what is pending."""
+
+    def reopen(self) -> None:
+        """Open the file that has the name now."""
+
+    def close(self) -> None:
+        """Hand on what is pending, and end."""
 
 
 class LineFile:
@@ -32,7 +48,7 @@ class LineFile:
         self._pending: list[bytes] = []
         self._size = 0
 
-    def write(self, line: bytes) -> None:
+    def write(self, line: bytes, *, dear: bool = False) -> None:  # noqa: ARG002 - a replay drops no line
         """Add a line (without its end)."""
         self._pending.append(line)
         self._size += len(line) + 1
@@ -51,6 +67,9 @@ class LineFile:
             raise OutputError(f"{self.path}: {e.strerror or e}") from e
         self._pending.clear()
         self._size = 0
+
+    def reopen(self) -> None:
+        """Do nothing: a replay ends before anybody moves its files."""
 
     def close(self) -> None:
         """Flush and close."""
@@ -85,46 +104,46 @@ def _without_surrogates(value: Any) -> Any:  # noqa: ANN401 - any part of an eve
     return value
 
 
-class EveFile:
+class _OnLines:
+    """Shared by the sinks that write lines."""
+
+    def __init__(self, lines: Lines) -> None:
+        self.lines = lines
+
+    def flush(self) -> None:
+        """Hand on what is pending."""
+        self.lines.flush()
+
+    def reopen(self) -> None:
+        """Open the file that has the name now."""
+        self.lines.reopen()
+
+    def close(self) -> None:
+        """Flush and close."""
+        self.lines.close()
+
+
+class EveFile(_OnLines):
     """`eve.json`: one JSON object a line. kinds: the event types to write; None: all."""
 
-    def __init__(self, path: Path, kinds: Collection[str] | None = None) -> None:
-        self._file = LineFile(path)
+    def __init__(self, lines: Lines, kinds: Collection[str] | None = None) -> None:
+        super().__init__(lines)
         self._kinds = None if kinds is None else frozenset(kinds)
         self._encode = EventEncoder().encode
 
     def write(self, event: Event) -> None:
         """Write an event."""
         if self._kinds is None or event.kind in self._kinds:
-            self._file.write(self._encode(event))
-
-    def flush(self) -> None:
-        """Hand pending events to the kernel."""
-        self._file.flush()
-
-    def close(self) -> None:
-        """Flush and close."""
-        self._file.close()
+            self.lines.write(self._encode(event), dear=event.kind == "alert")
 
 
-class FastFile:
+class FastFile(_OnLines):
     """`fast.log`: one line an alert, in the format that Snort and Suricata share."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = LineFile(path)
 
     def write(self, event: Event) -> None:
         """Write an alert; other events have no line."""
         if event.kind == "alert":
-            self._file.write(fast_line(event).encode(errors="backslashreplace"))
-
-    def flush(self) -> None:
-        """Hand pending lines to the kernel."""
-        self._file.flush()
-
-    def close(self) -> None:
-        """Flush and close."""
-        self._file.close()
+            self.lines.write(fast_line(event).encode(errors="backslashreplace"), dear=True)
 
 
 def fast_line(event: Event) -> str:

@@ -11,10 +11,23 @@ import livekit
 
 
 @pytest.fixture(scope="session")
-def lab():
+def able():
+    """Live tests can run here."""
     reason = livekit.missing()
     if reason:
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def lab(able):
+    made = livekit.Lab()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def own(able):
+    """A laboratory that a test may take apart."""
     made = livekit.Lab()
     yield made
     made.close()

@@ -4,7 +4,7 @@
                       ├ xenbr0  (mirror) xenmon0 ┤
     g2 eth0 ── vif2.0 ┘                          └
 
-All of it lives in namespaces whose names carry the process id of the test run.
+All of it lives in namespaces whose names carry the process id of the test run. `xensor-mirror` sets the mirror up.
 """
 
 import contextlib
@@ -12,17 +12,20 @@ import ctypes
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+MIRROR = ROOT / "deploy" / "dom0" / "xensor-mirror"
 RULES = Path(__file__).resolve().parent / "rules.yaml"
 MACS = {"g1": "00:16:3e:00:00:01", "g2": "00:16:3e:00:00:02"}
 ADDRESSES = {"g1": "10.99.0.1", "g2": "10.99.0.2"}
@@ -78,10 +81,11 @@ class Lab:
     """The namespaces. `close` removes them, and with them every interface."""
 
     def __init__(self):
-        self._prefix = f"xs-{os.getpid()}"
+        self._prefix = f"xs-{os.getpid()}-{secrets.token_hex(2)}"
         self.host, self.monitor = f"{self._prefix}-dom0", f"{self._prefix}-mon"
         self.guests = {guest: f"{self._prefix}-{guest}" for guest in MACS}
         self._namespaces = [self.host, self.monitor, *self.guests.values()]
+        self.state = Path(tempfile.mkdtemp(prefix="xensor-mirror-"))
         try:
             self._build()
         except BaseException:
@@ -96,25 +100,34 @@ class Lab:
                 with inside(name):
                     Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6").write_text("1")
         command(f"ip -n {self.host} link add xenbr0 type bridge mcast_snooping 0")
-        command(f"ip -n {self.host} link add xenmon0 type bridge ageing_time 0 mcast_snooping 0")
-        for bridge in ("xenbr0", "xenmon0"):
-            command(f"ip -n {self.host} link set {bridge} mtu 9000 up")
-        self.plug_monitor()
+        command(f"ip -n {self.host} link set xenbr0 mtu 9000 up")
         for number, guest in enumerate(MACS, 1):
             self.plug(f"vif{number}.0", "xenbr0", self.guests[guest], "eth0")
             command(f"ip -n {self.guests[guest]} link set eth0 address {MACS[guest]}")
             command(f"ip -n {self.guests[guest]} address add {ADDRESSES[guest]}/24 dev eth0")
-            self.mirror(f"vif{number}.0", "xenmon0")
+        self.control("add", "xenbr0")
+        self.plug_monitor()
 
     def plug(self, vif, bridge, namespace, name):
         command(f"ip -n {self.host} link add {vif} type veth peer name {name} netns {namespace}")
         command(f"ip -n {self.host} link set {vif} mtu 9000 {f'master {bridge}' if bridge else ''} up")
         command(f"ip -n {namespace} link set {name} up")
 
+    def control(self, *words, status=0):
+        """Run `xensor-mirror` in dom0; return what it printed."""
+        line = ["ip", "netns", "exec", self.host, sys.executable, str(MIRROR), "--state", str(self.state), *words]
+        done = subprocess.run(line, capture_output=True, text=True, check=False)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def status(self, status=0):
+        """Return the report of `xensor-mirror status`; it exits with `status`."""
+        return json.loads(self.control("status", "--json", status=status))
+
     def mirror(self, vif, dest):
-        """Copy what a guest sends: the vif's ingress in dom0."""
-        command(f"tc -n {self.host} qdisc replace dev {vif} clsact")
-        command(f"tc -n {self.host} filter replace dev {vif} ingress pref 1 handle 800::1 protocol all "
+        """Let the filter of a port copy to somewhere else than the hub."""
+        command(f"tc -n {self.host} filter del dev {vif} ingress pref 1")
+        command(f"tc -n {self.host} filter add dev {vif} ingress pref 1 protocol all "
                 f"u32 match u32 0 0 action mirred egress mirror dev {dest}")  # fmt: skip
 
     def plug_monitor(self, name="eth1"):
@@ -135,6 +148,7 @@ class Lab:
     def close(self):
         for name in self._namespaces:
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+        shutil.rmtree(self.state)
 
     # ---- guests
 

@@ -51,8 +51,8 @@ _REASONS: Mapping[str, str] = MappingProxyType(
 )
 
 _PROTOCOLS = (
-    "bittorrent", "cip", "dnp3", "enip", "ftp", "ftpdata", "http2", "imap", "ldap", "modbus", "mqtt", "nfs",
-    "ntp", "pgsql", "pop3", "quic", "rdp", "rpc", "sdp", "smb", "smtp", "telnet", "template", "tftp", "websocket",
+    "bittorrent", "cip", "dnp3", "enip", "ftp", "ftpdata", "http2", "imap", "ldap", "modbus", "mqtt", "nfs", "ntp",
+    "pgsql", "pop3", "quic", "rdp", "rpc", "sdp", "smb", "smtp", "telnet", "template", "tftp", "websocket",
 )  # fmt: skip
 """Protocols that Suricata parses: keywords and events begin with their names. Those of `BY_WORD` are parsed here."""
 

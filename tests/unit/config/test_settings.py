@@ -6,7 +6,7 @@ import pytest
 
 from sensor.config.load import dump, load
 from sensor.config.make import by_section, hint, make
-from sensor.config.readers import boolean, count, eve_types, ports, seconds, size, within, words
+from sensor.config.readers import boolean, count, eve_types, interval, ports, seconds, size, within, words
 from sensor.config.settings import EVE_TYPES, POLICIES, Settings
 from sensor.config.table import SETTINGS
 from sensor.errors import ConfigError, UsageError
@@ -41,6 +41,19 @@ def test_size(text, want):
 def test_values_that_are_not_valid(read, text):
     with pytest.raises(ValueError, match=r"expected|must be"):
         read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "want"), [("minute", 60), ("Hour", 3600), ("day", 86_400), ("90s", 90), ("15m", 900), ("2h", 7200), (0, 0)]
+)
+def test_interval(text, want):
+    assert interval(text) == want
+
+
+@pytest.mark.parametrize("text", ["week", "", "1.5h", "-1s", "h", "\u0661s"])
+def test_what_is_no_interval(text):
+    with pytest.raises(ValueError, match="expected minute"):
+        interval(text)
 
 
 def test_boolean():
@@ -103,6 +116,8 @@ def test_foreign_settings_by_section():
         ("flow-timeouts.tcp.new", "0", "must be 1-604"),
         ("stream.inspect-window", "2mb", r"inspect-window: '2mb' is not valid: must be 0-"),
         ("decoder.vxlan.ports", "[1,2,3,4,5]", "at most"),
+        ("outputs.eve-log.rotate-interval", "2s", r"rotate-interval must be 60-"),
+        ("outputs.eve-log.rotate-size", "1kb", r"rotate-size must be 4096-"),
         ("host-os-policy.beos", "1.2.3.4", "unknown policy"),
         ("host-os-policy.linux", "1.2.3.400", r"host-os-policy\.linux: "),
         ("vars", "x", "^$"),

@@ -18,7 +18,7 @@ from sensor.engine.replay import Replay
 from sensor.engine.sinks import Sinks
 from sensor.engine.stats import stats
 from sensor.engine.writer import Writer
-from sensor.outputs.lines import EveFile
+from sensor.outputs.lines import EveFile, LineFile
 from sensor.rules.load import load_rules
 from sensor.rules.ruleset import build
 
@@ -76,7 +76,7 @@ def replay(tmp_path):
         settings = settings_of(types, **parts)
         eve = tmp_path / "eve.json"
         eve.unlink(missing_ok=True)
-        writer = Writer(EveBuilder(), FloodControl(FloodLimits(burst)), Sinks([EveFile(eve, types)]))
+        writer = Writer(EveBuilder(), FloodControl(FloodLimits(burst)), Sinks([EveFile(LineFile(eve), types)]))
         pipeline = Pipeline(rules, EngineOptions(settings), writer)
         source = open_source([str(c) for c in captures], bpf=bpf, on_error=lambda _: None)
         summary = Replay(pipeline, writer, rules_failed=3).run(source, lambda: None)
@@ -226,7 +226,7 @@ def test_stopping_ends_in_order(tmp_path):
     (tmp_path / "rules.yaml").write_text(RULES)
     rules, _ = build(load_rules([tmp_path / "rules.yaml"]).rules)
     frames = http() + dns()
-    eve = EveFile(tmp_path / "eve.json")
+    eve = EveFile(LineFile(tmp_path / "eve.json"))
     writer = Writer(EveBuilder(), FloodControl(), Sinks([eve]))
     pipeline = Pipeline(rules, EngineOptions(dataclasses.replace(settings_of(("alert", "flow")))), writer)
     source = open_source([pcap(tmp_path / "a.pcap", frames)], block_packets=10)

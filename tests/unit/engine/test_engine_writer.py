@@ -5,6 +5,7 @@ from sensor.alert.flood import SECOND, FloodControl, FloodLimits
 from sensor.engine.sinks import Sinks
 from sensor.engine.writer import Writer
 from sensor.errors import OutputError
+from sensor.model.records import Event
 from sensor.model.scene import AnomalyRecord, Match, Scene
 from sensor.rules.nodes import All, Rule
 
@@ -36,6 +37,11 @@ class Kept:
     def flush(self):
         if self.fail_at == "flush":
             raise ValueError("odd")
+
+    def reopen(self):
+        if self.fail_at == "reopen":
+            raise OutputError("no such folder")
+        self.events.append("reopened")
 
     def close(self):
         if self.fail_at == "close":
@@ -109,3 +115,29 @@ def test_errors_of_other_kinds_name_the_sink():
     sinks = Sinks([Kept("flush")])
     sinks.flush()
     assert str(sinks.errors[0]) == "Kept: ValueError('odd')"
+
+
+def test_a_lasting_sink_is_tried_again_and_its_error_told_once():
+    bad, good, told = Kept("write"), Kept(), []
+    sinks = Sinks([bad, good], told.append, lasting=True)
+    events = [Event("alert", {"n": n}) for n in range(4)]
+    for event in events[:3]:
+        sinks.write(event)
+    assert (good.events, bad.events) == (events[:3], [])
+    assert ([str(e) for e in told], sinks.failures) == (["disk full"], 3)
+    bad.fail_at = ""
+    sinks.write(events[3])
+    assert bad.events == [events[3]]
+    bad.fail_at = "reopen"
+    sinks.reopen()
+    assert good.events[-1] == "reopened"
+    assert [str(e) for e in told] == ["disk full", "no such folder"]
+    assert len(sinks.errors) == 1
+
+
+def test_events_that_are_shed_reach_no_sink():
+    kept = Kept()
+    last = writer(Sinks([kept], sheds=lambda kind: kind == "anomaly"))
+    last(match(1))
+    last(AnomalyRecord(scene(2), "decode", "decoder.x"))
+    assert [e.kind for e in kept.events] == ["alert"]

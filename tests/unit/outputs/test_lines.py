@@ -75,13 +75,13 @@ def test_full_disk(tmp_path):
 def test_file_that_cannot_be_opened(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"file: is not a folder"):
-        EveFile(tmp_path / "file" / "eve.json")
+        LineFile(tmp_path / "file" / "eve.json")
     with pytest.raises(OutputError, match=r"eve\.json: Not a directory"):
-        EveFile(tmp_path / "file" / "logs" / "eve.json")
+        LineFile(tmp_path / "file" / "logs" / "eve.json")
 
 
 def test_eve_file_keeps_order_and_chooses_kinds(tmp_path):
-    eve = EveFile(tmp_path / "eve.json", ("alert",))
+    eve = EveFile(LineFile(tmp_path / "eve.json"), ("alert",))
     for kind in ("alert", "flow", "alert"):
         eve.write(Event(kind, {"timestamp": "t", "event_type": kind, "a": 1}))
     eve.close()
@@ -123,7 +123,7 @@ def test_fast_line_without_addresses_or_class():
 
 
 def test_fast_file(tmp_path):
-    fast = FastFile(tmp_path / "fast.log")
+    fast = FastFile(LineFile(tmp_path / "fast.log"))
     fast.write(Event("alert", ALERT))
     fast.write(Event("flow", {}))
     fast.flush()

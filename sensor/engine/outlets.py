@@ -1,0 +1,45 @@
+"""The outputs of a live run, with all that looks after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sensor.engine.housekeeping import Housekeeper
+from sensor.engine.sinks import Sink
+from sensor.outputs.backlog import OutputCounters
+
+
+class Watched(Protocol):
+    """What metrics tell of an output."""
+
+    name: str
+    counters: OutputCounters
+    failing: str
+
+    @property
+    def waiting(self) -> int:
+        """Number of lines that wait."""
+
+
+class Outlets:
+    """Open outputs. keeper: None where nothing is written to a disk."""
+
+    def __init__(self, sinks: Sequence[Sink], watched: Sequence[Watched], keeper: Housekeeper | None = None) -> None:
+        self.sinks = sinks
+        self.watched = watched
+        self.keeper = keeper
+
+    def sheds(self, kind: str) -> bool:
+        """Tell whether events of a kind are left out now, the disk being nearly full."""
+        return self.keeper is not None and self.keeper.disk.sheds(kind)
+
+    def start(self) -> None:
+        """Begin to look after them."""
+        if self.keeper is not None:
+            self.keeper.start()
+
+    def stop(self) -> None:
+        """End that."""
+        if self.keeper is not None:
+            self.keeper.stop()

@@ -1,0 +1,67 @@
+"""Bounds of the outputs: what a file may grow to, how much is kept, what waits for a disk or a receiver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+SWEEP_SECONDS: Final = 5.0
+"""Between two looks at the disk and at what is kept."""
+
+SUFFIX_MAX: Final = 1000
+"""Files of one name that may be rotated out within one second."""
+
+
+def _within(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be {low}-{high}, not {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """Rotation of the files of the log folder. Raises ValueError outside the ranges given."""
+
+    rotate_size: int = 64 << 20
+    """Bytes at which a file is rotated out, 4 KiB or more; 0: never."""
+    rotate_seconds: int = 86_400
+    """A file holds one such period of UTC time at most, 60 or more; 0: any time."""
+    hold: int = 8 << 20
+    """Bytes of lines that wait in memory while the file cannot be written, 64 KiB-1 GiB."""
+
+    def __post_init__(self) -> None:
+        if self.rotate_size:
+            _within("rotate-size", self.rotate_size, 4096, 1 << 50)
+        if self.rotate_seconds:
+            _within("rotate-interval", self.rotate_seconds, 60, 366 * 86_400)
+        _within("outputs.hold", self.hold, 1 << 16, 1 << 30)
+
+
+@dataclass(frozen=True, slots=True)
+class KeepOptions:
+    """What is kept of rotated files. Bytes 0 and days 0: no bound."""
+
+    max_bytes: int = 512 << 20
+    """Of rotated files that hold all kinds of events. Beyond it the oldest are cut down to their alerts."""
+    max_days: int = 30
+    """Days after which a file is cut down to its alerts."""
+    alert_bytes: int = 512 << 20
+    """Of rotated files that hold nothing but alerts; beyond it the oldest are deleted."""
+    alert_days: int = 365
+    """Days after which alerts are deleted."""
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            _within(f"outputs.retention: {name}", getattr(self, name), 0, 1 << 50)
+
+
+@dataclass(frozen=True, slots=True)
+class DiskOptions:
+    """What is left alone of the disk. Raises ValueError outside the range given."""
+
+    min_free: int = 128 << 20
+    """Bytes, up to 1 TiB; 0: the disk is not looked at. With less than this free, flow records and evidence captures
+    are left out; with less than half, all records but alerts and statistics; with less than a quarter, all but
+    alerts."""
+
+    def __post_init__(self) -> None:
+        _within("outputs.disk.min-free", self.min_free, 0, 1 << 40)

@@ -1,0 +1,69 @@
+"""The outputs of a running sensor: what happens to alerts when disks fill and receivers fail."""
+
+import subprocess
+
+import pytest
+from livekit import Sensor
+
+pytestmark = pytest.mark.live
+
+SAY = b"this is a live-needle for you"
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of 1 MiB for the logs."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not allow to mount a tmpfs")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_costs_flow_records_first_and_no_alert(lab, disk, tmp_path):
+    bound = ("--set", "outputs.disk.min-free=400kb")
+    ballast = disk / "ballast"
+    with Sensor(lab, tmp_path, "-l", str(disk), *bound, types="[alert,flow,stats]") as sensor:
+        sensor.eve = disk / "eve.json"
+        lab.say(SAY)
+        sensor.wait_alerts(1)
+        ballast.write_bytes(b"x" * (700 << 10))
+        sensor.wait_log("flow records and evidence captures are left out")
+        _fill(ballast)
+        sensor.wait_log("everything but alerts is left out")
+        for _ in range(6):  # the last page of the file takes a few
+            lab.say(SAY)
+        sensor.wait_log("events wait in memory")
+        ballast.unlink()
+        sensor.wait_log("there is room again")
+        sensor.wait_alerts(7)
+        sensor.stop()
+        assert sensor.sids() == [1] * 7
+        assert "is written again; 0 alerts" in sensor.log
+
+
+def _fill(path):
+    """Take all that is free."""
+    with path.open("ab", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 4096)
+        except OSError:
+            pass
+
+
+def test_files_rotate_and_old_ones_are_cut_down_to_alerts(lab, tmp_path):
+    options = ("--set", "outputs.eve-log.rotate-size=4kb", "--set", "outputs.retention.max-size=1")
+    with Sensor(lab, tmp_path, *options, types="[alert,stats]") as sensor:
+        for n in range(1, 7):
+            lab.say(SAY)
+            sensor._until(lambda n=n: len(_all(sensor, tmp_path)) >= n, 10, f"{n} alerts")
+        sensor._until(lambda: list(tmp_path.glob("eve-*.alerts.json")), 15, "a file cut down to its alerts")
+        sensor.stop()
+    assert _all(sensor, tmp_path) == [1] * 6
+
+
+def _all(sensor, folder):
+    return [sid for path in folder.glob("eve*.json") for sid in sensor.sids(eve=path)]
