@@ -216,6 +216,7 @@ class AppAnomaly(IntEnum):
     IKE_UNKNOWN_PROPOSAL = 937
     IKE_PAYLOAD_EXTRA_DATA = 938
     IKE_MULTIPLE_SERVER_PROPOSAL = 939
+    ENIP_MALFORMED_PDU = 1024
 
     @property
     def event(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from numba import njit
 
 from sensor.proto.dcerpc import kernels as dcerpc
+from sensor.proto.enip import kernels_probe as enip
 from sensor.proto.ike import kernels_probe as ike
 from sensor.proto.krb5 import kernels_probe as krb5
 from sensor.proto.rfb import kernels_probe as rfb
@@ -28,6 +29,7 @@ MODULES = (
     sip,
     rfb,
     ike,
+    enip,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

@@ -9,6 +9,7 @@ from sensor.proto import ids
 from sensor.proto.dcerpc.fields import SPEC as DCERPC
 from sensor.proto.dhcp.fields import SPEC as DHCP
 from sensor.proto.dns.fields import SPEC as DNS
+from sensor.proto.enip.fields import SPEC as ENIP
 from sensor.proto.http1.fields import SPEC as HTTP
 from sensor.proto.ike.fields import SPEC as IKE
 from sensor.proto.krb5.fields import SPEC as KRB5
@@ -36,6 +37,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.SIP: SIP,
         ids.RFB: RFB,
         ids.IKE: IKE,
+        ids.ENIP: ENIP,
     }
 )
 """Value of the flow table's `app` column → protocol."""

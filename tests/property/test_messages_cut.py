@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # the forged bytes of the unit tests
 
 import bermake as ber
+import enipmake as enip
 import ikemake as ike
 import sipmake as sip
 from rfbmake import rfb
@@ -18,6 +19,7 @@ from test_handshakes_cut import talks
 from sensor.proto import registry
 
 STREAMS = {
+    "enip": [[(0, enip.enip()), (0, enip.connected(enip.multiple(enip.GET, enip.LIST))), (1, enip.enip())]],
     "krb5": [
         [(0, ber.marked(ber.kdc_req())), (1, ber.marked(ber.krb_error())), (1, ber.marked(ber.kdc_rep(13, 23, 23)))],
     ],
@@ -28,6 +30,7 @@ STREAMS = {
 
 DATAGRAMS = {
     "krb5": [ber.kdc_req(), ber.kdc_rep(), ber.krb_error()],
+    "enip": [enip.enip(), enip.connected(enip.multiple(enip.GET, enip.LIST)), enip.unconnected(enip.LIST)],
     "ike": [ike.MAIN1, ike.MAIN2, ike.MAIN3, ike.INIT2, ike.ANSWER2],
     "sip": [sip.INVITE, sip.RINGING],
     "snmp": [ber.snmp(), ber.snmp_v3(), ber.snmp(0, pdu=ber.snmp_trap_v1())],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 
 from sensor.proto.registry import BY_NAME, NUMBERS
 from sensor.rules import buffers, fields
-from sensor.rules.nodes import HeaderTest
+from sensor.rules.nodes import HeaderTest, Not
 from sensor.rules.suricata.numbers import comparison, integer
 from sensor.rules.suricata.refusal import Refused
 
@@ -64,6 +65,23 @@ def chosen_sa_attribute(draft: Draft, value: str) -> None:
     if field is None:
         raise Refused(f"'{name[:40]}' is no attribute")
     draft.conditions.append(HeaderTest(field.name, "=", integer(number_text, 0, field.high)))
+
+
+def cip_service(draft: Draft, value: str) -> None:
+    """`cip_service:14`, `cip_service:14,5` (class), `cip_service:14,5,6` (attribute), `cip_service:14,5,!6`."""
+    words = [word.strip() for word in value.split(",")]
+    if len(words) > 3:
+        raise Refused("takes service, class and attribute")
+    negated = len(words) == 3 and words[2].startswith("!")
+    plain = [word.removeprefix("!") if negated else word for word in words]
+    numbers = [integer(word, 0, top) for word, top in zip(plain, (0x7F, 0xFFFF, 0xFFFF), strict=False)]
+    whole = functools.reduce(lambda above, number: above << 16 | number, numbers)
+    test = HeaderTest(("cip.service", "cip.class", "cip.attribute")[len(numbers) - 1], "=", whole)
+    if negated:
+        draft.conditions.append(HeaderTest("cip.class", "=", whole >> 16))
+        draft.conditions.append(Not(test))
+    else:
+        draft.conditions.append(test)
 
 
 def event(draft: Draft, value: str) -> None:

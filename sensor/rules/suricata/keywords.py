@@ -79,6 +79,7 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "filesize": files.file_size,
         "filestore": files.file_store,
         "krb5.ticket_encryption": apps.ticket_encryption,
+        "cip_service": apps.cip_service,
         "ike.chosen_sa_attribute": apps.chosen_sa_attribute,
         **dict.fromkeys(("dcerpc.iface", "dce_iface"), rpc.iface),
         **dict.fromkeys(("dcerpc.opnum", "dce_opnum"), rpc.opnum),

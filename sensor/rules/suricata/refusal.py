@@ -44,15 +44,13 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         "rpc": "ONC RPC is not parsed",
         "nfs_procedure": "NFS is not parsed",
         "nfs_version": "NFS is not parsed",
-        "cip_service": "CIP is not parsed",
-        "enip_command": "EtherNet/IP is not parsed",
         "tls_store": "certificates are not stored",
     }
 )
 
 _PROTOCOLS = (
-    "bittorrent", "cip", "dnp3", "enip", "ftp", "ftpdata", "http2", "imap", "ldap", "modbus", "mqtt", "nfs", "ntp",
-    "pgsql", "pop3", "quic", "rdp", "rpc", "sdp", "smb", "smtp", "telnet", "template", "tftp", "websocket",
+    "bittorrent", "dnp3", "ftp", "ftpdata", "http2", "imap", "ldap", "modbus", "mqtt", "nfs", "ntp", "pgsql",
+    "pop3", "quic", "rdp", "rpc", "sdp", "smb", "smtp", "telnet", "template", "tftp", "websocket",
 )  # fmt: skip
 """Protocols that Suricata parses: keywords and events begin with their names. Those of `BY_WORD` are parsed here."""
 

@@ -45,3 +45,21 @@ def test_an_event_is_known_by_any_name_of_its_protocol():
     assert conditions("app-layer-event:ikev2.weak_crypto_dh;", head) == conditions(
         "app-layer-event:ike.weak_crypto_dh;", head
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("10", [HeaderTest("cip.service", "=", 10)]),
+        ("14,107", [HeaderTest("cip.class", "=", 0x0E006B)]),
+        ("14,107,5", [HeaderTest("cip.attribute", "=", 0x0E006B0005)]),
+        ("14,107,!5", [HeaderTest("cip.class", "=", 0x0E006B), HeaderTest("cip.attribute", "=", 0x0E006B0005)]),
+    ],
+)
+def test_cip_service(value, found):
+    assert conditions(f"cip_service:{value};") == found
+
+
+@pytest.mark.parametrize("value", ["", "128", "a", "1,2,3,4", "!1", "1,!2"])
+def test_cip_service_refused(value):
+    assert refused(f"cip_service:{value};")
