@@ -10,8 +10,11 @@ from sensor.flow.limits import FlowLimits
 from sensor.flow.limits_fragments import DedupLimits, DefragLimits, JournalLimits
 from sensor.outputs.limits import DiskOptions, FileOptions, KeepOptions
 
-EVE_TYPES = ("alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp", "arp", "stats")
-"""Event types that can be written."""
+EVE_TYPES = (
+    "alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp", "dcerpc", "enip", "ike", "krb5", "quic", "rfb",
+    "sip", "snmp", "arp", "stats",
+)  # fmt: skip
+"""Event types that can be written: one for each protocol, and some more."""
 
 POLICIES = (
     "first", "last", "bsd", "bsd-right", "linux", "old-linux", "windows", "windows2k3", "vista", "solaris",

@@ -18,6 +18,7 @@ from sensor.proto.dcerpc import kernels as dcerpc
 from sensor.proto.enip import kernels_probe as enip
 from sensor.proto.ike import kernels_probe as ike
 from sensor.proto.krb5 import kernels_probe as krb5
+from sensor.proto.quic import kernels_probe as quic
 from sensor.proto.rfb import kernels_probe as rfb
 from sensor.proto.sip import kernels_probe as sip
 from sensor.proto.snmp import kernels_probe as snmp
@@ -30,6 +31,7 @@ MODULES = (
     rfb,
     ike,
     enip,
+    quic,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

@@ -13,6 +13,7 @@ from sensor.proto.enip.fields import SPEC as ENIP
 from sensor.proto.http1.fields import SPEC as HTTP
 from sensor.proto.ike.fields import SPEC as IKE
 from sensor.proto.krb5.fields import SPEC as KRB5
+from sensor.proto.quic.fields import SPEC as QUIC
 from sensor.proto.rfb.fields import SPEC as RFB
 from sensor.proto.sip.fields import SPEC as SIP
 from sensor.proto.snmp.fields import SPEC as SNMP
@@ -38,6 +39,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.RFB: RFB,
         ids.IKE: IKE,
         ids.ENIP: ENIP,
+        ids.QUIC: QUIC,
     }
 )
 """Value of the flow table's `app` column → protocol."""
