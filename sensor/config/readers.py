@@ -11,7 +11,7 @@ from sensor.config.settings import EVE_TYPES
 SECOND = 1_000_000_000
 
 FOREIGN_EVE_TYPES = frozenset({
-    "bittorrent-dht", "dnp3", "doh2", "drop", "files", "frame", "ftp", "http2", "ldap", "mdns", "metadata",
+    "bittorrent-dht", "doh2", "drop", "files", "frame", "ftp", "http2", "ldap", "mdns", "metadata",
     "modbus", "mqtt", "netflow", "nfs", "pgsql", "pop3", "rdp", "smb", "smtp", "tftp", "websocket",
 })  # fmt: skip
 """Event types of Suricata that are not written here; a configuration may name them."""

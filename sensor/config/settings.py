@@ -11,8 +11,8 @@ from sensor.flow.limits_fragments import DedupLimits, DefragLimits, JournalLimit
 from sensor.outputs.limits import DiskOptions, FileOptions, KeepOptions
 
 EVE_TYPES = (
-    "alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp", "dcerpc", "enip", "ike", "krb5", "quic", "rfb",
-    "sip", "snmp", "arp", "stats",
+    "alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp", "dcerpc", "dnp3", "enip", "ike", "krb5", "quic",
+    "rfb", "sip", "snmp", "arp", "stats",
 )  # fmt: skip
 """Event types that can be written: one for each protocol, and some more."""
 

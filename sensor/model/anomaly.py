@@ -221,6 +221,12 @@ class AppAnomaly(IntEnum):
     QUIC_ERROR_ON_DATA = 897
     QUIC_ERROR_ON_HEADER = 898
     QUIC_CRYPTO_FRAG_TOO_LONG = 899
+    DNP3_FLOODED = 992
+    DNP3_LEN_TOO_SMALL = 993
+    DNP3_BAD_LINK_CRC = 994
+    DNP3_BAD_TRANSPORT_CRC = 995
+    DNP3_MALFORMED = 996
+    DNP3_UNKNOWN_OBJECT = 997
 
     @property
     def event(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from numba import njit
 
 from sensor.proto.dcerpc import kernels as dcerpc
+from sensor.proto.dnp3 import kernels_probe as dnp3
 from sensor.proto.enip import kernels_probe as enip
 from sensor.proto.ike import kernels_probe as ike
 from sensor.proto.krb5 import kernels_probe as krb5
@@ -32,6 +33,7 @@ MODULES = (
     ike,
     enip,
     quic,
+    dnp3,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

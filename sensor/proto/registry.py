@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sensor.proto import ids
 from sensor.proto.dcerpc.fields import SPEC as DCERPC
 from sensor.proto.dhcp.fields import SPEC as DHCP
+from sensor.proto.dnp3.fields import SPEC as DNP3
 from sensor.proto.dns.fields import SPEC as DNS
 from sensor.proto.enip.fields import SPEC as ENIP
 from sensor.proto.http1.fields import SPEC as HTTP
@@ -40,6 +41,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.IKE: IKE,
         ids.ENIP: ENIP,
         ids.QUIC: QUIC,
+        ids.DNP3: DNP3,
     }
 )
 """Value of the flow table's `app` column → protocol."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # the forged bytes of the unit tests
 
 import bermake as ber
+import dnp3make as dnp3
 import enipmake as enip
 import ikemake as ike
 import quicmake as quic
@@ -20,6 +21,9 @@ from test_handshakes_cut import talks
 from sensor.proto import registry
 
 STREAMS = {
+    "dnp3": [
+        [(0, dnp3.segment(dnp3.request(5, dnp3.CROB))), (1, dnp3.fragments(dnp3.response(dnp3.INPUTS * 9), 60))],
+    ],
     "enip": [[(0, enip.enip()), (0, enip.connected(enip.multiple(enip.GET, enip.LIST))), (1, enip.enip())]],
     "krb5": [
         [(0, ber.marked(ber.kdc_req())), (1, ber.marked(ber.krb_error())), (1, ber.marked(ber.kdc_rep(13, 23, 23)))],

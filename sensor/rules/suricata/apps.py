@@ -6,6 +6,7 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
+from sensor.proto.dnp3.eve import INDICATIONS
 from sensor.proto.registry import BY_NAME, NUMBERS
 from sensor.rules import buffers, fields
 from sensor.rules.nodes import HeaderTest, Not
@@ -82,6 +83,23 @@ def cip_service(draft: Draft, value: str) -> None:
         draft.conditions.append(Not(test))
     else:
         draft.conditions.append(test)
+
+
+def dnp3_indications(draft: Draft, value: str) -> None:
+    """`dnp3_ind:device_restart,need_time`: any of these bits."""
+    bits = 0
+    for word in value.lower().split(","):
+        name = word.strip()
+        bits |= INDICATIONS[name] if name in INDICATIONS else integer(name, 1, 0xFFFF)
+    draft.conditions.append(HeaderTest("dnp3.ind", "any", bits))
+
+
+def dnp3_object(draft: Draft, value: str) -> None:
+    """`dnp3_obj:12,1`: group and variation."""
+    group, comma, variation = value.partition(",")
+    if not comma:
+        raise Refused("takes group and variation")
+    draft.conditions.append(HeaderTest("dnp3.obj", "=", integer(group, 0, 255) << 8 | integer(variation, 0, 255)))
 
 
 def event(draft: Draft, value: str) -> None:

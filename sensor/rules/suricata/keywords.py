@@ -80,6 +80,8 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "filestore": files.file_store,
         "krb5.ticket_encryption": apps.ticket_encryption,
         "cip_service": apps.cip_service,
+        "dnp3_ind": apps.dnp3_indications,
+        "dnp3_obj": apps.dnp3_object,
         "ike.chosen_sa_attribute": apps.chosen_sa_attribute,
         **dict.fromkeys(("dcerpc.iface", "dce_iface"), rpc.iface),
         **dict.fromkeys(("dcerpc.opnum", "dce_opnum"), rpc.opnum),

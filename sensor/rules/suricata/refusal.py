@@ -49,8 +49,8 @@ _REASONS: Mapping[str, str] = MappingProxyType(
 )
 
 _PROTOCOLS = (
-    "bittorrent", "dnp3", "ftp", "ftpdata", "http2", "imap", "ldap", "modbus", "mqtt", "nfs", "ntp", "pgsql",
-    "pop3", "rdp", "rpc", "sdp", "smb", "smtp", "telnet", "template", "tftp", "websocket",
+    "bittorrent", "ftp", "ftpdata", "http2", "imap", "ldap", "modbus", "mqtt", "nfs", "ntp", "pgsql", "pop3", "rdp",
+    "rpc", "sdp", "smb", "smtp", "telnet", "template", "tftp", "websocket",
 )  # fmt: skip
 """Protocols that Suricata parses: keywords and events begin with their names. Those of `BY_WORD` are parsed here."""
 

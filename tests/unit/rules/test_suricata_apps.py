@@ -63,3 +63,12 @@ def test_cip_service(value, found):
 @pytest.mark.parametrize("value", ["", "128", "a", "1,2,3,4", "!1", "1,!2"])
 def test_cip_service_refused(value):
     assert refused(f"cip_service:{value};")
+
+
+def test_dnp3():
+    assert conditions("dnp3_ind:device_restart, need_time;") == [HeaderTest("dnp3.ind", "any", 0x9000)]
+    assert conditions("dnp3_ind:4;") == [HeaderTest("dnp3.ind", "any", 4)]
+    assert conditions("dnp3_obj:12,1;") == [HeaderTest("dnp3.obj", "=", 0x0C01)]
+    assert conditions("dnp3_func:write;") == [HeaderTest("dnp3.func", "=", 2)]
+    for option in ("dnp3_ind:nope;", "dnp3_obj:12;", "dnp3_obj:12,256;", "dnp3_func:nope;"):
+        assert refused(option)
