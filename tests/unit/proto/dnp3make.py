@@ -37,9 +37,8 @@ def fragments(data, size=100, **fields):
     """Return a fragment in several frames."""
     parts = [data[at : at + size] for at in range(0, len(data), size)]
     last = len(parts) - 1
-    return b"".join(
-        segment(part, (FIR if n == 0 else 0) | (FIN if n == last else 0) | n & 63, **fields) for n, part in enumerate(parts)
-    )
+    flags = [FIR * (n == 0) | FIN * (n == last) | n & 63 for n in range(len(parts))]
+    return b"".join(segment(part, flag, **fields) for part, flag in zip(parts, flags, strict=True))
 
 
 CLASSES = b"\x3c\2\6\x3c\3\6\x3c\4\6"
