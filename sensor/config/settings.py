@@ -55,6 +55,14 @@ class RunSettings:
     rule_path: str = ""
     log_dir: str = ""
     fast: bool = False
+    ja3: bool = True
+    """Rules may require the feature `ja3`; fingerprints are made where rules or logs ask for them in any case."""
+    ja4: bool = True
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """Features that rules may not require."""
+        return tuple(name for name in ("ja3", "ja4") if not getattr(self, name))
 
     def __post_init__(self) -> None:
         if not 0 <= self.inspect_window <= 1 << 20:

@@ -261,3 +261,9 @@ def test_every_protocol_has_an_event_type():
 
 def test_every_event_type_can_be_asked_for():
     assert make({"outputs.eve-log.types": ",".join(EVE_TYPES)}).settings.eve.types == EVE_TYPES
+
+
+@pytest.mark.parametrize(("value", "without"), [("no", ("ja4",)), ("yes", ()), ("auto", ())])
+def test_features_of_rules(value, without):
+    made = make({"app-layer.protocols.tls.ja4-fingerprints": value})
+    assert made.settings.run.without == without
