@@ -11,10 +11,9 @@ from sensor.config.settings import EVE_TYPES
 SECOND = 1_000_000_000
 
 FOREIGN_EVE_TYPES = frozenset({
-    "bittorrent-dht", "dcerpc", "dnp3", "doh2", "drop", "enip", "files", "frame", "ftp", "http2", "ike", "krb5",
-    "ldap", "mdns", "metadata", "modbus", "mqtt", "netflow", "nfs", "pgsql", "pop3", "quic", "rdp", "rfb", "sip",
-    "smb", "smtp", "snmp", "tftp", "websocket",
-})  # fmt: skip
+    "bittorrent-dht", "doh2", "drop", "files", "frame", "ftp", "http2", "ldap", "mdns", "metadata",
+    "modbus", "mqtt", "netflow", "nfs", "pgsql", "pop3", "rdp", "smb", "smtp", "tftp", "websocket",
+}).difference(EVE_TYPES)  # fmt: skip
 """Event types of Suricata that are not written here; a configuration may name them."""
 
 
@@ -28,6 +27,11 @@ def boolean(text: Any) -> bool:
     if word in {"no", "false", "off", "0", "disabled"}:
         return False
     raise ValueError("expected yes or no")
+
+
+def auto(text: Any) -> bool:
+    """Read yes/no/auto: auto is yes."""
+    return str(text).strip().lower() == "auto" or boolean(text)
 
 
 def size(text: Any) -> int:

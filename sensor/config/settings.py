@@ -11,7 +11,12 @@ from sensor.flow.limits_fragments import DedupLimits, DefragLimits, JournalLimit
 from sensor.outputs.limits import DiskOptions, FileOptions, KeepOptions
 
 EVE_TYPES = (
-    "alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp",
+    "alert", "anomaly", "flow",
+    "http",
+    "dns",
+    "tls",
+    "ssh",
+    "dhcp",
     "krb5",
     "dcerpc",
     "smb",
@@ -21,9 +26,16 @@ EVE_TYPES = (
     "ftp_data",
     "smtp",
     "tftp",
+    "snmp",
+    "sip",
+    "rfb",
+    "ike",
+    "enip",
+    "quic",
+    "dnp3",
     "arp", "stats",
 )  # fmt: skip
-"""Event types that can be written."""
+"""Event types that can be written: one for each protocol, and some more."""
 
 POLICIES = (
     "first", "last", "bsd", "bsd-right", "linux", "old-linux", "windows", "windows2k3", "vista", "solaris",
@@ -64,6 +76,14 @@ class RunSettings:
     rule_path: str = ""
     log_dir: str = ""
     fast: bool = False
+    ja3: bool = True
+    """Rules may require the feature `ja3`; fingerprints are made where rules or logs ask for them in any case."""
+    ja4: bool = True
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """Features that rules may not require."""
+        return tuple(name for name in ("ja3", "ja4") if not getattr(self, name))
 
     def __post_init__(self) -> None:
         if not 0 <= self.inspect_window <= 1 << 20:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sensor.config.readers import SECOND, boolean, count, eve_types, interval, ports, seconds, size, within, words
+from sensor.config.readers import SECOND, auto, boolean, count, eve_types, interval, ports, seconds, size, within, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("journal.memcap", size, "journal.memcap", "bytes of stream data kept for parsers that start late"),
     Setting("decoder.vxlan.ports", ports, "decode.vxlan_ports", "UDP ports of VXLAN", _list),
     Setting("decoder.geneve.ports", ports, "decode.geneve_ports", "UDP ports of GENEVE", _list),
+    Setting("app-layer.protocols.tls.ja3-fingerprints", auto, "run.ja3", "rules may require the feature ja3", _yes_no),
+    Setting("app-layer.protocols.tls.ja4-fingerprints", auto, "run.ja4", "rules may require the feature ja4", _yes_no),
     Setting("outputs.eve-log.types", eve_types, "eve.types", "event types to write", _list),
     Setting("outputs.eve-log.filename", str, "eve.filename", "name of the file in the log folder"),
     _yes("outputs.eve-log.payload", "eve.payload", "alerts carry a payload excerpt"),

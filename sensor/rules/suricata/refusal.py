@@ -40,8 +40,6 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         "config": "rules do not configure the sensor",
         "bypass": "a mirror cannot hand traffic on",
         "replace": "a mirror cannot change traffic",
-        "cip_service": "CIP is not parsed",
-        "enip_command": "EtherNet/IP is not parsed",
         "tls_store": "certificates are not stored",
     }
 )

@@ -6,11 +6,23 @@ import pytest
 
 from sensor.config.load import dump, load
 from sensor.config.make import by_section, hint, make
-from sensor.config.readers import boolean, count, eve_types, interval, ports, seconds, size, within, words
+from sensor.config.readers import (
+    FOREIGN_EVE_TYPES,
+    boolean,
+    count,
+    eve_types,
+    interval,
+    ports,
+    seconds,
+    size,
+    within,
+    words,
+)
 from sensor.config.settings import EVE_TYPES, POLICIES, Settings
 from sensor.config.table import SETTINGS
 from sensor.errors import ConfigError, UsageError
 from sensor.flow import defrag, table
+from sensor.proto.registry import PROTOCOLS
 
 
 def test_checksums_keep_nothing_out_by_default():
@@ -242,5 +254,16 @@ def test_every_setting_says_what_it_is_and_names_are_unique():
     assert len({s.target for s in SETTINGS}) == len(SETTINGS)
 
 
+def test_every_protocol_has_an_event_type():
+    assert {spec.eve_key or spec.name for spec in PROTOCOLS} <= set(EVE_TYPES)
+    assert FOREIGN_EVE_TYPES.isdisjoint(EVE_TYPES)
+
+
 def test_every_event_type_can_be_asked_for():
     assert make({"outputs.eve-log.types": ",".join(EVE_TYPES)}).settings.eve.types == EVE_TYPES
+
+
+@pytest.mark.parametrize(("value", "without"), [("no", ("ja4",)), ("yes", ()), ("auto", ())])
+def test_features_of_rules(value, without):
+    made = make({"app-layer.protocols.tls.ja4-fingerprints": value})
+    assert made.settings.run.without == without
