@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from sensor import __version__
 from sensor.cli import assembly, common, exits
+from sensor.cli.outlets import outlets as open_outlets
 from sensor.cli.parser import Parser, add_config, add_rules
 from sensor.errors import CaptureError, OutputError, UsageError
 
@@ -44,7 +45,8 @@ What follows after -- is a capture filter in tcpdump's language: xensor run -i e
 
 _LATER = (
     "sensor.engine.daemon", "sensor.engine.housekeeping", "sensor.metrics.http", "sensor.outputs.logfile",
-    "sensor.outputs.lines", "sensor.cli.screen", "sensor.cli.summary", "sensor.cli.terminal",
+    "sensor.outputs.lines", "sensor.outputs.remote", "sensor.outputs.syslog", "sensor.outputs.transports",
+    "sensor.cli.screen", "sensor.cli.summary", "sensor.cli.terminal",
 )  # fmt: skip
 """Used after privileges are given up: kernels cannot be loaded then, nor any module that only root may read."""
 
@@ -179,7 +181,7 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
     try:
         if args.metrics:
             server = MetricsServer(args.metrics, lambda: latest[0])
-        outlets = assembly.outlets(settings, _log)
+        outlets = open_outlets(settings, _log)
         parts.figures.outlets = outlets
         writer.sinks = Sinks(outlets.sinks, lambda e: _log(str(e)), lasting=True, sheds=outlets.sheds)
         outlets.start()

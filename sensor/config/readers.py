@@ -89,6 +89,18 @@ def within(read: Callable[[Any], int], low: int, high: int) -> Callable[[Any], i
     return bounded
 
 
+def one_of(*known: str) -> Callable[[Any], str]:
+    """Return a reader of a word that is one of a few; capitals do not count."""
+
+    def chosen(text: Any) -> str:
+        word = str(text).strip().lower()
+        if word not in known:
+            raise ValueError(f"expected one of {', '.join(known)}")
+        return word
+
+    return chosen
+
+
 def words(text: Any) -> tuple[str, ...]:
     """Read a list: a YAML list, `[a, b]` or `a,b`."""
     if isinstance(text, list | tuple):

@@ -9,6 +9,7 @@ from sensor.decode.limits import DecodeOptions
 from sensor.flow.limits import FlowLimits
 from sensor.flow.limits_fragments import DedupLimits, DefragLimits, JournalLimits
 from sensor.outputs.limits import DiskOptions, FileOptions, KeepOptions
+from sensor.outputs.limits_remote import SpoolOptions, StreamOptions, SyslogOptions
 
 EVE_TYPES = (
     "alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp",
@@ -85,6 +86,9 @@ class Settings:
     files: FileOptions = field(default_factory=FileOptions)
     keep: KeepOptions = field(default_factory=KeepOptions)
     disk: DiskOptions = field(default_factory=DiskOptions)
+    spool: SpoolOptions = field(default_factory=SpoolOptions)
+    syslog: SyslogOptions = field(default_factory=SyslogOptions)
+    stream: StreamOptions = field(default_factory=StreamOptions)
     address_groups: Mapping[str, str] = field(default_factory=dict)
     port_groups: Mapping[str, str] = field(default_factory=dict)
     os_policies: tuple[tuple[str, str], ...] = ()

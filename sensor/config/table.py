@@ -6,7 +6,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sensor.config.readers import SECOND, boolean, count, eve_types, interval, ports, seconds, size, within, words
+from sensor.config.readers import (
+    SECOND,
+    boolean,
+    count,
+    eve_types,
+    interval,
+    one_of,
+    ports,
+    seconds,
+    size,
+    within,
+    words,
+)
+from sensor.outputs.limits_remote import FACILITIES, LEVELS, parse_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +97,25 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("outputs.eve-log.rotate-interval", interval, "files.rotate_seconds",
             "time of which a file holds one period, 0: any", _as_interval),
     Setting("outputs.hold", size, "files.hold", "bytes of events that wait while a file cannot be written"),
+    _yes("outputs.syslog.enabled", "syslog.enabled", "send events to a syslog receiver"),
+    Setting("outputs.syslog.server", parse_address, "syslog.server",
+            "udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH"),
+    Setting("outputs.syslog.types", eve_types, "syslog.types", "event types to send", _list),
+    Setting("outputs.syslog.content", one_of("eve", "fast"), "syslog.content",
+            "eve: the JSON object, fast: the line of fast.log (alerts only)"),
+    Setting("outputs.syslog.facility", one_of(*FACILITIES), "syslog.facility", "facility of the messages"),
+    Setting("outputs.syslog.level", one_of("auto", *LEVELS), "syslog.level",
+            "level of the messages; auto: by the severity of the alert"),
+    Setting("outputs.syslog.identity", str, "syslog.identity", "APP-NAME of the messages"),
+    Setting("outputs.syslog.ca-file", str, "syslog.ca_file",
+            "authorities for a tls receiver (PEM), empty: those of the system"),
+    Setting("outputs.syslog.cert-file", str, "syslog.cert_file", "certificate of the sensor (PEM), empty: none"),
+    Setting("outputs.syslog.key-file", str, "syslog.key_file", "its key (PEM), empty: in the same file"),
+    _yes("outputs.unix-socket.enabled", "stream.enabled", "send EVE lines to a unix stream socket"),
+    Setting("outputs.unix-socket.filename", str, "stream.filename",
+            "the socket that somebody listens on; a relative path starts from the log folder"),
+    Setting("outputs.unix-socket.types", eve_types, "stream.types", "event types to send", _list),
+    Setting("outputs.spool.limit", size, "spool.limit", "bytes that wait on the disk for each receiver"),
     Setting("outputs.retention.max-size", size, "keep.max_bytes",
             "bytes of rotated files; beyond it the oldest are cut down to their alerts, 0: any"),
     Setting("outputs.retention.max-days", count, "keep.max_days",

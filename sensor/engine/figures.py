@@ -119,6 +119,8 @@ def _outlets(outlets: Outlets) -> dict[str, Mapping[tuple[str, ...], float]]:
     }
     found["xensor_output_waiting_lines"] = {(o.name,): o.waiting for o in outlets.watched}
     found["xensor_output_failing"] = {(o.name,): int(bool(o.failing)) for o in outlets.watched}
+    found["xensor_spool_bytes"] = {(o.name,): o.spool.size for o in outlets.spooled}
+    found["xensor_spool_limit_bytes"] = {(o.name,): o.spool.limit for o in outlets.spooled}
     keeper = outlets.keeper
     return found if keeper is None else found | {
         "xensor_events_shed_total": _by(keeper.disk.shed),

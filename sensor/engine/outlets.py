@@ -8,6 +8,7 @@ from typing import Protocol
 from sensor.engine.housekeeping import Housekeeper
 from sensor.engine.sinks import Sink
 from sensor.outputs.backlog import OutputCounters
+from sensor.outputs.spool import Spool
 
 
 class Watched(Protocol):
@@ -22,12 +23,21 @@ class Watched(Protocol):
         """Number of lines that wait."""
 
 
-class Outlets:
-    """Open outputs. keeper: None where nothing is written to a disk."""
+class Spooled(Protocol):
+    """What metrics tell of what waits on the disk."""
 
-    def __init__(self, sinks: Sequence[Sink], watched: Sequence[Watched], keeper: Housekeeper | None = None) -> None:
+    name: str
+    spool: Spool
+
+
+class Outlets:
+    """Open outputs. spooled: those with a spool. keeper: None where nothing is written to a disk."""
+
+    def __init__(self, sinks: Sequence[Sink], watched: Sequence[Watched], spooled: Sequence[Spooled] = (),
+                 keeper: Housekeeper | None = None) -> None:  # fmt: skip
         self.sinks = sinks
         self.watched = watched
+        self.spooled = spooled
         self.keeper = keeper
 
     def sheds(self, kind: str) -> bool:

@@ -80,13 +80,15 @@ METRICS: Final[tuple[Metric, ...]] = (
     # outputs
     _counter("events", "events", "EVE events written.", "type"),
     _counter("events_shed", "events", "Events left out because the disk was nearly full.", "type"),
-    _counter("output_lines", "lines", "Lines that an output took.", "output"),
+    _counter("output_lines", "lines", "Lines in the file, or known to have arrived.", "output"),
     _counter("output_errors", "times", "Times an output began to fail.", "output"),
     _counter("output_lost", "alerts", "Alerts lost because an output could not be written for too long.", "output"),
     _counter("output_shed", "lines", "Other lines that gave way meanwhile.", "output"),
     _counter("output_rotations", "files", "Files rotated out.", "output"),
     _gauge("output_waiting_lines", "lines", "Lines that wait for an output.", "output"),
     _gauge("output_failing", "", "1: the output cannot be written at present.", "output"),
+    _gauge("spool_bytes", "bytes", "Events on the disk that wait for a receiver.", "output"),
+    _gauge("spool_limit_bytes", "bytes", "What may wait there.", "output"),
     _counter("output_faults", "times", "Errors inside an output: a fault of the sensor."),
     _gauge("disk_free_bytes", "bytes", "Free on the disk of the log folder."),
     _gauge("disk_level", "", "0: there is room; 1: flow records are left out, 2: all records but alerts and "

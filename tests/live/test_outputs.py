@@ -1,5 +1,7 @@
 """The outputs of a running sensor: what happens to alerts when disks fill and receivers fail."""
 
+import json
+import socket
 import subprocess
 
 import pytest
@@ -67,3 +69,42 @@ def test_files_rotate_and_old_ones_are_cut_down_to_alerts(lab, tmp_path):
 
 def _all(sensor, folder):
     return [sid for path in folder.glob("eve*.json") for sid in sensor.sids(eve=path)]
+
+
+def test_alerts_wait_for_a_dead_receiver_and_survive_a_kill(lab, tmp_path):
+    options = ("--set", "outputs.unix-socket.enabled=yes", "--set", "outputs.unix-socket.filename=eve.sock")
+    with Sensor(lab, tmp_path, *options) as sensor:
+        lab.say(SAY)
+        sensor.wait_log("unix-socket: No such file or directory: events wait in")
+        lab.say(SAY)
+        sensor.wait_alerts(2)
+        sensor.process.kill()
+        sensor.process.wait()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(str(tmp_path / "eve.sock"))
+        listening.listen()
+        listening.settimeout(10)
+        with Sensor(lab, tmp_path, *options) as sensor:
+            lab.say(SAY)
+            conn, _ = listening.accept()
+            with conn, conn.makefile() as lines:
+                conn.settimeout(10)
+                heard = [json.loads(lines.readline()) for _ in range(3)]
+            sensor.stop()
+    assert sensor.sids() == [1, 1, 1]
+    assert [e["flow_id"] for e in heard] == [e["flow_id"] for e in sensor.events()]
+
+
+def test_syslog_hears_of_alerts(lab, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(tmp_path / "log"))
+        receiver.settimeout(10)
+        options = ("--set", "outputs.syslog.enabled=yes", "--set", f"outputs.syslog.server=unix://{tmp_path}/log",
+                   "--set", "sensor-name=host-7")  # fmt: skip
+        with Sensor(lab, tmp_path, *options) as sensor:
+            lab.say(SAY)
+            head, _, body = receiver.recv(1 << 16).decode().partition(" - ")
+            sensor.stop()
+            assert head.startswith("<170>1 2")
+            assert head.split()[2:4] == ["host-7", "xensor"]
+            assert json.loads(body)["alert"]["signature_id"] == 1
