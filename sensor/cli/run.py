@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sensor import __version__
 from sensor.cli import assembly, common, exits
@@ -24,6 +24,7 @@ from sensor.errors import CaptureError, OutputError, UsageError
 if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
     from sensor.config.settings import Settings
+    from sensor.engine.ctlsocket import ControlSocket
     from sensor.engine.daemon import Surroundings
     from sensor.engine.figures import Figures
     from sensor.engine.pipeline import Pipeline
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from sensor.engine.signals import Signals
     from sensor.engine.writer import Writer
     from sensor.metrics.names import Snapshot
+    from sensor.rules.problems import Problem
     from sensor.rules.ruleset import RuleSet
 
 PROG = "xensor run"
@@ -115,6 +117,7 @@ def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, 
 
 
 def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, expression: str | None) -> int:
+    from sensor.engine.ctlsocket import ControlSocket
     from sensor.engine.figures import Figures
     from sensor.engine.options import EngineOptions
     from sensor.engine.signals import Signals
@@ -128,16 +131,19 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, ex
     pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
     source = _source(args, expression)
     signals = Signals(source.wake)
-    pidfile = None
+    pidfile = control = None
     try:
         signals.install()
         pidfile = _write_pid(args.pidfile)
+        control = ControlSocket(Path(settings.run.control_socket)) if settings.run.control else None
         _harden(args.user)
-        parts = _Parts(pipeline, writer, source, signals, Figures(__version__, time.time_ns()))
-        summary = _watch(args, settings, parts, failed)
+        parts = _Parts(pipeline, writer, source, signals, Figures(__version__, time.time_ns()), control)
+        summary = _watch(args, settings, parts, _Failed(failed, loaded.problems))
     finally:
         signals.restore()
         source.close()
+        if control is not None:
+            control.close()
         if pidfile is not None:
             with suppress(OSError):  # its folder may not be ours any more
                 pidfile.unlink()
@@ -153,6 +159,24 @@ class _Parts:
     source: LiveSource
     signals: Signals
     figures: Figures
+    control: ControlSocket | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Rules that do not run."""
+
+    number: int
+    problems: list[Problem]
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Return them as the control socket tells of them."""
+        return [{"tenant_id": 0, "rule": "", "filename": p.file, "line": p.line, "error": p.message}
+                for p in self.problems[:_FAILED_MAX]]  # fmt: skip
+
+
+_FAILED_MAX = 1000
+"""Rules that the control socket names."""
 
 
 def _harden(user: str | None) -> None:
@@ -168,7 +192,7 @@ def _harden(user: str | None) -> None:
         _log("this kernel cannot refuse new executable memory (Linux 6.3 can): going on without")
 
 
-def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: int) -> Summary:
+def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: _Failed) -> Summary:
     """Open the outputs and watch until a signal."""
     from sensor.engine.daemon import Daemon
     from sensor.engine.sinks import Sinks
@@ -188,7 +212,10 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
         # What start-up made lives as long as the process: the collector need not look at it again.
         gc.freeze()
         _log(f"engine started: {len(pipeline.plan.rules)} rules, {', '.join(args.interfaces)}")
-        return Daemon(pipeline, writer, source, around, parts.figures, parts.signals).watch()
+        daemon = Daemon(pipeline, writer, source, around, parts.figures, parts.signals)
+        if parts.control is not None:
+            parts.control.start(daemon.asks.put)
+        return daemon.watch()
     finally:
         around.notifier.close()
         if outlets is not None:
@@ -214,21 +241,32 @@ def _source(args: argparse.Namespace, expression: str | None) -> LiveSource:
 
 
 def _surroundings(
-    args: argparse.Namespace, settings: Settings, failed: int, publish: Callable[[Snapshot], None]
+    args: argparse.Namespace, settings: Settings, failed: _Failed, publish: Callable[[Snapshot], None]
 ) -> Surroundings:
+    from sensor.config.load import as_text
     from sensor.engine.daemon import Surroundings
     from sensor.engine.notify import Notifier
 
     return Surroundings(
         log=_log, publish=publish, notifier=Notifier(os.environ),
-        load_rules=lambda: _reload(args, settings), rules_failed=failed,
+        load_rules=lambda: _reload(args, settings), rules_failed=failed.number, failed_rules=failed.listed(),
+        settings=lambda: as_text(settings),
     )  # fmt: skip
 
 
 def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet:
-    """Load the rules anew. Raises RuleError where any is bad: the old ones are better than fewer."""
-    paths = common.rule_paths(args.only, args.extra, settings)
-    return common.rules_to_run(paths, settings, fatal=True).rules
+    """Read the configuration and the rules anew.
+
+    Raises RuleError where any is bad (the old ones are better than fewer), ConfigError or UsageError.
+    """
+    from sensor.config.load import need_restart
+
+    fresh = _settings(args)
+    changed = need_restart(settings, fresh)
+    if changed:
+        _log(f"these settings take effect at the next start: {', '.join(changed)}")
+    paths = common.rule_paths(args.only, args.extra, fresh)
+    return common.rules_to_run(paths, fresh, fatal=True).rules
 
 
 def _write_pid(name: str | None) -> Path | None:

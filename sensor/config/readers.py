@@ -30,6 +30,11 @@ def boolean(text: Any) -> bool:
     raise ValueError("expected yes or no")
 
 
+def boolean_or_auto(text: Any) -> bool:
+    """Read yes/no; Suricata's `auto` is yes."""
+    return str(text).strip().lower() == "auto" or boolean(text)
+
+
 def size(text: Any) -> int:
     """Read a number of bytes: `1048576`, `1mb`, `64 KiB`."""
     word = str(text).strip().lower().removesuffix("ib").removesuffix("b").strip()

@@ -65,6 +65,8 @@ class RunSettings:
     rule_path: str = ""
     log_dir: str = ""
     fast: bool = False
+    control: bool = False
+    control_socket: str = "/run/xensor/command.socket"
 
     def __post_init__(self) -> None:
         if not 0 <= self.inspect_window <= 1 << 20:

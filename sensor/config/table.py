@@ -9,6 +9,7 @@ from typing import Any
 from sensor.config.readers import (
     SECOND,
     boolean,
+    boolean_or_auto,
     count,
     eve_types,
     interval,
@@ -130,6 +131,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("sensor-name", str, "eve.sensor_name", "EVE `host`"),
     Setting("flood.burst", count, "run.flood_burst", "alerts of a rule and pair that are written, 0: all"),
     Setting("flood.window", within(count, 1, 86_400), "run.flood_window", "seconds until they are counted anew"),
+    Setting("unix-command.enabled", boolean_or_auto, "run.control",
+            "take commands on a unix socket (`xensor ctl`)", _yes_no),
+    Setting("unix-command.filename", str, "run.control_socket", "that socket"),
     Setting("rule-files", words, "run.rule_files", "rule files and folders", _list),
     Setting("default-rule-path", str, "run.rule_path", "folder that relative rule files start from"),
     Setting("default-log-dir", str, "run.log_dir", "folder of the outputs"),

@@ -33,6 +33,8 @@ class Figures:
         self._started = started_ns / 1e9
         self._severities: dict[tuple[int, int], int] = {}
         self.reloads = {"done": 0, "failed": 0}
+        self.last_reload = self._started
+        """When the rules in force were loaded, seconds since the epoch."""
         self.outlets: Outlets | None = None
         """Set once they are open."""
 
@@ -43,6 +45,7 @@ class Figures:
             "xensor_start_time_seconds": {_NONE: self._started},
             "xensor_last_packet_time_seconds": {_NONE: (pipeline.tally.last_ts or 0) / 1e9},
             "xensor_rule_reloads_total": _by(self.reloads),
+            "xensor_rules_loaded_time_seconds": {_NONE: self.last_reload},
             "xensor_output_faults_total": {_NONE: writer.sinks.failures},
             **(_outlets(self.outlets) if self.outlets is not None else {}), **_capture(source),
             **_decode(pipeline), **_flows(pipeline), **self._detection(pipeline, writer),

@@ -69,6 +69,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("stream_ignored_segments", "segments", "TCP segments outside their stream, judged as packets only."),
     # detection
     _gauge("rules_loaded", "rules", "Rules that run."),
+    _gauge("rules_loaded_time_seconds", "seconds", "When they were loaded, since the epoch."),
     _counter("rule_reloads", "times", "Rule reloads by result; failed: the old rules stayed.", "result"),
     _counter("judgements", "judgements", "Rules judged on packets, windows and transactions."),
     _counter("judgements_cut", "judgements", "Judgements cut off at their budget."),
