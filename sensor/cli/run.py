@@ -102,18 +102,24 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 
 def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, expression: str | None) -> int:
-    """Try rules, filter, log folder and interfaces; nothing is opened."""
-    from sensor.capture import ifcheck
+    """Try everything that a run needs: rules, filter, outputs, addresses, permission, interfaces. Nothing is kept open.
+
+    Raises the error that a run would.
+    """
     from sensor.capture.afpacket import compile_filter
-    from sensor.cli.trial import trial
+    from sensor.cli.trial import findings, try_addresses, try_outputs
+    from sensor.cli.trial import trial as try_rules
+    from sensor.engine.checkup import ERROR, GOOD, worst
 
     if expression is not None:
         compile_filter(expression)
-    trial(loaded, settings.run.log_dir, [], None, fatal=args.init_errors_fatal)
-    findings = [finding for name in args.interfaces for finding in ifcheck.check(name)]
-    for finding in findings:
-        common.warn(f"{finding.severity}: {finding}")
-    return CaptureError.exit_code if any(f.severity == ifcheck.ERROR for f in findings) else 0
+    try_outputs(settings)
+    try_addresses(args.metrics, args.user)
+    try_rules(loaded, settings.run.log_dir, [], None, fatal=args.init_errors_fatal)
+    found = [finding for finding in findings(settings, args.interfaces) if finding.state != GOOD]
+    for finding in found:
+        common.warn(f"{finding.state}: {finding}")
+    return CaptureError.exit_code if worst(found) == ERROR else 0
 
 
 def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, expression: str | None) -> int:
