@@ -13,9 +13,11 @@ from sensor.errors import ConfigError
 
 if TYPE_CHECKING:
     from sensor.config.settings import Settings
+    from sensor.engine.evidence import Evidence
     from sensor.engine.outlets import Outlets, Watched
     from sensor.engine.sinks import Sink
     from sensor.outputs.courier import Courier
+    from sensor.outputs.disk import Disk
     from sensor.outputs.transports import Transport
 
 Tell = Callable[[str], None]
@@ -41,6 +43,8 @@ def check(settings: Settings) -> None:
     """Raise ConfigError where settings of outputs do not go together."""
     if not settings.run.log_dir and (settings.syslog.enabled or settings.stream.enabled):
         raise ConfigError("outputs.syslog and outputs.unix-socket need default-log-dir (or -l): events wait there")
+    if not settings.run.log_dir and settings.evidence.enabled:
+        raise ConfigError("outputs.pcap-log needs default-log-dir (or -l)")
     if settings.syslog.enabled:
         from sensor.outputs.transports import syslog_transport
 
@@ -64,8 +68,20 @@ def _in_folder(settings: Settings, folder: Path, tell: Tell) -> Outlets:
     couriers = [courier for _, courier in receivers]
     watched: list[Watched] = [*files, *couriers]
     archive = Archive(folder, [file.path.name for file in files], settings.keep, tell)
-    keeper = Housekeeper(Disk(folder, settings.disk, tell), archive)
-    return Outlets([*sinks, *(sink for sink, _ in receivers)], watched, couriers, keeper)
+    disk = Disk(folder, settings.disk, tell)
+    evidence = _evidence(settings, folder, disk, tell)
+    keeper = Housekeeper(disk, archive, evidence.log if evidence is not None else None)
+    return Outlets([*sinks, *(sink for sink, _ in receivers)], watched, couriers, keeper, evidence)
+
+
+def _evidence(settings: Settings, folder: Path, disk: Disk, tell: Tell) -> Evidence | None:
+    from sensor.engine.evidence import Evidence
+    from sensor.outputs.disk import ROOMY
+    from sensor.outputs.pcaplog import PcapLog
+
+    if not settings.evidence.enabled:
+        return None
+    return Evidence(settings.evidence, PcapLog(folder, settings.evidence, tell), lambda: disk.level != ROOMY)
 
 
 def _receivers(settings: Settings, folder: Path, tell: Tell) -> list[tuple[Sink, Courier]]:

@@ -46,9 +46,9 @@ What follows after -- is a capture filter in tcpdump's language: xensor run -i e
 
 
 _LATER = (
-    "sensor.engine.daemon", "sensor.engine.housekeeping", "sensor.metrics.http", "sensor.outputs.logfile",
-    "sensor.outputs.lines", "sensor.outputs.remote", "sensor.outputs.syslog", "sensor.outputs.transports",
-    "sensor.cli.screen", "sensor.cli.summary", "sensor.cli.terminal",
+    "sensor.engine.daemon", "sensor.engine.evidence", "sensor.engine.housekeeping", "sensor.metrics.http",
+    "sensor.outputs.logfile", "sensor.outputs.lines", "sensor.outputs.remote", "sensor.outputs.syslog",
+    "sensor.outputs.transports", "sensor.cli.screen", "sensor.cli.summary", "sensor.cli.terminal",
 )  # fmt: skip
 """Used after privileges are given up: kernels cannot be loaded then, nor any module that only root may read."""
 
@@ -214,6 +214,9 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
         outlets = open_outlets(settings, _log)
         parts.figures.outlets = outlets
         writer.sinks = Sinks(outlets.sinks, lambda e: _log(str(e)), lasting=True, sheds=outlets.sheds)
+        if outlets.evidence is not None:
+            writer.keep_evidence(outlets.evidence.alerted, outlets.evidence.capture_file)
+            pipeline.observer = outlets.evidence.observe
         outlets.start()
         # What start-up made lives as long as the process: the collector need not look at it again.
         gc.freeze()

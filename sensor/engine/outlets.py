@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from sensor.engine.evidence import Evidence
 from sensor.engine.housekeeping import Housekeeper
 from sensor.engine.sinks import Sink
 from sensor.outputs.backlog import OutputCounters
@@ -31,14 +32,18 @@ class Spooled(Protocol):
 
 
 class Outlets:
-    """Open outputs. spooled: those with a spool. keeper: None where nothing is written to a disk."""
+    """Open outputs. spooled: those with a spool.
+
+    keeper: None where nothing is written to a disk; evidence: None where packets are not kept.
+    """
 
     def __init__(self, sinks: Sequence[Sink], watched: Sequence[Watched], spooled: Sequence[Spooled] = (),
-                 keeper: Housekeeper | None = None) -> None:  # fmt: skip
+                 keeper: Housekeeper | None = None, evidence: Evidence | None = None) -> None:  # fmt: skip
         self.sinks = sinks
         self.watched = watched
         self.spooled = spooled
         self.keeper = keeper
+        self.evidence = evidence
 
     def sheds(self, kind: str) -> bool:
         """Tell whether events of a kind are left out now, the disk being nearly full."""
@@ -51,5 +56,7 @@ class Outlets:
 
     def stop(self) -> None:
         """End that."""
+        if self.evidence is not None:
+            self.evidence.close()
         if self.keeper is not None:
             self.keeper.stop()

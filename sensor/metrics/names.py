@@ -90,6 +90,15 @@ METRICS: Final[tuple[Metric, ...]] = (
     _gauge("output_failing", "", "1: the output cannot be written at present.", "output"),
     _gauge("spool_bytes", "bytes", "Events on the disk that wait for a receiver.", "output"),
     _gauge("spool_limit_bytes", "bytes", "What may wait there.", "output"),
+    _counter("evidence_packets", "packets", "Packets of flows that alerted, written to captures."),
+    _counter("evidence_bytes", "bytes", "Bytes of those."),
+    _counter("evidence_files_deleted", "files", "Old captures deleted."),
+    _counter("evidence_errors", "times", "Times that captures could not be written."),
+    _counter("evidence_left_out", "packets", "Packets of such flows that were not kept: disk (nearly full), error.",
+             "reason"),
+    _counter("evidence_flows_cut", "flows", "Flows of which not all was kept: limit (of one flow), evicted (by other "
+             "flows that alerted).", "reason"),
+    _gauge("evidence_memory_bytes", "bytes", "Packets remembered for flows that alert later."),
     _counter("output_faults", "times", "Errors inside an output: a fault of the sensor."),
     _gauge("disk_free_bytes", "bytes", "Free on the disk of the log folder."),
     _gauge("disk_level", "", "0: there is room; 1: flow records are left out, 2: all records but alerts and "

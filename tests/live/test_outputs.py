@@ -5,7 +5,9 @@ import socket
 import subprocess
 
 import pytest
-from livekit import Sensor
+from livekit import RULES, Sensor
+
+from sensor.cli.main import main
 
 pytestmark = pytest.mark.live
 
@@ -108,3 +110,26 @@ def test_syslog_hears_of_alerts(lab, tmp_path):
             assert head.startswith("<170>1 2")
             assert head.split()[2:4] == ["host-7", "xensor"]
             assert json.loads(body)["alert"]["signature_id"] == 1
+
+
+def test_the_packets_behind_an_alert_are_kept(lab, tmp_path):
+    with Sensor(lab, tmp_path, "--set", "outputs.pcap-log.enabled=yes") as sensor:
+        lab.say(b"a harmless text")
+        with lab.server("g2", 7000) as listening, lab.client("g1", "g2", 7000) as asking:
+            answering, _ = listening.accept()
+            with answering:
+                asking.sendall(b"first words")
+                assert answering.recv(100)
+                asking.sendall(SAY)
+                sensor.wait_alerts(1)
+                asking.sendall(b"last words")
+                assert answering.recv(100)
+        last = sensor.stop()
+        assert last["capture"]["kernel_drops"] == 0
+    (alert,) = sensor.events()
+    raw = (tmp_path / alert["capture_file"]).read_bytes()
+    assert all(words in raw for words in (b"first words", SAY, b"last words"))
+    assert b"harmless" not in raw
+    folder = tmp_path / "again"
+    assert main(["replay", "-q", "-S", str(RULES), "-l", str(folder), str(tmp_path / alert["capture_file"])]) == 0
+    assert sensor.sids(eve=folder / "eve.json") == [1], "what is kept raises the same alert"
