@@ -59,19 +59,25 @@ def _in_folder(settings: Settings, folder: Path, tell: Tell) -> Outlets:
     from sensor.outputs.lines import EveFile, FastFile
     from sensor.outputs.logfile import LogFile
 
-    files = [LogFile(folder / settings.eve.filename, settings.files, tell)]
+    receivers = _receivers(settings, folder, tell)
+
+    def spooled() -> None:
+        """See to it that no alert is in a file that a kill could keep from a receiver."""
+        for sink, _ in receivers:
+            sink.flush()
+
+    files = [LogFile(folder / settings.eve.filename, settings.files, tell, ahead=spooled)]
     sinks: list[Sink] = [EveFile(files[0], settings.eve.types)]
     if settings.run.fast:
-        files.append(LogFile(folder / FAST_LOG, settings.files, tell))
+        files.append(LogFile(folder / FAST_LOG, settings.files, tell, ahead=spooled))
         sinks.append(FastFile(files[1]))
-    receivers = _receivers(settings, folder, tell)
     couriers = [courier for _, courier in receivers]
     watched: list[Watched] = [*files, *couriers]
-    archive = Archive(folder, [file.path.name for file in files], settings.keep, tell)
+    archive = Archive([file.path for file in files], settings.keep, tell)
     disk = Disk(folder, settings.disk, tell)
     evidence = _evidence(settings, folder, disk, tell)
     keeper = Housekeeper(disk, archive, evidence.log if evidence is not None else None)
-    return Outlets([*sinks, *(sink for sink, _ in receivers)], watched, couriers, keeper, evidence)
+    return Outlets([*(sink for sink, _ in receivers), *sinks], watched, couriers, keeper, evidence)
 
 
 def _evidence(settings: Settings, folder: Path, disk: Disk, tell: Tell) -> Evidence | None:

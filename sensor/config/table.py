@@ -8,6 +8,7 @@ from typing import Any
 
 from sensor.config.readers import (
     SECOND,
+    below,
     boolean,
     boolean_or_auto,
     count,
@@ -105,7 +106,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("outputs.syslog.content", one_of("eve", "fast"), "syslog.content",
             "eve: the JSON object, fast: the line of fast.log (alerts only)"),
     Setting("outputs.syslog.facility", one_of(*FACILITIES), "syslog.facility", "facility of the messages"),
-    Setting("outputs.syslog.level", one_of("auto", *LEVELS), "syslog.level",
+    Setting("outputs.syslog.level", one_of("auto", *LEVELS, emergency="emerg", critical="crit", error="err"),
+            "syslog.level",
             "level of the messages; auto: by the severity of the alert"),
     Setting("outputs.syslog.identity", str, "syslog.identity", "APP-NAME of the messages"),
     Setting("outputs.syslog.ca-file", str, "syslog.ca_file",
@@ -140,7 +142,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("flood.window", within(count, 1, 86_400), "run.flood_window", "seconds until they are counted anew"),
     Setting("unix-command.enabled", boolean_or_auto, "run.control",
             "take commands on a unix socket (`xensor ctl`)", _yes_no),
-    Setting("unix-command.filename", str, "run.control_socket", "that socket"),
+    Setting("unix-command.filename", below("/run/xensor"), "run.control_socket", "that socket"),
     Setting("rule-files", words, "run.rule_files", "rule files and folders", _list),
     Setting("default-rule-path", str, "run.rule_path", "folder that relative rule files start from"),
     Setting("default-log-dir", str, "run.log_dir", "folder of the outputs"),

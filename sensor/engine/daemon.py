@@ -1,6 +1,6 @@
 """The live sensor: one packet loop over the interfaces, and the little that happens between two blocks.
 
-The only place in the engine with a clock. Packets carry their own time; the clock paces flushing, statistics and the
+The only place in the engine with a clock. Packets carry their own time; the clock paces statistics and the
 watchdog, and lets time pass for flows while no packet comes.
 """
 
@@ -28,7 +28,6 @@ from sensor.rules.ruleset import RuleSet
 
 TICK: Final = 0.25
 """Seconds that the loop waits for packets before it looks at its other duties."""
-FLUSH_EVERY: Final = 0.5
 SECOND_EVERY: Final = 1.0
 STATS_EVERY: Final = 8.0
 """Suricata's `stats.interval`."""
@@ -88,7 +87,6 @@ class Daemon(Replay):
         now = time.monotonic()
         self._started = now
         self._controls = self._make_controls()
-        self._flush = Every(FLUSH_EVERY, now)
         self._second = Every(SECOND_EVERY, now)
         self._stats = Every(STATS_EVERY, now)
 
@@ -99,7 +97,7 @@ class Daemon(Replay):
             block = self._source.next_block(TICK)
             if block is not None:
                 self._pipeline.process(block)
-            self._duties(time.monotonic(), idle=block is None)
+            self._duties(time.monotonic())
         return self._finish()
 
     def _make_controls(self) -> Controls:
@@ -120,7 +118,7 @@ class Daemon(Replay):
         self._writer.sinks.reopen()
         self._around.log("outputs reopened")
 
-    def _duties(self, now: float, *, idle: bool) -> None:
+    def _duties(self, now: float) -> None:
         if self._signals.take_reopen():
             self._reopen()
         if self._signals.take_reload() and not self._reload(None, forced=False):
@@ -128,8 +126,7 @@ class Daemon(Replay):
         for ask in self.asks.take():
             run(self._controls, ask)
         self._swap_rules()
-        if self._flush.due(now) or idle:
-            self._writer.flush()
+        self._writer.flush()
         if self._second.due(now):
             self._each_second()
         if self._stats.due(now):

@@ -21,8 +21,9 @@ class LogFile:
     """Appends lines. What cannot be written waits within a bound, and is written as soon as that works.
 
     Nothing but the constructor and `close` raises OutputError; tell: hears when writing begins to fail, and when it
-    works again. A line torn by a full disk is continued; one torn by the end of the process gets its end when the file
-    is opened the next time, so that the next line is whole. clock: seconds since the epoch.
+    works again. ahead: called before lines are written, for what must be on the disk before them. A line torn by a
+    full disk is continued; one torn by the end of the process gets its end when the file is opened the next time, so
+    that the next line is whole. clock: seconds since the epoch.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class LogFile:
         options: FileOptions,
         tell: Callable[[str], None],
         clock: Callable[[], float] = time.time,
+        ahead: Callable[[], None] | None = None,
     ) -> None:
         self.path = path
         self.name = path.name
@@ -40,6 +42,7 @@ class LogFile:
         self._options = options
         self._tell = tell
         self._clock = clock
+        self._ahead = ahead
         self._backlog = Backlog(options.hold, self.counters)
         self._look_at = 0.0
         self._complaint = ""
@@ -101,6 +104,8 @@ class LogFile:
     def _drain(self) -> None:
         if not len(self._backlog):
             return
+        if self._ahead is not None:
+            self._ahead()
         done = self._backlog.drain(self._fd)
         self._size += done.octets
         self.counters.written += done.lines

@@ -25,8 +25,8 @@ class RemoteSink:
 
     def flush(self) -> None:
         """Write what was taken to the spool."""
-        self._spool.flush()
-        self._courier.wake()
+        if self._spool.flush():
+            self._courier.wake()
 
     def reopen(self) -> None:
         """Do nothing: no name here is anybody else's."""

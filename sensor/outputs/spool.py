@@ -104,10 +104,10 @@ class Spool:
         else:
             self._counters.shed += 1
 
-    def flush(self) -> None:
-        """Write what was added."""
+    def flush(self) -> bool:
+        """Write what was added; tell whether there was anything."""
         if not len(self._backlog):
-            return
+            return False
         if self._written >= SEGMENT and not self._backlog.begun:
             with suppress(OSError):  # the file at hand serves as well
                 self._begin(self._current + 1)
@@ -120,6 +120,7 @@ class Spool:
             self._counters.errors += 1
             self._tell(f"{self.folder}: {done.error}: events wait in memory")
         self._failing = done.error
+        return True
 
     def close(self) -> None:
         """Write what was added, and end. Raises OutputError where that does not work."""

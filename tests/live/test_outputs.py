@@ -3,11 +3,15 @@
 import json
 import socket
 import subprocess
+import threading
+import urllib.request
 
 import pytest
-from livekit import RULES, Sensor
+from livekit import RULES, Sensor, inside
 
+from sensor.cli.ctl import ask
 from sensor.cli.main import main
+from sensor.engine.forge import Conversation
 
 pytestmark = pytest.mark.live
 
@@ -133,3 +137,108 @@ def test_the_packets_behind_an_alert_are_kept(lab, tmp_path):
     folder = tmp_path / "again"
     assert main(["replay", "-q", "-S", str(RULES), "-l", str(folder), str(tmp_path / alert["capture_file"])]) == 0
     assert sensor.sids(eve=folder / "eve.json") == [1], "what is kept raises the same alert"
+
+
+class Receiver:
+    """Listens on a unix stream socket, and keeps what comes, over any number of connections."""
+
+    def __init__(self, path):
+        self.flows = []
+        self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._sock.bind(str(path))
+        self._sock.listen()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self):
+        while True:
+            conn, _ = self._sock.accept()
+            with conn, conn.makefile("rb") as lines:
+                for line in lines:
+                    if line == b"end\n":
+                        return
+                    if line.endswith(b"\n"):
+                        self.flows.append(json.loads(line)["flow_id"])
+
+    def close(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.connect(self._sock.getsockname())
+            sock.sendall(b"end\n")
+        self._thread.join()
+        self._sock.close()
+
+
+@pytest.fixture
+def receiver(tmp_path):
+    made = Receiver(tmp_path / "eve.sock")
+    yield made
+    made.close()
+
+
+def datagrams(lab, n, first=0):
+    """Let a guest send alerting datagrams, each a flow of its own."""
+    talks = [Conversation(bytes([10, 99, 9, 1]), bytes([10, 99, 9, 2]), first + i + 1, 5353, 0) for i in range(n)]
+    with lab.raw("g1") as sock:
+        for talk in talks:
+            talk.udp(0, b"a live-datagram")
+            ((_, frame),) = talk.frames
+            sock.send(b"\x02" + frame[1:6] + b"\x02" + frame[7:])
+
+
+def test_a_kill_under_load_loses_no_alert_that_was_written(lab, tmp_path, receiver):
+    options = ("--set", "outputs.unix-socket.enabled=yes", "--set", "flood.burst=0")
+    load = threading.Thread(target=datagrams, args=(lab, 20_000))
+    with Sensor(lab, tmp_path, *options, types="[alert]") as sensor:
+        load.start()
+        sensor._until(lambda: sensor.eve.exists() and sensor.eve.stat().st_size > 1 << 20, 20, "a megabyte of alerts")
+        sensor.process.kill()
+        sensor.process.wait()
+    load.join()
+    lines = sensor.eve.read_bytes().splitlines()
+    written = [json.loads(line)["flow_id"] for line in lines[:-1]]
+    with Sensor(lab, tmp_path, *options, types="[alert]") as sensor:
+        lab.say(SAY)
+        sensor._until(lambda: set(written) <= set(receiver.flows), 20, "all alerts at the receiver")
+        sensor.stop()
+    assert len(written) == len(set(written)) > 500
+    whole = [line for line in sensor.eve.read_bytes().splitlines() if line.endswith(b"}")]
+    assert json.loads(whole[-1])["alert"]["signature_id"] == 1, "the first line after a torn one is whole"
+
+
+def test_rules_are_reloaded_under_load_and_no_packet_is_lost(lab, tmp_path):
+    options = ("--set", "flood.burst=0", "--set", "unix-command.enabled=yes",
+               "--set", f"unix-command.filename={tmp_path}/command.socket")  # fmt: skip
+    load = threading.Thread(target=datagrams, args=(lab, 10_000))
+    with Sensor(lab, tmp_path, *options) as sensor:
+        load.start()
+        reloads = 0
+        while load.is_alive() or reloads < 3:
+            assert ask(f"{tmp_path}/command.socket", "reload-rules", {})["return"] == "OK"
+            reloads += 1
+        load.join()
+        sensor._until(lambda: len(sensor.eve.read_bytes().splitlines()) >= 10_000, 30, "all alerts")
+        last = sensor.stop()
+    assert last["capture"]["kernel_drops"] == 0
+    assert last["decoder"]["pkts"] == last["capture"]["kernel_packets"]
+    assert sensor.sids().count(4) == 10_000
+    assert sensor.log.count("rules reloaded") == reloads
+
+
+def test_prometheus_sees_the_outputs(lab, tmp_path, receiver):
+    options = ("--metrics", "127.0.0.1:9178", "--set", "outputs.unix-socket.enabled=yes",
+               "--set", "outputs.pcap-log.enabled=yes")  # fmt: skip
+    with Sensor(lab, tmp_path, *options) as sensor:
+        lab.say(SAY)
+        sensor.wait_alerts(1)
+
+        def scrape():
+            with inside(lab.monitor), urllib.request.urlopen("http://127.0.0.1:9178/metrics") as answer:
+                return answer.read().decode().splitlines()
+
+        sensor._until(lambda: 'xensor_output_lines_total{output="unix-socket"} 1.0' in scrape(), 20, "a delivered line")
+        lines = scrape()
+        assert 'xensor_output_lost_total{output="eve.json"} 0.0' in lines
+        assert 'xensor_output_failing{output="unix-socket"} 0.0' in lines
+        assert 'xensor_spool_bytes{output="unix-socket"} 0.0' in lines
+        assert "xensor_disk_level 0.0" in lines
+        assert any(line.startswith("xensor_evidence_packets_total ") and not line.endswith(" 0.0") for line in lines)

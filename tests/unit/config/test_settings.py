@@ -244,6 +244,14 @@ def test_what_a_reload_of_rules_cannot_change_is_named():
     assert as_text(new)["flow.max-flows"] == "7"
 
 
+def test_suricata_s_words_for_syslog_and_sockets():
+    made = make({"outputs.syslog.level": "Critical", "outputs.syslog.facility": "Local3",
+                 "unix-command.filename": "custom.socket"}).settings  # fmt: skip
+    assert (made.syslog.level, made.syslog.facility) == ("crit", "local3")
+    assert made.run.control_socket == "/run/xensor/custom.socket"
+    assert make({"unix-command.filename": "/tmp/x"}).settings.run.control_socket == "/tmp/x"  # noqa: S108 - text
+
+
 def test_suricata_s_auto_is_yes():
     assert make({"unix-command.enabled": "auto"}).settings.run.control
     assert not make({"unix-command.enabled": "no"}).settings.run.control

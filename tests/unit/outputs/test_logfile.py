@@ -216,6 +216,19 @@ file.close()
 """
 
 
+def test_what_must_be_there_before_is_written_before(tmp_path, told):
+    seen = []
+    file = LogFile(tmp_path / "eve.json", FileOptions(), told.append,
+                   ahead=lambda: seen.append((tmp_path / "eve.json").read_bytes()))  # fmt: skip
+    file.flush()
+    assert seen == []
+    file.write(b"one")
+    file.flush()
+    file.write(b"x" * (1 << 19))  # written at once, being long
+    assert seen == [b"", b"one\n"]
+    file.close()
+
+
 def test_what_was_flushed_survives_a_kill(tmp_path):
     child = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True,
