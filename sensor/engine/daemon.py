@@ -148,7 +148,11 @@ class Daemon(Replay):
 
     def _counters(self) -> dict[str, Any]:
         fields = stats(self._pipeline, self._source.counters, self._rules_failed)
-        return fields | {"uptime": int(time.monotonic() - self._started), "capture": capture_stats(self._source)}
+        outlets = self._figures.outlets
+        return fields | {
+            "uptime": int(time.monotonic() - self._started), "capture": capture_stats(self._source),
+            "outputs": outlets.stats() if outlets is not None else {},
+        }  # fmt: skip
 
     def _swap_rules(self) -> None:
         """Use the rules of a reload that is done, or say why the old ones stay."""
@@ -191,6 +195,7 @@ class Daemon(Replay):
         self._source.read_statistics()
         self._pipeline.finish()
         self._writer.close_floods()
+        self._writer.flush()
         self._write_stats()
         self._around.publish(self._figures.snapshot(self._pipeline, self._writer, self._source))
         self._writer.finish()

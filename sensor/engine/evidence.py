@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from sensor.engine.scenes import BlockView
 from sensor.model.counters import Counters
 from sensor.model.rows import FRAG_PART
-from sensor.model.scene import Match
+from sensor.model.scene import Match, Scene
 from sensor.outputs.limits import FOLLOWED_MAX, EvidenceOptions
 from sensor.outputs.pcaplog import Frames, PcapLog
 
-_MIX = np.uint64(0x9E3779B97F4A7C15)
+_MIX: Final = 0x9E3779B97F4A7C15
 """Spreads addresses over a word (the golden ratio, an odd number)."""
+_FRAGMENT: Final = 1 << 63
+"""Set in the key of a fragment."""
 
 
 class EvidenceCounters(Counters):
@@ -41,12 +44,30 @@ class Past:
     """int64[packets]: `pcap_cnt`."""
     pkt: np.ndarray
     """int32[rows]: packet of each row that has a flow, or is a fragment."""
-    flow: np.ndarray
-    """uint64[rows]: flow id, 0: none."""
-    pair: np.ndarray
-    """uint64[rows]: of a fragment, its two addresses in one word; else 0."""
+    key: np.ndarray
+    """uint64[rows]: flow id (below 2**53), or of a fragment its two addresses in one word with the first bit set."""
+    mark: np.ndarray
+    """uint16[rows]: the key, folded."""
     written: np.ndarray
     """bool[packets]"""
+
+
+class Wanted:
+    """Keys of rows that are looked for. of: key → flow id."""
+
+    def __init__(self, of: Mapping[int, int]) -> None:
+        self.of = of
+        self._keys = np.array(sorted(of), np.uint64)
+        # Of all that is remembered few rows are wanted: a table in the cache passes over the rest (16 MB of short
+        # packets are 200,000 rows, in 0.2 ms).
+        self._marks = np.zeros(1 << 16, np.bool_)
+        self._marks[folded(self._keys)] = True
+
+    def rows(self, past: Past) -> list[int]:
+        """Return the rows with one of the keys."""
+        at = np.flatnonzero(self._marks[past.mark])
+        found: list[int] = at[np.isin(past.key[at], self._keys)].tolist()
+        return found
 
 
 class Evidence:
@@ -82,13 +103,13 @@ class Evidence:
         if not fresh and not self._left:
             self._forget()
             return
-        ids = self._follow(fresh, view)
+        new = self._wanted(self._follow(fresh))
         packets = {match.scene.number for match in fresh if not match.scene.flow_id}
         found: list[bytes] = []
-        for past in self._past if ids or packets else ():
-            found += self._pick(past, ids, packets)
-        going_on = {flow for flow, left in self._left.items() if left}
-        if view.block.n and going_on:
+        for past in self._past if new.of or packets else ():
+            found += self._pick(past, new, packets)
+        going_on = self._wanted(flow for flow, left in self._left.items() if left)
+        if view.block.n and going_on.of:
             found += self._pick(self._past[-1], going_on, set())
         if found:
             self.log.write(found, int(fresh[0].scene.ts) if fresh else int(view.block.ts[0]))
@@ -101,13 +122,15 @@ class Evidence:
     def _remember(self, view: BlockView) -> None:
         rows = view.rows
         fragments = rows["frag"] == FRAG_PART
-        rows = rows[((rows["flow"] >= 0) | fragments) & (rows["dup"] == 0)]
-        slots = rows["flow"]
-        flow = np.where(slots >= 0, view.flows["id"][slots], np.uint64(0))
-        pair = np.where(rows["frag"] == FRAG_PART, pairs(rows), np.uint64(0))
+        at = np.flatnonzero(((rows["flow"] >= 0) | fragments) & (rows["dup"] == 0))
+        slots = rows["flow"][at]
+        key = view.flows["id"][slots]
+        if fragments.any():
+            part = slots < 0
+            key[part] = pairs(rows[at[part]])
         frames = Frames.of(view.block)
         self._past.append(
-            Past(frames, view.block.packet_numbers(), rows["pkt"].copy(), flow, pair, np.zeros(view.block.n, np.bool_))
+            Past(frames, view.block.packet_numbers(), rows["pkt"][at], key, folded(key), np.zeros(view.block.n, bool))
         )
         self.remembered += frames.buf.size
 
@@ -115,7 +138,7 @@ class Evidence:
         while self._past and self.remembered > self._options.before:
             self.remembered -= self._past.popleft().frames.buf.size
 
-    def _follow(self, fresh: list[Match], view: BlockView) -> set[int]:
+    def _follow(self, fresh: list[Match]) -> set[int]:
         """Note the flows that alerted; return the ids of those that were not followed yet."""
         new = set()
         for match in fresh:
@@ -124,7 +147,7 @@ class Evidence:
                 continue
             if flow not in self._left:
                 new.add(flow)
-                self._pairs[flow] = self._pair_of(flow, view)
+                self._pairs[flow] = pair_of(match.scene)
             self._left[flow] = self._left.pop(flow, self._options.per_flow)
         while len(self._left) > FOLLOWED_MAX:
             oldest = next(iter(self._left))
@@ -133,22 +156,21 @@ class Evidence:
             self.counters.evicted += 1
         return new
 
-    @staticmethod
-    def _pair_of(flow: int, view: BlockView) -> int:
-        at = np.flatnonzero(view.flows["id"] == flow)
-        return int(pairs(view.flows[at[:1]])[0]) if at.size else 0
+    def _wanted(self, flows: Iterable[int]) -> Wanted:
+        of = {}
+        for flow in flows:
+            of[flow] = of[self._pairs[flow]] = flow
+        return Wanted(of)
 
-    def _pick(self, past: Past, ids: set[int], packets: set[int]) -> list[bytes]:
+    def _pick(self, past: Past, wanted: Wanted, packets: set[int]) -> list[bytes]:
         """Return the packets of flows, and those of some numbers, that are not written yet."""
         chosen = np.isin(past.numbers, list(packets)) & ~past.written if packets else np.zeros(past.written.size, bool)
         at = np.flatnonzero(chosen).tolist()
-        by_pair = {self._pairs[flow]: flow for flow in ids}
-        wanted = np.isin(past.flow, np.array(sorted(ids), np.uint64))
-        wanted |= (past.pair != 0) & np.isin(past.pair, np.array(sorted(by_pair), np.uint64))
-        for row in np.flatnonzero(wanted).tolist():
+        for row in wanted.rows(past):
             i = int(past.pkt[row])
-            flow = int(past.flow[row]) or by_pair[int(past.pair[row])]
-            if not past.written[i] and not chosen[i] and self._affords(flow, int(past.frames.caplen[i])):
+            if past.written[i] or chosen[i]:
+                continue
+            if self._affords(wanted.of[int(past.key[row])], int(past.frames.caplen[i])):
                 chosen[i] = True
                 at.append(i)
         if at and self._shed():
@@ -168,9 +190,21 @@ class Evidence:
         return True
 
 
+def folded(keys: np.ndarray) -> np.ndarray:
+    """Return uint16[n]: keys as numbers of a small table."""
+    short: np.ndarray = (keys ^ keys >> np.uint64(16) ^ keys >> np.uint64(32)).astype(np.uint16)
+    return short
+
+
 def pairs(records: np.ndarray) -> np.ndarray:
-    """Return uint64[n]: the two addresses of rows or flows in one word, the same for both directions."""
+    """Return uint64[n]: the two addresses of rows in one word, the same for both directions."""
     high = records["src_hi"] ^ records["dst_hi"]
     low = records["src_lo"] ^ records["dst_lo"]
-    mixed: np.ndarray = (high * _MIX) ^ low | np.uint64(1)
+    mixed: np.ndarray = (high * np.uint64(_MIX)) ^ low | np.uint64(_FRAGMENT)
     return mixed
+
+
+def pair_of(scene: Scene) -> int:
+    """Return the same for the ends of a scene."""
+    high, low = divmod(int.from_bytes(scene.src) ^ int.from_bytes(scene.dest), 1 << 64)
+    return (high * _MIX) % (1 << 64) ^ low | _FRAGMENT

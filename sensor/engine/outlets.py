@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from sensor.engine.evidence import Evidence
 from sensor.engine.housekeeping import Housekeeper
@@ -48,6 +48,16 @@ class Outlets:
     def sheds(self, kind: str) -> bool:
         """Tell whether events of a kind are left out now, the disk being nearly full."""
         return self.keeper is not None and self.keeper.disk.sheds(kind)
+
+    def stats(self) -> dict[str, Any]:
+        """Return what an EVE `stats` event tells of them."""
+        found: dict[str, Any] = {
+            o.name: {**o.counters.snapshot(), "waiting": o.waiting, "failing": bool(o.failing)} for o in self.watched
+        }
+        if self.keeper is not None:
+            disk = self.keeper.disk
+            found["disk"] = {"free": disk.free, "level": disk.level, "shed": disk.shed.total()}
+        return found
 
     def start(self) -> None:
         """Begin to look after them."""

@@ -47,7 +47,6 @@ class LogFile:
         self._look_at = 0.0
         self._complaint = ""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = self._open()
         except FileExistsError as e:
             raise OutputError(f"{path.parent}: is not a folder") from e
@@ -86,6 +85,7 @@ class LogFile:
             raise OutputError(f"{self.path}: {self.failing}: {self.waiting} lines could not be written")
 
     def _open(self) -> int:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             found = os.fstat(fd)

@@ -54,13 +54,13 @@ class Spool:
         self._fd = -1
         self._lines = 0
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             self._recover()
         except OSError as e:
             raise OutputError(f"{folder}: {e.strerror or e}") from e
 
     def _recover(self) -> None:
         """Find what an earlier process left, and begin a file of our own behind it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         numbers = sorted(int(p.stem) for p in self.folder.iterdir() if _NAME.fullmatch(p.name))
         at, offset = self._read_position()
         for number in [n for n in numbers if n < at]:
@@ -78,11 +78,13 @@ class Spool:
 
     def _begin(self, number: int) -> None:
         """Begin a new file. Raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         fd = os.open(self._path(number), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if self._fd >= 0:
             os.close(self._fd)
         with self._lock:
             self._fd, self._current, self._written = fd, number, 0
+            self._backlog.begun = 0  # a line cut in two is whole in the new file
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:08d}.spool"
@@ -108,7 +110,7 @@ class Spool:
         """Write what was added; tell whether there was anything."""
         if not len(self._backlog):
             return False
-        if self._written >= SEGMENT and not self._backlog.begun:
+        if (self._written >= SEGMENT and not self._backlog.begun) or not self._path(self._current).exists():
             with suppress(OSError):  # the file at hand serves as well
                 self._begin(self._current + 1)
         done = self._backlog.drain(self._fd)

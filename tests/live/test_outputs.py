@@ -47,7 +47,9 @@ def test_a_disk_that_fills_costs_flow_records_first_and_no_alert(lab, disk, tmp_
         ballast.unlink()
         sensor.wait_log("there is room again")
         sensor.wait_alerts(7)
-        sensor.stop()
+        last = sensor.stop()["outputs"]
+        assert (last["disk"]["level"], last["eve.json"]["lost"], last["eve.json"]["waiting"]) == (0, 0, 0)
+        assert last["eve.json"]["errors"] >= 1
         assert sensor.sids() == [1] * 7
         assert "is written again; 0 alerts" in sensor.log
 

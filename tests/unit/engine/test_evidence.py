@@ -3,6 +3,7 @@
 import json
 import struct
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 
 import enginekit
@@ -21,6 +22,8 @@ from sensor.engine.pipeline import Pipeline
 from sensor.engine.sinks import Sinks
 from sensor.engine.writer import Writer
 from sensor.model.block import LINKTYPE_RAW
+from sensor.model.rows import new_rows
+from sensor.model.scene import Scene
 from sensor.outputs.limits import EvidenceOptions
 from sensor.outputs.pcaplog import Frames, PcapLog
 
@@ -257,3 +260,15 @@ def test_a_packet_without_a_frame_gets_one(first, ethertype):
     packet = bytes([first]) + b"rest"
     frames = Frames.of(next(MemorySource([(START, packet)], LINKTYPE_RAW).blocks()))
     assert frames.record(0)[16:] == bytes(12) + ethertype + packet
+
+
+@pytest.mark.parametrize(("src", "dest"), [("10.0.0.1", "10.255.0.9"), ("fd00::1", "fe80::abcd:1:2:3")])
+def test_ends_of_a_flow_and_of_its_fragments_have_one_key(src, dest):
+    ends = [ip_address(text).packed for text in (src, dest)]
+    rows = new_rows(2)
+    for row, (a, b) in zip(rows, (ends, ends[::-1]), strict=True):
+        for name, packed in (("src", a), ("dst", b)):
+            row[f"{name}_hi"], row[f"{name}_lo"] = divmod(int.from_bytes(packed), 1 << 64)
+    scene = Scene(0, 1, "", 4, src, dest, 17, 1, 2, *ends)
+    assert module.pairs(rows).tolist() == [module.pair_of(scene)] * 2
+    assert module.pair_of(scene) > 1 << 53, "no flow id"

@@ -1,6 +1,7 @@
 """A file of lines over months: rotation, full disks, folders that nobody may write, names that others move."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -109,6 +110,17 @@ def test_a_file_that_was_moved_away_is_made_anew(tmp_path, told, reopen):
     file.close()
     assert (tmp_path / "eve.json.1").read_bytes() == b"one\n"
     assert (tmp_path / "eve.json").read_bytes() == b"two\n"
+
+
+def test_a_folder_that_was_deleted_is_made_anew(tmp_path, told):
+    clock = Clock()
+    file = opened(tmp_path / "logs", told, clock)
+    shutil.rmtree(tmp_path / "logs")
+    clock.now += 2
+    file.write(b"one")
+    file.flush()
+    assert (tmp_path / "logs/eve.json").read_bytes() == b"one\n"
+    file.close()
 
 
 def test_a_torn_line_is_ended_at_the_next_start(tmp_path, told):

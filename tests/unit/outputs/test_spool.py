@@ -1,5 +1,6 @@
 """What waits on the disk: nothing is lost below the bound, whatever ends the process."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -191,3 +192,14 @@ while True:
     print(n, flush=True)
     n += 1
 """
+
+
+def test_a_folder_that_somebody_deleted_is_made_anew(tmp_path, told):
+    made = spool(tmp_path, told)
+    put(made, [b"one"])
+    shutil.rmtree(made.folder)
+    put(made, [b"two"])
+    assert take(made) == [b"two"]
+    made.commit(made.mark())
+    assert (made.size, made.waiting) == (0, 1), "the deleted line never arrives"
+    assert take(spool(tmp_path, told)) == []
