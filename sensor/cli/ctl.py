@@ -80,10 +80,13 @@ def _request(args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     return command, arguments
 
 
-def ask(path: str, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Send one command; return the answer. Raises OSError where nobody answers as a sensor would."""
+def ask(path: str, command: str, arguments: dict[str, Any], patience: float = _PATIENCE) -> dict[str, Any]:
+    """Send one command; return the answer. patience: seconds for each step.
+
+    Raises OSError where nobody answers as a sensor would.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(_PATIENCE)
+        sock.settimeout(patience)
         sock.connect(path)
         with sock.makefile("rwb") as stream:
             _exchange(stream, {"version": "0.2"})

@@ -27,6 +27,8 @@ listen for some seconds: does a mirror arrive, whole, once, and from both sides;
 Nothing is changed. Each warning comes with what mends it, where that is known."""
 
 _RING_BLOCK = 1 << 20
+_PATIENCE = 5.0
+"""Seconds that a running sensor has for an answer."""
 
 
 def parser() -> Parser:
@@ -108,8 +110,8 @@ def _running(path: str) -> Iterator[Finding]:
     if not Path(path).exists():
         return
     try:
-        counters = ask(path, "dump-counters", {})["message"]
-        outputs = ask(path, "output-stats", {})["message"]
+        counters = ask(path, "dump-counters", {}, _PATIENCE)["message"]
+        outputs = ask(path, "output-stats", {}, _PATIENCE)["message"]
     except (OSError, KeyError) as e:
         why = "a running sensor may be asked by its owner and group only" if not os.access(path, os.W_OK) else str(e)
         yield Finding("sensor", WARNING, f"{path}: no sensor answers: {why}")

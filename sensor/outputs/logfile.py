@@ -91,8 +91,7 @@ class LogFile:
             found = os.fstat(fd)
             self._size = found.st_size
             self._period = self._period_of(found.st_mtime if self._size else self._clock())
-            if self._size and os.pread(fd, 1, self._size - 1) != b"\n":
-                self._size += os.write(fd, b"\n")
+            self._torn = bool(self._size) and os.pread(fd, 1, self._size - 1) != b"\n"
         except OSError:
             os.close(fd)
             raise
@@ -106,10 +105,23 @@ class LogFile:
             return
         if self._ahead is not None:
             self._ahead()
-        done = self._backlog.drain(self._fd)
-        self._size += done.octets
-        self.counters.written += done.lines
-        self._judge(done.error)
+        error = self._end_torn_line()
+        if not error:
+            done = self._backlog.drain(self._fd)
+            self._size += done.octets
+            self.counters.written += done.lines
+            error = done.error
+        self._judge(error)
+
+    def _end_torn_line(self) -> str:
+        """End the line that an earlier process left, so that the next is whole; return why not, empty: it is done."""
+        if self._torn:
+            try:
+                self._size += os.write(self._fd, b"\n")
+            except OSError as e:
+                return e.strerror or str(e)
+            self._torn = False
+        return ""
 
     def _judge(self, error: str) -> None:
         """Say when writing begins to fail, and when it works again."""

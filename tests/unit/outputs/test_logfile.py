@@ -131,6 +131,20 @@ def test_a_torn_line_is_ended_at_the_next_start(tmp_path, told):
     assert (tmp_path / "eve.json").read_bytes() == b'{"whole":1}\n{"torn":\n{"next":1}\n'
 
 
+def test_a_sensor_starts_on_a_full_disk_with_a_torn_line(tmp_path, told):
+    with small_disk(tmp_path / "disk", 16 << 10) as folder:
+        torn = b"x" * (8 << 10)  # ends with a page
+        (folder / "eve.json").write_bytes(torn)
+        (folder / "ballast").write_bytes(b"x" * (8 << 10))
+        file = opened(folder, told, rotate_seconds=0)
+        file.write(b"one", dear=True)
+        file.flush()
+        assert (file.waiting, file.failing) == (1, "No space left on device")
+        (folder / "ballast").unlink()
+        file.close()
+        assert (folder / "eve.json").read_bytes() == torn + b"\none\n"
+
+
 def test_a_full_disk_loses_no_alert_and_recovers(tmp_path, told):
     with small_disk(tmp_path / "disk", 64 << 10) as folder:
         file = opened(folder, told, hold=1 << 20)
