@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from sensor.outputs.backlog import OutputCounters
-from sensor.outputs.limits_remote import BATCH, PAUSES, SETTLE_SECONDS, STOP_SECONDS, UNSETTLED
+from sensor.outputs.limits_remote import BATCH, PAUSES, SETTLE_SECONDS, STOP_SECONDS
 from sensor.outputs.spool import Mark, Spool
 from sensor.outputs.transports import Transport
 
@@ -29,8 +29,10 @@ class Courier:
         self._transport = transport
         self._tell = tell
         self._settle = settle
+        self._octets = 0
+        """Bytes sent over the connection at hand."""
         self._sent: deque[tuple[float, Mark, int]] = deque()
-        """Sent, not known to be there: when, up to where, bytes."""
+        """Sent, not known to be there: when, up to where in the spool, up to which byte of the connection."""
         self._pause = PAUSES[0]
         self._wake = threading.Event()
         self._end = threading.Event()
@@ -78,14 +80,13 @@ class Courier:
     def _round(self) -> bool:
         """Look at what has arrived, send what comes next; tell whether there was anything. Raises OSError."""
         self._look()
-        if sum(octets for *_, octets in self._sent) >= UNSETTLED:
-            return False
         lines = self.spool.read(BATCH)
         if not lines:
             return False
-        too_long = self._transport.send(lines)
-        self.counters.lost += too_long
-        self._sent.append((time.monotonic(), self.spool.mark(), sum(map(len, lines))))
+        sent = self._transport.send(lines)
+        self.counters.lost += sent.too_long
+        self._octets += sent.octets
+        self._sent.append((time.monotonic(), self.spool.mark(), self._octets))
         if self.failing:
             self._tell(f"{self.name}: events are delivered again")
             self.failing, self._pause = "", PAUSES[0]
@@ -93,11 +94,13 @@ class Courier:
 
     def _look(self) -> None:
         """Commit what was sent long enough ago over a connection that is still well."""
-        if not self._transport.settled() or not self._sent:
+        if not self._sent:
+            self._transport.under_way()  # is the receiver still there?
             return
-        done = None
+        arrived = self._octets - self._transport.under_way()
         before = time.monotonic() - (0 if self._end.is_set() else self._settle)
-        while self._sent and self._sent[0][0] <= before:
+        done = None
+        while self._sent and self._sent[0][0] <= before and self._sent[0][2] <= arrived:
             done = self._sent.popleft()[1]
         if done is not None:
             self.counters.written += done.lines - self.spool.committed.lines
@@ -107,6 +110,7 @@ class Courier:
         """Send again, later, what is not known to have arrived."""
         self._transport.close()
         self._sent.clear()
+        self._octets = 0
         self.spool.rewind()
         why = str(getattr(error, "strerror", None) or error or type(error).__name__)
         if self.failing:

@@ -20,8 +20,6 @@ SEGMENT: Final = 1 << 20
 """Bytes from which a file of a spool is followed by a new one: so much stays on the disk after it was delivered."""
 BATCH: Final = 1 << 18
 """Bytes of messages that are handed to a receiver at once."""
-UNSETTLED: Final = 1 << 20
-"""Bytes sent ahead of what the receiver is known to have."""
 SETTLE_SECONDS: Final = 3.0
 """How long a connection must live on after a message before that counts as delivered: a receiver that dies takes what
 it had not read with it, and all that came less than this before its end is sent again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import select
 import socket
 import ssl
@@ -11,6 +12,7 @@ import struct
 import termios
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -23,14 +25,24 @@ _USER_TIMEOUT_MS: Final = 30_000
 _GONE: Final = select.POLLERR | select.POLLHUP | select.POLLRDHUP | select.POLLNVAL
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of messages."""
+
+    octets: int
+    """Bytes handed to the kernel."""
+    too_long: int = 0
+    """Messages that no datagram can carry."""
+
+
 class Transport(Protocol):
     """A way to one receiver."""
 
-    def send(self, lines: Sequence[bytes]) -> int:
-        """Hand messages to the kernel; return how many no message of this kind can carry. Raises OSError."""
+    def send(self, lines: Sequence[bytes]) -> Sent:
+        """Hand messages to the kernel. Raises OSError."""
 
-    def settled(self) -> bool:
-        """Tell whether the receiver has all that was sent, as far as can be known. Raises OSError if it is gone."""
+    def under_way(self) -> int:
+        """Return how many of the bytes sent last the receiver may not have. Raises OSError if it is gone."""
 
     def close(self) -> None:
         """Let go."""
@@ -43,19 +55,19 @@ class Datagrams:
         self._address = address
         self._sock: socket.socket | None = None
 
-    def send(self, lines: Sequence[bytes]) -> int:
+    def send(self, lines: Sequence[bytes]) -> Sent:
         """See Transport. UDP tells nothing but that nobody listens, and that not always."""
         sock = self._sock or self._connect()
-        too_long = 0
+        octets = too_long = 0
         for line in lines:
             try:
-                sock.send(line)
+                octets += sock.send(line)
             except OSError as e:
                 if e.errno != errno.EMSGSIZE:
                     self.close()
                     raise
                 too_long += 1
-        return too_long
+        return Sent(octets, too_long)
 
     def _connect(self) -> socket.socket:
         address = self._address
@@ -73,14 +85,14 @@ class Datagrams:
         self._sock = sock
         return sock
 
-    def settled(self) -> bool:
+    def under_way(self) -> int:
         """See Transport."""
         if self._sock is not None:
             error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if error:
                 self.close()
-                raise OSError(error, errno.errorcode.get(error, "error"))
-        return True
+                raise OSError(error, os.strerror(error))
+        return 0
 
     def close(self) -> None:
         """Let go."""
@@ -110,28 +122,33 @@ class Stream:
         self._tls = tls
         self._sock: socket.socket | None = None
 
-    def send(self, lines: Sequence[bytes]) -> int:
+    def send(self, lines: Sequence[bytes]) -> Sent:
         """See Transport."""
         sock = self._sock or self._connect()
+        data = self._frame(lines)
         try:
             self._refuse_gone(sock)
-            sock.sendall(self._frame(lines))
+            sock.sendall(data)
         except OSError:
             self.close()
             raise
-        return 0
+        return Sent(len(data))
 
-    def settled(self) -> bool:
-        """See Transport. The kernel knows what the receiver's acknowledged (TCP) or the receiver read (unix)."""
+    def under_way(self) -> int:
+        """See Transport.
+
+        The kernel knows what the receiver's kernel has not acknowledged (TCP) or the receiver has not read (unix).
+        It counts more than our bytes, what TLS and its own buffers add, never less.
+        """
         if self._sock is None:
-            return True
+            return 0
         try:
             self._refuse_gone(self._sock)
             (unsent,) = struct.unpack("i", fcntl.ioctl(self._sock, termios.TIOCOUTQ, bytes(4)))
         except OSError:
             self.close()
             raise
-        return bool(unsent == 0)
+        return int(unsent)
 
     @staticmethod
     def _refuse_gone(sock: socket.socket) -> None:

@@ -17,7 +17,15 @@ from sensor.outputs.courier import Courier
 from sensor.outputs.limits_remote import Address, SyslogOptions
 from sensor.outputs.remote import RemoteSink
 from sensor.outputs.spool import Spool
-from sensor.outputs.transports import Datagrams, Stream, line_by_line, octet_counted, syslog_transport, unix_stream
+from sensor.outputs.transports import (
+    Datagrams,
+    Sent,
+    Stream,
+    line_by_line,
+    octet_counted,
+    syslog_transport,
+    unix_stream,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +145,27 @@ def test_a_receiver_that_stands_still_holds_up_nobody(made, tmp_path):
     assert one.counters.lost == 0
 
 
+def test_much_is_delivered_and_forgotten_while_more_comes(made, tmp_path):
+    with listener(str(tmp_path / "s")) as sock:
+        one = made(unix_stream(tmp_path / "s"), settle=0.3)
+        one.say(0)
+        conn, _ = sock.accept()
+        with conn, contextlib.ExitStack() as stack:
+            reading = threading.Thread(target=lambda: [None for _ in iter(lambda: conn.recv(1 << 16), b"")])
+            reading.start()
+            stack.callback(reading.join)
+            stack.callback(conn.shutdown, socket.SHUT_RDWR)
+            end = time.monotonic() + 1.5
+            n = 1
+            while time.monotonic() < end:
+                one.say(*range(n, n + 1000))
+                n += 1000
+                time.sleep(0.005)
+            assert one.counters.written > 1000, "delivered while the connection was never at rest"
+            assert one.counters.errors == one.counters.lost == 0
+            until(lambda: one.courier.waiting == 0)
+
+
 def test_what_was_not_delivered_is_delivered_by_the_next_process(tmp_path):
     first = Made(tmp_path, unix_stream(tmp_path / "s"))
     first.say(1, 2, 3)
@@ -245,7 +274,7 @@ def test_a_message_too_long_for_a_datagram_is_counted_and_stops_no_other(tmp_pat
         sock.bind(("127.0.0.1", 0))
         sock.settimeout(10)
         way = Datagrams(Address("udp", "127.0.0.1", sock.getsockname()[1]))
-        assert way.send([b"a", b"x" * 70_000, b"b"]) == 1
+        assert way.send([b"a", b"x" * 70_000, b"b"]) == Sent(2, 1)
         assert [sock.recv(10), sock.recv(10)] == [b"a", b"b"]
         way.close()
 
