@@ -13,16 +13,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sensor import __version__
 from sensor.cli import assembly, common, exits
+from sensor.cli.outlets import outlets as open_outlets
 from sensor.cli.parser import Parser, add_config, add_rules
 from sensor.errors import CaptureError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
     from sensor.config.settings import Settings
+    from sensor.engine.ctlsocket import ControlSocket
     from sensor.engine.daemon import Surroundings
     from sensor.engine.figures import Figures
     from sensor.engine.pipeline import Pipeline
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from sensor.engine.signals import Signals
     from sensor.engine.writer import Writer
     from sensor.metrics.names import Snapshot
+    from sensor.rules.problems import Problem
     from sensor.rules.ruleset import RuleSet
 
 PROG = "xensor run"
@@ -43,8 +46,9 @@ What follows after -- is a capture filter in tcpdump's language: xensor run -i e
 
 
 _LATER = (
-    "sensor.engine.daemon", "sensor.engine.housekeeping", "sensor.metrics.http", "sensor.outputs.logfile",
-    "sensor.outputs.lines", "sensor.cli.screen", "sensor.cli.summary", "sensor.cli.terminal",
+    "sensor.engine.daemon", "sensor.engine.evidence", "sensor.engine.housekeeping", "sensor.metrics.http",
+    "sensor.outputs.logfile", "sensor.outputs.lines", "sensor.outputs.remote", "sensor.outputs.syslog",
+    "sensor.outputs.transports", "sensor.cli.screen", "sensor.cli.summary", "sensor.cli.terminal",
 )  # fmt: skip
 """Used after privileges are given up: kernels cannot be loaded then, nor any module that only root may read."""
 
@@ -98,21 +102,28 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 
 def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, expression: str | None) -> int:
-    """Try rules, filter, log folder and interfaces; nothing is opened."""
-    from sensor.capture import ifcheck
+    """Try everything that a run needs: rules, filter, outputs, addresses, permission, interfaces. Nothing is kept open.
+
+    Raises the error that a run would.
+    """
     from sensor.capture.afpacket import compile_filter
-    from sensor.cli.trial import trial
+    from sensor.cli.trial import findings, try_addresses, try_outputs
+    from sensor.cli.trial import trial as try_rules
+    from sensor.engine.checkup import ERROR, GOOD, worst
 
     if expression is not None:
         compile_filter(expression)
-    trial(loaded, settings.run.log_dir, [], None, fatal=args.init_errors_fatal)
-    findings = [finding for name in args.interfaces for finding in ifcheck.check(name)]
-    for finding in findings:
-        common.warn(f"{finding.severity}: {finding}")
-    return CaptureError.exit_code if any(f.severity == ifcheck.ERROR for f in findings) else 0
+    try_outputs(settings)
+    try_addresses(args.metrics, args.user)
+    try_rules(loaded, settings.run.log_dir, [], None, fatal=args.init_errors_fatal)
+    found = [finding for finding in findings(settings, args.interfaces) if finding.state != GOOD]
+    for finding in found:
+        common.warn(f"{finding.state}: {finding}")
+    return CaptureError.exit_code if worst(found) == ERROR else 0
 
 
 def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, expression: str | None) -> int:
+    from sensor.engine.ctlsocket import ControlSocket
     from sensor.engine.figures import Figures
     from sensor.engine.options import EngineOptions
     from sensor.engine.signals import Signals
@@ -126,16 +137,19 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, ex
     pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
     source = _source(args, expression)
     signals = Signals(source.wake)
-    pidfile = None
+    pidfile = control = None
     try:
         signals.install()
         pidfile = _write_pid(args.pidfile)
+        control = ControlSocket(Path(settings.run.control_socket)) if settings.run.control else None
         _harden(args.user)
-        parts = _Parts(pipeline, writer, source, signals, Figures(__version__, time.time_ns()))
-        summary = _watch(args, settings, parts, failed)
+        parts = _Parts(pipeline, writer, source, signals, Figures(__version__, time.time_ns()), control)
+        summary = _watch(args, settings, parts, _Failed(failed, loaded.problems))
     finally:
         signals.restore()
         source.close()
+        if control is not None:
+            control.close()
         if pidfile is not None:
             with suppress(OSError):  # its folder may not be ours any more
                 pidfile.unlink()
@@ -151,6 +165,24 @@ class _Parts:
     source: LiveSource
     signals: Signals
     figures: Figures
+    control: ControlSocket | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Rules that do not run."""
+
+    number: int
+    problems: list[Problem]
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Return them as the control socket tells of them."""
+        return [{"tenant_id": 0, "rule": "", "filename": p.file, "line": p.line, "error": p.message}
+                for p in self.problems[:_FAILED_MAX]]  # fmt: skip
+
+
+_FAILED_MAX = 1000
+"""Rules that the control socket names."""
 
 
 def _harden(user: str | None) -> None:
@@ -166,7 +198,7 @@ def _harden(user: str | None) -> None:
         _log("this kernel cannot refuse new executable memory (Linux 6.3 can): going on without")
 
 
-def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: int) -> Summary:
+def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: _Failed) -> Summary:
     """Open the outputs and watch until a signal."""
     from sensor.engine.daemon import Daemon
     from sensor.engine.sinks import Sinks
@@ -179,14 +211,20 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
     try:
         if args.metrics:
             server = MetricsServer(args.metrics, lambda: latest[0])
-        outlets = assembly.outlets(settings, _log)
+        outlets = open_outlets(settings, _log)
         parts.figures.outlets = outlets
         writer.sinks = Sinks(outlets.sinks, lambda e: _log(str(e)), lasting=True, sheds=outlets.sheds)
+        if outlets.evidence is not None:
+            writer.keep_evidence(outlets.evidence.alerted, outlets.evidence.capture_file)
+            pipeline.observer = outlets.evidence.observe
         outlets.start()
         # What start-up made lives as long as the process: the collector need not look at it again.
         gc.freeze()
         _log(f"engine started: {len(pipeline.plan.rules)} rules, {', '.join(args.interfaces)}")
-        return Daemon(pipeline, writer, source, around, parts.figures, parts.signals).watch()
+        daemon = Daemon(pipeline, writer, source, around, parts.figures, parts.signals)
+        if parts.control is not None:
+            parts.control.start(daemon.asks.put)
+        return daemon.watch()
     finally:
         around.notifier.close()
         if outlets is not None:
@@ -212,21 +250,32 @@ def _source(args: argparse.Namespace, expression: str | None) -> LiveSource:
 
 
 def _surroundings(
-    args: argparse.Namespace, settings: Settings, failed: int, publish: Callable[[Snapshot], None]
+    args: argparse.Namespace, settings: Settings, failed: _Failed, publish: Callable[[Snapshot], None]
 ) -> Surroundings:
+    from sensor.config.load import as_text
     from sensor.engine.daemon import Surroundings
     from sensor.engine.notify import Notifier
 
     return Surroundings(
         log=_log, publish=publish, notifier=Notifier(os.environ),
-        load_rules=lambda: _reload(args, settings), rules_failed=failed,
+        load_rules=lambda: _reload(args, settings), rules_failed=failed.number, failed_rules=failed.listed(),
+        settings=lambda: as_text(settings),
     )  # fmt: skip
 
 
 def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet:
-    """Load the rules anew. Raises RuleError where any is bad: the old ones are better than fewer."""
-    paths = common.rule_paths(args.only, args.extra, settings)
-    return common.rules_to_run(paths, settings, fatal=True).rules
+    """Read the configuration and the rules anew.
+
+    Raises RuleError where any is bad (the old ones are better than fewer), ConfigError or UsageError.
+    """
+    from sensor.config.load import need_restart
+
+    fresh = _settings(args)
+    changed = need_restart(settings, fresh)
+    if changed:
+        _log(f"these settings take effect at the next start: {', '.join(changed)}")
+    paths = common.rule_paths(args.only, args.extra, fresh)
+    return common.rules_to_run(paths, fresh, fatal=True).rules
 
 
 def _write_pid(name: str | None) -> Path | None:

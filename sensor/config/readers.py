@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
@@ -29,8 +30,8 @@ def boolean(text: Any) -> bool:
     raise ValueError("expected yes or no")
 
 
-def auto(text: Any) -> bool:
-    """Read yes/no/auto: auto is yes."""
+def boolean_or_auto(text: Any) -> bool:
+    """Read yes/no; Suricata's `auto` is yes."""
     return str(text).strip().lower() == "auto" or boolean(text)
 
 
@@ -91,6 +92,28 @@ def within(read: Callable[[Any], int], low: int, high: int) -> Callable[[Any], i
         return number
 
     return bounded
+
+
+def one_of(*known: str, **others: str) -> Callable[[Any], str]:
+    """Return a reader of a word that is one of a few, or another word for one; capitals do not count."""
+
+    def chosen(text: Any) -> str:
+        word = str(text).strip().lower()
+        word = others.get(word, word)
+        if word not in known:
+            raise ValueError(f"expected one of {', '.join(known)}")
+        return word
+
+    return chosen
+
+
+def below(folder: str) -> Callable[[Any], str]:
+    """Return a reader of paths; relative ones start from a folder."""
+
+    def path(text: Any) -> str:
+        return os.path.join(folder, str(text).strip())  # noqa: PTH118 - text in, text out
+
+    return path
 
 
 def words(text: Any) -> tuple[str, ...]:

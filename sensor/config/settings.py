@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from sensor.decode.limits import DecodeOptions
 from sensor.flow.limits import FlowLimits
 from sensor.flow.limits_fragments import DedupLimits, DefragLimits, JournalLimits
-from sensor.outputs.limits import DiskOptions, FileOptions, KeepOptions
+from sensor.outputs.limits import DiskOptions, EvidenceOptions, FileOptions, KeepOptions
+from sensor.outputs.limits_remote import SpoolOptions, StreamOptions, SyslogOptions
 
 EVE_TYPES = (
     "alert", "anomaly", "flow",
@@ -76,6 +77,8 @@ class RunSettings:
     rule_path: str = ""
     log_dir: str = ""
     fast: bool = False
+    control: bool = False
+    control_socket: str = "/run/xensor/command.socket"
     ja3: bool = True
     """Rules may require the feature `ja3`; fingerprints are made where rules or logs ask for them in any case."""
     ja4: bool = True
@@ -105,6 +108,10 @@ class Settings:
     files: FileOptions = field(default_factory=FileOptions)
     keep: KeepOptions = field(default_factory=KeepOptions)
     disk: DiskOptions = field(default_factory=DiskOptions)
+    spool: SpoolOptions = field(default_factory=SpoolOptions)
+    syslog: SyslogOptions = field(default_factory=SyslogOptions)
+    stream: StreamOptions = field(default_factory=StreamOptions)
+    evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
     address_groups: Mapping[str, str] = field(default_factory=dict)
     port_groups: Mapping[str, str] = field(default_factory=dict)
     os_policies: tuple[tuple[str, str], ...] = ()

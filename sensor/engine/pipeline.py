@@ -62,6 +62,8 @@ class Pipeline:
         self.tally = Tally()
         self._app_names = ("", "failed", *(SPECS[n].name if n in SPECS else "" for n in range(2, ids.LIMIT)))
         self._last: PacketBlock | None = None
+        self.observer: Callable[[BlockView], None] | None = None
+        """Sees each block once all its alerts are raised."""
 
     def prepare(self, rules: RuleSet) -> Rulebook:
         """Plan and compile rules beside those that run; may be called from another thread. Raises RuleError."""
@@ -126,6 +128,8 @@ class Pipeline:
         found = self._candidates(view, gathered, (at, apps))
         work = BlockWork(view, segs, gathered, found, at, apps)
         self.walk.run(work)
+        if self.observer is not None:
+            self.observer(view)
         self.tally.add(block, rows, segs)
         self._retain(work)
         self._recycle(segs)

@@ -69,6 +69,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("stream_ignored_segments", "segments", "TCP segments outside their stream, judged as packets only."),
     # detection
     _gauge("rules_loaded", "rules", "Rules that run."),
+    _gauge("rules_loaded_time_seconds", "seconds", "When they were loaded, since the epoch."),
     _counter("rule_reloads", "times", "Rule reloads by result; failed: the old rules stayed.", "result"),
     _counter("judgements", "judgements", "Rules judged on packets, windows and transactions."),
     _counter("judgements_cut", "judgements", "Judgements cut off at their budget."),
@@ -80,13 +81,24 @@ METRICS: Final[tuple[Metric, ...]] = (
     # outputs
     _counter("events", "events", "EVE events written.", "type"),
     _counter("events_shed", "events", "Events left out because the disk was nearly full.", "type"),
-    _counter("output_lines", "lines", "Lines that an output took.", "output"),
+    _counter("output_lines", "lines", "Lines in the file, or known to have arrived.", "output"),
     _counter("output_errors", "times", "Times an output began to fail.", "output"),
     _counter("output_lost", "alerts", "Alerts lost because an output could not be written for too long.", "output"),
     _counter("output_shed", "lines", "Other lines that gave way meanwhile.", "output"),
     _counter("output_rotations", "files", "Files rotated out.", "output"),
     _gauge("output_waiting_lines", "lines", "Lines that wait for an output.", "output"),
     _gauge("output_failing", "", "1: the output cannot be written at present.", "output"),
+    _gauge("spool_bytes", "bytes", "Events on the disk that wait for a receiver.", "output"),
+    _gauge("spool_limit_bytes", "bytes", "What may wait there.", "output"),
+    _counter("evidence_packets", "packets", "Packets of flows that alerted, written to captures."),
+    _counter("evidence_bytes", "bytes", "Bytes of those."),
+    _counter("evidence_files_deleted", "files", "Old captures deleted."),
+    _counter("evidence_errors", "times", "Times that captures could not be written."),
+    _counter("evidence_left_out", "packets", "Packets of such flows that were not kept: disk (nearly full), error.",
+             "reason"),
+    _counter("evidence_flows_cut", "flows", "Flows of which not all was kept: limit (of one flow), evicted (by other "
+             "flows that alerted).", "reason"),
+    _gauge("evidence_memory_bytes", "bytes", "Packets remembered for flows that alert later."),
     _counter("output_faults", "times", "Errors inside an output: a fault of the sensor."),
     _gauge("disk_free_bytes", "bytes", "Free on the disk of the log folder."),
     _gauge("disk_level", "", "0: there is room; 1: flow records are left out, 2: all records but alerts and "

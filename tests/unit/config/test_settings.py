@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from sensor.config.load import dump, load
+from sensor.config.load import as_text, dump, load, need_restart
 from sensor.config.make import by_section, hint, make
 from sensor.config.readers import (
     FOREIGN_EVE_TYPES,
@@ -246,6 +246,27 @@ def test_dump_of_changes_reads_back(tmp_path):
     (tmp_path / "sensor.yaml").write_text(CONFIG)
     changed = load(str(tmp_path / "sensor.yaml"), ["dedup.window=0.0025", "decoder.geneve.ports=1,2"]).settings
     assert _read_back(dump(changed)) == changed
+
+
+def test_what_a_reload_of_rules_cannot_change_is_named():
+    old = Settings()
+    new = make({"rule-files": "a.yaml", "vars.address-groups.X": "10.0.0.1", "flow.max-flows": 7}).settings
+    assert need_restart(old, new) == ["flow.max-flows"]
+    assert need_restart(old, old) == []
+    assert as_text(new)["flow.max-flows"] == "7"
+
+
+def test_suricata_s_words_for_syslog_and_sockets():
+    made = make({"outputs.syslog.level": "Critical", "outputs.syslog.facility": "Local3",
+                 "unix-command.filename": "custom.socket"}).settings  # fmt: skip
+    assert (made.syslog.level, made.syslog.facility) == ("crit", "local3")
+    assert made.run.control_socket == "/run/xensor/custom.socket"
+    assert make({"unix-command.filename": "/tmp/x"}).settings.run.control_socket == "/tmp/x"  # noqa: S108 - text
+
+
+def test_suricata_s_auto_is_yes():
+    assert make({"unix-command.enabled": "auto"}).settings.run.control
+    assert not make({"unix-command.enabled": "no"}).settings.run.control
 
 
 def test_every_setting_says_what_it_is_and_names_are_unique():
