@@ -198,3 +198,10 @@ def test_without_numba_the_same():
 def test_calls_of_nfs_are_told_from_other_calls():
     assert datagram(nfsforge.lookup3(b"x")) == NFS
     assert datagram(nfsforge.call(3, 1, b"", program=100000)) == APP_UNKNOWN
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_datagrams_of_dcerpc(order):
+    assert datagram(rpcforge.datagram(0, b"x", order=order)) == DCERPC
+    assert datagram(rpcforge.datagram(0, b"x", order=order, size=2)) == APP_UNKNOWN
+    assert datagram(rpcforge.datagram(11, b"x", order=order)) == APP_UNKNOWN
