@@ -22,6 +22,8 @@ EVE_TYPES = (
     "dcerpc",
     "smb",
     "nfs",
+    "mysql",
+    "pgsql",
     "mqtt",
     "ftp",
     "ftp_data",

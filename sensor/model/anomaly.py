@@ -274,6 +274,9 @@ class AppAnomaly(IntEnum):
     DNP3_BAD_TRANSPORT_CRC = 995
     DNP3_MALFORMED = 996
     DNP3_UNKNOWN_OBJECT = 997
+    MYSQL_MALFORMED_DATA = 832
+    PGSQL_MALFORMED_DATA = 864
+    PGSQL_TOO_MANY_REQUESTS = 865
 
     @property
     def event(self) -> str:

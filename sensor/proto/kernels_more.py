@@ -20,7 +20,9 @@ from sensor.proto.enip import kernels_probe as enip
 from sensor.proto.ike import kernels_probe as ike
 from sensor.proto.krb5 import kernels_probe as krb5
 from sensor.proto.mqtt import kernels as mqtt
+from sensor.proto.mysql import kernels as mysql
 from sensor.proto.nfs import kernels as nfs
+from sensor.proto.pgsql import kernels as pgsql
 from sensor.proto.probes import greetings
 from sensor.proto.quic import kernels_probe as quic
 from sensor.proto.rfb import kernels_probe as rfb
@@ -44,6 +46,8 @@ MODULES = (
     enip,
     quic,
     dnp3,
+    mysql,
+    pgsql,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

@@ -17,10 +17,12 @@ from sensor.proto.http1.fields import SPEC as HTTP
 from sensor.proto.ike.fields import SPEC as IKE
 from sensor.proto.krb5.fields import SPEC as KRB5
 from sensor.proto.mqtt.fields import SPEC as MQTT
+from sensor.proto.mysql.fields import SPEC as MYSQL
 from sensor.proto.nfs.fields import SPEC as NFS
 from sensor.proto.quic.fields import SPEC as QUIC
 from sensor.proto.rfb.fields import SPEC as RFB
 from sensor.proto.sip.fields import SPEC as SIP
+from sensor.proto.pgsql.fields import SPEC as PGSQL
 from sensor.proto.smb.fields import SPEC as SMB
 from sensor.proto.smtp.fields import SPEC as SMTP
 from sensor.proto.snmp.fields import SPEC as SNMP
@@ -56,6 +58,8 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.ENIP: ENIP,
         ids.QUIC: QUIC,
         ids.DNP3: DNP3,
+        ids.MYSQL: MYSQL,
+        ids.PGSQL: PGSQL,
     }
 )
 """Value of the flow table's `app` column → protocol."""

@@ -64,6 +64,7 @@ class Records:
     """Shape of the stream (see `sensor.proto.pieces.Shape`)."""
 
     header = 4
+    inclusive = False
 
     def __init__(self) -> None:
         self._goes_on = False

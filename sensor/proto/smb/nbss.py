@@ -14,6 +14,7 @@ class Nbss:
     """Shape of the stream (see `sensor.proto.pieces.Shape`)."""
 
     header = 4
+    inclusive = False
 
     def size(self, buffer: bytearray, pos: int) -> tuple[int, bool] | None:
         """Read a header: its type, and 24 bits of length."""

@@ -8,11 +8,12 @@ import nfsforge
 import numpy as np
 import pytest
 import rpcforge
+import sqlforge
 from handshakes import client_hello, dhcp, message, record, server_hello, ssl2_client_hello
 
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
 from sensor.proto import kernels_probe, probe
-from sensor.proto.ids import DCERPC, FTP, NFS, SMB, SMTP
+from sensor.proto.ids import DCERPC, FTP, MYSQL, NFS, PGSQL, SMB, SMTP
 from sensor.proto.probe import DHCP, DNS, HEAD, HTTP, SSH, TLS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,6 +60,12 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (b"\x80garbage", b"HTTP/1.1 400", HTTP),
         (HELLO, b"", TLS),
         (rpcforge.request(1, b"x"), b"", DCERPC),
+        (sqlforge.SSL, b"", PGSQL),
+        (sqlforge.startup(b"user", b"bob"), b"", PGSQL),
+        (sqlforge.struct.pack("!IIII", 16, 80877102, 7, 8), b"", PGSQL),
+        (b"\0\0\0\x20\0\3\0\0\x01" + b"\0" * 30, b"", APP_UNKNOWN),
+        (b"", sqlforge.packet(0, sqlforge.GREETING), MYSQL),
+        (b"", sqlforge.packet(0, b"\x0ahello, world" + b"\0" * 40), APP_UNKNOWN),
         (nfsforge.record(nfsforge.lookup3(b"x")), b"", NFS),
         (nfsforge.record(nfsforge.call(3, 1, b"", program=100005)), b"", APP_UNKNOWN),
         (b"", rpcforge.bind_ack(0, order=">"), DCERPC),
