@@ -63,7 +63,7 @@ def call(data: bytes) -> Done | None:
     made = DatagramCall(little=little, activity=_uuid(data[40:56], little=little), sequence=sequence)
     made.kinds[side] = data[1]
     made.opnum = opnum
-    made.interface = f"{_uuid(data[24:40], little=little)} {version & 0xFFFF}".encode()
+    made.bound = parse.Context(0, _uuid(data[24:40], little=little), version & 0xFFFF, version >> 16)
     made.stubs[side].add(data[HEADER : HEADER + size])
     return Done(made, side)
 

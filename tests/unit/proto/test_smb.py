@@ -110,7 +110,11 @@ def test_calls_in_a_pipe():
     assert call.tx.numbers("dcerpc.opnum") == (12,)
     shown = call.tx.eve()
     assert shown["filename"] == "svcctl"
-    assert shown["dcerpc"]["req"] == {"opnum": 12, "frag_cnt": 1, "stub_data_size": 14}
+    assert shown["command"] == "SMB2_COMMAND_IOCTL"
+    assert shown["dcerpc"]["opnum"] == 12
+    assert shown["dcerpc"]["req"] == {"frag_cnt": 1, "stub_data_size": 14}
+    assert shown["dcerpc"]["interfaces"] == [{"uuid": rpc.SPOOLSS, "version": "1.0"}]
+    assert [s.tx.eve()["command"] for s in at(found, stages.REQUEST)][-1] == "SMB2_COMMAND_CLOSE"
     assert bind.tx.eve()["dcerpc"]["interfaces"][0]["ack_result"] == 0
     assert at(found, stages.WRITTEN) == []
     assert parser.anomalies() == []
@@ -245,6 +249,11 @@ def test_a_pending_answer_is_not_the_answer():
         [(0, smb.nbss(smb.tree_connect2("\\\\srv\\X"))), (1, smb.nbss(pending)), (1, smb.nbss(smb.tree_connected2()))]
     )
     assert [s.tx.eve()["status"] for s in at(found, stages.RESPONSE)] == ["STATUS_SUCCESS"]
+
+
+def test_other_controls_are_transactions():
+    _, found = run([(0, smb.nbss(smb.ioctl2(b"", code=0x00140204)))])
+    assert found[0].tx.eve()["function"] == "FSCTL_VALIDATE_NEGOTIATE_INFO"
 
 
 def test_rename():
