@@ -19,10 +19,10 @@ from sensor.proto.krb5.fields import SPEC as KRB5
 from sensor.proto.mqtt.fields import SPEC as MQTT
 from sensor.proto.mysql.fields import SPEC as MYSQL
 from sensor.proto.nfs.fields import SPEC as NFS
+from sensor.proto.pgsql.fields import SPEC as PGSQL
 from sensor.proto.quic.fields import SPEC as QUIC
 from sensor.proto.rfb.fields import SPEC as RFB
 from sensor.proto.sip.fields import SPEC as SIP
-from sensor.proto.pgsql.fields import SPEC as PGSQL
 from sensor.proto.smb.fields import SPEC as SMB
 from sensor.proto.smtp.fields import SPEC as SMTP
 from sensor.proto.snmp.fields import SPEC as SNMP
