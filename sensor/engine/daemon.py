@@ -132,7 +132,7 @@ class Daemon(Replay):
             return
         self._pipeline.replace_rules(done.book)
         self._figures.reloads["done"] += 1
-        self._around.log(f"rules reloaded: {len(done.book.plan.rules)}")
+        self._around.log(f"rules reloaded: {done.book.plan.loaded}")
         if done.interpreted:
             self._around.log(f"{done.interpreted} regexes are interpreted until a restart: PCRE2 made no code for them")
 

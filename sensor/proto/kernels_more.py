@@ -15,6 +15,7 @@ from typing import Any
 from numba import njit
 
 from sensor.proto.dcerpc import kernels as dcerpc
+from sensor.proto.http2 import kernels as http2
 from sensor.proto.krb5 import kernels_probe as krb5
 from sensor.proto.mqtt import kernels as mqtt
 from sensor.proto.nfs import kernels as nfs
@@ -28,6 +29,7 @@ MODULES = (
     smb,
     nfs,
     mqtt,
+    http2,
     greetings,
     tftp,
 )  # fmt: skip

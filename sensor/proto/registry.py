@@ -12,6 +12,7 @@ from sensor.proto.dns.fields import SPEC as DNS
 from sensor.proto.ftp.fields import SPEC as FTP
 from sensor.proto.ftpdata.fields import SPEC as FTP_DATA
 from sensor.proto.http1.fields import SPEC as HTTP
+from sensor.proto.http2.fields import SPEC as HTTP2
 from sensor.proto.krb5.fields import SPEC as KRB5
 from sensor.proto.mqtt.fields import SPEC as MQTT
 from sensor.proto.nfs.fields import SPEC as NFS
@@ -42,6 +43,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.FTP_DATA: FTP_DATA,
         ids.SMTP: SMTP,
         ids.TFTP: TFTP,
+        ids.HTTP2: HTTP2,
     }
 )
 """Value of the flow table's `app` column → protocol."""
