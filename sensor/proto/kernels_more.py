@@ -17,6 +17,7 @@ from numba import njit
 from sensor.proto.dcerpc import kernels as dcerpc
 from sensor.proto.dnp3 import kernels_probe as dnp3
 from sensor.proto.enip import kernels_probe as enip
+from sensor.proto.http2 import kernels as http2
 from sensor.proto.ike import kernels_probe as ike
 from sensor.proto.krb5 import kernels_probe as krb5
 from sensor.proto.mqtt import kernels as mqtt
@@ -37,6 +38,7 @@ MODULES = (
     smb,
     nfs,
     mqtt,
+    http2,
     greetings,
     tftp,
     snmp,

@@ -13,7 +13,7 @@ from handshakes import client_hello, dhcp, message, record, server_hello, ssl2_c
 
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
 from sensor.proto import kernels_probe, probe
-from sensor.proto.ids import DCERPC, FTP, MYSQL, NFS, PGSQL, SMB, SMTP
+from sensor.proto.ids import DCERPC, FTP, HTTP2, MQTT, MYSQL, NFS, PGSQL, SMB, SMTP
 from sensor.proto.probe import DHCP, DNS, HEAD, HTTP, SSH, TLS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,6 +85,15 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (b"\x81\0\0\x44\x20" + b"CK" + b"A" * 30, b"", SMB),
         (b"\x81\0\0\x44\x20" + b"ck" + b"a" * 30, b"", APP_UNKNOWN),
         (b"\0\0\0\x05\xffSMBr" + b"\0" * 30, b"\0\0\0\x05\xffSMBr", APP_UNKNOWN),
+        (b"", b"220 ready\r\n", APP_UNDECIDED),
+        (b"user joe\r\n", b"220 ready\r\n", FTP),
+        (b"Mail From:<a>\r\n", b"220 ready\r\n", SMTP),
+        (b"AUTH TLS\r\n", b"", FTP),
+        (b"PRI * HTTP/2.0\r\n", b"", HTTP2),
+        (b"PRI * HTTP/", b"", APP_UNDECIDED),
+        (b"PRI * HTTP/1.1\r\n", b"", HTTP),
+        (b"", b"\0\0\6\4\0\0\0\0\0\0\3", HTTP2),
+        (b"\x10\x0c\0\4MQTT", b"", MQTT),
         (b"\xff" * 40, b"", APP_UNKNOWN),
         (b"", b"220-" + b"x" * 40, APP_UNDECIDED),  # FTP or SMTP: the client tells
         (record(22, message(11, b"x")) + b"x" * 40, b"", APP_UNKNOWN),
