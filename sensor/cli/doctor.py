@@ -47,9 +47,10 @@ def main(words: Sequence[str]) -> int:
     from sensor.engine.checkup import ERROR, WARNING, worst
 
     args = parser().parse_args(words)
-    if not args.interfaces:
-        raise UsageError(f"no interface is named: -i INTERFACE (see `{PROG} --help`)")
     settings = common.settings(args.config, args.overrides)
+    args.interfaces = args.interfaces or list(settings.run.interfaces)
+    if not args.interfaces:
+        raise UsageError(f"no interface is named: -i INTERFACE, or af-packet.interface (see `{PROG} --help`)")
     findings = []
     for finding in _findings(args, settings):
         findings.append(finding)

@@ -56,7 +56,8 @@ _LATER = (
 def parser() -> Parser:
     """Return the parser of this subcommand."""
     found = Parser(PROG, DESCRIPTION, exits.text(), f"{PROG} [options] -i INTERFACE … [-- FILTER]")
-    found.add_argument("-i", dest="interfaces", action="append", default=[], metavar="INTERFACE", help="repeatable")
+    found.add_argument("-i", dest="interfaces", action="append", default=[], metavar="INTERFACE",
+                       help="repeatable (default: af-packet.interface)")  # fmt: skip
     add_config(found)
     add_rules(found)
     found.add_argument("-l", dest="log_dir", metavar="DIR", help="append events to DIR/eve.json")
@@ -80,9 +81,10 @@ def main(words: Sequence[str]) -> int:
     """Run the subcommand; return the exit status."""
     at = words.index("--") if "--" in words else len(words)
     args = parser().parse_args(words[:at])
-    if not args.interfaces:
-        raise UsageError(f"no interface is named: -i INTERFACE (see `{PROG} --help`)")
     settings = _settings(args)
+    args.interfaces = args.interfaces or list(settings.run.interfaces)
+    if not args.interfaces:
+        raise UsageError(f"no interface is named: -i INTERFACE, or af-packet.interface (see `{PROG} --help`)")
     expression = assembly.capture_filter(args.filter_file, words[at + 1 :])
     paths = common.rule_paths(args.only, args.extra, settings)
     loaded = common.rules_to_run(paths, settings, fatal=args.init_errors_fatal)

@@ -79,6 +79,8 @@ class RunSettings:
     rule_path: str = ""
     log_dir: str = ""
     fast: bool = False
+    interfaces: tuple[str, ...] = ()
+    """To listen on."""
     control: bool = False
     control_socket: str = "/run/xensor/command.socket"
     ja3: bool = True

@@ -144,6 +144,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("sensor-name", str, "eve.sensor_name", "EVE `host`"),
     Setting("flood.burst", count, "run.flood_burst", "alerts of a rule and pair that are written, 0: all"),
     Setting("flood.window", within(count, 1, 86_400), "run.flood_window", "seconds until they are counted anew"),
+    Setting("af-packet.interface", words, "run.interfaces", "interfaces that `xensor run` listens on", _list),
     Setting("unix-command.enabled", boolean_or_auto, "run.control",
             "take commands on a unix socket (`xensor ctl`)", _yes_no),
     Setting("unix-command.filename", below("/run/xensor"), "run.control_socket", "that socket"),
