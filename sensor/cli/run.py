@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sensor.config.settings import Settings
     from sensor.engine.daemon import Surroundings
     from sensor.engine.figures import Figures
+    from sensor.engine.mirror import MirrorWatch
     from sensor.engine.pipeline import Pipeline
     from sensor.engine.replay import Summary
     from sensor.engine.signals import Signals
@@ -125,17 +126,20 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, ex
     options = EngineOptions(settings, verify_checksums=args.checksums != "none")
     pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
     source = _source(args, expression)
+    mirror = _mirror(settings)
     signals = Signals(source.wake)
     pidfile = None
     try:
         signals.install()
         pidfile = _write_pid(args.pidfile)
         _harden(args.user)
-        parts = _Parts(pipeline, writer, source, signals, Figures(__version__, time.time_ns()))
+        parts = _Parts(pipeline, writer, source, signals, Figures(__version__, time.time_ns()), mirror)
         summary = _watch(args, settings, parts, failed)
     finally:
         signals.restore()
         source.close()
+        if mirror is not None:
+            mirror.close()
         if pidfile is not None:
             with suppress(OSError):  # its folder may not be ours any more
                 pidfile.unlink()
@@ -151,6 +155,7 @@ class _Parts:
     source: LiveSource
     signals: Signals
     figures: Figures
+    mirror: MirrorWatch | None
 
 
 def _harden(user: str | None) -> None:
@@ -174,7 +179,7 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
 
     pipeline, writer, source = parts.pipeline, parts.writer, parts.source
     latest = [parts.figures.snapshot(pipeline, writer, source)]
-    around = _surroundings(args, settings, failed, lambda snapshot: latest.__setitem__(0, snapshot))
+    around = _surroundings(args, settings, failed, parts.mirror, lambda snapshot: latest.__setitem__(0, snapshot))
     server = outlets = None
     try:
         if args.metrics:
@@ -211,15 +216,29 @@ def _source(args: argparse.Namespace, expression: str | None) -> LiveSource:
     return source
 
 
+def _mirror(settings: Settings) -> MirrorWatch | None:
+    """Open where dom0 tells about the mirror: the device of xenstore only root may open."""
+    from sensor.engine.mirror import MirrorWatch
+    from sensor.xen.report import ReportError
+    from sensor.xen.sources import open_source
+
+    try:
+        source = open_source(settings.run.mirror_report)
+    except ReportError as e:
+        raise UsageError(f"mirror.report: {e}") from e
+    return None if source is None else MirrorWatch(source, settings.run.mirror_max_age, time.monotonic())
+
+
 def _surroundings(
-    args: argparse.Namespace, settings: Settings, failed: int, publish: Callable[[Snapshot], None]
+    args: argparse.Namespace, settings: Settings, failed: int, mirror: MirrorWatch | None,
+    publish: Callable[[Snapshot], None],
 ) -> Surroundings:
     from sensor.engine.daemon import Surroundings
     from sensor.engine.notify import Notifier
 
     return Surroundings(
         log=_log, publish=publish, notifier=Notifier(os.environ),
-        load_rules=lambda: _reload(args, settings), rules_failed=failed,
+        load_rules=lambda: _reload(args, settings), rules_failed=failed, mirror=mirror,
     )  # fmt: skip
 
 

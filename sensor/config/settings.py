@@ -64,6 +64,10 @@ class RunSettings:
     rule_path: str = ""
     log_dir: str = ""
     fast: bool = False
+    mirror_report: str = "auto"
+    """Where dom0 tells about the mirror: `auto` (xenstore where there is one), `xenstore`, `no`, or a file."""
+    mirror_max_age: int = 60
+    """Seconds without a report that are a fault."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.inspect_window <= 1 << 20:

@@ -13,6 +13,7 @@ from typing import Final, cast
 
 from sensor.capture.afpacket import LiveSource
 from sensor.capture.files import FileSource
+from sensor.engine import mirror
 from sensor.engine.figures import Figures, capture_stats
 from sensor.engine.notify import Notifier
 from sensor.engine.pipeline import Pipeline
@@ -61,6 +62,8 @@ class Surroundings:
     """Loads the rules anew, for a reload. Raises RuleError."""
     notifier: Notifier
     rules_failed: int = 0
+    mirror: mirror.MirrorWatch | None = None
+    """What dom0 tells about the mirror; None: nobody tells."""
 
 
 class Daemon(Replay):
@@ -111,8 +114,23 @@ class Daemon(Replay):
         if packets == self._packets_before:
             self._pipeline.expire(time.time_ns() - QUIET_NS)
         self._packets_before = packets
-        self._around.publish(self._figures.snapshot(self._pipeline, self._writer, self._source))
+        self._look_at_mirror()
+        self._publish()
         self._around.notifier.alive(self._status())
+
+    def _look_at_mirror(self) -> None:
+        if self._around.mirror is None:
+            return
+        for change in self._around.mirror.look(time.monotonic()):
+            self._around.log(str(change))
+            if change.begun:
+                self._writer.own_alert(mirror.alert(change, time.time_ns()))
+
+    def _publish(self) -> None:
+        values = dict(self._figures.snapshot(self._pipeline, self._writer, self._source))
+        if self._around.mirror is not None:
+            values |= self._around.mirror.snapshot(time.monotonic())
+        self._around.publish(values)
 
     def _write_stats(self) -> None:
         if "stats" not in self._pipeline.options.log_kinds:
@@ -148,7 +166,7 @@ class Daemon(Replay):
         self._pipeline.finish()
         self._writer.close_floods()
         self._write_stats()
-        self._around.publish(self._figures.snapshot(self._pipeline, self._writer, self._source))
+        self._publish()
         self._writer.finish()
         return self._live_summary()
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sensor.capture.afpacket import LiveSource
+from sensor.engine import mirror
 from sensor.engine.outlets import Outlets
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.writer import Writer
 from sensor.metrics.names import Snapshot
+from sensor.xen.faults import SIDS
 
 _NONE: tuple[str, ...] = ()
 _PROTOCOLS = ("arp", "ipv4", "ipv6", "tcp", "udp", "icmpv4", "icmpv6", "sctp")
@@ -31,7 +33,7 @@ class Figures:
     def __init__(self, version: str, started_ns: int) -> None:
         self._version = version
         self._started = started_ns / 1e9
-        self._severities: dict[tuple[int, int], int] = {}
+        self._severities = {(mirror.GID, sid): mirror.SEVERITY for _, sid in SIDS}
         self.reloads = {"done": 0, "failed": 0}
         self.outlets: Outlets | None = None
         """Set once they are open."""

@@ -67,6 +67,14 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("stream_memcap_drops", "segments", "Out-of-order segments dropped at the memory cap."),
     _counter("stream_depth_reached", "streams", "Streams longer than the reassembly depth."),
     _counter("stream_ignored_segments", "segments", "TCP segments outside their stream, judged as packets only."),
+    # the mirror, as dom0 sees it
+    _gauge("mirror_fault", "", "1: something is wrong with the mirror; `event` tells what.", "event"),
+    _gauge("mirror_report_age_seconds", "seconds", "Since dom0 last told about the mirror."),
+    _gauge("mirror_ports", "ports", "Ports of a bridge that are to be mirrored.", "bridge"),
+    _gauge("mirror_ports_missing", "ports", "Of those, not mirrored: what these guests send is not seen.", "bridge"),
+    _counter("mirror_frames", "frames", "Frames copied in dom0 since the sensor started."),
+    _counter("mirror_frames_lost", "frames", "Frames that dom0 lost on their way to the sensor: not inspected.", "way"),
+    _counter("mirror_repairs", "ports", "Ports whose mirroring had stopped and was mended by dom0."),
     # detection
     _gauge("rules_loaded", "rules", "Rules that run."),
     _counter("rule_reloads", "times", "Rule reloads by result; failed: the old rules stayed.", "result"),

@@ -5,10 +5,12 @@ import json
 import os
 import socket
 import subprocess
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
-from livekit import ADDRESSES, MIRROR, command, inside
+from livekit import ADDRESSES, MIRROR, Sensor, command, inside
 
 pytestmark = pytest.mark.live
 HOOK = MIRROR.parent / "vif-post.d" / "xensor-mirror.hook"
@@ -191,6 +193,70 @@ def test_frames_lost_on_the_way_are_published(own, tmp_path):
     assert 40 <= vif["dropped"] <= 50
     assert report["bridges"][0]["copied"] >= 50
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_the_sensor_raises_an_alert_when_a_guest_is_not_mirrored_or_frames_are_lost(own, tmp_path):
+    path = tmp_path / "report.json"
+
+    def publish():
+        own.control("publish", "--report", str(path))
+
+    publish()
+    with Sensor(own, tmp_path, "--set", f"mirror.report={path}", "--metrics", "127.0.0.1:9178") as sensor:
+        own.plug("vif3.0", "xenbr0", own.guests["g1"], "eth7")
+        publish()
+        sensor.wait_alerts(1)
+        own.control("repair")
+        publish()
+        sensor.wait_log("mirror.not_copied: over")
+        command(f"tc -n {own.host} qdisc add dev vif9.1 root tbf rate 8kbit burst 2000 limit 2000")
+        there = own.server("g2", 5353, socket.SOCK_DGRAM)
+        with there, own.client("g1", "g2", 5353, socket.SOCK_DGRAM) as sock:
+            for _ in range(50):
+                sock.send(b"x" * 1000)
+        publish()
+        sensor.wait_alerts(2)
+        lost = metric(own, 9178, 'xensor_mirror_frames_lost_total{way="to_sensor"}')
+        assert 40 <= lost <= 60
+        assert metric(own, 9178, 'xensor_alerts_total{severity="1"}') == 2
+        sensor.stop()
+        assert [(e["alert"]["gid"], e["alert"]["signature_id"]) for e in sensor.events()] == [(200, 2), (200, 3)]
+        assert "xenbr0: 1 of 3 ports (vif3.0)" in sensor.events()[0]["alert"]["signature"]
+
+
+def metric(lab, port, name):
+    """Return a value once the daemon has published it anew."""
+    for _ in range(2):
+        time.sleep(1.0)
+        with inside(lab.monitor), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+    return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+STORE = """#!/bin/sh
+echo "${0##*/} $*" >> "$STORE_LOG"
+case "$0 $1" in *read*/vif/*/mac) echo 00:16:3e:00:00:01 ;; esac
+"""
+
+
+def test_the_report_goes_into_a_folder_of_xenstore_that_the_sensor_cannot_change(own, tmp_path, monkeypatch):
+    for name in ("read", "write", "chmod"):
+        program = tmp_path / f"xenstore-{name}"
+        program.write_text(STORE)
+        program.chmod(0o755)
+    log = tmp_path / "log"
+    monkeypatch.setenv("STORE_LOG", str(log))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    own.control("publish", "--report", str(tmp_path / "report.json"))
+    lines = log.read_text().splitlines()
+    folder = "/local/domain/9/data/ids"
+    assert [line.partition(" {")[0] for line in lines] == [
+        f"xenstore-write {folder} ", f"xenstore-chmod {folder} n0 r9", f"xenstore-write {folder}/mirror",
+        f"xenstore-chmod {folder}/mirror n0 r9",
+    ]  # fmt: skip
+    assert json.loads(lines[2].partition("mirror ")[2]) == json.loads((tmp_path / "report.json").read_text())
+    own.control("add", "xenbr0", "--exempt", "00:16:3E:00:00:01")
+    assert own.status()["bridges"][0]["exempt"] == 2
 
 
 def test_longer_frames_than_the_hub_takes_are_a_fault_that_repair_mends(own):
