@@ -15,6 +15,7 @@ from sensor.metrics.names import Snapshot
 from sensor.xen.faults import SIDS
 
 _NONE: tuple[str, ...] = ()
+_SEVERITIES = ("1", "2", "3", "4")
 _PROTOCOLS = ("arp", "ipv4", "ipv6", "tcp", "udp", "icmpv4", "icmpv6", "sctp")
 
 
@@ -54,7 +55,8 @@ class Figures:
         judge = pipeline.judge
         counters, budget = judge.counters, judge.budget.counters
         self._severities |= {(p.rule.gid, p.rule.sid): p.rule.severity for p in pipeline.plan.rules}
-        alerts: Counter[str] = Counter()
+        # A series that begins with its first alert never shows an increase by it.
+        alerts = Counter(dict.fromkeys(_SEVERITIES, 0))
         for key, n in writer.by_rule.items():
             alerts[str(self._severities.get(key, 0))] += n
         return {
