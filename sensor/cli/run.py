@@ -22,6 +22,7 @@ from sensor.errors import CaptureError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
+    from sensor.capture.erspan import Erspan
     from sensor.config.settings import Settings
     from sensor.engine.daemon import Surroundings
     from sensor.engine.figures import Figures
@@ -77,9 +78,10 @@ def main(words: Sequence[str]) -> int:
     """Run the subcommand; return the exit status."""
     at = words.index("--") if "--" in words else len(words)
     args = parser().parse_args(words[:at])
-    if not args.interfaces:
-        raise UsageError(f"no interface is named: -i INTERFACE (see `{PROG} --help`)")
     settings = _settings(args)
+    erspan = _erspan(settings)
+    if not args.interfaces and erspan is None:
+        raise UsageError(f"no interface is named: -i INTERFACE (see `{PROG} --help`)")
     expression = assembly.capture_filter(args.filter_file, words[at + 1 :])
     paths = common.rule_paths(args.only, args.extra, settings)
     loaded = common.rules_to_run(paths, settings, fatal=args.init_errors_fatal)
@@ -108,6 +110,8 @@ def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, 
         compile_filter(expression)
     trial(loaded, settings.run.log_dir, [], None, fatal=args.init_errors_fatal)
     findings = [finding for name in args.interfaces for finding in ifcheck.check(name)]
+    if settings.run.erspan_interface:
+        findings += ifcheck.check_erspan(settings.run.erspan_interface)
     for finding in findings:
         common.warn(f"{finding.severity}: {finding}")
     return CaptureError.exit_code if any(f.severity == ifcheck.ERROR for f in findings) else 0
@@ -125,7 +129,7 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, ex
     writer = assembly.writer(settings, Sinks([]), live=True)
     options = EngineOptions(settings, verify_checksums=args.checksums != "none")
     pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
-    source = _source(args, expression)
+    source = _source(args, settings, expression)
     mirror = _mirror(settings)
     signals = Signals(source.wake)
     pidfile = None
@@ -190,7 +194,7 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
         outlets.start()
         # What start-up made lives as long as the process: the collector need not look at it again.
         gc.freeze()
-        _log(f"engine started: {len(pipeline.plan.rules)} rules, {', '.join(args.interfaces)}")
+        _log(f"engine started: {len(pipeline.plan.rules)} rules, {', '.join(ring.name for ring in source.rings)}")
         return Daemon(pipeline, writer, source, around, parts.figures, parts.signals).watch()
     finally:
         around.notifier.close()
@@ -200,7 +204,22 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
             server.close()
 
 
-def _source(args: argparse.Namespace, expression: str | None) -> LiveSource:
+def _erspan(settings: Settings) -> Erspan | None:
+    """Return what is configured about a mirror that comes as GRE. Raises UsageError."""
+    from sensor.capture.erspan import Erspan
+
+    run = settings.run
+    if not run.erspan_interface and not run.erspan_senders:
+        return None
+    if not run.erspan_interface:
+        raise UsageError("erspan.senders are named, but no erspan.interface")
+    try:
+        return Erspan(run.erspan_interface, run.erspan_senders)
+    except ValueError as e:
+        raise UsageError(f"erspan.senders: {e}") from e
+
+
+def _source(args: argparse.Namespace, settings: Settings, expression: str | None) -> LiveSource:
     from sensor.capture import ifcheck
     from sensor.capture.afpacket import LiveSource
     from sensor.capture.ring import RingOptions
@@ -209,7 +228,7 @@ def _source(args: argparse.Namespace, expression: str | None) -> LiveSource:
         options = RingOptions(blocks=args.ring_blocks)
     except ValueError as e:
         raise UsageError(f"--ring-blocks: {e}") from e
-    source = LiveSource(args.interfaces, options, bpf=expression, on_event=_log)
+    source = LiveSource(args.interfaces, options, bpf=expression, erspan=_erspan(settings), on_event=_log)
     for name in args.interfaces:
         for finding in ifcheck.check(name, capturing=True):
             _log(f"warning: {finding}")

@@ -89,6 +89,16 @@ def within(read: Callable[[Any], int], low: int, high: int) -> Callable[[Any], i
     return bounded
 
 
+def networks(text: Any) -> tuple[str, ...]:
+    """Read a list of addresses and networks."""
+    from ipaddress import ip_network  # noqa: PLC0415 - rarely needed, 8 ms
+
+    try:
+        return tuple(str(ip_network(word, strict=False)) for word in words(text))
+    except ValueError as e:
+        raise ValueError(f"expected addresses or networks: {e}") from None
+
+
 def words(text: Any) -> tuple[str, ...]:
     """Read a list: a YAML list, `[a, b]` or `a,b`."""
     if isinstance(text, list | tuple):

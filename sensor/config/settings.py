@@ -64,6 +64,10 @@ class RunSettings:
     rule_path: str = ""
     log_dir: str = ""
     fast: bool = False
+    erspan_interface: str = ""
+    """Interface with an address to which dom0s send their mirror as GRE, empty: none does."""
+    erspan_senders: tuple[str, ...] = ()
+    """Addresses or networks of those dom0s; GRE of others is ignored and counted."""
     mirror_report: str = "auto"
     """Where dom0 tells about the mirror: `auto` (xenstore where there is one), `xenstore`, `no`, or a file."""
     mirror_max_age: int = 60

@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sensor.config.readers import SECOND, boolean, count, eve_types, interval, ports, seconds, size, within, words
+from sensor.config.readers import (
+    SECOND,
+    boolean,
+    count,
+    eve_types,
+    interval,
+    networks,
+    ports,
+    seconds,
+    size,
+    within,
+    words,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("sensor-name", str, "eve.sensor_name", "EVE `host`"),
     Setting("flood.burst", count, "run.flood_burst", "alerts of a rule and pair that are written, 0: all"),
     Setting("flood.window", within(count, 1, 86_400), "run.flood_window", "seconds until they are counted anew"),
+    Setting("erspan.interface", str, "run.erspan_interface", "interface to which a mirror is sent as GRE (ERSPAN)"),
+    Setting("erspan.senders", networks, "run.erspan_senders", "addresses or networks that may send it", _list),
     Setting("mirror.report", str, "run.mirror_report",
             "where dom0 tells about the mirror: auto, xenstore, no, a file"),
     Setting("mirror.max-age", within(count, 1, 86_400), "run.mirror_max_age",

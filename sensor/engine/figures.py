@@ -25,6 +25,7 @@ def capture_stats(source: LiveSource) -> dict[str, Any]:
     return {
         "kernel_packets": total.kernel_packets, "kernel_drops": total.kernel_drops, "kernel_ifdrops": 0, "errors": 0,
         "kernel_freezes": total.kernel_freezes, "interface_losses": total.lost, "interface_returns": total.reopened,
+        "refused": total.refused,
     }  # fmt: skip
 
 
@@ -80,6 +81,7 @@ def _capture(source: LiveSource) -> dict[str, Mapping[tuple[str, ...], float]]:
     kinds = {
         "packets": "packets", "bytes": "bytes", "kernel_packets": "kernel_packets", "kernel_drops": "kernel_drops",
         "kernel_freezes": "kernel_freezes", "lost": "interface_losses", "reopened": "interface_returns",
+        "refused": "refused",
     }  # fmt: skip
     found: dict[str, Mapping[tuple[str, ...], float]] = {
         f"xensor_capture_{name}_total": {(ring.name,): getattr(ring.counters, field) for ring in source.rings}

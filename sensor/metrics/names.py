@@ -46,6 +46,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("capture_interface_losses", "times", "Times the interface went down or away.", "interface"),
     _counter("capture_interface_returns", "times", "Times the interface was bound anew after it had gone.",
              "interface"),
+    _counter("capture_refused", "packets", "GRE packets of senders that are not in `erspan.senders`: ignored.",
+             "interface"),
     _gauge("capture_interface_present", "", "1: the ring is bound to the interface, 0: the interface has gone.",
            "interface"),
     # decode
