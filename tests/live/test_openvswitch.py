@@ -1,19 +1,24 @@
 """`xensor-mirror` and the sensor on a real Open vSwitch."""
 
+import shlex
 import shutil
 
 import pytest
-from livekit import ADDRESSES, Sensor, SwitchLab, command, unhappy
+from livekit import ADDRESSES, ROOT, Sensor, SwitchLab, command, unhappy
 from test_mirror import broadcast, copies, shout
 
 pytestmark = pytest.mark.live
 
 
-@pytest.fixture(scope="module")
-def switch(able):
+@pytest.fixture(scope="module", autouse=True)
+def installed():
     for program in ("ovs-vsctl", "ovsdb-server", "ovs-vswitchd", "ovsdb-tool"):
         if shutil.which(program) is None:
             pytest.skip(f"there is no {program}: install openvswitch-switch")
+
+
+@pytest.fixture(scope="module")
+def switch(able, installed):
     made = SwitchLab()
     yield made
     made.close()
@@ -84,3 +89,61 @@ def test_what_was_changed_by_hand_is_mended_and_nothing_is_left_after_removal(sw
     shown = command(f"ip -n {switch.host} link show")
     assert "xenmon0" not in shown
     assert "ovsbr0.out" not in shown
+
+
+def test_a_real_erspan_tunnel_of_the_switch(able, tmp_path):
+    """The commands of docs/deploy.md, on a switch whose tunnel leaves by a bridge of its own."""
+    switch = SwitchLab()
+    try:
+        switch.plug("vif9.0", "", switch.monitor, "eth0")
+        switch.vsctl("add-br", "under0", "--", "set", "bridge", "under0", "datapath_type=netdev")
+        switch.vsctl("add-port", "under0", "vif9.0")
+        command(f"ip -n {switch.host} address add 10.98.0.1/24 dev under0")
+        command(f"ip -n {switch.host} link set under0 up")
+        command(f"ip -n {switch.monitor} address add 10.98.0.2/24 dev eth0")
+        switch.control("remove", "ovsbr0")
+        for line in documented("erspan"):
+            switch.vsctl(*shlex.split(line)[1:])
+        options = ("--set", "erspan.interface=eth0", "--set", "erspan.senders=10.98.0.1")
+        with Sensor(switch, tmp_path, *options, interfaces=()) as sensor:
+            switch.say(b"a tunnel needs to know its peer")
+            before = switch.frames_sent()
+            switch.say(b"this is a live-needle for you")
+            sent = switch.frames_sent() - before
+            sensor.wait_alerts(1)
+            last = sensor.stop()
+            (alert,) = sensor.events()
+            assert (alert["src_ip"], alert["tunnel"]["src_ip"]) == (ADDRESSES["g1"], "10.98.0.1")
+            assert last["capture"]["refused"] == 0
+            assert last["decoder"]["duplicates"] == 0
+            assert last["decoder"]["erspan"] >= sent
+    finally:
+        switch.close()
+
+
+def documented(word):
+    """Return the commands of the block of docs/deploy.md in which a word is, for the laboratory's names."""
+    blocks = (ROOT / "docs/deploy.md").read_text().split("```")[1::2]
+    (block,) = [block for block in blocks if "ovs-vsctl" in block and word in block]
+    lines = block.replace("\\\n", " ").replace("xapi0", "ovsbr0").replace("192.0.2.10", "10.98.0.2").splitlines()
+    return [line for line in lines if line.startswith("ovs-vsctl")]
+
+
+def test_the_documented_mirror_to_a_vif(able, tmp_path):
+    switch = SwitchLab()
+    try:
+        switch.control("remove", "ovsbr0")
+        switch.unplug("vif9.1")
+        switch.plug("vif9.1", "ovsbr0", switch.monitor, "eth1")
+        for line in documented("vif9.1"):
+            switch.vsctl(*shlex.split(line)[1:])
+        before = switch.frames_sent()
+        with Sensor(switch, tmp_path) as sensor:
+            switch.say(b"this is a live-needle for you")
+            sent = switch.frames_sent() - before
+            sensor.wait_alerts(1)
+            last = sensor.stop()
+            assert sensor.sids() == [1]
+            assert last["decoder"]["pkts"] == sent
+    finally:
+        switch.close()
