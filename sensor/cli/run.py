@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sensor.engine.replay import Summary
     from sensor.engine.signals import Signals
     from sensor.engine.writer import Writer
+    from sensor.metrics.access import Access
     from sensor.metrics.names import Snapshot
     from sensor.rules.ruleset import RuleSet
 
@@ -92,6 +93,8 @@ def main(words: Sequence[str]) -> int:
 
 def _settings(args: argparse.Namespace) -> Settings:
     made = common.settings(args.config, args.overrides)
+    if args.metrics:
+        made = dataclasses.replace(made, metrics=dataclasses.replace(made.metrics, address=args.metrics))
     if args.log_dir:
         made = dataclasses.replace(made, run=dataclasses.replace(made.run, log_dir=args.log_dir))
     if args.checksums:
@@ -110,6 +113,7 @@ def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, 
         compile_filter(expression)
     trial(loaded, settings.run.log_dir, [], None, fatal=args.init_errors_fatal)
     findings = [finding for name in args.interfaces for finding in ifcheck.check(name)]
+    _access(settings)
     if settings.run.erspan_interface:
         findings += ifcheck.check_erspan(settings.run.erspan_interface)
     for finding in findings:
@@ -130,14 +134,14 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, ex
     options = EngineOptions(settings, verify_checksums=args.checksums != "none")
     pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
     source = _source(args, settings, expression)
-    mirror = _mirror(settings)
+    mirror, access = _mirror(settings), _access(settings)
     signals = Signals(source.wake)
     pidfile = None
     try:
         signals.install()
         pidfile = _write_pid(args.pidfile)
         _harden(args.user)
-        parts = _Parts(pipeline, writer, source, signals, Figures(__version__, time.time_ns()), mirror)
+        parts = _Parts(pipeline, writer, source, signals, Figures(__version__, time.time_ns()), mirror, access)
         summary = _watch(args, settings, parts, failed)
     finally:
         signals.restore()
@@ -160,6 +164,7 @@ class _Parts:
     signals: Signals
     figures: Figures
     mirror: MirrorWatch | None
+    access: Access
 
 
 def _harden(user: str | None) -> None:
@@ -186,8 +191,8 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
     around = _surroundings(args, settings, failed, parts.mirror, lambda snapshot: latest.__setitem__(0, snapshot))
     server = outlets = None
     try:
-        if args.metrics:
-            server = MetricsServer(args.metrics, lambda: latest[0])
+        if settings.metrics.address:
+            server = MetricsServer(settings.metrics.address, lambda: latest[0], parts.access)
         outlets = assembly.outlets(settings, _log)
         parts.figures.outlets = outlets
         writer.sinks = Sinks(outlets.sinks, lambda e: _log(str(e)), lasting=True, sheds=outlets.sheds)
@@ -233,6 +238,14 @@ def _source(args: argparse.Namespace, settings: Settings, expression: str | None
         for finding in ifcheck.check(name, capturing=True):
             _log(f"warning: {finding}")
     return source
+
+
+def _access(settings: Settings) -> Access:
+    """Read who may read the metrics. Raises UsageError."""
+    from sensor.metrics.access import AccessFiles, open_access
+
+    m = settings.metrics
+    return open_access(AccessFiles(m.certificate, m.key, m.client_ca, m.password, m.token))
 
 
 def _mirror(settings: Settings) -> MirrorWatch | None:

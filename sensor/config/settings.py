@@ -79,6 +79,19 @@ class RunSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """`metrics`: where they are served, and names of files that say to whom."""
+
+    address: str = ""
+    """`ADDRESS:PORT`, empty: nowhere."""
+    certificate: str = ""
+    key: str = ""
+    client_ca: str = ""
+    password: str = ""
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything an operator can set."""
 
@@ -90,6 +103,7 @@ class Settings:
     decode: DecodeOptions = field(default_factory=DecodeOptions)
     eve: EveSettings = field(default_factory=EveSettings)
     run: RunSettings = field(default_factory=RunSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     files: FileOptions = field(default_factory=FileOptions)
     keep: KeepOptions = field(default_factory=KeepOptions)
     disk: DiskOptions = field(default_factory=DiskOptions)
