@@ -141,7 +141,10 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, ex
         signals.install()
         pidfile = _write_pid(args.pidfile)
         _harden(args.user)
-        parts = _Parts(pipeline, writer, source, signals, Figures(__version__, time.time_ns()), mirror, access)
+        figures = Figures(
+            __version__, time.time_ns(), rules_failed=failed, per_rule=settings.metrics.per_rule
+        )  # fmt: skip
+        parts = _Parts(pipeline, writer, source, signals, figures, mirror, access)
         summary = _watch(args, settings, parts, failed)
     finally:
         signals.restore()

@@ -89,6 +89,8 @@ class MetricsSettings:
     client_ca: str = ""
     password: str = ""
     token: str = ""
+    per_rule: bool = False
+    """Alerts by rule, at most 1000 rules."""
 
 
 @dataclass(frozen=True, slots=True)

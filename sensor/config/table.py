@@ -118,6 +118,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("metrics.tls-client-ca", str, "metrics.client_ca", "file of the authority whose clients are answered"),
     Setting("metrics.password-file", str, "metrics.password", "file with a line USER:PASSWORD that clients must know"),
     Setting("metrics.token-file", str, "metrics.token", "file with a bearer token that clients must know"),
+    _yes("metrics.per-rule", "metrics.per_rule", "count alerts by rule, too (at most 1000 rules)"),
     Setting("mirror.report", str, "run.mirror_report",
             "where dom0 tells about the mirror: auto, xenstore, no, a file"),
     Setting("mirror.max-age", within(count, 1, 86_400), "run.mirror_max_age",

@@ -150,6 +150,7 @@ class Daemon(Replay):
             return
         self._pipeline.replace_rules(done.book)
         self._figures.reloads["done"] += 1
+        self._figures.reloaded = time.time()
         self._around.log(f"rules reloaded: {len(done.book.plan.rules)}")
         if done.interpreted:
             self._around.log(f"{done.interpreted} regexes are interpreted until a restart: PCRE2 made no code for them")

@@ -20,6 +20,7 @@ from sensor.xen.sources import Source
 GID: Final = 200
 """Generator of alerts about the sensor's own sight; rules have 1."""
 SEVERITY: Final = 1
+CATEGORY: Final = "Not all traffic is seen"
 SID_OF: Final[Mapping[str, int]] = MappingProxyType(dict(SIDS))
 HOLD: Final = 60.0
 """Seconds without losses after which they count as over: one alert for a stretch of losses, not one a report."""
@@ -113,7 +114,7 @@ def alert(change: Change, ns: int) -> Event:
     """Return the alert of a fault that began. ns: since the epoch."""
     about: dict[str, Any] = {
         "action": "allowed", "gid": GID, "signature_id": SID_OF[change.event], "rev": 1,
-        "signature": f"XENSOR {change.event}: {change.text}", "category": "Not all traffic is seen",
+        "signature": f"XENSOR {change.event}: {change.text}", "category": CATEGORY,
         "severity": SEVERITY,
     }  # fmt: skip
     return Event("alert", {"timestamp": timestamp(ns), "event_type": "alert", "alert": about})

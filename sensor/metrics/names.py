@@ -50,11 +50,14 @@ METRICS: Final[tuple[Metric, ...]] = (
              "interface"),
     _gauge("capture_interface_present", "", "1: the ring is bound to the interface, 0: the interface has gone.",
            "interface"),
+    # where the time goes
+    _counter("stage_seconds", "seconds", "Time that the packet loop spent in a stage.", "stage"),
     # decode
     _counter("decode_packets", "packets", "Packets decoded."),
     _counter("decode_bytes", "bytes", "Bytes of those on the wire."),
     _counter("decode_protocol_packets", "packets", "IP packets by transport, tunnelled ones included.", "protocol"),
     _counter("decode_anomalies", "events", "What was odd about packets and streams; `event` as in EVE.", "event"),
+    _counter("truncated", "packets", "Packets of which the end is missing: the mirror cuts them."),
     _counter("checksums", "packets", "Transport checksums by state; partial: left to the hardware by a guest.",
              "state"),
     _counter("fragments_lost", "datagrams", "Datagrams whose fragments never came together."),
@@ -62,6 +65,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     # flows and streams
     _counter("flows", "flows", "Flows seen."),
     _gauge("flows_active", "flows", "Flows in the table."),
+    _gauge("flows_limit", "flows", "Flows that the table can hold."),
     _gauge("flow_memory_bytes", "bytes", "Memory of flows and out-of-order segments."),
     _counter("flow_evictions", "flows", "Flows that gave way at the table's cap."),
     _counter("stream_gaps", "gaps", "Places in TCP streams where bytes were lost before the sensor."),
@@ -79,13 +83,18 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("mirror_repairs", "ports", "Ports whose mirroring had stopped and was mended by dom0."),
     # detection
     _gauge("rules_loaded", "rules", "Rules that run."),
+    _gauge("rules_failed", "rules", "Rules that could not be loaded or compiled at the start."),
+    _gauge("last_reload_time_seconds", "seconds", "When rules were last loaded with success, since the epoch."),
     _counter("rule_reloads", "times", "Rule reloads by result; failed: the old rules stayed.", "result"),
     _counter("judgements", "judgements", "Rules judged on packets, windows and transactions."),
     _counter("judgements_cut", "judgements", "Judgements cut off at their budget."),
     _counter("judgements_skipped", "judgements", "Judgements left out because their rule is suspended."),
+    _counter("rule_suspensions", "times", "Times a rule was suspended because it exceeded its budget again and again."),
     _counter("rule_errors", "judgements", "Judgements that failed: a fault of the sensor."),
     _counter("parser_errors", "flows", "Parsers that failed: a fault of the sensor."),
     _counter("alerts", "alerts", "Alerts raised, those in flood summaries included.", "severity"),
+    _counter("alerts_by_category", "alerts", "The same by category of the rule.", "category"),
+    _counter("rule_alerts", "alerts", "The same by rule, with `metrics.per-rule`; `other`: beyond 1000 rules.", "rule"),
     _counter("alerts_summarized", "alerts", "Alerts collapsed into flood summaries."),
     # outputs
     _counter("events", "events", "EVE events written.", "type"),
