@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -266,6 +267,29 @@ def test_longer_frames_than_the_hub_takes_are_a_fault_that_repair_mends(own):
     ]
     own.control("repair")
     assert own.status()["problems"] == []
+
+
+def test_many_guests_cost_few_processes_and_one_that_goes_meanwhile_costs_none_of_the_others(own, tmp_path):
+    for number in range(20, 50):
+        command(f"ip -n {own.host} link add vif{number}.0 type veth peer name peer{number}")
+        command(f"ip -n {own.host} link set vif{number}.0 master xenbr0 up")
+    own.control("repair")
+    real = shutil.which("tc")
+    counting = tmp_path / "tc"
+    # The first question for many ports comes when one of them has just gone.
+    counting.write_text(f"""#!/bin/sh
+echo >> {tmp_path}/calls
+if [ -e {tmp_path}/go ] && [ "$3" = -batch ]; then rm {tmp_path}/go; ip link del vif25.0; fi
+exec {real} "$@"
+""")
+    counting.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        assert own.control("status", "--no-probe").startswith("xenbr0 (linux) -> xenmon0: 32 of 32 ports")
+        assert len((tmp_path / "calls").read_text()) <= 3
+        (tmp_path / "go").touch()
+        assert "31 of 32 ports" in own.control("status", "--no-probe", status=1)
+        assert "31 of 31 ports" in own.control("status", "--no-probe")
 
 
 def test_an_unplugged_sensor_is_told(own):
