@@ -11,6 +11,7 @@ from sensor.decode.dpkt_view import decode_block_dpkt
 from sensor.decode.kernels import decode_block
 from sensor.detect.groups import Groups
 from sensor.detect.threshold import Thresholds
+from sensor.engine import sight
 from sensor.engine.expect import Expectations
 from sensor.engine.gathered import Gathered
 from sensor.engine.heads import Detector
@@ -62,6 +63,7 @@ class Pipeline:
         self._use(self.prepare(rules))
         self.tally = Tally()
         self.stopwatch = Stopwatch()
+        self.sight = sight.SightCounters()
         self._app_names = ("", "failed", *(SPECS[n].name if n in SPECS else "" for n in range(2, ids.LIMIT)))
         self._last: PacketBlock | None = None
 
@@ -198,6 +200,7 @@ class Pipeline:
         """Forget flows that ended."""
         ended = segs["flow"][segs["kind"] == SEG_END]
         if ended.size:
+            sight.count(self.sight, self.table.flows[ended])
             slots = ended.tolist()
             self.walk.forget(slots)
             self._selector.forget(slots)

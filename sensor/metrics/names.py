@@ -67,6 +67,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     _gauge("flows_active", "flows", "Flows in the table."),
     _gauge("flows_limit", "flows", "Flows that the table can hold."),
     _gauge("flow_memory_bytes", "bytes", "Memory of flows and out-of-order segments."),
+    _counter("tcp_flows_ended", "flows", "TCP flows that ended and in which somebody acknowledged something."),
+    _counter("tcp_flows_one_way", "flows", "Of those, with packets of one side only: half of the mirror is missing."),
     _counter("flow_evictions", "flows", "Flows that gave way at the table's cap."),
     _counter("stream_gaps", "gaps", "Places in TCP streams where bytes were lost before the sensor."),
     _counter("stream_gap_bytes", "bytes", "Bytes lost there."),

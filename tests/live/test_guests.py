@@ -94,6 +94,18 @@ def test_a_trunk_and_an_access_port_of_a_switch(able, tmp_path):
         switch.close()
 
 
+def test_a_mirror_of_one_direction_is_noticed(own, tmp_path):
+    command(f"tc -n {own.host} filter del dev vif2.0 ingress pref 1")
+    with Sensor(own, tmp_path) as sensor:
+        for _ in range(3):
+            own.say(b"this is a live-needle for you")
+        own.control("repair")
+        own.say(b"this is a live-needle for you")
+        last = sensor.stop()
+        assert last["flow"]["one_way"] == 3
+        assert last["flow"]["tcp"] == 4
+
+
 def test_the_shipped_rules_see_a_real_scan_and_nothing_in_harmless_talk(own, tmp_path):
     with Sensor(own, tmp_path, rules=ROOT / "rules") as sensor:
         for _ in range(20):
