@@ -30,6 +30,7 @@ BROAD_EXCEPT = {
     "sensor/engine/judge.py": "one rule",
     "sensor/decode/dpkt_view.py": "one packet",
     "sensor/engine/sinks.py": "one sink",
+    "sensor/outputs/courier.py": "one sink",
 }
 """The isolation points: file → what is isolated."""
 

@@ -23,6 +23,10 @@ Identity = Callable[[Scene], dict[str, Any]]
 """Returns the flat `xen` object for a scene (empty: nothing known)."""
 
 
+CaptureFile = Callable[[int], str]
+"""Returns the capture that holds the packets of an alert at a time (ns); empty: none does."""
+
+
 def no_identity(_scene: Scene) -> dict[str, Any]:
     """Return nothing: no inventory is loaded."""
     return {}
@@ -33,7 +37,7 @@ class EveBuilder:
 
     payload, packet: alerts carry an excerpt of what was judged, and the frame. pcap_names: events say which capture
     they come from; live: which interface. community_seed: None leaves the community id out. identity: who the guests
-    of a scene are.
+    of a scene are. capture_file: None leaves that out.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class EveBuilder:
         community_seed: int | None = 0,
         sensor_name: str = "",
         identity: Identity = no_identity,
+        capture_file: CaptureFile | None = None,
     ) -> None:
         self._payload = payload
         self._packet = packet
@@ -56,6 +61,7 @@ class EveBuilder:
         self._community_seed = community_seed
         self._sensor = sensor_name
         self._identity = identity
+        self.capture_file = capture_file
 
     def build(self, record: Record) -> Event:
         """Return the event of a record."""
@@ -103,6 +109,8 @@ class EveBuilder:
         if self._packet and match.packet:
             out["packet"] = base64.b64encode(match.packet).decode()
             out["packet_info"] = {"linktype": match.linktype}
+        if self.capture_file is not None and (name := self.capture_file(match.scene.ts)):
+            out["capture_file"] = name
 
     def common(self, scene: Scene, kind: str) -> dict[str, Any]:
         """Return the fields that every event begins with."""

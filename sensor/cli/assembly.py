@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,6 @@ from sensor.errors import RuleError, UsageError
 if TYPE_CHECKING:
     from sensor.config.settings import Settings
     from sensor.engine.options import EngineOptions
-    from sensor.engine.outlets import Outlets
     from sensor.engine.pipeline import Pipeline
     from sensor.engine.sinks import Sink, Sinks
     from sensor.engine.writer import Writer
@@ -85,29 +84,3 @@ def files(settings: Settings) -> list[Sink]:
     if settings.run.fast:
         found.append(FastFile(LineFile(folder / FAST_LOG)))
     return found
-
-
-def outlets(settings: Settings, tell: Callable[[str], None]) -> Outlets:
-    """Open the outputs of a live run: files that rotate, or standard output where no folder is set.
-
-    Raises OutputError.
-    """
-    from sensor.cli.screen import Screen
-    from sensor.cli.terminal import FastStdout
-    from sensor.engine.housekeeping import Housekeeper
-    from sensor.engine.outlets import Outlets
-    from sensor.outputs.archive import Archive
-    from sensor.outputs.disk import Disk
-    from sensor.outputs.lines import EveFile, FastFile
-    from sensor.outputs.logfile import LogFile
-
-    if not settings.run.log_dir:
-        return Outlets([FastStdout(Screen())], [])
-    folder = Path(settings.run.log_dir)
-    files = [LogFile(folder / settings.eve.filename, settings.files, tell)]
-    sinks: list[Sink] = [EveFile(files[0], settings.eve.types)]
-    if settings.run.fast:
-        files.append(LogFile(folder / FAST_LOG, settings.files, tell))
-        sinks.append(FastFile(files[1]))
-    archive = Archive(folder, [file.path.name for file in files], settings.keep, tell)
-    return Outlets(sinks, files, Housekeeper(Disk(folder, settings.disk, tell), archive))

@@ -69,7 +69,7 @@ def load(paths: Iterable[Path], made: Settings) -> Loaded:
             raise RuleError(f"{path}: no such file or folder")
     # `-S /dev/null` is the usual way to run without rules.
     files = [path for path in paths if not path.is_char_device()]
-    variables = Variables(made.address_groups, made.port_groups)
+    variables = Variables(made.address_groups, made.port_groups, made.run.without)
     result = load_rules(files, variables, cache_dir=cache_dir())
     rules, duplicates = build(result.rules, result.suppressions)
     return Loaded(rules, result, [*result.errors, *duplicates])

@@ -13,10 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sensor import __version__
 from sensor.cli import assembly, common, exits
+from sensor.cli.outlets import outlets as open_outlets
 from sensor.cli.parser import Parser, add_config, add_rules
 from sensor.errors import CaptureError, OutputError, UsageError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
     from sensor.capture.erspan import Erspan
     from sensor.config.settings import Settings
+    from sensor.engine.ctlsocket import ControlSocket
     from sensor.engine.daemon import Surroundings
     from sensor.engine.figures import Figures
     from sensor.engine.mirror import MirrorWatch
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from sensor.engine.writer import Writer
     from sensor.metrics.access import Access
     from sensor.metrics.names import Snapshot
+    from sensor.rules.problems import Problem
     from sensor.rules.ruleset import RuleSet
 
 PROG = "xensor run"
@@ -46,8 +49,9 @@ What follows after -- is a capture filter in tcpdump's language: xensor run -i e
 
 
 _LATER = (
-    "sensor.engine.daemon", "sensor.engine.housekeeping", "sensor.metrics.http", "sensor.outputs.logfile",
-    "sensor.outputs.lines", "sensor.cli.screen", "sensor.cli.summary", "sensor.cli.terminal",
+    "sensor.engine.daemon", "sensor.engine.evidence", "sensor.engine.housekeeping", "sensor.metrics.http",
+    "sensor.outputs.logfile", "sensor.outputs.lines", "sensor.outputs.remote", "sensor.outputs.syslog",
+    "sensor.outputs.transports", "sensor.cli.screen", "sensor.cli.summary", "sensor.cli.terminal",
 )  # fmt: skip
 """Used after privileges are given up: kernels cannot be loaded then, nor any module that only root may read."""
 
@@ -104,24 +108,29 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 
 def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, expression: str | None) -> int:
-    """Try rules, filter, log folder and interfaces; nothing is opened."""
-    from sensor.capture import ifcheck
+    """Try everything that a run needs: rules, filter, outputs, addresses, permission, interfaces. Nothing is kept open.
+
+    Raises the error that a run would.
+    """
     from sensor.capture.afpacket import compile_filter
-    from sensor.cli.trial import trial
+    from sensor.cli.trial import findings, try_addresses, try_outputs
+    from sensor.cli.trial import trial as try_rules
+    from sensor.engine.checkup import ERROR, GOOD, worst
 
     if expression is not None:
         compile_filter(expression)
-    trial(loaded, settings.run.log_dir, [], None, fatal=args.init_errors_fatal)
-    findings = [finding for name in args.interfaces for finding in ifcheck.check(name)]
+    try_outputs(settings)
+    try_addresses(settings.metrics.address, args.user)
+    try_rules(loaded, settings.run.log_dir, [], None, fatal=args.init_errors_fatal)
     _access(settings)
-    if settings.run.erspan_interface:
-        findings += ifcheck.check_erspan(settings.run.erspan_interface)
-    for finding in findings:
-        common.warn(f"{finding.severity}: {finding}")
-    return CaptureError.exit_code if any(f.severity == ifcheck.ERROR for f in findings) else 0
+    found = [finding for finding in findings(settings, args.interfaces) if finding.state != GOOD]
+    for finding in found:
+        common.warn(f"{finding.state}: {finding}")
+    return CaptureError.exit_code if worst(found) == ERROR else 0
 
 
 def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, expression: str | None) -> int:
+    from sensor.engine.ctlsocket import ControlSocket
     from sensor.engine.figures import Figures
     from sensor.engine.options import EngineOptions
     from sensor.engine.signals import Signals
@@ -133,24 +142,27 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, ex
     writer = assembly.writer(settings, Sinks([]), live=True)
     options = EngineOptions(settings, verify_checksums=args.checksums != "none")
     pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
+    access, mirror = _access(settings), _mirror(settings)
     source = _source(args, settings, expression)
-    mirror, access = _mirror(settings), _access(settings)
     signals = Signals(source.wake)
-    pidfile = None
+    pidfile = control = None
     try:
         signals.install()
         pidfile = _write_pid(args.pidfile)
+        control = ControlSocket(Path(settings.run.control_socket)) if settings.run.control else None
         _harden(args.user)
         figures = Figures(
             __version__, time.time_ns(), rules_failed=failed, per_rule=settings.metrics.per_rule
         )  # fmt: skip
-        parts = _Parts(pipeline, writer, source, signals, figures, mirror, access)
-        summary = _watch(args, settings, parts, failed)
+        parts = _Parts(pipeline, writer, source, signals, figures, mirror, access, control)
+        summary = _watch(args, settings, parts, _Failed(failed, loaded.problems))
     finally:
         signals.restore()
         source.close()
         if mirror is not None:
             mirror.close()
+        if control is not None:
+            control.close()
         if pidfile is not None:
             with suppress(OSError):  # its folder may not be ours any more
                 pidfile.unlink()
@@ -168,6 +180,24 @@ class _Parts:
     figures: Figures
     mirror: MirrorWatch | None
     access: Access
+    control: ControlSocket | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Rules that do not run."""
+
+    number: int
+    problems: list[Problem]
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Return them as the control socket tells of them."""
+        return [{"tenant_id": 0, "rule": "", "filename": p.file, "line": p.line, "error": p.message}
+                for p in self.problems[:_FAILED_MAX]]  # fmt: skip
+
+
+_FAILED_MAX = 1000
+"""Rules that the control socket names."""
 
 
 def _harden(user: str | None) -> None:
@@ -183,7 +213,7 @@ def _harden(user: str | None) -> None:
         _log("this kernel cannot refuse new executable memory (Linux 6.3 can): going on without")
 
 
-def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: int) -> Summary:
+def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: _Failed) -> Summary:
     """Open the outputs and watch until a signal."""
     from sensor.engine.daemon import Daemon
     from sensor.engine.sinks import Sinks
@@ -196,14 +226,20 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
     try:
         if settings.metrics.address:
             server = MetricsServer(settings.metrics.address, lambda: latest[0], parts.access)
-        outlets = assembly.outlets(settings, _log)
+        outlets = open_outlets(settings, _log)
         parts.figures.outlets = outlets
         writer.sinks = Sinks(outlets.sinks, lambda e: _log(str(e)), lasting=True, sheds=outlets.sheds)
+        if outlets.evidence is not None:
+            writer.keep_evidence(outlets.evidence.alerted, outlets.evidence.capture_file)
+            pipeline.observer = outlets.evidence.observe
         outlets.start()
         # What start-up made lives as long as the process: the collector need not look at it again.
         gc.freeze()
         _log(f"engine started: {len(pipeline.plan.rules)} rules, {', '.join(ring.name for ring in source.rings)}")
-        return Daemon(pipeline, writer, source, around, parts.figures, parts.signals).watch()
+        daemon = Daemon(pipeline, writer, source, around, parts.figures, parts.signals)
+        if parts.control is not None:
+            parts.control.start(daemon.asks.put)
+        return daemon.watch()
     finally:
         around.notifier.close()
         if outlets is not None:
@@ -265,22 +301,33 @@ def _mirror(settings: Settings) -> MirrorWatch | None:
 
 
 def _surroundings(
-    args: argparse.Namespace, settings: Settings, failed: int, mirror: MirrorWatch | None,
+    args: argparse.Namespace, settings: Settings, failed: _Failed, mirror: MirrorWatch | None,
     publish: Callable[[Snapshot], None],
 ) -> Surroundings:
+    from sensor.config.load import as_text
     from sensor.engine.daemon import Surroundings
     from sensor.engine.notify import Notifier
 
     return Surroundings(
         log=_log, publish=publish, notifier=Notifier(os.environ),
-        load_rules=lambda: _reload(args, settings), rules_failed=failed, mirror=mirror,
+        load_rules=lambda: _reload(args, settings), rules_failed=failed.number, failed_rules=failed.listed(),
+        mirror=mirror, settings=lambda: as_text(settings),
     )  # fmt: skip
 
 
 def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet:
-    """Load the rules anew. Raises RuleError where any is bad: the old ones are better than fewer."""
-    paths = common.rule_paths(args.only, args.extra, settings)
-    return common.rules_to_run(paths, settings, fatal=True).rules
+    """Read the configuration and the rules anew.
+
+    Raises RuleError where any is bad (the old ones are better than fewer), ConfigError or UsageError.
+    """
+    from sensor.config.load import need_restart
+
+    fresh = _settings(args)
+    changed = need_restart(settings, fresh)
+    if changed:
+        _log(f"these settings take effect at the next start: {', '.join(changed)}")
+    paths = common.rule_paths(args.only, args.extra, fresh)
+    return common.rules_to_run(paths, fresh, fatal=True).rules
 
 
 def _write_pid(name: str | None) -> Path | None:

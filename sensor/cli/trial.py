@@ -1,13 +1,19 @@
-"""`xensor replay -T`: whatever a run needs is tried, nothing is run and nothing is written."""
+"""`xensor replay -T`, `xensor run -T`: whatever a run needs is tried, nothing is run and nothing is written."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import pwd
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sensor.cli.common import Loaded, compilable, report, warn
-from sensor.errors import OutputError, RuleError
+from sensor.errors import OutputError, RuleError, UsageError
+
+if TYPE_CHECKING:
+    from sensor.config.settings import Settings
+    from sensor.engine.checkup import Finding
 
 
 def trial(loaded: Loaded, folder: str, files: Sequence[str], expression: str | None, *, fatal: bool) -> None:
@@ -43,3 +49,50 @@ def writable(folder: Path) -> None:
         raise OutputError(f"{folder}: {at} is not a folder")
     if not os.access(at, os.W_OK | os.X_OK):
         raise OutputError(f"{folder}: no permission to write in {at}")
+
+
+def try_outputs(settings: Settings) -> None:
+    """Look at what the outputs of a live run need. Raises ConfigError or OutputError."""
+    from sensor.cli.outlets import SPOOL, check
+
+    check(settings)
+    folder = Path(settings.run.log_dir)
+    if settings.syslog.enabled or settings.stream.enabled:
+        writable(folder / SPOOL)
+    if settings.run.control:
+        path = Path(settings.run.control_socket)
+        writable(path.parent)
+        if len(os.fsencode(path)) > _SOCKET_NAME_MAX:
+            raise OutputError(f"unix-command.filename {path}: longer than {_SOCKET_NAME_MAX} bytes")
+        if path.exists() and not path.is_socket():
+            raise OutputError(f"unix-command.filename {path}: is not a socket")
+
+
+_SOCKET_NAME_MAX = 107
+"""struct sockaddr_un, unix(7)."""
+
+
+def try_addresses(metrics: str | None, user: str | None) -> None:
+    """Look at the listener's address and the user to become. Raises UsageError."""
+    from sensor.metrics.http import parse_address
+
+    if metrics:
+        parse_address(metrics)
+    if user:
+        try:
+            pwd.getpwnam(user)
+        except KeyError as e:
+            raise UsageError(f"--user {user}: there is no such user") from e
+
+
+def findings(settings: Settings, interfaces: Sequence[str]) -> Iterator[Finding]:
+    """Look at the permission to capture, the interfaces and the disk."""
+    from sensor.engine import checkup
+
+    for name in interfaces:
+        yield from checkup.interface(name)
+    if settings.run.erspan_interface:
+        yield from checkup.erspan(settings.run.erspan_interface)
+    yield checkup.permission()
+    if settings.run.log_dir:
+        yield from checkup.disk(Path(settings.run.log_dir), settings.disk, settings.keep)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sensor.rules.yamlio import Value
 
 _EVE_TYPES = "outputs.eve-log.types"
+_RELOADED = ("rule-files", "default-rule-path", "vars.")
+"""What a reload of the rules reads anew."""
 _OF_ALERT = ("payload", "payload-buffer-size", "packet")
 """Options that Suricata has below the type `alert`, and this table below `eve-log`."""
 
@@ -109,6 +111,18 @@ class _Flat:
 
 def _is_off(entry: tuple[Any, Value] | None) -> bool:
     return entry is not None and getattr(entry[1], "text", "") in {"no", "false", "off"}
+
+
+def need_restart(old: Settings, new: Settings) -> list[str]:
+    """Return the names of settings that differ and that a reload of the rules does not put in force."""
+    before, after = as_text(old), as_text(new)
+    names = [name for name in before | after if before.get(name) != after.get(name)]
+    return [name for name in names if not name.startswith(_RELOADED)]
+
+
+def as_text(settings: Settings) -> dict[str, str]:
+    """Return name → value of every setting."""
+    return dict(line.split(" = ", 1) for line in dump(settings).splitlines())
 
 
 def dump(settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
@@ -11,10 +12,9 @@ from sensor.config.settings import EVE_TYPES
 SECOND = 1_000_000_000
 
 FOREIGN_EVE_TYPES = frozenset({
-    "bittorrent-dht", "dcerpc", "dnp3", "doh2", "drop", "enip", "files", "frame", "ftp", "http2", "ike", "krb5",
-    "ldap", "mdns", "metadata", "modbus", "mqtt", "netflow", "nfs", "pgsql", "pop3", "quic", "rdp", "rfb", "sip",
-    "smb", "smtp", "snmp", "tftp", "websocket",
-})  # fmt: skip
+    "bittorrent-dht", "doh2", "drop", "files", "frame", "ftp", "http2", "ldap", "mdns", "metadata",
+    "modbus", "mqtt", "netflow", "nfs", "pgsql", "pop3", "rdp", "smb", "smtp", "tftp", "websocket",
+}).difference(EVE_TYPES)  # fmt: skip
 """Event types of Suricata that are not written here; a configuration may name them."""
 
 
@@ -28,6 +28,11 @@ def boolean(text: Any) -> bool:
     if word in {"no", "false", "off", "0", "disabled"}:
         return False
     raise ValueError("expected yes or no")
+
+
+def boolean_or_auto(text: Any) -> bool:
+    """Read yes/no; Suricata's `auto` is yes."""
+    return str(text).strip().lower() == "auto" or boolean(text)
 
 
 def size(text: Any) -> int:
@@ -97,6 +102,28 @@ def networks(text: Any) -> tuple[str, ...]:
         return tuple(str(ip_network(word, strict=False)) for word in words(text))
     except ValueError as e:
         raise ValueError(f"expected addresses or networks: {e}") from None
+
+
+def one_of(*known: str, **others: str) -> Callable[[Any], str]:
+    """Return a reader of a word that is one of a few, or another word for one; capitals do not count."""
+
+    def chosen(text: Any) -> str:
+        word = str(text).strip().lower()
+        word = others.get(word, word)
+        if word not in known:
+            raise ValueError(f"expected one of {', '.join(known)}")
+        return word
+
+    return chosen
+
+
+def below(folder: str) -> Callable[[Any], str]:
+    """Return a reader of paths; relative ones start from a folder."""
+
+    def path(text: Any) -> str:
+        return os.path.join(folder, str(text).strip())  # noqa: PTH118 - text in, text out
+
+    return path
 
 
 def words(text: Any) -> tuple[str, ...]:

@@ -8,10 +8,16 @@ from dataclasses import dataclass, field
 from sensor.decode.limits import DecodeOptions
 from sensor.flow.limits import FlowLimits
 from sensor.flow.limits_fragments import DedupLimits, DefragLimits, JournalLimits
-from sensor.outputs.limits import DiskOptions, FileOptions, KeepOptions
+from sensor.outputs.limits import DiskOptions, EvidenceOptions, FileOptions, KeepOptions
+from sensor.outputs.limits_remote import SpoolOptions, StreamOptions, SyslogOptions
 
 EVE_TYPES = (
-    "alert", "anomaly", "flow", "dns", "http", "tls", "ssh", "dhcp",
+    "alert", "anomaly", "flow",
+    "http",
+    "dns",
+    "tls",
+    "ssh",
+    "dhcp",
     "krb5",
     "dcerpc",
     "smb",
@@ -21,9 +27,16 @@ EVE_TYPES = (
     "ftp_data",
     "smtp",
     "tftp",
+    "snmp",
+    "sip",
+    "rfb",
+    "ike",
+    "enip",
+    "quic",
+    "dnp3",
     "arp", "stats",
 )  # fmt: skip
-"""Event types that can be written."""
+"""Event types that can be written: one for each protocol, and some more."""
 
 POLICIES = (
     "first", "last", "bsd", "bsd-right", "linux", "old-linux", "windows", "windows2k3", "vista", "solaris",
@@ -72,6 +85,16 @@ class RunSettings:
     """Where dom0 tells about the mirror: `auto` (xenstore where there is one), `xenstore`, `no`, or a file."""
     mirror_max_age: int = 60
     """Seconds without a report that are a fault."""
+    control: bool = False
+    control_socket: str = "/run/xensor/command.socket"
+    ja3: bool = True
+    """Rules may require the feature `ja3`; fingerprints are made where rules or logs ask for them in any case."""
+    ja4: bool = True
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """Features that rules may not require."""
+        return tuple(name for name in ("ja3", "ja4") if not getattr(self, name))
 
     def __post_init__(self) -> None:
         if not 0 <= self.inspect_window <= 1 << 20:
@@ -109,6 +132,10 @@ class Settings:
     files: FileOptions = field(default_factory=FileOptions)
     keep: KeepOptions = field(default_factory=KeepOptions)
     disk: DiskOptions = field(default_factory=DiskOptions)
+    spool: SpoolOptions = field(default_factory=SpoolOptions)
+    syslog: SyslogOptions = field(default_factory=SyslogOptions)
+    stream: StreamOptions = field(default_factory=StreamOptions)
+    evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
     address_groups: Mapping[str, str] = field(default_factory=dict)
     port_groups: Mapping[str, str] = field(default_factory=dict)
     os_policies: tuple[tuple[str, str], ...] = ()

@@ -125,7 +125,8 @@ def _plan_rule(number: int, rule: Rule) -> RulePlan:
     app = _app_of(rule) if bits == TX else 0
     place = stage(rule) if bits == TX else -1
     files = any(name.startswith("file.") for name in _names(rule))
-    bare = bool(rule.unmatchable) or bits == EVENT or (app and SPECS[app].name in _ALWAYS_PARSED)
+    whole = bool(app) and (SPECS[app].flow_state or SPECS[app].name in _ALWAYS_PARSED)
+    bare = bool(rule.unmatchable) or bits == EVENT or whole
     found = None if bare else scanned(rule)
     if found is None:
         return RulePlan(number, rule, bits, app, place, files=files)

@@ -1,33 +1,34 @@
 """The live sensor: one packet loop over the interfaces, and the little that happens between two blocks.
 
-The only place in the engine with a clock. Packets carry their own time; the clock paces flushing, statistics and the
+The only place in the engine with a clock. Packets carry their own time; the clock paces statistics and the
 watchdog, and lets time pass for flows while no packet comes.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
 
 from sensor.capture.afpacket import LiveSource
 from sensor.capture.files import FileSource
 from sensor.engine import mirror
+from sensor.engine.asks import Answer, Ask, Asks
 from sensor.engine.figures import Figures, capture_stats
 from sensor.engine.notify import Notifier
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.reload import Reloader
+from sensor.engine.reload import Reloaded, Reloader, implausible
 from sensor.engine.replay import Replay, Summary
 from sensor.engine.signals import Signals
 from sensor.engine.stats import stats
+from sensor.engine.verbs import Controls, run
 from sensor.engine.writer import Writer
 from sensor.metrics.names import Snapshot
 from sensor.rules.ruleset import RuleSet
 
 TICK: Final = 0.25
 """Seconds that the loop waits for packets before it looks at its other duties."""
-FLUSH_EVERY: Final = 0.5
 SECOND_EVERY: Final = 1.0
 STATS_EVERY: Final = 8.0
 """Suricata's `stats.interval`."""
@@ -62,6 +63,10 @@ class Surroundings:
     """Loads the rules anew, for a reload. Raises RuleError."""
     notifier: Notifier
     rules_failed: int = 0
+    failed_rules: list[dict[str, Any]] = field(default_factory=list)
+    """What the control socket tells of those."""
+    settings: Callable[[], Mapping[str, str]] = dict
+    """Returns each setting as text."""
     mirror: mirror.MirrorWatch | None = None
     """What dom0 tells about the mirror; None: nobody tells."""
 
@@ -77,10 +82,14 @@ class Daemon(Replay):
         self._figures = figures
         self._signals = signals
         self._reloader = Reloader(around.load_rules, pipeline.prepare)
+        self._reload_ask: Ask | None = None
+        self._reload_forced = False
+        self.asks = Asks(source.wake)
+        """Commands for the packet loop."""
         self._packets_before = 0
         now = time.monotonic()
         self._started = now
-        self._flush = Every(FLUSH_EVERY, now)
+        self._controls = self._make_controls()
         self._second = Every(SECOND_EVERY, now)
         self._stats = Every(STATS_EVERY, now)
 
@@ -91,18 +100,36 @@ class Daemon(Replay):
             block = self._source.next_block(TICK)
             if block is not None:
                 self._pipeline.process(block)
-            self._duties(time.monotonic(), idle=block is None)
+            self._duties(time.monotonic())
         return self._finish()
 
-    def _duties(self, now: float, *, idle: bool) -> None:
+    def _make_controls(self) -> Controls:
+        return Controls(
+            pipeline=self._pipeline, writer=self._writer, source=self._source, figures=self._figures,
+            counters=self._counters, settings=self._around.settings, failed=lambda: self._around.failed_rules,
+            reload=self._reload, reopen=self._reopen, stop=self._signals.ask_stop, started=self._started,
+        )  # fmt: skip
+
+    def _reload(self, ask: Ask | None, forced: bool) -> bool:
+        """Begin a reload; `ask` is answered when it is done. False: one is under way already."""
+        if not self._reloader.start():
+            return False
+        self._reload_ask, self._reload_forced = ask, forced
+        return True
+
+    def _reopen(self) -> None:
+        self._writer.sinks.reopen()
+        self._around.log("outputs reopened")
+
+    def _duties(self, now: float) -> None:
         if self._signals.take_reopen():
-            self._writer.sinks.reopen()
-            self._around.log("outputs reopened")
-        if self._signals.take_reload() and not self._reloader.start():
+            self._reopen()
+        if self._signals.take_reload() and not self._reload(None, forced=False):
             self._around.log("a reload is under way already")
+        for ask in self.asks.take():
+            run(self._controls, ask)
         self._swap_rules()
-        if self._flush.due(now) or idle:
-            self._writer.flush()
+        self._writer.flush()
         if self._second.due(now):
             self._each_second()
         if self._stats.due(now):
@@ -135,22 +162,43 @@ class Daemon(Replay):
     def _write_stats(self) -> None:
         if "stats" not in self._pipeline.options.log_kinds:
             return
+        self._writer.stats(time.time_ns(), self._counters())
+
+    def _counters(self) -> dict[str, Any]:
         fields = stats(self._pipeline, self._source.counters, self._rules_failed)
-        fields |= {"uptime": int(time.monotonic() - self._started), "capture": capture_stats(self._source)}
-        self._writer.stats(time.time_ns(), fields)
+        outlets = self._figures.outlets
+        return fields | {
+            "uptime": int(time.monotonic() - self._started), "capture": capture_stats(self._source),
+            "outputs": outlets.stats() if outlets is not None else {},
+        }  # fmt: skip
 
     def _swap_rules(self) -> None:
         """Use the rules of a reload that is done, or say why the old ones stay."""
         done = self._reloader.take()
         if done is None:
             return
-        if done.book is None:
+        error = done.error
+        if done.book is not None and not self._reload_forced:
+            error = implausible(len(self._pipeline.plan.rules), len(done.book.plan.rules))
+        ask, self._reload_ask = self._reload_ask, None
+        if done.book is None or error:
             self._figures.reloads["failed"] += 1
-            self._around.log(f"reload failed, the rules in force stay: {done.error}")
+            self._around.log(f"reload failed, the rules in force stay: {error}")
+        else:
+            self._use(done)
+        if ask is not None:
+            ask.reply(Answer(not error, error or "done"))
+
+    def _use(self, done: Reloaded) -> None:
+        """Judge by reloaded rules from now on."""
+        if done.book is None:
             return
         self._pipeline.replace_rules(done.book)
+        self._rules_failed = 0  # with one that failed there would be no reload
+        self._around.failed_rules.clear()
         self._figures.reloads["done"] += 1
-        self._figures.reloaded = time.time()
+        self._figures.last_reload = time.time()
+        self._figures.rules_failed = 0
         self._around.log(f"rules reloaded: {len(done.book.plan.rules)}")
         if done.interpreted:
             self._around.log(f"{done.interpreted} regexes are interpreted until a restart: PCRE2 made no code for them")
@@ -166,6 +214,7 @@ class Daemon(Replay):
         self._source.read_statistics()
         self._pipeline.finish()
         self._writer.close_floods()
+        self._writer.flush()
         self._write_stats()
         self._publish()
         self._writer.finish()

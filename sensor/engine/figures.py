@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sensor.capture.afpacket import LiveSource
+from sensor.engine.evidence import Evidence
 from sensor.engine.figures_alerts import AlertFigures
 from sensor.engine.outlets import Outlets
 from sensor.engine.pipeline import Pipeline
@@ -32,11 +33,11 @@ class Figures:
     def __init__(self, version: str, started_ns: int, *, rules_failed: int = 0, per_rule: bool = False) -> None:
         self._version = version
         self._started = started_ns / 1e9
-        self._rules_failed = rules_failed
+        self.rules_failed = rules_failed
         self._alerts = AlertFigures(per_rule=per_rule)
         self.reloads = {"done": 0, "failed": 0}
-        self.reloaded = self._started
-        """When rules were last loaded with success, seconds since the epoch."""
+        self.last_reload = self._started
+        """When the rules in force were loaded, seconds since the epoch."""
         self.outlets: Outlets | None = None
         """Set once they are open."""
 
@@ -47,6 +48,7 @@ class Figures:
             "xensor_start_time_seconds": {_NONE: self._started},
             "xensor_last_packet_time_seconds": {_NONE: (pipeline.tally.last_ts or 0) / 1e9},
             "xensor_rule_reloads_total": _by(self.reloads),
+            "xensor_rules_loaded_time_seconds": {_NONE: self.last_reload},
             "xensor_output_faults_total": {_NONE: writer.sinks.failures},
             **(_outlets(self.outlets) if self.outlets is not None else {}), **_capture(source),
             "xensor_stage_seconds_total": _by({name: ns / 1e9 for name, ns in pipeline.stopwatch.ns.items()}),
@@ -59,8 +61,7 @@ class Figures:
         self._alerts.learn(pipeline.plan)
         return {
             "xensor_rules_loaded": {_NONE: self._alerts.rules},
-            "xensor_rules_failed": {_NONE: self._rules_failed},
-            "xensor_last_reload_time_seconds": {_NONE: self.reloaded},
+            "xensor_rules_failed": {_NONE: self.rules_failed},
             "xensor_judgements_total": {_NONE: counters.judgements},
             "xensor_judgements_cut_total": {_NONE: budget.budget_exceeded},
             "xensor_judgements_skipped_total": {_NONE: budget.judgements_skipped},
@@ -129,6 +130,10 @@ def _outlets(outlets: Outlets) -> dict[str, Mapping[tuple[str, ...], float]]:
     }
     found["xensor_output_waiting_lines"] = {(o.name,): o.waiting for o in outlets.watched}
     found["xensor_output_failing"] = {(o.name,): int(bool(o.failing)) for o in outlets.watched}
+    found["xensor_spool_bytes"] = {(o.name,): o.spool.size for o in outlets.spooled}
+    found["xensor_spool_limit_bytes"] = {(o.name,): o.spool.limit for o in outlets.spooled}
+    if outlets.evidence is not None:
+        found |= _evidence(outlets.evidence)
     keeper = outlets.keeper
     return found if keeper is None else found | {
         "xensor_events_shed_total": _by(keeper.disk.shed),
@@ -139,3 +144,16 @@ def _outlets(outlets: Outlets) -> dict[str, Mapping[tuple[str, ...], float]]:
         "xensor_archive_files_deleted_total": {_NONE: keeper.archive.counters.deleted},
         "xensor_archive_errors_total": {_NONE: keeper.archive.counters.errors},
     }  # fmt: skip
+
+
+def _evidence(evidence: Evidence) -> dict[str, Mapping[tuple[str, ...], float]]:
+    log, own = evidence.log.counters, evidence.counters
+    return {
+        "xensor_evidence_packets_total": {_NONE: log.packets},
+        "xensor_evidence_bytes_total": {_NONE: log.bytes},
+        "xensor_evidence_files_deleted_total": {_NONE: log.deleted},
+        "xensor_evidence_errors_total": {_NONE: log.errors},
+        "xensor_evidence_left_out_total": _by({"disk": own.shed, "error": log.lost}),
+        "xensor_evidence_flows_cut_total": _by({"limit": own.cut, "evicted": own.evicted}),
+        "xensor_evidence_memory_bytes": {_NONE: evidence.remembered},
+    }

@@ -9,18 +9,25 @@ from collections.abc import Callable
 from sensor.outputs.archive import Archive
 from sensor.outputs.disk import ROOMY, Disk
 from sensor.outputs.limits import SWEEP_SECONDS
+from sensor.outputs.pcaplog import PcapLog
 
 _LOOK_SECONDS = 1.0
 _CUTS_MAX = 100
-"""Files cut down in one go."""
+"""Files deleted or cut down in one go."""
 
 
 class Housekeeper:
-    """Looks at the disk each second, and at the rotated files each few seconds. clock: seconds since the epoch."""
+    """Looks at the disk each second, and at the rotated files each few seconds.
 
-    def __init__(self, disk: Disk, archive: Archive, clock: Callable[[], float] = time.time) -> None:
+    captures: give way before anything else. clock: seconds since the epoch.
+    """
+
+    def __init__(self, disk: Disk, archive: Archive, captures: PcapLog | None = None,
+                 clock: Callable[[], float] = time.time) -> None:  # fmt: skip
         self.disk = disk
         self.archive = archive
+        self._givers = [captures.make_room] if captures is not None else []
+        self._givers.append(archive.make_room)
         self._clock = clock
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
@@ -36,11 +43,9 @@ class Housekeeper:
         self._thread.join()
 
     def look(self) -> None:
-        """Look at the disk; where it gets full, cut down old files to their alerts."""
-        if self.disk.look() == ROOMY:
-            return
+        """Look at the disk; where it gets full, delete captures, then cut old files down to their alerts."""
         for _ in range(_CUTS_MAX):
-            if not self.archive.make_room() or self.disk.look() == ROOMY:
+            if self.disk.look() == ROOMY or not any(give() for give in self._givers):
                 break
 
     def _run(self) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
+from sensor.engine.evidence import Evidence
 from sensor.engine.housekeeping import Housekeeper
 from sensor.engine.sinks import Sink
 from sensor.outputs.backlog import OutputCounters
+from sensor.outputs.spool import Spool
 
 
 class Watched(Protocol):
@@ -22,17 +24,40 @@ class Watched(Protocol):
         """Number of lines that wait."""
 
 
-class Outlets:
-    """Open outputs. keeper: None where nothing is written to a disk."""
+class Spooled(Protocol):
+    """What metrics tell of what waits on the disk."""
 
-    def __init__(self, sinks: Sequence[Sink], watched: Sequence[Watched], keeper: Housekeeper | None = None) -> None:
+    name: str
+    spool: Spool
+
+
+class Outlets:
+    """Open outputs. spooled: those with a spool.
+
+    keeper: None where nothing is written to a disk; evidence: None where packets are not kept.
+    """
+
+    def __init__(self, sinks: Sequence[Sink], watched: Sequence[Watched], spooled: Sequence[Spooled] = (),
+                 keeper: Housekeeper | None = None, evidence: Evidence | None = None) -> None:  # fmt: skip
         self.sinks = sinks
         self.watched = watched
+        self.spooled = spooled
         self.keeper = keeper
+        self.evidence = evidence
 
     def sheds(self, kind: str) -> bool:
         """Tell whether events of a kind are left out now, the disk being nearly full."""
         return self.keeper is not None and self.keeper.disk.sheds(kind)
+
+    def stats(self) -> dict[str, Any]:
+        """Return what an EVE `stats` event tells of them."""
+        found: dict[str, Any] = {
+            o.name: {**o.counters.snapshot(), "waiting": o.waiting, "failing": bool(o.failing)} for o in self.watched
+        }
+        if self.keeper is not None:
+            disk = self.keeper.disk
+            found["disk"] = {"free": disk.free, "level": disk.level, "shed": disk.shed.total()}
+        return found
 
     def start(self) -> None:
         """Begin to look after them."""
@@ -41,5 +66,7 @@ class Outlets:
 
     def stop(self) -> None:
         """End that."""
+        if self.evidence is not None:
+            self.evidence.close()
         if self.keeper is not None:
             self.keeper.stop()

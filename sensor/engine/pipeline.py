@@ -66,6 +66,8 @@ class Pipeline:
         self.sight = sight.SightCounters()
         self._app_names = ("", "failed", *(SPECS[n].name if n in SPECS else "" for n in range(2, ids.LIMIT)))
         self._last: PacketBlock | None = None
+        self.observer: Callable[[BlockView], None] | None = None
+        """Sees each block once all its alerts are raised."""
 
     def prepare(self, rules: RuleSet) -> Rulebook:
         """Plan and compile rules beside those that run; may be called from another thread. Raises RuleError."""
@@ -140,6 +142,8 @@ class Pipeline:
         watch.lap("scan")
         work = BlockWork(view, segs, gathered, found, at, apps)
         self.walk.run(work)
+        if self.observer is not None:
+            self.observer(view)
         watch.lap("walk")
         self.tally.add(block, rows, segs)
         watch.lap("count")

@@ -23,6 +23,20 @@ class Reloaded:
     """Regexes that run without machine code, because PCRE2 could make none (see `hardening.deny_new_code`)."""
 
 
+KEPT_SHARE = 2
+"""A reload must leave one of so many rules."""
+
+
+def implausible(before: int, after: int) -> str:
+    """Return why a reload is refused that leaves `after` of `before` rules; empty: it is not.
+
+    A folder that is not there yet, or a download that was cut off, takes most rules away; nobody means that.
+    """
+    if after * KEPT_SHARE >= before:
+        return ""
+    return f"only {after} of {before} rules are left (`xensor ctl reload-rules force` takes them all the same)"
+
+
 class Reloader:
     """Prepares rules on demand, one set at a time."""
 

@@ -37,6 +37,11 @@ class Signals:
             self.stop = True
         self._wake()
 
+    def ask_stop(self) -> None:
+        """Stop as SIGTERM does."""
+        self.stop = True
+        self._wake()
+
     def take_reopen(self) -> bool:
         """Tell whether outputs are to be reopened, once."""
         asked, self._reopen = self._reopen, False

@@ -250,19 +250,33 @@ class Walk:
         if app is None:
             return
         r = view.rows[row]
-        side, start = int(r["side"]), int(r["pay"])
+        side, start, slot = int(r["side"]), int(r["pay"]), int(r["flow"])
         data = view.buf[start : start + int(r["paylen"])].tobytes()
-        stages, odd = self.apps.datagram(app, side, data, int(r["ts"]))
-        slot = int(r["flow"])
         place = Place(view, slot, side, row, int(view.numbers[r["pkt"]]), int(r["ts"]))
-        before = sum(view.counts_at(slot, row)[:2]) - 1 if stages else 0
         spec = SPECS[app]
+        if spec.flow_state:
+            stages, odd = self._datagram_of_flow(work, place, app, data)
+        else:
+            stages, odd = self.apps.datagram(app, side, data, place.ts)
+            before = sum(view.counts_at(slot, row)[:2]) - 1 if stages else 0
+            for stage in stages:
+                stage.tx.id = before
         for stage in stages:
-            stage.tx.id = before
             self._judge.transaction(place, app, stage, data)
             self._logs.transaction(place, spec, stage)
         for anomaly, side in odd:
             self._odd(place, spec, anomaly, side, data)
+
+    def _datagram_of_flow(
+        self, work: BlockWork, place: Place, app: int, data: bytes
+    ) -> tuple[list[TxStage], list[tuple[AppAnomaly, int]]]:
+        """Give a datagram to the parser of its flow."""
+        flow = self.apps.get(place.slot)
+        if flow is None or flow.spec is not SPECS[app]:
+            self._make_room(work)
+            flow = self.apps.start(place.slot, app)
+        stages = self.apps.feed(place.slot, place.side, data, place.ts)
+        return stages, flow.anomalies()
 
     def _segment(self, work: BlockWork, index: int) -> None:
         view, seg = work.view, work.segs[index]

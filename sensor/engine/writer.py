@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sensor.alert.eve import EveBuilder
@@ -26,6 +26,12 @@ class Writer:
         """(gid, sid) → alerts raised, summarised ones included."""
         self.events: Counter[str] = Counter()
         """Event type → events handed to the sinks."""
+        self._on_alert: Callable[[Match], None] | None = None
+
+    def keep_evidence(self, on_alert: Callable[[Match], None], capture_file: Callable[[int], str]) -> None:
+        """Let somebody keep the packets of each alert that is written; alerts say in which file (see EveBuilder)."""
+        self._on_alert = on_alert
+        self._builder.capture_file = capture_file
 
     def __call__(self, record: Record) -> None:
         """Take a record of the engine."""
@@ -37,6 +43,8 @@ class Writer:
         if not self._alerts:
             return
         for match, held in self.flood.admit(record):
+            if self._on_alert is not None:
+                self._on_alert(match)
             self._write(self._builder.alert(match, held))
 
     def _write(self, event: Event) -> None:

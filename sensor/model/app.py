@@ -189,3 +189,5 @@ class ProtocolSpec:
     """What its parser may find odd: rules with `app.event` have its flows parsed."""
     new_datagram_parser: Callable[[], AppParser] | None = None
     """Makes the parser of a datagram, where it is framed differently than in a stream; None: `new_parser` does."""
+    flow_state: bool = False
+    """The datagrams of a flow go to one parser, all of them or none; else each is parsed by itself."""

@@ -41,19 +41,20 @@ class _Old:
 
 
 class Archive:
-    """The rotated files of a folder. names: of the files that rotate (`eve.json`); all alert lines of `fast.log`.
+    """What was rotated out of some files (`DIR/eve.json`); all lines of files other than `.json` are alerts.
 
     A file whose name ends in `.alerts` before its suffix holds nothing but alerts. Used by one thread at a time.
     """
 
-    def __init__(self, folder: Path, names: Iterable[str], options: KeepOptions, tell: Callable[[str], None]) -> None:
-        self._folder = folder
+    def __init__(self, files: Iterable[Path], options: KeepOptions, tell: Callable[[str], None]) -> None:
+        paths = list(files)
+        self._folders = sorted({path.parent for path in paths})
         self._options = options
         self._tell = tell
         self.counters = ArchiveCounters()
         self.octets = {"all": 0, "alerts": 0}
         """Bytes of rotated files, as the last sweep left them."""
-        stems = "|".join(f"{re.escape(Path(n).stem)}-STAMP(?:\\.alerts)?{re.escape(Path(n).suffix)}" for n in names)
+        stems = "|".join(f"{re.escape(p.stem)}-STAMP(?:\\.alerts)?{re.escape(p.suffix)}" for p in paths)
         stamp = r"[0-9]{8}T[0-9]{6}Z(?:-[0-9]{3})?"
         self._pattern = re.compile(stems.replace("STAMP", stamp))
 
@@ -83,11 +84,7 @@ class Archive:
         """Return rotated files that hold all kinds of events, and those that hold alerts; oldest first."""
         everything: list[_Old] = []
         alerts: list[_Old] = []
-        try:
-            paths = [path for path in self._folder.iterdir() if self._pattern.fullmatch(path.name)]
-        except OSError:
-            return [], []
-        for path in paths:
+        for path in self._paths():
             try:
                 stat = path.stat()
             except OSError:  # somebody else deleted it
@@ -95,6 +92,13 @@ class Archive:
             into = alerts if path.stem.endswith(".alerts") else everything
             into.append(_Old(path, stat.st_size, stat.st_mtime))
         return sorted(everything, key=_age), sorted(alerts, key=_age)
+
+    def _paths(self) -> list[Path]:
+        found: list[Path] = []
+        for folder in self._folders:
+            with suppress(OSError):  # it may be gone for a while
+                found += (path for path in folder.iterdir() if self._pattern.fullmatch(path.name))
+        return found
 
     @staticmethod
     def _beyond(files: list[_Old], octets: int, days: int, now: float) -> list[_Old]:

@@ -65,3 +65,29 @@ class DiskOptions:
 
     def __post_init__(self) -> None:
         _within("outputs.disk.min-free", self.min_free, 0, 1 << 40)
+
+
+FOLLOWED_MAX: Final = 1024
+"""Flows whose packets are kept after an alert; the one that alerted longest ago gives way."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceOptions:
+    """`outputs.pcap-log`: the packets of flows that alerted. Raises ValueError outside the ranges given."""
+
+    enabled: bool = False
+    filename: str = "evidence.pcap"
+    limit: int = 32 << 20
+    """Bytes at which the next file is begun, 64 KiB-1 TiB."""
+    max_files: int = 16
+    """Files kept, 1-1,000,000: the oldest is deleted."""
+    before: int = 16 << 20
+    """Bytes of packets that are remembered, for flows that alert later; up to 1 GiB."""
+    per_flow: int = 1 << 20
+    """Bytes kept of one flow, 1-2**40."""
+
+    def __post_init__(self) -> None:
+        _within("outputs.pcap-log.limit", self.limit, 1 << 16, 1 << 40)
+        _within("outputs.pcap-log.max-files", self.max_files, 1, 1_000_000)
+        _within("outputs.pcap-log.before", self.before, 0, 1 << 30)
+        _within("outputs.pcap-log.per-flow", self.per_flow, 1, 1 << 40)

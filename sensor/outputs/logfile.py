@@ -21,8 +21,9 @@ class LogFile:
     """Appends lines. What cannot be written waits within a bound, and is written as soon as that works.
 
     Nothing but the constructor and `close` raises OutputError; tell: hears when writing begins to fail, and when it
-    works again. A line torn by a full disk is continued; one torn by the end of the process gets its end when the file
-    is opened the next time, so that the next line is whole. clock: seconds since the epoch.
+    works again. ahead: called before lines are written, for what must be on the disk before them. A line torn by a
+    full disk is continued; one torn by the end of the process gets its end when the file is opened the next time, so
+    that the next line is whole. clock: seconds since the epoch.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class LogFile:
         options: FileOptions,
         tell: Callable[[str], None],
         clock: Callable[[], float] = time.time,
+        ahead: Callable[[], None] | None = None,
     ) -> None:
         self.path = path
         self.name = path.name
@@ -40,11 +42,11 @@ class LogFile:
         self._options = options
         self._tell = tell
         self._clock = clock
+        self._ahead = ahead
         self._backlog = Backlog(options.hold, self.counters)
         self._look_at = 0.0
         self._complaint = ""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = self._open()
         except FileExistsError as e:
             raise OutputError(f"{path.parent}: is not a folder") from e
@@ -83,13 +85,13 @@ class LogFile:
             raise OutputError(f"{self.path}: {self.failing}: {self.waiting} lines could not be written")
 
     def _open(self) -> int:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             found = os.fstat(fd)
             self._size = found.st_size
             self._period = self._period_of(found.st_mtime if self._size else self._clock())
-            if self._size and os.pread(fd, 1, self._size - 1) != b"\n":
-                self._size += os.write(fd, b"\n")
+            self._torn = bool(self._size) and os.pread(fd, 1, self._size - 1) != b"\n"
         except OSError:
             os.close(fd)
             raise
@@ -101,10 +103,25 @@ class LogFile:
     def _drain(self) -> None:
         if not len(self._backlog):
             return
-        done = self._backlog.drain(self._fd)
-        self._size += done.octets
-        self.counters.written += done.lines
-        self._judge(done.error)
+        if self._ahead is not None:
+            self._ahead()
+        error = self._end_torn_line()
+        if not error:
+            done = self._backlog.drain(self._fd)
+            self._size += done.octets
+            self.counters.written += done.lines
+            error = done.error
+        self._judge(error)
+
+    def _end_torn_line(self) -> str:
+        """End the line that an earlier process left, so that the next is whole; return why not, empty: it is done."""
+        if self._torn:
+            try:
+                self._size += os.write(self._fd, b"\n")
+            except OSError as e:
+                return e.strerror or str(e)
+            self._torn = False
+        return ""
 
     def _judge(self, error: str) -> None:
         """Say when writing begins to fail, and when it works again."""

@@ -15,6 +15,9 @@ BOOLEAN, INTEGER, OCTETS, NULL, OID, ENUMERATED, SEQUENCE, SET = 0x01, 0x02, 0x0
 MAX_INTEGER = 16
 """Bytes of an INTEGER that is read as a number; longer ones are malformed."""
 
+MAX_OID = 128
+"""Bytes of an object identifier that are shown."""
+
 
 class Element(NamedTuple):
     """One element: `data[start:end]` is its content."""
@@ -113,3 +116,33 @@ class Ber:
     def octets(self, tag: int = OCTETS) -> bytes:
         """Read an OCTET STRING (or what is encoded like one)."""
         return self.content(self.expect(tag))
+
+
+HEAD = 6
+"""Bytes that tell the size of an element: its identifier octet, and a length of up to five."""
+
+
+def size(head: bytes) -> int:
+    """Return the size of a whole element, told from its first `HEAD` bytes; 0: its length is not definite."""
+    first = head[1]
+    if first < 0x80:
+        return 2 + first
+    octets = first & 0x7F
+    return 2 + octets + int.from_bytes(head[2 : 2 + octets], "big") if 1 <= octets <= 4 else 0
+
+
+def oid(raw: bytes) -> str:
+    """Return an OBJECT IDENTIFIER in dotted form (X.690 section 8.19). Raises WireError where it is cut."""
+    if not raw or raw[-1] & 0x80:
+        raise WireError("object identifier is cut", 0)
+    arcs: list[int] = []
+    value = 0
+    for byte in raw[:MAX_OID]:
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            arcs.append(value)
+            value = 0
+        elif value >> 64:
+            raise WireError("arc of an object identifier is too large", 0)
+    top = min(arcs[0] // 40, 2) if arcs else 0
+    return ".".join(map(str, (top, arcs[0] - 40 * top, *arcs[1:]) if arcs else ()))

@@ -15,11 +15,18 @@ from typing import Any
 from numba import njit
 
 from sensor.proto.dcerpc import kernels as dcerpc
+from sensor.proto.dnp3 import kernels_probe as dnp3
+from sensor.proto.enip import kernels_probe as enip
+from sensor.proto.ike import kernels_probe as ike
 from sensor.proto.krb5 import kernels_probe as krb5
 from sensor.proto.mqtt import kernels as mqtt
 from sensor.proto.nfs import kernels as nfs
 from sensor.proto.probes import greetings
+from sensor.proto.quic import kernels_probe as quic
+from sensor.proto.rfb import kernels_probe as rfb
+from sensor.proto.sip import kernels_probe as sip
 from sensor.proto.smb import kernels as smb
+from sensor.proto.snmp import kernels_probe as snmp
 from sensor.proto.tftp import kernels as tftp
 
 MODULES = (
@@ -30,6 +37,13 @@ MODULES = (
     mqtt,
     greetings,
     tftp,
+    snmp,
+    sip,
+    rfb,
+    ike,
+    enip,
+    quic,
+    dnp3,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

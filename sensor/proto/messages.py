@@ -70,7 +70,7 @@ class MessageTransaction:
         return self.reading.fields
 
 
-class _Side:
+class Cutter:
     """Cuts one side's bytes into messages. Holds at most one message."""
 
     __slots__ = ("_buffer", "_framing", "_left", "_skip", "bad", "dead")
@@ -136,7 +136,7 @@ class MessageParser:
         """framing: of a stream; None: each call of `feed` brings one datagram."""
         self.done = False
         self._read = read
-        self._sides = (_Side(framing), _Side(framing)) if framing else None
+        self._sides = (Cutter(framing), Cutter(framing)) if framing else None
         self._malformed = malformed
         self._count = 0
         self._anomalies: list[tuple[AppAnomaly, int]] = []

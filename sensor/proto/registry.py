@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING
 from sensor.proto import ids
 from sensor.proto.dcerpc.fields import SPEC as DCERPC
 from sensor.proto.dhcp.fields import SPEC as DHCP
+from sensor.proto.dnp3.fields import SPEC as DNP3
 from sensor.proto.dns.fields import SPEC as DNS
+from sensor.proto.enip.fields import SPEC as ENIP
 from sensor.proto.ftp.fields import SPEC as FTP
 from sensor.proto.ftpdata.fields import SPEC as FTP_DATA
 from sensor.proto.http1.fields import SPEC as HTTP
+from sensor.proto.ike.fields import SPEC as IKE
 from sensor.proto.krb5.fields import SPEC as KRB5
 from sensor.proto.mqtt.fields import SPEC as MQTT
 from sensor.proto.nfs.fields import SPEC as NFS
+from sensor.proto.quic.fields import SPEC as QUIC
+from sensor.proto.rfb.fields import SPEC as RFB
+from sensor.proto.sip.fields import SPEC as SIP
 from sensor.proto.smb.fields import SPEC as SMB
 from sensor.proto.smtp.fields import SPEC as SMTP
+from sensor.proto.snmp.fields import SPEC as SNMP
 from sensor.proto.ssh.fields import SPEC as SSH
 from sensor.proto.tftp.fields import SPEC as TFTP
 from sensor.proto.tls.fields import SPEC as TLS
@@ -42,6 +49,13 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.FTP_DATA: FTP_DATA,
         ids.SMTP: SMTP,
         ids.TFTP: TFTP,
+        ids.SNMP: SNMP,
+        ids.SIP: SIP,
+        ids.RFB: RFB,
+        ids.IKE: IKE,
+        ids.ENIP: ENIP,
+        ids.QUIC: QUIC,
+        ids.DNP3: DNP3,
     }
 )
 """Value of the flow table's `app` column → protocol."""

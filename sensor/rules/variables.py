@@ -17,7 +17,7 @@ from sensor.rules.nodes import AddressSet, PortSet
 from sensor.rules.problems import suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 _HOME, _ANY = "$HOME_NET", "any"
 DEFAULT_ADDRESS_GROUPS: Mapping[str, str] = MappingProxyType(
@@ -212,8 +212,13 @@ class Variables:
         self,
         address_groups: Mapping[str, str | Sequence[str]] | None = None,
         port_groups: Mapping[str, str | int | Sequence[str | int]] | None = None,
+        without: Collection[str] = (),
     ) -> None:
-        """Add the given groups to the defaults, or replace those of the same name."""
+        """Add the given groups to the defaults, or replace those of the same name.
+
+        without: features that are switched off (`ja4`): rules that require one are left out.
+        """
+        self.without = frozenset(without)
         self.address_groups = dict(DEFAULT_ADDRESS_GROUPS) | {k: listed(v) for k, v in (address_groups or {}).items()}
         self.port_groups = dict(DEFAULT_PORT_GROUPS) | {
             k: listed(str(v) if isinstance(v, int) else v) for k, v in (port_groups or {}).items()
@@ -249,8 +254,8 @@ class Variables:
         return found
 
     def fingerprint(self) -> bytes:
-        """Return 32 bytes that differ where a group differs."""
-        groups = sorted(self.address_groups.items()), sorted(self.port_groups.items())
+        """Return 32 bytes that differ where a group or a feature differs."""
+        groups = sorted(self.address_groups.items()), sorted(self.port_groups.items()), sorted(self.without)
         return hashlib.sha256(repr(groups).encode()).digest()
 
 

@@ -94,7 +94,8 @@ def run(case: Case, *, triage: bool = True) -> Outcome:
     counts: Counter[int] = Counter()
     try:
         settings = load_config(None, case.overrides).settings
-        found = load_rules([case.folder / "test.rules"], Variables(settings.address_groups, settings.port_groups))
+        variables = Variables(settings.address_groups, settings.port_groups, settings.run.without)
+        found = load_rules([case.folder / "test.rules"], variables)
         out.refused = [str(problem) for problem in found.errors]
         rules, _ = build(found.rules, found.suppressions)
         options = EngineOptions(settings, triage=triage, verify_checksums=False)

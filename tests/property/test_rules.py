@@ -64,7 +64,7 @@ def test_a_rule_survives_the_cache_format(rule):
 @settings(max_examples=100, deadline=None)
 @given(rulegen.rules)
 def test_every_rule_has_a_plan_and_a_description(rule):
-    assert scope(rule) in ("packet", "stream", "both", "tx")
+    assert scope(rule) in ("packet", "stream", "both", "tx", "event")
     assert stage(rule) >= 0
     assert str(rule.sid) in describe(rule)
     assert all(finding.sid == rule.sid for finding in lint((rule,)))

@@ -32,14 +32,14 @@ def ja3s(hello: ServerHello) -> str:
     return f"{hello.version},{hello.cipher},{_dashed(hello.extensions)}"
 
 
-def ja4(hello: ClientHello) -> str:
-    """Return the JA4 of a hello over TCP (technical details: github.com/FoxIO-LLC/ja4, JA4.md)."""
+def ja4(hello: ClientHello, transport: str = "t") -> str:
+    """Return the JA4 of a hello over TCP (`t`) or QUIC (`q`); details: github.com/FoxIO-LLC/ja4, JA4.md."""
     ciphers = [c for c in hello.ciphers if not is_grease(c)]
     extensions = [e for e in hello.extensions if not is_grease(e)]
     versions = [v for v in hello.versions if not is_grease(v)]
     version = _JA4_VERSIONS.get(max(versions, default=hello.version), "00")
     sni = "d" if EXT_SERVER_NAME in extensions else "i"
-    head = f"t{version}{sni}{min(len(ciphers), 99):02d}{min(len(extensions), 99):02d}{_ja4_alpn(hello)}"
+    head = f"{transport}{version}{sni}{min(len(ciphers), 99):02d}{min(len(extensions), 99):02d}{_ja4_alpn(hello)}"
     hashed = _hex(sorted(e for e in extensions if e not in {EXT_SERVER_NAME, EXT_ALPN}))
     signatures = [s for s in hello.signatures if not is_grease(s)]
     if signatures:

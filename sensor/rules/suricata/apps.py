@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 
-from sensor.proto.registry import NUMBERS
+from sensor.proto.dnp3.eve import INDICATIONS
+from sensor.proto.registry import BY_NAME, NUMBERS
 from sensor.rules import buffers, fields
-from sensor.rules.nodes import HeaderTest
+from sensor.rules.nodes import HeaderTest, Not
 from sensor.rules.suricata.numbers import comparison, integer
 from sensor.rules.suricata.refusal import Refused
 
@@ -57,10 +59,56 @@ def ticket_encryption(draft: Draft, value: str) -> None:
         raise Refused("a list names what may be or what may not be, not both")
 
 
+def chosen_sa_attribute(draft: Draft, value: str) -> None:
+    """`ike.chosen_sa_attribute:alg_enc=7`."""
+    name, _, number_text = value.partition("=")
+    field = fields.BY_NAME.get(f"ike.chosen.{name.strip()}")
+    if field is None:
+        raise Refused(f"'{name[:40]}' is no attribute")
+    draft.conditions.append(HeaderTest(field.name, "=", integer(number_text, 0, field.high)))
+
+
+def cip_service(draft: Draft, value: str) -> None:
+    """`cip_service:14`, `cip_service:14,5` (class), `cip_service:14,5,6` (attribute), `cip_service:14,5,!6`."""
+    words = [word.strip() for word in value.split(",")]
+    if len(words) > 3:
+        raise Refused("takes service, class and attribute")
+    negated = len(words) == 3 and words[2].startswith("!")
+    plain = [word.removeprefix("!") if negated else word for word in words]
+    numbers = [integer(word, 0, top) for word, top in zip(plain, (0x7F, 0xFFFF, 0xFFFF), strict=False)]
+    whole = functools.reduce(lambda above, number: above << 16 | number, numbers)
+    test = HeaderTest(("cip.service", "cip.class", "cip.attribute")[len(numbers) - 1], "=", whole)
+    if negated:
+        draft.conditions.append(HeaderTest("cip.class", "=", whole >> 16))
+        draft.conditions.append(Not(test))
+    else:
+        draft.conditions.append(test)
+
+
+def dnp3_indications(draft: Draft, value: str) -> None:
+    """`dnp3_ind:device_restart,need_time`: any of these bits."""
+    bits = 0
+    for word in value.lower().split(","):
+        name = word.strip()
+        bits |= INDICATIONS[name] if name in INDICATIONS else integer(name, 1, 0xFFFF)
+    draft.conditions.append(HeaderTest("dnp3.ind", "any", bits))
+
+
+def dnp3_object(draft: Draft, value: str) -> None:
+    """`dnp3_obj:12,1`: group and variation."""
+    group, comma, variation = value.partition(",")
+    if not comma:
+        raise Refused("takes group and variation")
+    draft.conditions.append(HeaderTest("dnp3.obj", "=", integer(group, 0, 255) << 8 | integer(variation, 0, 255)))
+
+
 def event(draft: Draft, value: str) -> None:
     """`app-layer-event:http.double_encoded_uri`."""
     field = fields.BY_NAME[fields.APP_EVENT]
     name = value.strip().lower()
+    proto, dot, rest = name.partition(".")
+    if proto in BY_NAME:
+        name = BY_NAME[proto].name + dot + rest
     found = field.names.get(name, field.names.get(f"applayer.{name.removeprefix('applayer_')}"))
     if found is None:
         raise Refused(f"the event '{name[:60]}' is not told apart here")

@@ -107,7 +107,8 @@ def requires(draft: Draft, value: str) -> None:
             if not any(_fits(branch) for branch in rest.split("|")):
                 draft.skipped = True
         elif kind == "feature":
-            if rest.strip() not in ("output::file-store", "ja3", "ja4"):
+            name = rest.strip()
+            if name not in ("output::file-store", "ja3", "ja4") or name in draft.ctx.variables.without:
                 draft.skipped = True
         elif kind == "keyword":
             continue

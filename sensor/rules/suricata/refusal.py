@@ -40,14 +40,12 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         "config": "rules do not configure the sensor",
         "bypass": "a mirror cannot hand traffic on",
         "replace": "a mirror cannot change traffic",
-        "cip_service": "CIP is not parsed",
-        "enip_command": "EtherNet/IP is not parsed",
         "tls_store": "certificates are not stored",
     }
 )
 
 _PROTOCOLS = (
-    "bittorrent", "cip", "dcerpc", "dnp3", "enip", "ftp", "ftpdata", "http2", "ike", "imap", "krb5", "ldap", "modbus",
+    "bittorrent", "dcerpc", "dnp3", "enip", "ftp", "ftpdata", "http2", "ike", "imap", "krb5", "ldap", "modbus",
     "mqtt", "nfs", "ntp", "pgsql", "pop3", "quic", "rdp", "rfb", "sdp", "sip", "smb", "smtp", "snmp", "telnet",
     "template", "tftp", "websocket",
 )  # fmt: skip

@@ -4,13 +4,25 @@ import pickle
 
 import pytest
 
-from sensor.config.load import dump, load
+from sensor.config.load import as_text, dump, load, need_restart
 from sensor.config.make import by_section, hint, make
-from sensor.config.readers import boolean, count, eve_types, interval, ports, seconds, size, within, words
+from sensor.config.readers import (
+    FOREIGN_EVE_TYPES,
+    boolean,
+    count,
+    eve_types,
+    interval,
+    ports,
+    seconds,
+    size,
+    within,
+    words,
+)
 from sensor.config.settings import EVE_TYPES, POLICIES, Settings
 from sensor.config.table import SETTINGS
 from sensor.errors import ConfigError, UsageError
 from sensor.flow import defrag, table
+from sensor.proto.registry import PROTOCOLS
 
 
 def test_checksums_keep_nothing_out_by_default():
@@ -236,11 +248,43 @@ def test_dump_of_changes_reads_back(tmp_path):
     assert _read_back(dump(changed)) == changed
 
 
+def test_what_a_reload_of_rules_cannot_change_is_named():
+    old = Settings()
+    new = make({"rule-files": "a.yaml", "vars.address-groups.X": "10.0.0.1", "flow.max-flows": 7}).settings
+    assert need_restart(old, new) == ["flow.max-flows"]
+    assert need_restart(old, old) == []
+    assert as_text(new)["flow.max-flows"] == "7"
+
+
+def test_suricata_s_words_for_syslog_and_sockets():
+    made = make({"outputs.syslog.level": "Critical", "outputs.syslog.facility": "Local3",
+                 "unix-command.filename": "custom.socket"}).settings  # fmt: skip
+    assert (made.syslog.level, made.syslog.facility) == ("crit", "local3")
+    assert made.run.control_socket == "/run/xensor/custom.socket"
+    assert make({"unix-command.filename": "/tmp/x"}).settings.run.control_socket == "/tmp/x"  # noqa: S108 - text
+
+
+def test_suricata_s_auto_is_yes():
+    assert make({"unix-command.enabled": "auto"}).settings.run.control
+    assert not make({"unix-command.enabled": "no"}).settings.run.control
+
+
 def test_every_setting_says_what_it_is_and_names_are_unique():
     assert all(s.help for s in SETTINGS)
     assert len({s.name for s in SETTINGS}) == len(SETTINGS)
     assert len({s.target for s in SETTINGS}) == len(SETTINGS)
 
 
+def test_every_protocol_has_an_event_type():
+    assert {spec.eve_key or spec.name for spec in PROTOCOLS} <= set(EVE_TYPES)
+    assert FOREIGN_EVE_TYPES.isdisjoint(EVE_TYPES)
+
+
 def test_every_event_type_can_be_asked_for():
     assert make({"outputs.eve-log.types": ",".join(EVE_TYPES)}).settings.eve.types == EVE_TYPES
+
+
+@pytest.mark.parametrize(("value", "without"), [("no", ("ja4",)), ("yes", ()), ("auto", ())])
+def test_features_of_rules(value, without):
+    made = make({"app-layer.protocols.tls.ja4-fingerprints": value})
+    assert made.settings.run.without == without

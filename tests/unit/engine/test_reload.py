@@ -12,7 +12,7 @@ from sensor.capture.memory import MemorySource
 from sensor.engine.forge import Conversation
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.reload import Reloader
+from sensor.engine.reload import Reloader, implausible
 from sensor.errors import RuleError
 from sensor.rules.ruleset import RuleSet
 
@@ -110,3 +110,9 @@ def test_a_match_that_began_under_the_old_rules_is_found(monkeypatch):
     monkeypatch.setattr(enginekit, "Pipeline", Restless)
     found = enginekit.run(frames, enginekit.oracle_rules(), types=["alert"], block=1)
     assert enginekit.difference(expected, found) == ""
+
+
+def test_a_reload_that_loses_most_rules_is_implausible():
+    assert implausible(10, 5) == implausible(0, 0) == implausible(3, 300) == ""
+    assert "only 4 of 10 rules are left" in implausible(10, 4)
+    assert implausible(1, 0)

@@ -34,7 +34,7 @@ def told():
 
 def archive(folder, told, **options):
     limits = {"max_bytes": 0, "max_days": 0, "alert_bytes": 0, "alert_days": 0} | options
-    return Archive(folder, ["eve.json", "fast.log"], KeepOptions(**limits), told.append)
+    return Archive([folder / "eve.json", folder / "fast.log"], KeepOptions(**limits), told.append)
 
 
 def names(folder):
@@ -125,3 +125,12 @@ def test_a_folder_that_is_gone_is_no_error(tmp_path, told):
     kept = archive(tmp_path / "none", told)
     kept.sweep(NOW)
     assert not kept.make_room()
+
+
+def test_files_of_several_folders(tmp_path, told):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        put(tmp_path / name, f"{name}-20200101T000000Z.json", lines(1, 9), days=9)
+    Archive([tmp_path / "a/a.json", tmp_path / "b/b.json"], KeepOptions(max_days=1), told.append).sweep(NOW)
+    assert names(tmp_path / "a") == ["a-20200101T000000Z.alerts.json"]
+    assert names(tmp_path / "b") == ["b-20200101T000000Z.alerts.json"]

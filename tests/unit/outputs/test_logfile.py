@@ -1,6 +1,7 @@
 """A file of lines over months: rotation, full disks, folders that nobody may write, names that others move."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,12 +112,37 @@ def test_a_file_that_was_moved_away_is_made_anew(tmp_path, told, reopen):
     assert (tmp_path / "eve.json").read_bytes() == b"two\n"
 
 
+def test_a_folder_that_was_deleted_is_made_anew(tmp_path, told):
+    clock = Clock()
+    file = opened(tmp_path / "logs", told, clock)
+    shutil.rmtree(tmp_path / "logs")
+    clock.now += 2
+    file.write(b"one")
+    file.flush()
+    assert (tmp_path / "logs/eve.json").read_bytes() == b"one\n"
+    file.close()
+
+
 def test_a_torn_line_is_ended_at_the_next_start(tmp_path, told):
     (tmp_path / "eve.json").write_bytes(b'{"whole":1}\n{"torn":')
     file = opened(tmp_path, told)
     file.write(b'{"next":1}')
     file.close()
     assert (tmp_path / "eve.json").read_bytes() == b'{"whole":1}\n{"torn":\n{"next":1}\n'
+
+
+def test_a_sensor_starts_on_a_full_disk_with_a_torn_line(tmp_path, told):
+    with small_disk(tmp_path / "disk", 16 << 10) as folder:
+        torn = b"x" * (8 << 10)  # ends with a page
+        (folder / "eve.json").write_bytes(torn)
+        (folder / "ballast").write_bytes(b"x" * (8 << 10))
+        file = opened(folder, told, rotate_seconds=0)
+        file.write(b"one", dear=True)
+        file.flush()
+        assert (file.waiting, file.failing) == (1, "No space left on device")
+        (folder / "ballast").unlink()
+        file.close()
+        assert (folder / "eve.json").read_bytes() == torn + b"\none\n"
 
 
 def test_a_full_disk_loses_no_alert_and_recovers(tmp_path, told):
@@ -214,6 +240,19 @@ file.flush(); now[0] += 2
 file.write(b"y", dear=True)
 file.close()
 """
+
+
+def test_what_must_be_there_before_is_written_before(tmp_path, told):
+    seen = []
+    file = LogFile(tmp_path / "eve.json", FileOptions(), told.append,
+                   ahead=lambda: seen.append((tmp_path / "eve.json").read_bytes()))  # fmt: skip
+    file.flush()
+    assert seen == []
+    file.write(b"one")
+    file.flush()
+    file.write(b"x" * (1 << 19))  # written at once, being long
+    assert seen == [b"", b"one\n"]
+    file.close()
 
 
 def test_what_was_flushed_survives_a_kill(tmp_path):

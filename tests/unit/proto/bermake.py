@@ -83,3 +83,42 @@ def krb_error(code=25, sname=(b"krbtgt", b"LAB.EXAMPLE")):
 
 def marked(message):
     return struct.pack("!I", len(message)) + message
+
+
+def oid(*arcs):
+    body = bytes([arcs[0] * 40 + arcs[1]])
+    for arc in arcs[2:]:
+        raw = [arc & 0x7F]
+        while arc := arc >> 7:
+            raw.append(arc & 0x7F | 0x80)
+        body += bytes(reversed(raw))
+    return tlv(6, body)
+
+
+SYS_UPTIME = (1, 3, 6, 1, 2, 1, 1, 3, 0)
+
+
+def bindings(*names):
+    return tlv(0x30, *(tlv(0x30, oid(*name), tlv(5)) for name in names))
+
+
+def snmp_pdu(kind=0, error=0, names=(SYS_UPTIME,)):
+    return tlv(0xA0 | kind, integer(4711), integer(error), integer(0), bindings(*names))
+
+
+def snmp(version=1, community=b"public", pdu=None):
+    return tlv(0x30, integer(version), tlv(4, community), pdu or snmp_pdu())
+
+
+def snmp_trap_v1(generic=3, names=()):
+    enterprise = oid(1, 3, 6, 1, 4, 1, 9, 1, 300)
+    ticks = tlv(0x43, b"\1\2")
+    agent = tlv(0x40, b"\x0a\0\0\x07")
+    return tlv(0xA4, enterprise, agent, integer(generic), integer(0), ticks, bindings(*names))
+
+
+def snmp_v3(user=b"admin", data=None, model=3):
+    header = tlv(0x30, integer(99), integer(65507), tlv(4, b"\7"), integer(model))
+    usm = tlv(0x30, tlv(4, b"\x80engine"), integer(1), integer(200), tlv(4, user), tlv(4, b"a" * 12), tlv(4, b"s" * 8))
+    scoped = tlv(0x30, tlv(4, b"\x80engine"), tlv(4), snmp_pdu(8))
+    return tlv(0x30, integer(3), header, tlv(4, usm), scoped if data is None else data)

@@ -12,7 +12,7 @@ from handshakes import client_hello, dhcp, message, record, server_hello, ssl2_c
 
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
 from sensor.proto import kernels_probe, probe
-from sensor.proto.ids import DCERPC, NFS, SMB, SMTP
+from sensor.proto.ids import DCERPC, FTP, NFS, SMB, SMTP
 from sensor.proto.probe import DHCP, DNS, HEAD, HTTP, SSH, TLS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -79,14 +79,14 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (b"\x81\0\0\x44\x20" + b"ck" + b"a" * 30, b"", APP_UNKNOWN),
         (b"\0\0\0\x05\xffSMBr" + b"\0" * 30, b"\0\0\0\x05\xffSMBr", APP_UNKNOWN),
         (b"\xff" * 40, b"", APP_UNKNOWN),
-        (b"", b"220-" + b"x" * 40, APP_UNKNOWN),
+        (b"", b"220-" + b"x" * 40, APP_UNDECIDED),  # FTP or SMTP: the client tells
         (record(22, message(11, b"x")) + b"x" * 40, b"", APP_UNKNOWN),
         (b"GET" + b"X" * 40, b"", APP_UNKNOWN),
         (b"", b"", APP_UNDECIDED),
         (b"GE", b"", APP_UNDECIDED),
         (b"\x16\3\1\2", b"", APP_UNDECIDED),
         (b"\r\n", b"", APP_UNDECIDED),
-        (b"SS", b"220 ftp\r\n", APP_UNDECIDED),
+        (b"SS", b"220 ftp\r\n", FTP),
         (b"\xff\xff\xff", b"", APP_UNDECIDED),
         (b"\x16\4\1", b"", APP_UNDECIDED),
         (dns_tcp()[:10], b"", APP_UNDECIDED),

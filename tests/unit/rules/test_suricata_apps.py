@@ -30,3 +30,45 @@ def test_ticket_encryption_refused(value):
 def test_numbers():
     assert conditions("krb5_msg_type:>10;", KRB5) == [HeaderTest("krb5.msg_type", ">", 10)]
     assert conditions("krb5_err_code:6,24;", KRB5) == [HeaderTest("krb5.err_code", "in", values=(6, 24))]
+
+
+def test_chosen_attributes():
+    assert conditions("ike.chosen_sa_attribute:alg_enc=7;", "alert ike any any -> any any") == [
+        HeaderTest("ike.chosen.alg_enc", "=", 7)
+    ]
+    assert refused("ike.chosen_sa_attribute:alg_nope=7;")
+    assert refused("ike.chosen_sa_attribute:alg_enc;")
+
+
+def test_an_event_is_known_by_any_name_of_its_protocol():
+    head = "alert ikev2 any any -> any any"
+    assert conditions("app-layer-event:ikev2.weak_crypto_dh;", head) == conditions(
+        "app-layer-event:ike.weak_crypto_dh;", head
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("10", [HeaderTest("cip.service", "=", 10)]),
+        ("14,107", [HeaderTest("cip.class", "=", 0x0E006B)]),
+        ("14,107,5", [HeaderTest("cip.attribute", "=", 0x0E006B0005)]),
+        ("14,107,!5", [HeaderTest("cip.class", "=", 0x0E006B), HeaderTest("cip.attribute", "=", 0x0E006B0005)]),
+    ],
+)
+def test_cip_service(value, found):
+    assert conditions(f"cip_service:{value};") == found
+
+
+@pytest.mark.parametrize("value", ["", "128", "a", "1,2,3,4", "!1", "1,!2"])
+def test_cip_service_refused(value):
+    assert refused(f"cip_service:{value};")
+
+
+def test_dnp3():
+    assert conditions("dnp3_ind:device_restart, need_time;") == [HeaderTest("dnp3.ind", "any", 0x9000)]
+    assert conditions("dnp3_ind:4;") == [HeaderTest("dnp3.ind", "any", 4)]
+    assert conditions("dnp3_obj:12,1;") == [HeaderTest("dnp3.obj", "=", 0x0C01)]
+    assert conditions("dnp3_func:write;") == [HeaderTest("dnp3.func", "=", 2)]
+    for option in ("dnp3_ind:nope;", "dnp3_obj:12;", "dnp3_obj:12,256;", "dnp3_func:nope;"):
+        assert refused(option)

@@ -1,6 +1,8 @@
 import pytest
 from suricatakit import refused, rule, unit
 
+from sensor.rules.variables import Variables
+
 
 def test_what_a_rule_says_about_itself():
     made = rule(
@@ -77,3 +79,13 @@ def test_a_rule_needs_a_sid():
 
 def test_a_pass_rule_that_alerts_is_refused():
     assert "raises nothing" in refused("alert;", "pass tcp any any -> any any")[0]
+
+
+@pytest.mark.parametrize(("without", "found"), [((), 1), (("ja3",), 1), (("ja4",), 0)])
+def test_a_feature_that_is_switched_off_is_not_there(without, found):
+    text = "alert tls any any -> any any (requires: feature ja4; sid:1;)"
+    assert len(unit(text, Variables(without=without)).rules) == found
+
+
+def test_features_count_for_the_compile_cache():
+    assert Variables(without=["ja4"]).fingerprint() != Variables().fingerprint()

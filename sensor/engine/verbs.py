@@ -1,0 +1,215 @@
+"""The commands of the control socket, Suricata's where it has the same. All run in the packet loop, between blocks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from sensor import __version__
+from sensor.capture.afpacket import LiveSource
+from sensor.engine.asks import Answer, Ask
+from sensor.engine.figures import Figures
+from sensor.engine.pipeline import Pipeline
+from sensor.engine.writer import Writer
+
+Arguments = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What the verbs look at, and what they may do."""
+
+    pipeline: Pipeline
+    writer: Writer
+    source: LiveSource
+    figures: Figures
+    counters: Callable[[], Mapping[str, Any]]
+    """Returns the body of a `stats` event."""
+    settings: Callable[[], Mapping[str, str]]
+    """Returns each setting as text."""
+    failed: Callable[[], list[dict[str, Any]]]
+    """Returns the rules that could not be loaded."""
+    reload: Callable[[Ask | None, bool], bool]
+    """Begins a reload; the ask is answered when it is done; True: even if most rules are lost. False: one is under way
+    already."""
+    reopen: Callable[[], None]
+    stop: Callable[[], None]
+    started: float
+    """time.monotonic() at the start."""
+
+
+_MEMCAPS = MappingProxyType({
+    "stream-reassembly": "stream.reassembly.memcap", "defrag": "defrag.memcap", "journal": "journal.memcap",
+})  # fmt: skip
+
+
+class _Refused(Exception):  # noqa: N818 - the answer NOK
+    """A command that cannot be carried out; the text is the answer."""
+
+
+def _text(arguments: Arguments, name: str) -> str:
+    value = arguments.get(name)
+    if not isinstance(value, str):
+        raise _Refused(f"{name} is not a string")
+    return value
+
+
+def _command_list(_to: Controls, _arguments: Arguments) -> Any:  # noqa: ANN401 - what JSON can carry
+    names = sorted({*VERBS, *RELOADS})
+    return {"count": len(names), "commands": names}
+
+
+def _version(_to: Controls, _arguments: Arguments) -> str:
+    return f"{__version__} xensor"
+
+
+def _uptime(to: Controls, _arguments: Arguments) -> int:
+    return int(time.monotonic() - to.started)
+
+
+def _running_mode(_to: Controls, _arguments: Arguments) -> str:
+    return "single"
+
+
+def _capture_mode(_to: Controls, _arguments: Arguments) -> str:
+    return "AF_PACKET_DEV"
+
+
+def _conf_get(to: Controls, arguments: Arguments) -> str:
+    value = to.settings().get(_text(arguments, "variable"))
+    if value is None:
+        raise _Refused("Unable to get value")
+    return value
+
+
+def _dump_counters(to: Controls, _arguments: Arguments) -> Mapping[str, Any]:
+    return to.counters()
+
+
+def _iface_list(to: Controls, _arguments: Arguments) -> dict[str, Any]:
+    names = [ring.name for ring in to.source.rings]
+    return {"count": len(names), "ifaces": names}
+
+
+def _iface_stat(to: Controls, arguments: Arguments) -> dict[str, Any]:
+    name = _text(arguments, "iface")
+    for ring in to.source.rings:
+        if ring.name == name:
+            ring.read_statistics()
+            count = ring.counters
+            return {"pkts": count.kernel_packets, "invalid-checksums": to.pipeline.tally.checksums["bad"],
+                    "drop": count.kernel_drops, "bypassed": 0, "present": ring.attached}  # fmt: skip
+    raise _Refused("Unknown iface")
+
+
+def _ruleset_stats(to: Controls, _arguments: Arguments) -> list[dict[str, int]]:
+    rules = to.pipeline.plan.rules
+    return [{"id": 0, "rules_loaded": len({(p.rule.gid, p.rule.sid) for p in rules}),
+             "rules_failed": len(to.failed()), "rules_skipped": 0}]  # fmt: skip
+
+
+def _ruleset_failed_rules(to: Controls, _arguments: Arguments) -> list[dict[str, Any]]:
+    return to.failed()
+
+
+def _ruleset_reload_time(to: Controls, _arguments: Arguments) -> list[dict[str, Any]]:
+    when = time.strftime("%Y-%m-%dT%H:%M:%S+0000", time.gmtime(to.figures.last_reload))
+    return [{"id": 0, "last_reload": when}]
+
+
+def _reload_nonblocking(to: Controls, arguments: Arguments) -> str:
+    if not to.reload(None, bool(arguments.get("force"))):
+        raise _Refused("Reload already in progress")
+    return "reload triggered"
+
+
+def _reopen_log_files(to: Controls, _arguments: Arguments) -> str:
+    to.reopen()
+    return "done"
+
+
+def _memcap_list(to: Controls, _arguments: Arguments) -> list[dict[str, str]]:
+    found = to.settings()
+    return [{"name": name, "value": found[setting]} for name, setting in _MEMCAPS.items()]
+
+
+def _memcap_show(to: Controls, arguments: Arguments) -> dict[str, str]:
+    setting = _MEMCAPS.get(_text(arguments, "config"))
+    if setting is None:
+        raise _Refused(f"Memcap value not found. Available are {', '.join(_MEMCAPS)}")
+    return {"value": to.settings()[setting]}
+
+
+def _flow_stats(to: Controls, arguments: Arguments) -> dict[str, int]:
+    number = arguments.get("flow_id")
+    if not isinstance(number, int) or not 0 < number < 1 << 63:
+        raise _Refused("flow_id is not a number")
+    flows = to.pipeline.table.flows
+    at = np.flatnonzero((flows["id"] == number) & (flows["state"] != 0))
+    if not at.size:
+        raise _Refused("Not found")
+    flow = flows[int(at[0])]
+    age = (int(flow["last"]) - int(flow["first"])) // 10**9
+    return {"pkts_toserver": int(flow["pkts"][0]), "bytes_toserver": int(flow["bytes"][0]),
+            "pkts_toclient": int(flow["pkts"][1]), "bytes_toclient": int(flow["bytes"][1]), "age": age}  # fmt: skip
+
+
+def _output_stats(to: Controls, _arguments: Arguments) -> list[dict[str, Any]]:
+    outlets = to.figures.outlets
+    return [
+        {"output": o.name, "failing": o.failing, "waiting": o.waiting, **o.counters.snapshot()}
+        for o in (outlets.watched if outlets is not None else ())
+    ]
+
+
+def _shutdown(to: Controls, _arguments: Arguments) -> str:
+    to.stop()
+    return "Closing"
+
+
+RELOADS = ("reload-rules", "ruleset-reload-rules")
+"""Answered when they are done."""
+
+VERBS: Mapping[str, Callable[[Controls, Arguments], Any]] = MappingProxyType({
+    "capture-mode": _capture_mode,
+    "command-list": _command_list,
+    "conf-get": _conf_get,
+    "dump-counters": _dump_counters,
+    "get-flow-stats-by-id": _flow_stats,
+    "iface-list": _iface_list,
+    "iface-stat": _iface_stat,
+    "memcap-list": _memcap_list,
+    "memcap-show": _memcap_show,
+    "output-stats": _output_stats,
+    "reopen-log-files": _reopen_log_files,
+    "ruleset-failed-rules": _ruleset_failed_rules,
+    "ruleset-reload-nonblocking": _reload_nonblocking,
+    "ruleset-reload-time": _ruleset_reload_time,
+    "ruleset-stats": _ruleset_stats,
+    "running-mode": _running_mode,
+    "shutdown": _shutdown,
+    "uptime": _uptime,
+    "version": _version,
+})
+"""Command → what answers it at once."""
+
+
+def run(to: Controls, ask: Ask) -> None:
+    """Carry a command out; it is answered now, or (a reload) when it is done."""
+    if ask.command in RELOADS:
+        if not to.reload(ask, bool(ask.arguments.get("force"))):
+            ask.reply(Answer(False, "Reload already in progress"))
+        return
+    verb = VERBS.get(ask.command)
+    if verb is None:
+        ask.reply(Answer(False, "Unknown command"))
+        return
+    try:
+        ask.reply(Answer(True, verb(to, ask.arguments)))
+    except _Refused as e:
+        ask.reply(Answer(False, str(e)))

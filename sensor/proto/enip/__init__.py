@@ -1,0 +1,1 @@
+"""EtherNet/IP with CIP: each message is a transaction."""

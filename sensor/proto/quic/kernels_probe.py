@@ -1,0 +1,55 @@
+"""QUIC by content: a long header of a known version (RFC 9000 section 17.2), or a public header of gQUIC."""
+
+from numba import njit
+
+from sensor.proto.ids import QUIC
+
+_NO = 1
+
+
+@njit
+def _is_version(version):
+    """Tell whether a version is one that is in use."""
+    if version in (1, 0x6B3343CF, 0x709A50C4, 0xFACEB002):
+        return True
+    if 0xFF000016 < version < 0xFF000023:
+        return True
+    return _is_google(version)
+
+
+@njit
+def _is_google(version):
+    """Tell Q024 to Q050, T050 and T051."""
+    if version >> 24 not in (0x51, 0x54) or version >> 16 & 255 != 0x30:
+        return False
+    return 0x32 <= version >> 8 & 255 <= 0x35 and 0x30 <= version & 255 <= 0x39
+
+
+@njit
+def _u32(buf, pos):
+    value = 0
+    for i in range(4):
+        value = value << 8 | int(buf[pos + i])
+    return value
+
+
+@njit
+def datagram(buf, pos, size, sport, dport):
+    """Return the verdict on a datagram."""
+    if size < 21:
+        return _NO
+    first = int(buf[pos])
+    if first & 0x80:
+        version = _u32(buf, pos + 1)
+        if version == 0:
+            # Versions that the server knows, four bytes each.
+            fits = first & 0x40 and (443 in (sport, dport) or 80 in (sport, dport))
+            return QUIC if fits and int(buf[pos + 5]) <= 20 else _NO
+        if _is_google(version):
+            return QUIC
+        return QUIC if first & 0x40 and _is_version(version) and int(buf[pos + 5]) <= 20 else _NO
+    if first & 0xC3 == 1:
+        at = 9 if first & 8 else 1
+        version = _u32(buf, pos + at)
+        return QUIC if version >> 24 == 0x51 and _is_google(version) else _NO
+    return _NO

@@ -1,0 +1,1 @@
+"""SIP in datagrams: each message is a transaction."""

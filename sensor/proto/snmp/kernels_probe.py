@@ -1,0 +1,60 @@
+"""SNMP by content: a sequence, a version, a community or a header, a PDU (RFC 1157 section 4, RFC 3412 section 6)."""
+
+from numba import njit
+
+from sensor.proto.ids import SNMP
+from sensor.proto.krb5.kernels_probe import behind_length
+
+_PENDING, _NO = 0, 1
+
+
+@njit
+def message(h, pos, end):
+    """Return the verdict on a message that begins at pos."""
+    if pos >= end:
+        return _PENDING
+    if h[pos] != 0x30:
+        return _NO
+    pos = behind_length(h, pos + 1, end)
+    if pos <= 0:
+        return _PENDING if pos == 0 else _NO
+    wanted = (2, 1)
+    for i in range(2):
+        if pos + i >= end:
+            return _PENDING
+        if h[pos + i] != wanted[i]:
+            return _NO
+    if pos + 3 >= end:
+        return _PENDING if pos + 2 >= end or h[pos + 2] in (0, 1, 3) else _NO
+    version, tag = int(h[pos + 2]), int(h[pos + 3])
+    if version not in (0, 1, 3) or tag != (0x30 if version == 3 else 4):
+        return _NO
+    if pos + 4 >= end:
+        return _PENDING
+    size = int(h[pos + 4])
+    if version == 3:
+        # The header: message id first, four integers and a byte in all.
+        if size < 12 or size > 32:
+            return _NO
+        if pos + 5 >= end:
+            return _PENDING
+        return SNMP if h[pos + 5] == 2 else _NO
+    if size > 127:
+        return _NO
+    behind = pos + 5 + size
+    if behind >= end:
+        # A community longer than what is looked at: nothing else begins like this.
+        return SNMP if end - pos >= 24 else _PENDING
+    return SNMP if 0xA0 <= h[behind] <= 0xA8 else _NO
+
+
+@njit
+def stream(h, n, side, sport, dport):  # noqa: ARG001 - same form as of all
+    """Return the verdict on a side's first bytes."""
+    return message(h, 0, n)
+
+
+@njit
+def datagram(buf, pos, size, sport, dport):  # noqa: ARG001 - same form as of all
+    """Return the verdict on a datagram."""
+    return max(message(buf, pos, pos + size), _NO)

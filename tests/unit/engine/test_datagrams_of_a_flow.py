@@ -1,0 +1,36 @@
+"""QUIC needs all datagrams of a flow, in order, whatever rules and blocks there are."""
+
+import sys
+from pathlib import Path
+
+import enginekit
+import pytest
+from forgekit import Flow
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forged bytes of the parser's tests
+
+import quicmake as make
+
+RULES = """
+- {id: 1, title: name, severity: low, protocol: quic, match: {quic.sni: www.example.org}}
+- {id: 2, title: server, severity: low, protocol: quic, flow: to_client, match: {quic.version: '|00 00 00 01|'}}
+"""
+
+
+def frames():
+    flow = Flow(dport=443)
+    flow.datagram(0, make.initial(make.crypto(make.HELLO[40:], 40), number=0))
+    flow.datagram(0, make.initial(make.crypto(make.HELLO[:40]), number=1))
+    flow.datagram(1, make.initial(make.crypto(make.SERVER_HELLO), 1))
+    flow.datagram(1, b"\x40" + b"x" * 40)
+    other = Flow(sport=40001, dport=443)
+    other.datagram(0, make.initial(make.crypto(make.HELLO)))
+    return flow.frames() + other.frames(start=flow.frames()[-1][0] + 1)
+
+
+@pytest.mark.parametrize("block", [1, 2, 100])
+@pytest.mark.parametrize("triage", [True, False])
+def test_one_parser_sees_them_all(block, triage, tmp_path):
+    outcome = enginekit.run(frames(), enginekit.rules_of(RULES, tmp_path), block=block, triage=triage)
+    assert [(e["alert"]["signature_id"], e["pcap_cnt"]) for e in outcome.of("alert")] == [(1, 2), (2, 3), (1, 5)]
+    assert [e["quic"].get("sni") for e in outcome.of("quic")] == [None, "www.example.org", None, "www.example.org"]
