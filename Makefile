@@ -9,7 +9,10 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # From the distribution: virtual environments, capture filters, regexes, unpacking of benchmarks, live tests.
 APT := python3-venv libpcap0.8 libpcre2-8-0 zstd iproute2
 
-.PHONY: demo check test bench conformance rules clean system install forge
+# Real peers of the live tests: a switch and a metrics server. Tests that need them are skipped without.
+PEERS := openvswitch-switch prometheus
+
+.PHONY: demo check test bench conformance rules clean system peers install forge
 
 demo: install  ## replay the shipped capture of an attack and show the alerts
 	$(VENV)/bin/xensor replay -S rules pcaps/demo.pcap
@@ -20,6 +23,12 @@ system:
 	elif command -v apt-get >/dev/null; then \
 		$(SUDO) apt-get -q update && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -q install -y --no-install-recommends $(APT); \
 	else echo "Xensor needs these Debian packages, and apt-get is not here to install them: $(APT)"; exit 1; fi
+
+peers: | system
+	@if command -v ovs-vsctl >/dev/null && command -v promtool >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && $(SUDO) apt-get -q update && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+		RUNLEVEL=1 apt-get -q install -y --no-install-recommends $(PEERS); then :; \
+	else echo "without these Debian packages some live tests are skipped: $(PEERS)"; fi
 
 $(STAMP): pyproject.toml | system
 	$(PYTHON) -m venv $(VENV)
@@ -34,7 +43,7 @@ check: install  ## everything quick: style, types, architecture, rules, unit and
 	$(VENV)/bin/xensor rules check --strict rules
 	$(PY) -m pytest -n 2 --dist loadfile -m "not slow and not live and not corpus"
 
-test: check  ## all tests, those on outside captures too where they are there
+test: check peers  ## all tests, those on outside captures too where they are there
 	$(PY) -m pytest -n 2 --dist loadfile -m "slow or live or corpus"
 
 rules: install  ## run each shipped rule against its examples

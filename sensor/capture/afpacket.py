@@ -7,10 +7,12 @@ import re
 import select
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from sensor.capture.counters import CaptureCounters
+from sensor.capture.erspan import Erspan, Refused, programs
 from sensor.capture.libpcap import Compiler, FilterSyntaxError
 from sensor.capture.ring import Ring, RingCounters, RingOptions
 from sensor.errors import CaptureError, UsageError
@@ -25,7 +27,8 @@ class LiveSource:
 
     Packets are numbered through over all interfaces. A block is valid until the next is asked for. An interface that
     goes down or disappears is waited for, without end; `on_event` is told. Raises CaptureError where an interface is
-    missing at the start or cannot be captured from, UsageError for a filter that is not valid.
+    missing at the start or cannot be captured from, UsageError for a filter that is not valid. The filter does not
+    apply to an ERSPAN interface, whose packets it would see from outside.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class LiveSource:
         options: RingOptions | None = None,
         *,
         bpf: str | None = None,
+        erspan: Erspan | None = None,
         on_event: Callable[[str], None] = lambda _text: None,
     ) -> None:
         options = options or RingOptions()
@@ -41,6 +45,7 @@ class LiveSource:
         self._on_event = on_event
         self._next_number = 1
         self._lent: Ring | None = None
+        self._refused: Refused | None = None
         self._retry_at = 0.0
         self._stopped = False
         self._retire_seconds = options.retire_ms / 1000
@@ -51,6 +56,8 @@ class LiveSource:
         try:
             for name in dict.fromkeys(names):
                 self.rings.append(Ring(name, options, program))
+            if erspan is not None:
+                self._refused = self._add_erspan(erspan, options)
         except CaptureError:
             for ring in self.rings:
                 ring.close()
@@ -61,6 +68,12 @@ class LiveSource:
         self._poll.register(self._wake, select.POLLIN)
         for fd in self._by_fd:
             self._poll.register(fd, select.POLLIN | select.POLLERR)
+
+    def _add_erspan(self, erspan: Erspan, options: RingOptions) -> Refused:
+        """Open a ring that takes GRE of the configured senders only, and count that of others."""
+        accepted, others = programs(erspan)
+        self.rings.append(Ring(erspan.interface, replace(options, promiscuous=False), accepted))
+        return Refused(erspan.interface, others)
 
     def next_block(self, seconds: float) -> PacketBlock | None:
         """Release the last block and return the next; None: none came within `seconds`, or `wake` was called.
@@ -123,6 +136,8 @@ class LiveSource:
         """Bring the kernel's counters up to date."""
         for ring in self.rings:
             ring.read_statistics()
+        if self._refused is not None:
+            self.rings[-1].counters.refused += self._refused.take()
 
     def totals(self) -> RingCounters:
         """Return the sums over all interfaces."""
@@ -137,6 +152,8 @@ class LiveSource:
         self._release()
         for ring in self.rings:
             ring.close()
+        if self._refused is not None:
+            self._refused.close()
         if self._wake >= 0:
             os.close(self._wake)
             self._wake = -1

@@ -44,6 +44,18 @@ def check(name: str, *, capturing: bool = False, sys: str = _SYS, proc: str = _P
     return found + _quiet(name, flags, Path(proc)) + _offloads(name)
 
 
+def check_erspan(name: str, *, sys: str = _SYS, proc: str = _PROC) -> list[Finding]:
+    """Return the findings about an interface to which a mirror is sent: it must have an address."""
+    state = Path(sys, "class/net", name)
+    if "/" in name or not state.exists():
+        return [Finding(name, ERROR, "there is no such interface", "ip link show")]
+    found = _link(name, int(_text(state / "flags") or "0", 16), int(_text(state / "mtu") or "0"), capturing=False)
+    if not _addresses(name, Path(proc)):
+        found.append(Finding(name, WARNING, "it has no address: nobody can send a mirror to it",
+                             f"ip address add ADDRESS dev {name}"))  # fmt: skip
+    return found
+
+
 def _link(name: str, flags: int, mtu: int, *, capturing: bool) -> list[Finding]:
     found = []
     if not flags & uapi.IFF_UP:

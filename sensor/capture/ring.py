@@ -64,7 +64,9 @@ class RingOptions:
 class RingCounters(Counters):
     """One interface. Kernel counters are those of PACKET_STATISTICS, summed."""
 
-    __slots__ = ("blocks", "bytes", "kernel_drops", "kernel_freezes", "kernel_packets", "lost", "packets", "reopened")
+    __slots__ = (
+        "blocks", "bytes", "kernel_drops", "kernel_freezes", "kernel_packets", "lost", "packets", "refused", "reopened",
+    )  # fmt: skip
 
     packets: int
     """Handed on."""
@@ -81,6 +83,8 @@ class RingCounters(Counters):
     """Times the interface went down or away."""
     reopened: int
     """Times it was bound anew."""
+    refused: int
+    """GRE packets of senders that are not configured (`sensor.capture.erspan`)."""
 
 
 class Ring:
@@ -146,9 +150,7 @@ class Ring:
         """Let the kernel pass only frames for which a classic BPF program (code, jt, jf, k) returns a length."""
         if len(program) > uapi.FILTER_MAX:
             raise CaptureError(f"{self.name}: the capture filter is too long for the kernel")
-        code = ctypes.create_string_buffer(b"".join(uapi.FILTER_INSTRUCTION.pack(*i) for i in program))
-        packed = uapi.FILTER_PROGRAM.pack(len(program), ctypes.addressof(code))
-        self._sock.setsockopt(socket.SOL_SOCKET, uapi.SO_ATTACH_FILTER, packed)
+        attach_filter(self._sock, program)
 
     def stop(self) -> None:
         """Let no more frames in; what is in the ring stays."""
@@ -227,6 +229,13 @@ class Ring:
     def close(self) -> None:
         """Give the socket back; the mapping goes with the last block that looks into it."""
         self._sock.close()
+
+
+def attach_filter(sock: socket.socket, program: list[tuple[int, int, int, int]]) -> None:
+    """Give a socket a classic BPF program. Raises OSError."""
+    code = ctypes.create_string_buffer(b"".join(uapi.FILTER_INSTRUCTION.pack(*i) for i in program))
+    packed = uapi.FILTER_PROGRAM.pack(len(program), ctypes.addressof(code))
+    sock.setsockopt(socket.SOL_SOCKET, uapi.SO_ATTACH_FILTER, packed)
 
 
 def _packet_socket(name: str) -> socket.socket:

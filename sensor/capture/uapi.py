@@ -68,6 +68,8 @@ RING_REQUEST: Final = struct.Struct("7I")
 
 RING_STATS: Final = struct.Struct("3I")
 """struct tpacket_stats_v3: packets (dropped ones included), drops, freezes; reading resets them."""
+PLAIN_STATS: Final = struct.Struct("=II")
+"""tpacket_stats of a socket without a ring: packets that passed its filter, and those of them that were dropped."""
 
 MEMBERSHIP: Final = struct.Struct("iHH8s")
 """struct packet_mreq: ifindex, type, address length, address."""

@@ -23,14 +23,17 @@ from sensor.errors import CaptureError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
+    from sensor.capture.erspan import Erspan
     from sensor.config.settings import Settings
     from sensor.engine.ctlsocket import ControlSocket
     from sensor.engine.daemon import Surroundings
     from sensor.engine.figures import Figures
+    from sensor.engine.mirror import MirrorWatch
     from sensor.engine.pipeline import Pipeline
     from sensor.engine.replay import Summary
     from sensor.engine.signals import Signals
     from sensor.engine.writer import Writer
+    from sensor.metrics.access import Access
     from sensor.metrics.names import Snapshot
     from sensor.rules.problems import Problem
     from sensor.rules.ruleset import RuleSet
@@ -83,7 +86,8 @@ def main(words: Sequence[str]) -> int:
     args = parser().parse_args(words[:at])
     settings = _settings(args)
     args.interfaces = args.interfaces or list(settings.run.interfaces)
-    if not args.interfaces:
+    erspan = _erspan(settings)
+    if not args.interfaces and erspan is None:
         raise UsageError(f"no interface is named: -i INTERFACE, or af-packet.interface (see `{PROG} --help`)")
     expression = assembly.capture_filter(args.filter_file, words[at + 1 :])
     paths = common.rule_paths(args.only, args.extra, settings)
@@ -95,6 +99,8 @@ def main(words: Sequence[str]) -> int:
 
 def _settings(args: argparse.Namespace) -> Settings:
     made = common.settings(args.config, args.overrides)
+    if args.metrics:
+        made = dataclasses.replace(made, metrics=dataclasses.replace(made.metrics, address=args.metrics))
     if args.log_dir:
         made = dataclasses.replace(made, run=dataclasses.replace(made.run, log_dir=args.log_dir))
     if args.checksums:
@@ -116,8 +122,9 @@ def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, 
     if expression is not None:
         compile_filter(expression)
     try_outputs(settings)
-    try_addresses(args.metrics, args.user)
+    try_addresses(settings.metrics.address, args.user)
     try_rules(loaded, settings.run.log_dir, [], None, fatal=args.init_errors_fatal)
+    _access(settings)
     found = [finding for finding in findings(settings, args.interfaces) if finding.state != GOOD]
     for finding in found:
         common.warn(f"{finding.state}: {finding}")
@@ -137,7 +144,8 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, ex
     writer = assembly.writer(settings, Sinks([]), live=True)
     options = EngineOptions(settings, verify_checksums=args.checksums != "none")
     pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
-    source = _source(args, expression)
+    access, mirror = _access(settings), _mirror(settings)
+    source = _source(args, settings, expression)
     signals = Signals(source.wake)
     pidfile = control = None
     try:
@@ -145,11 +153,16 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, ex
         pidfile = _write_pid(args.pidfile)
         control = ControlSocket(Path(settings.run.control_socket)) if settings.run.control else None
         _harden(args.user)
-        parts = _Parts(pipeline, writer, source, signals, Figures(__version__, time.time_ns()), control)
+        figures = Figures(
+            __version__, time.time_ns(), rules_failed=failed, per_rule=settings.metrics.per_rule
+        )  # fmt: skip
+        parts = _Parts(pipeline, writer, source, signals, figures, mirror, access, control)
         summary = _watch(args, settings, parts, _Failed(failed, loaded.problems))
     finally:
         signals.restore()
         source.close()
+        if mirror is not None:
+            mirror.close()
         if control is not None:
             control.close()
         if pidfile is not None:
@@ -167,6 +180,8 @@ class _Parts:
     source: LiveSource
     signals: Signals
     figures: Figures
+    mirror: MirrorWatch | None
+    access: Access
     control: ControlSocket | None
 
 
@@ -208,11 +223,11 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
 
     pipeline, writer, source = parts.pipeline, parts.writer, parts.source
     latest = [parts.figures.snapshot(pipeline, writer, source)]
-    around = _surroundings(args, settings, failed, lambda snapshot: latest.__setitem__(0, snapshot))
+    around = _surroundings(args, settings, failed, parts.mirror, lambda snapshot: latest.__setitem__(0, snapshot))
     server = outlets = None
     try:
-        if args.metrics:
-            server = MetricsServer(args.metrics, lambda: latest[0])
+        if settings.metrics.address:
+            server = MetricsServer(settings.metrics.address, lambda: latest[0], parts.access)
         outlets = open_outlets(settings, _log)
         parts.figures.outlets = outlets
         writer.sinks = Sinks(outlets.sinks, lambda e: _log(str(e)), lasting=True, sheds=outlets.sheds)
@@ -222,7 +237,7 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
         outlets.start()
         # What start-up made lives as long as the process: the collector need not look at it again.
         gc.freeze()
-        _log(f"engine started: {pipeline.plan.loaded} rules, {', '.join(args.interfaces)}")
+        _log(f"engine started: {pipeline.plan.loaded} rules, {', '.join(ring.name for ring in source.rings)}")
         daemon = Daemon(pipeline, writer, source, around, parts.figures, parts.signals)
         if parts.control is not None:
             parts.control.start(daemon.asks.put)
@@ -235,7 +250,22 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
             server.close()
 
 
-def _source(args: argparse.Namespace, expression: str | None) -> LiveSource:
+def _erspan(settings: Settings) -> Erspan | None:
+    """Return what is configured about a mirror that comes as GRE. Raises UsageError."""
+    from sensor.capture.erspan import Erspan
+
+    run = settings.run
+    if not run.erspan_interface and not run.erspan_senders:
+        return None
+    if not run.erspan_interface:
+        raise UsageError("erspan.senders are named, but no erspan.interface")
+    try:
+        return Erspan(run.erspan_interface, run.erspan_senders)
+    except ValueError as e:
+        raise UsageError(f"erspan.senders: {e}") from e
+
+
+def _source(args: argparse.Namespace, settings: Settings, expression: str | None) -> LiveSource:
     from sensor.capture import ifcheck
     from sensor.capture.afpacket import LiveSource
     from sensor.capture.ring import RingOptions
@@ -244,15 +274,37 @@ def _source(args: argparse.Namespace, expression: str | None) -> LiveSource:
         options = RingOptions(blocks=args.ring_blocks)
     except ValueError as e:
         raise UsageError(f"--ring-blocks: {e}") from e
-    source = LiveSource(args.interfaces, options, bpf=expression, on_event=_log)
+    source = LiveSource(args.interfaces, options, bpf=expression, erspan=_erspan(settings), on_event=_log)
     for name in args.interfaces:
         for finding in ifcheck.check(name, capturing=True):
             _log(f"warning: {finding}")
     return source
 
 
+def _access(settings: Settings) -> Access:
+    """Read who may read the metrics. Raises UsageError."""
+    from sensor.metrics.access import AccessFiles, open_access
+
+    m = settings.metrics
+    return open_access(AccessFiles(m.certificate, m.key, m.client_ca, m.password, m.token))
+
+
+def _mirror(settings: Settings) -> MirrorWatch | None:
+    """Open where dom0 tells about the mirror: the device of xenstore only root may open."""
+    from sensor.engine.mirror import MirrorWatch
+    from sensor.xen.report import ReportError
+    from sensor.xen.sources import open_source
+
+    try:
+        source = open_source(settings.run.mirror_report)
+    except ReportError as e:
+        raise UsageError(f"mirror.report: {e}") from e
+    return None if source is None else MirrorWatch(source, settings.run.mirror_max_age, time.monotonic())
+
+
 def _surroundings(
-    args: argparse.Namespace, settings: Settings, failed: _Failed, publish: Callable[[Snapshot], None]
+    args: argparse.Namespace, settings: Settings, failed: _Failed, mirror: MirrorWatch | None,
+    publish: Callable[[Snapshot], None],
 ) -> Surroundings:
     from sensor.config.load import as_text
     from sensor.engine.daemon import Surroundings
@@ -261,7 +313,7 @@ def _surroundings(
     return Surroundings(
         log=_log, publish=publish, notifier=Notifier(os.environ),
         load_rules=lambda: _reload(args, settings), rules_failed=failed.number, failed_rules=failed.listed(),
-        settings=lambda: as_text(settings),
+        mirror=mirror, settings=lambda: as_text(settings),
     )  # fmt: skip
 
 

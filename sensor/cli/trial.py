@@ -91,6 +91,8 @@ def findings(settings: Settings, interfaces: Sequence[str]) -> Iterator[Finding]
 
     for name in interfaces:
         yield from checkup.interface(name)
+    if settings.run.erspan_interface:
+        yield from checkup.erspan(settings.run.erspan_interface)
     yield checkup.permission()
     if settings.run.log_dir:
         yield from checkup.disk(Path(settings.run.log_dir), settings.disk, settings.keep)

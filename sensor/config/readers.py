@@ -94,6 +94,16 @@ def within(read: Callable[[Any], int], low: int, high: int) -> Callable[[Any], i
     return bounded
 
 
+def networks(text: Any) -> tuple[str, ...]:
+    """Read a list of addresses and networks."""
+    from ipaddress import ip_network  # noqa: PLC0415 - rarely needed, 8 ms
+
+    try:
+        return tuple(str(ip_network(word, strict=False)) for word in words(text))
+    except ValueError as e:
+        raise ValueError(f"expected addresses or networks: {e}") from None
+
+
 def one_of(*known: str, **others: str) -> Callable[[Any], str]:
     """Return a reader of a word that is one of a few, or another word for one; capitals do not count."""
 

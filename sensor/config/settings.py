@@ -81,6 +81,14 @@ class RunSettings:
     fast: bool = False
     interfaces: tuple[str, ...] = ()
     """To listen on."""
+    erspan_interface: str = ""
+    """Interface with an address to which dom0s send their mirror as GRE, empty: none does."""
+    erspan_senders: tuple[str, ...] = ()
+    """Addresses or networks of those dom0s; GRE of others is ignored and counted."""
+    mirror_report: str = "auto"
+    """Where dom0 tells about the mirror: `auto` (xenstore where there is one), `xenstore`, `no`, or a file."""
+    mirror_max_age: int = 60
+    """Seconds without a report that are a fault."""
     control: bool = False
     control_socket: str = "/run/xensor/command.socket"
     ja3: bool = True
@@ -98,6 +106,21 @@ class RunSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """`metrics`: where they are served, and names of files that say to whom."""
+
+    address: str = ""
+    """`ADDRESS:PORT`, empty: nowhere."""
+    certificate: str = ""
+    key: str = ""
+    client_ca: str = ""
+    password: str = ""
+    token: str = ""
+    per_rule: bool = False
+    """Alerts by rule, at most 1000 rules."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything an operator can set."""
 
@@ -109,6 +132,7 @@ class Settings:
     decode: DecodeOptions = field(default_factory=DecodeOptions)
     eve: EveSettings = field(default_factory=EveSettings)
     run: RunSettings = field(default_factory=RunSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     files: FileOptions = field(default_factory=FileOptions)
     keep: KeepOptions = field(default_factory=KeepOptions)
     disk: DiskOptions = field(default_factory=DiskOptions)

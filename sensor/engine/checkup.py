@@ -50,6 +50,12 @@ def interface(name: str, *, capturing: bool = False) -> list[Finding]:
     return found or [Finding(name, GOOD, "it is up and silent, without offloads that join segments")]
 
 
+def erspan(name: str) -> list[Finding]:
+    """Look at the interface to which a mirror is sent."""
+    found = [Finding(f.interface, f.severity, f.text, f.mend) for f in ifcheck.check_erspan(name)]
+    return found or [Finding(name, GOOD, "it is up and has an address to send a mirror to")]
+
+
 def permission() -> Finding:
     """Find out whether packets may be captured."""
     try:

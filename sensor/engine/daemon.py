@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 from sensor.capture.afpacket import LiveSource
 from sensor.capture.files import FileSource
+from sensor.engine import mirror
 from sensor.engine.asks import Answer, Ask, Asks
 from sensor.engine.figures import Figures, capture_stats
 from sensor.engine.notify import Notifier
@@ -66,6 +67,8 @@ class Surroundings:
     """What the control socket tells of those."""
     settings: Callable[[], Mapping[str, str]] = dict
     """Returns each setting as text."""
+    mirror: mirror.MirrorWatch | None = None
+    """What dom0 tells about the mirror; None: nobody tells."""
 
 
 class Daemon(Replay):
@@ -138,8 +141,23 @@ class Daemon(Replay):
         if packets == self._packets_before:
             self._pipeline.expire(time.time_ns() - QUIET_NS)
         self._packets_before = packets
-        self._around.publish(self._figures.snapshot(self._pipeline, self._writer, self._source))
+        self._look_at_mirror()
+        self._publish()
         self._around.notifier.alive(self._status())
+
+    def _look_at_mirror(self) -> None:
+        if self._around.mirror is None:
+            return
+        for change in self._around.mirror.look(time.monotonic()):
+            self._around.log(str(change))
+            if change.begun:
+                self._writer.own_alert(mirror.alert(change, time.time_ns()))
+
+    def _publish(self) -> None:
+        values = dict(self._figures.snapshot(self._pipeline, self._writer, self._source))
+        if self._around.mirror is not None:
+            values |= self._around.mirror.snapshot(time.monotonic())
+        self._around.publish(values)
 
     def _write_stats(self) -> None:
         if "stats" not in self._pipeline.options.log_kinds:
@@ -180,6 +198,7 @@ class Daemon(Replay):
         self._around.failed_rules.clear()
         self._figures.reloads["done"] += 1
         self._figures.last_reload = time.time()
+        self._figures.rules_failed = 0
         self._around.log(f"rules reloaded: {done.book.plan.loaded}")
         if done.interpreted:
             self._around.log(f"{done.interpreted} regexes are interpreted until a restart: PCRE2 made no code for them")
@@ -197,7 +216,7 @@ class Daemon(Replay):
         self._writer.close_floods()
         self._writer.flush()
         self._write_stats()
-        self._around.publish(self._figures.snapshot(self._pipeline, self._writer, self._source))
+        self._publish()
         self._writer.finish()
         return self._live_summary()
 

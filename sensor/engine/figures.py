@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from sensor.capture.afpacket import LiveSource
 from sensor.engine.evidence import Evidence
+from sensor.engine.figures_alerts import AlertFigures
 from sensor.engine.outlets import Outlets
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.writer import Writer
@@ -23,16 +23,18 @@ def capture_stats(source: LiveSource) -> dict[str, Any]:
     return {
         "kernel_packets": total.kernel_packets, "kernel_drops": total.kernel_drops, "kernel_ifdrops": 0, "errors": 0,
         "kernel_freezes": total.kernel_freezes, "interface_losses": total.lost, "interface_returns": total.reopened,
+        "refused": total.refused,
     }  # fmt: skip
 
 
 class Figures:
-    """Makes snapshots; severities of rules that a reload took out are remembered."""
+    """Makes snapshots."""
 
-    def __init__(self, version: str, started_ns: int) -> None:
+    def __init__(self, version: str, started_ns: int, *, rules_failed: int = 0, per_rule: bool = False) -> None:
         self._version = version
         self._started = started_ns / 1e9
-        self._severities: dict[tuple[int, int], int] = {}
+        self.rules_failed = rules_failed
+        self._alerts = AlertFigures(per_rule=per_rule)
         self.reloads = {"done": 0, "failed": 0}
         self.last_reload = self._started
         """When the rules in force were loaded, seconds since the epoch."""
@@ -49,24 +51,24 @@ class Figures:
             "xensor_rules_loaded_time_seconds": {_NONE: self.last_reload},
             "xensor_output_faults_total": {_NONE: writer.sinks.failures},
             **(_outlets(self.outlets) if self.outlets is not None else {}), **_capture(source),
+            "xensor_stage_seconds_total": _by({name: ns / 1e9 for name, ns in pipeline.stopwatch.ns.items()}),
             **_decode(pipeline), **_flows(pipeline), **self._detection(pipeline, writer),
         }  # fmt: skip
 
     def _detection(self, pipeline: Pipeline, writer: Writer) -> dict[str, Mapping[tuple[str, ...], float]]:
         judge = pipeline.judge
         counters, budget = judge.counters, judge.budget.counters
-        self._severities |= {(p.rule.gid, p.rule.sid): p.rule.severity for p in pipeline.plan.rules}
-        alerts: Counter[str] = Counter()
-        for key, n in writer.by_rule.items():
-            alerts[str(self._severities.get(key, 0))] += n
+        self._alerts.learn(pipeline.plan)
         return {
-            "xensor_rules_loaded": {_NONE: len({(p.rule.gid, p.rule.sid) for p in pipeline.plan.rules})},
+            "xensor_rules_loaded": {_NONE: self._alerts.rules},
+            "xensor_rules_failed": {_NONE: self.rules_failed},
             "xensor_judgements_total": {_NONE: counters.judgements},
             "xensor_judgements_cut_total": {_NONE: budget.budget_exceeded},
             "xensor_judgements_skipped_total": {_NONE: budget.judgements_skipped},
             "xensor_rule_errors_total": {_NONE: counters.rule_errors},
             "xensor_parser_errors_total": {_NONE: pipeline.walk.apps.counters.parser_errors},
-            "xensor_alerts_total": _by(alerts),
+            "xensor_rule_suspensions_total": {_NONE: budget.suspended},
+            **self._alerts.values(writer.by_rule),
             "xensor_alerts_summarized_total": {_NONE: writer.flood.counters.summarized},
             "xensor_events_total": _by(writer.events),
         }
@@ -80,6 +82,7 @@ def _capture(source: LiveSource) -> dict[str, Mapping[tuple[str, ...], float]]:
     kinds = {
         "packets": "packets", "bytes": "bytes", "kernel_packets": "kernel_packets", "kernel_drops": "kernel_drops",
         "kernel_freezes": "kernel_freezes", "lost": "interface_losses", "reopened": "interface_returns",
+        "refused": "refused",
     }  # fmt: skip
     found: dict[str, Mapping[tuple[str, ...], float]] = {
         f"xensor_capture_{name}_total": {(ring.name,): getattr(ring.counters, field) for ring in source.rings}
@@ -100,6 +103,7 @@ def _decode(pipeline: Pipeline) -> dict[str, Mapping[tuple[str, ...], float]]:
         "xensor_checksums_total": _by(tally.checksums),
         "xensor_fragments_lost_total": {_NONE: lost.timeouts + lost.evicted_trackers + lost.evicted_memory},
         "xensor_duplicates_total": {_NONE: decode.duplicates},
+        "xensor_truncated_total": {_NONE: decode.truncated},
         "xensor_stream_ignored_segments_total": {_NONE: decode.tcp_not_in_stream},
     }
 
@@ -112,7 +116,10 @@ def _flows(pipeline: Pipeline) -> dict[str, Mapping[tuple[str, ...], float]]:
         "xensor_stream_gap_bytes_total": "gap_bytes", "xensor_stream_memcap_drops_total": "segment_memcap_drop",
         "xensor_stream_depth_reached_total": "depth_reached",
     }  # fmt: skip
-    return {name: {_NONE: count[key]} for name, key in kinds.items()}
+    found: dict[str, Mapping[tuple[str, ...], float]] = {name: {_NONE: count[key]} for name, key in kinds.items()}
+    return found | {"xensor_flows_limit": {_NONE: pipeline.options.settings.flow.max_flows},
+                    "xensor_tcp_flows_ended_total": {_NONE: pipeline.sight.tcp_ended},
+                    "xensor_tcp_flows_one_way_total": {_NONE: pipeline.sight.one_way}}  # fmt: skip
 
 
 def _outlets(outlets: Outlets) -> dict[str, Mapping[tuple[str, ...], float]]:

@@ -11,6 +11,7 @@ from sensor.decode.dpkt_view import decode_block_dpkt
 from sensor.decode.kernels import decode_block
 from sensor.detect.groups import Groups
 from sensor.detect.threshold import Thresholds
+from sensor.engine import sight
 from sensor.engine.expect import Expectations
 from sensor.engine.gathered import Gathered
 from sensor.engine.heads import Detector
@@ -20,6 +21,7 @@ from sensor.engine.options import EngineOptions
 from sensor.engine.rulebook import Rulebook, make_rulebook, renumbered
 from sensor.engine.scenes import BlockView
 from sensor.engine.select import Candidates, everything
+from sensor.engine.stopwatch import Stopwatch
 from sensor.engine.tally import Tally
 from sensor.engine.walk import COLD, BlockWork, Walk
 from sensor.flow.dedup import Dedup
@@ -60,6 +62,8 @@ class Pipeline:
         self._tail = -1
         self._use(self.prepare(rules))
         self.tally = Tally()
+        self.stopwatch = Stopwatch()
+        self.sight = sight.SightCounters()
         self._app_names = ("", "failed", *(SPECS[n].name if n in SPECS else "" for n in range(2, ids.LIMIT)))
         self._last: PacketBlock | None = None
         self.observer: Callable[[BlockView], None] | None = None
@@ -95,12 +99,18 @@ class Pipeline:
 
     def process(self, block: PacketBlock) -> None:
         """Take one block through all stages."""
+        watch = self.stopwatch
+        watch.start()
         rows = self._decode(block)
+        watch.lap("decode")
         buf = block.buf
         self.dedup.mark(rows, buf)
+        watch.lap("duplicates")
         rows, buf = self.defrag.process(rows, buf, self._decode_datagram, self._decode_datagrams)
+        watch.lap("fragments")
         numbers = block.packet_numbers()
         segs = self.table.track(rows, buf, numbers)
+        watch.lap("flows")
         self._finish_block(block, rows, buf, numbers, segs)
 
     def expire(self, now_ns: int) -> None:
@@ -114,25 +124,32 @@ class Pipeline:
     def _without_packets(self, segs: np.ndarray) -> None:
         if self._last is not None:
             nothing = np.zeros(0, np.int64)
+            self.stopwatch.start()
             self._finish_block(_empty(self._last), new_rows(0), np.zeros(0, np.uint8), nothing, segs)
 
     def _finish_block(self, block: PacketBlock, rows: np.ndarray, buf: np.ndarray, numbers: np.ndarray,
                       segs: np.ndarray) -> None:  # fmt: skip
-        flows = self.table.flows
+        flows, watch = self.table.flows, self.stopwatch
         units = self._gatherer.gather(rows, buf, segs, self.table.queue_buf, flows)
         gathered = Gathered(units.data, units.units, units.seg_at, segs)
+        watch.lap("gather")
         streams = self._detector.streams(segs, units.seg_at, units.data, flows)
         streams = self._expected.apply(rows, gathered, flows, streams)
         at, apps, datagrams = self._detector.datagrams(rows, buf, flows)
+        watch.lap("protocols")
         view = BlockView(block, rows, buf, flows, numbers, self._app_names, streams + datagrams)
         found = self._candidates(view, gathered, (at, apps))
+        watch.lap("scan")
         work = BlockWork(view, segs, gathered, found, at, apps)
         self.walk.run(work)
         if self.observer is not None:
             self.observer(view)
+        watch.lap("walk")
         self.tally.add(block, rows, segs)
+        watch.lap("count")
         self._retain(work)
         self._recycle(segs)
+        watch.lap("journal")
         self._last = block
 
     def _decode(self, block: PacketBlock) -> np.ndarray:
@@ -187,6 +204,7 @@ class Pipeline:
         """Forget flows that ended."""
         ended = segs["flow"][segs["kind"] == SEG_END]
         if ended.size:
+            sight.count(self.sight, self.table.flows[ended])
             slots = ended.tolist()
             self.walk.forget(slots)
             self._selector.forget(slots)

@@ -44,7 +44,8 @@ def _flow(pipeline: Pipeline) -> dict[str, int]:
         "total": count["total"], "active": count["active"], "memuse": count["memuse"],
         "memcap": count["emergency_evictions"], "emerg_mode_entered": int(count["emergency_evictions"] > 0),
         "tcp": count["tcp"], "udp": count["udp"], "icmp": count["icmp"], "other": count["other"],
-        "untracked": count["untracked"], "timeouts": count["timeouts"], "closed": count["closed"],
+        "one_way": pipeline.sight.one_way, "untracked": count["untracked"],
+        "timeouts": count["timeouts"], "closed": count["closed"],
     }  # fmt: skip
 
 

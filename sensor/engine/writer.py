@@ -51,6 +51,13 @@ class Writer:
         self.events[event.kind] += 1
         self.sinks.write(event)
 
+    def own_alert(self, event: Event) -> None:
+        """Write an alert about the sensor itself, which no rule has made."""
+        about = event.fields["alert"]
+        self.by_rule[about["gid"], about["signature_id"]] += 1
+        if self._alerts:
+            self._write(event)
+
     def stats(self, ts: int, fields: Mapping[str, Any]) -> None:
         """Write a stats event. ts: packet time, ns."""
         self._write(Event("stats", {"timestamp": timestamp(ts), "event_type": "stats", "stats": dict(fields)}))

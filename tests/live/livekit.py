@@ -9,6 +9,7 @@ All of it lives in namespaces whose names carry the process id of the test run. 
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import re
@@ -23,6 +24,8 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MIRROR = ROOT / "deploy" / "dom0" / "xensor-mirror"
@@ -80,6 +83,8 @@ def inside(namespace):
 class Lab:
     """The namespaces. `close` removes them, and with them every interface."""
 
+    bridge = "xenbr0"
+
     def __init__(self):
         self._prefix = f"xs-{os.getpid()}-{secrets.token_hex(2)}"
         self.host, self.monitor = f"{self._prefix}-dom0", f"{self._prefix}-mon"
@@ -99,14 +104,17 @@ class Lab:
             for scope in ("all", "default"):
                 with inside(name):
                     Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6").write_text("1")
-        command(f"ip -n {self.host} link add xenbr0 type bridge mcast_snooping 0")
-        command(f"ip -n {self.host} link set xenbr0 mtu 9000 up")
+        self._make_bridge()
         for number, guest in enumerate(MACS, 1):
-            self.plug(f"vif{number}.0", "xenbr0", self.guests[guest], "eth0")
+            self.plug(f"vif{number}.0", self.bridge, self.guests[guest], "eth0")
             command(f"ip -n {self.guests[guest]} link set eth0 address {MACS[guest]}")
             command(f"ip -n {self.guests[guest]} address add {ADDRESSES[guest]}/24 dev eth0")
-        self.control("add", "xenbr0")
+        self.control("add", self.bridge)
         self.plug_monitor()
+
+    def _make_bridge(self):
+        command(f"ip -n {self.host} link add xenbr0 type bridge mcast_snooping 0")
+        command(f"ip -n {self.host} link set xenbr0 mtu 9000 up")
 
     def plug(self, vif, bridge, namespace, name):
         command(f"ip -n {self.host} link add {vif} type veth peer name {name} netns {namespace}")
@@ -191,6 +199,66 @@ class Lab:
             sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             sock.bind(("eth0", 0))
         return sock
+
+
+class SwitchLab(Lab):
+    """The same with a real Open vSwitch, its datapath in user space: this kernel need not have one."""
+
+    bridge = "ovsbr0"
+
+    def _make_bridge(self):
+        self._daemons = []
+        self._folder = {f"OVS_{name}": str(self.state) for name in ("RUNDIR", "LOGDIR", "DBDIR", "SYSCONFDIR")}
+        command(f"ovsdb-tool create {self.state}/conf.db /usr/share/openvswitch/vswitch.ovsschema")
+        self._start("ovsdb-server", f"--remote=punix:{self.state}/db.sock", f"{self.state}/conf.db")
+        self.vsctl("--no-wait", "init")
+        self._start("ovs-vswitchd", f"unix:{self.state}/db.sock")
+        self.vsctl("add-br", "ovsbr0", "--", "set", "bridge", "ovsbr0", "datapath_type=netdev")
+
+    def _start(self, program, *words):
+        control = self.state / f"{program}.ctl"
+        line = ["ip", "netns", "exec", self.host, program, f"--unixctl={control}", *words]
+        with (self.state / f"{program}.log").open("wb") as log:
+            self._daemons.append(subprocess.Popen(line, stdout=log, stderr=log, env=os.environ | self._folder))
+        end = time.monotonic() + 20
+        while not control.exists():
+            assert time.monotonic() < end, (self.state / f"{program}.log").read_text()
+            time.sleep(0.02)
+
+    def vsctl(self, *words):
+        line = ["ip", "netns", "exec", self.host, "ovs-vsctl", "--timeout=10", *words]
+        done = subprocess.run(line, capture_output=True, text=True, check=False, env=os.environ | self._folder)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def control(self, *words, status=0):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self._folder.items():
+                patch.setenv(name, value)
+            return super().control(*words, status=status)
+
+    def plug(self, vif, bridge, namespace, name):
+        super().plug(vif, "" if bridge == self.bridge else bridge, namespace, name)
+        if bridge == self.bridge:
+            # Without a kernel's datapath nobody fills in checksums or cuts super-segments.
+            plain_frames(namespace, name)
+            command(f"ip -n {namespace} link set {name} mtu 1500")
+            self.vsctl("add-port", self.bridge, vif)
+
+    def close(self):
+        for daemon in reversed(self._daemons):
+            daemon.terminate()
+            daemon.wait()
+        super().close()
+
+
+def plain_frames(namespace, name):
+    """Let an interface send frames as on a wire (linux/ethtool.h: ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_STXCSUM)."""
+    with inside(namespace), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for order in (0x1F, 0x24, 0x17):
+            off = ctypes.create_string_buffer(struct.pack("II", order, 0))
+            request = struct.pack("16sP16x", name.encode(), ctypes.addressof(off))
+            fcntl.ioctl(sock, 0x8946, request)  # SIOCETHTOOL
 
 
 class Sensor:

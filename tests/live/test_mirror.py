@@ -3,12 +3,15 @@
 import ast
 import json
 import os
+import shutil
 import socket
 import subprocess
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
-from livekit import ADDRESSES, MIRROR, command, inside
+from livekit import ADDRESSES, MIRROR, Sensor, command, inside
 
 pytestmark = pytest.mark.live
 HOOK = MIRROR.parent / "vif-post.d" / "xensor-mirror.hook"
@@ -193,6 +196,70 @@ def test_frames_lost_on_the_way_are_published(own, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
 
 
+def test_the_sensor_raises_an_alert_when_a_guest_is_not_mirrored_or_frames_are_lost(own, tmp_path):
+    path = tmp_path / "report.json"
+
+    def publish():
+        own.control("publish", "--report", str(path))
+
+    publish()
+    with Sensor(own, tmp_path, "--set", f"mirror.report={path}", "--metrics", "127.0.0.1:9178") as sensor:
+        own.plug("vif3.0", "xenbr0", own.guests["g1"], "eth7")
+        publish()
+        sensor.wait_alerts(1)
+        own.control("repair")
+        publish()
+        sensor.wait_log("mirror.not_copied: over")
+        command(f"tc -n {own.host} qdisc add dev vif9.1 root tbf rate 8kbit burst 2000 limit 2000")
+        there = own.server("g2", 5353, socket.SOCK_DGRAM)
+        with there, own.client("g1", "g2", 5353, socket.SOCK_DGRAM) as sock:
+            for _ in range(50):
+                sock.send(b"x" * 1000)
+        publish()
+        sensor.wait_alerts(2)
+        lost = metric(own, 9178, 'xensor_mirror_frames_lost_total{way="to_sensor"}')
+        assert 40 <= lost <= 60
+        assert metric(own, 9178, 'xensor_alerts_total{severity="1"}') == 2
+        sensor.stop()
+        assert [(e["alert"]["gid"], e["alert"]["signature_id"]) for e in sensor.events()] == [(200, 2), (200, 3)]
+        assert "xenbr0: 1 of 3 ports (vif3.0)" in sensor.events()[0]["alert"]["signature"]
+
+
+def metric(lab, port, name):
+    """Return a value once the daemon has published it anew."""
+    for _ in range(2):
+        time.sleep(1.0)
+        with inside(lab.monitor), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+    return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+STORE = """#!/bin/sh
+echo "${0##*/} $*" >> "$STORE_LOG"
+case "$0 $1" in *read*/vif/*/mac) echo 00:16:3e:00:00:01 ;; esac
+"""
+
+
+def test_the_report_goes_into_a_folder_of_xenstore_that_the_sensor_cannot_change(own, tmp_path, monkeypatch):
+    for name in ("read", "write", "chmod"):
+        program = tmp_path / f"xenstore-{name}"
+        program.write_text(STORE)
+        program.chmod(0o755)
+    log = tmp_path / "log"
+    monkeypatch.setenv("STORE_LOG", str(log))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    own.control("publish", "--report", str(tmp_path / "report.json"))
+    lines = log.read_text().splitlines()
+    folder = "/local/domain/9/data/ids"
+    assert [line.partition(" {")[0] for line in lines] == [
+        f"xenstore-write {folder} ", f"xenstore-chmod {folder} n0 r9", f"xenstore-write {folder}/mirror",
+        f"xenstore-chmod {folder}/mirror n0 r9",
+    ]  # fmt: skip
+    assert json.loads(lines[2].partition("mirror ")[2]) == json.loads((tmp_path / "report.json").read_text())
+    own.control("add", "xenbr0", "--exempt", "00:16:3E:00:00:01")
+    assert own.status()["bridges"][0]["exempt"] == 2
+
+
 def test_longer_frames_than_the_hub_takes_are_a_fault_that_repair_mends(own):
     command(f"ip -n {own.host} link set vif9.1 mtu 1500")
     assert own.status(status=1)["problems"] == [
@@ -200,6 +267,29 @@ def test_longer_frames_than_the_hub_takes_are_a_fault_that_repair_mends(own):
     ]
     own.control("repair")
     assert own.status()["problems"] == []
+
+
+def test_many_guests_cost_few_processes_and_one_that_goes_meanwhile_costs_none_of_the_others(own, tmp_path):
+    for number in range(20, 50):
+        command(f"ip -n {own.host} link add vif{number}.0 type veth peer name peer{number}")
+        command(f"ip -n {own.host} link set vif{number}.0 master xenbr0 up")
+    own.control("repair")
+    real = shutil.which("tc")
+    counting = tmp_path / "tc"
+    # The first question for many ports comes when one of them has just gone.
+    counting.write_text(f"""#!/bin/sh
+echo >> {tmp_path}/calls
+if [ -e {tmp_path}/go ] && [ "$3" = -batch ]; then rm {tmp_path}/go; ip link del vif25.0; fi
+exec {real} "$@"
+""")
+    counting.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        assert own.control("status", "--no-probe").startswith("xenbr0 (linux) -> xenmon0: 32 of 32 ports")
+        assert len((tmp_path / "calls").read_text()) <= 3
+        (tmp_path / "go").touch()
+        assert "31 of 32 ports" in own.control("status", "--no-probe", status=1)
+        assert "31 of 31 ports" in own.control("status", "--no-probe")
 
 
 def test_an_unplugged_sensor_is_told(own):

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from xensor_mirror import hub
 from xensor_mirror.linux import LinuxBridge
+from xensor_mirror.openvswitch import OpenVSwitch, bridges
 from xensor_mirror.probe import probe
 from xensor_mirror.record import Mirror, Records
 from xensor_mirror.report import BridgeReport, VifReport, problems, publish, survey, text, vifs
-from xensor_mirror.system import MirrorError
+from xensor_mirror.system import MirrorError, is_bridge
 
 STATE = Path("/var/lib/xensor-mirror")
 REPORT = Path("/run/xensor-mirror/report.json")
@@ -162,7 +163,7 @@ def _publish(args: argparse.Namespace, records: Records) -> int:
 
 def _survey(records: Records) -> tuple[list[BridgeReport], list[VifReport]]:
     mirrors = records.all()
-    bridges = [survey(mirror, _bridge(mirror)) for mirror in mirrors]
+    bridges = [survey(mirror, _bridge) for mirror in mirrors]
     return bridges, [vif for name in sorted({one.hub for one in mirrors}) for vif in vifs(name)]
 
 
@@ -186,8 +187,15 @@ def _mend(mirror: Mirror) -> list[str]:
     return mended
 
 
-def _bridge(mirror: Mirror) -> LinuxBridge:
-    return LinuxBridge(mirror)
+def _bridge(mirror: Mirror) -> LinuxBridge | OpenVSwitch:
+    """Return the mirror's hands; a bridge that is neither the kernel's nor Open vSwitch's is not there."""
+    if is_bridge(mirror.bridge):
+        return LinuxBridge(mirror)
+    try:
+        known = mirror.bridge in bridges()
+    except MirrorError as e:
+        raise MirrorError(f"there is no bridge {mirror.bridge} of the kernel, and Open vSwitch is silent: {e}") from e
+    return OpenVSwitch(mirror) if known else LinuxBridge(mirror)
 
 
 _VERBS = {"add": _add, "remove": _remove, "repair": _repair, "status": _status, "publish": _publish}

@@ -20,7 +20,10 @@ def ensure(hub: str) -> None:
         run("ip", "link", "add", hub, "type", "bridge")
     elif not is_bridge(hub):
         raise MirrorError(f"{hub} is there, but is no bridge of the kernel: choose another name with --hub")
-    run("ip", "link", "set", hub, "type", "bridge", "ageing_time", "0", "mcast_snooping", "0", "stp_state", "0")
+    # What bridges keep to themselves (LLDP and others) must pass where Open vSwitch feeds the hub; STP, PAUSE and LACP
+    # are kept back by the kernel whatever the mask says.
+    run("ip", "link", "set", hub, "type", "bridge", "ageing_time", "0", "mcast_snooping", "0", "stp_state", "0",
+        "group_fwd_mask", "0xfff8")  # fmt: skip
     set_sysctl(f"net/ipv6/conf/{hub}/disable_ipv6", "1")
     run("ip", "link", "set", "dev", hub, "arp", "off", "up")
 

@@ -7,11 +7,12 @@ and egress together would copy it twice.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from xensor_mirror.ports import Choice, choose
 from xensor_mirror.record import Mirror
-from xensor_mirror.system import MirrorError, bridge_ports, figure, is_bridge, run, run_json
+from xensor_mirror.system import MirrorError, bridge_ports, figure, is_bridge, run, run_batch, run_json
 
 _CLASSIFIERS = (("matchall",), ("u32", "match", "u32", "0", "0"))
 """Match every frame; kernels have one, the other, or both."""
@@ -36,6 +37,8 @@ class LinuxBridge:
 
     def __init__(self, mirror: Mirror) -> None:
         self._mirror = mirror
+        self._seen: dict[tuple[str, str], Filter | None] = {}
+        """What was found already; one operation looks at each port several times."""
 
     def choice(self) -> Choice:
         """Sort the bridge's ports. Raises MirrorError where there is no such bridge."""
@@ -51,7 +54,9 @@ class LinuxBridge:
 
     def missing(self) -> list[str]:
         """Return the ports that are not copied though they should be."""
-        return [port for port, way in self.places() if not self._works(port, way)]
+        places = self.places()
+        self._look(places)
+        return [port for port, way in places if not self._works(port, way)]
 
     def figures(self) -> tuple[int, int]:
         """Return frames copied, and those that could not be handed to the hub."""
@@ -61,6 +66,7 @@ class LinuxBridge:
     def repair(self) -> list[str]:
         """Put the filters where they belong, and only there; return the ports that were not copied before."""
         choice = self.choice()
+        self._look([(port, INGRESS) for port in choice.exempt])
         mended = self.missing()
         for port, way in self.places():
             if not self._works(port, way):
@@ -96,6 +102,7 @@ class LinuxBridge:
         others = run_json("tc", "-j", "filter", "show", "dev", port, way)
         if any(entry.get("pref") == self._mirror.pref for entry in others):
             raise MirrorError(f"{port}: another filter has preference {self._mirror.pref}: choose one with --pref")
+        self._seen.pop((port, way), None)
         problems = []
         for classifier in _CLASSIFIERS:
             # `continue`: filters of other programs behind this one still see the frame.
@@ -113,21 +120,37 @@ class LinuxBridge:
         found = self._find(port, way)
         return found is not None and found.to == self._mirror.hub
 
+    def _look(self, places: Sequence[tuple[str, str]]) -> None:
+        """Find the filters of many ports at once. Where one of the ports has just gone, each is looked at by itself."""
+        wanted = [place for place in places if place not in self._seen]
+        with contextlib.suppress(MirrorError):
+            answers = run_batch([f"filter show dev {port} {way}" for port, way in wanted])
+            self._seen |= {place: self._ours(answer) for place, answer in zip(wanted, answers)}
+
     def _find(self, port: str, way: str) -> Filter | None:
         """Return our filter on a port, dead ones included."""
-        with contextlib.suppress(MirrorError):  # the port went away while we looked
-            for entry in run_json("tc", "-j", "-s", "filter", "show", "dev", port, way):
-                for action in entry.get("options", {}).get("actions", ()):
-                    if action.get("kind") == "mirred" and action.get("mirred_action") == "mirror":
-                        found = Filter(action)
-                        if entry.get("pref") == self._mirror.pref and found.to in {self._mirror.hub, "*"}:
-                            return found
+        if (port, way) not in self._seen:
+            try:
+                answer = run_json("tc", "-j", "-s", "filter", "show", "dev", port, way)
+            except MirrorError:  # the port went away while we looked
+                answer = []
+            self._seen[port, way] = self._ours(answer)
+        return self._seen[port, way]
+
+    def _ours(self, filters: list[dict[str, Any]]) -> Filter | None:
+        for entry in filters:
+            for action in entry.get("options", {}).get("actions", ()):
+                if action.get("kind") == "mirred" and action.get("mirred_action") == "mirror":
+                    found = Filter(action)
+                    if entry.get("pref") == self._mirror.pref and found.to in {self._mirror.hub, "*"}:
+                        return found
         return None
 
     def _take(self, port: str, way: str) -> None:
         """Take our filter away, and the filters' place where nobody else has any."""
         if self._find(port, way) is None:
             return
+        self._seen.pop((port, way))
         run("tc", "filter", "del", "dev", port, way, "pref", str(self._mirror.pref))
         if not any(run_json("tc", "-j", "filter", "show", "dev", port, one) for one in (INGRESS, EGRESS)):
             run("tc", "qdisc", "del", "dev", port, "clsact")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -76,14 +76,17 @@ class VifReport:
     """Frames lost on the way to the sensor, which cannot know of them."""
 
 
-def survey(mirror: Mirror, bridge: Bridge) -> BridgeReport:
+def survey(mirror: Mirror, open_bridge: Callable[[Mirror], Bridge]) -> BridgeReport:
     """Look at one mirrored bridge; what cannot be looked at becomes the report's error."""
+    kind = ""
     try:
+        bridge = open_bridge(mirror)
+        kind = bridge.kind
         choice, missing, (copied, failed) = bridge.choice(), bridge.missing(), bridge.figures()
     except MirrorError as e:
-        return BridgeReport(mirror.bridge, bridge.kind, mirror.hub, 0, 0, 0, 0, 0, 0, (), (), str(e)[:200])
+        return BridgeReport(mirror.bridge, kind, mirror.hub, 0, 0, 0, 0, 0, 0, (), (), str(e)[:200])
     return BridgeReport(
-        mirror.bridge, bridge.kind, mirror.hub, len(choice.copied), len(missing), len(choice.exempt), copied, failed,
+        mirror.bridge, kind, mirror.hub, len(choice.copied), len(missing), len(choice.exempt), copied, failed,
         bridge.longest(), choice.copied[:_NAMES], tuple(missing[:_NAMES]),
     )  # fmt: skip
 

@@ -55,6 +55,15 @@ def test_an_address_that_is_taken():
         server.close()
 
 
+def test_ipv6_and_other_paths():
+    server = MetricsServer("[::1]:0", dict)
+    try:
+        with urllib.request.urlopen(f"http://[::1]:{server.port}/metrics") as answer:
+            assert answer.status == 200
+    finally:
+        server.close()
+
+
 def test_addresses():
     assert parse_address("0.0.0.0:9177") == ("0.0.0.0", 9177)  # noqa: S104 - text
     assert parse_address("[::1]:9177") == ("::1", 9177)

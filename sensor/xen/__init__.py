@@ -1,0 +1,1 @@
+"""What the host tells the sensor about itself: the health of its mirror."""
