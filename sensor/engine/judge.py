@@ -35,6 +35,8 @@ _RAW_HEADERS = frozenset(
 _PORTED = frozenset({6, 17, 132})
 _CARRIED = frozenset({TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN})
 """Tunnels whose packet has no payload of its own but the packet inside, which is judged itself."""
+_ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
+"""Protocols whose messages are transactions of their own, whatever side they are on."""
 _SIDES = MappingProxyType({"to_server": 0, "to_client": 1})
 _ACK = 0x10
 _ARP = 0x0806
@@ -317,14 +319,22 @@ class Judge:
 
     def event(self, place: Place, spec: ProtocolSpec, anomaly: int, side: int, rules: Iterable[int],
               data: bytes) -> None:  # fmt: skip
-        """Judge rules on what a parser found odd in the bytes of a side."""
+        """Judge rules on what a parser found odd in the bytes of a side.
+
+        Where a transaction is about both sides, so is what is odd in it: a rule is judged from the side it names.
+        """
         sided = Place(place.view, place.slot, side, place.row, place.number, place.ts)
         whole = [Window(data)] if data else []
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
         context = _Context(sided, self, windows, None, spec.name, event=anomaly)
+        views = {side: context}
+        if len({stage.side for stage in spec.stages}) > 1 and spec.name not in _ONE_SIDED:
+            back = replace(sided, side=1 - side)
+            views[back.side] = _Context(back, self, windows, None, spec.name, event=anomaly)
         for number in rules:
-            if self._holds(number, context):
-                self._match(number, sided, data, stream=True, context=context)
+            seen = views.get(self._facing[number], context)
+            if self._holds(number, seen):
+                self._match(number, seen.place, data, stream=True, context=seen)
                 if self._pass[number]:
                     break
 

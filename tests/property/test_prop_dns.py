@@ -7,6 +7,7 @@ import dpkt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.proto.dns import parse
 from sensor.proto.dns.fields import SPEC
@@ -98,4 +99,5 @@ def test_the_transport_is_told_from_the_first_bytes(data, stream):
     parser = SPEC.new_parser()
     sent = len(data).to_bytes(2, "big") + data if stream else data
     assert len(parser.feed(TO_SERVER, sent, 0)) == 1
-    assert parser.anomalies() == []
+    flags = {AppAnomaly.DNS_Z_FLAG_SET, AppAnomaly.DNS_NOT_A_REQUEST}  # of what the messages are made of by chance
+    assert {what for what, _ in parser.anomalies()} <= flags

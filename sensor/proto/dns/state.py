@@ -60,6 +60,10 @@ def _opcode(message: parse.Message) -> Sequence[bytes]:
     return (b"%d" % message.opcode,)
 
 
+def _whole(message: parse.Message) -> Sequence[bytes]:
+    return (message.data,)
+
+
 def _rcode(message: parse.Message) -> Sequence[bytes]:
     return (b"%d" % message.rcode,)
 
@@ -73,8 +77,13 @@ def _all_types(message: parse.Message) -> Sequence[bytes]:
     return list(dict.fromkeys(kinds))
 
 
+_RESERVED = 0x40
+"""The Z bit: reserved, must be zero (RFC 1035 section 4.1.1)."""
+
 MAKERS: MappingProxyType[str, tuple[int, Maker]] = MappingProxyType({
     "dns.query": (QUERY, _questions),
+    "frame.dns.pdu": (QUERY, _whole),
+    "frame.dns.pdu@to_client": (RESPONSE, _whole),
     "dns.query.name": (QUERY, _questions),
     "dns.opcode": (QUERY, _opcode),
     "dns.rrtype": (QUERY, _question_types),
@@ -205,6 +214,8 @@ class DnsParser:
         fault = message.fault if message is not None else AppAnomaly.DNS_MALFORMED
         if fault is not None:
             self._note(fault, side)
+        if message is not None:
+            self._flags(message, side)
         if message is None or not _says_anything(message):
             self._bad[side] += 1
             if self._bad[side] >= limits.BAD_MESSAGES:
@@ -214,6 +225,14 @@ class DnsParser:
         tx = DnsTransaction(self._next, message)
         self._next += 1
         return [TxStage(tx, RESPONSE if message.is_response else QUERY, side)]
+
+    def _flags(self, message: parse.Message, side: int) -> None:
+        """Look at what the header says of itself. Of datagrams sides prove nothing: an answer may be seen first."""
+        if message.flags & _RESERVED:
+            self._note(AppAnomaly.DNS_Z_FLAG_SET, side)
+        if self._stream and message.is_response != (side == TO_CLIENT):
+            odd = AppAnomaly.DNS_NOT_A_RESPONSE if side == TO_CLIENT else AppAnomaly.DNS_NOT_A_REQUEST
+            self._note(odd, side)
 
     def _give_up(self, side: int) -> None:
         self._sides[side].dead = True

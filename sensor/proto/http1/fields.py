@@ -75,6 +75,8 @@ _BUFFERS = (
     _spec("http.request_body", "request body without chunk framing", B, "http_client_body", multi=True),
     _spec("file.data", "request body, codings undone", B, "file_data", multi=True),
     *_files(),
+    _spec("frame.http1.request", "a whole request", B),
+    _spec("frame.http1.response", "a whole response", B),
     _spec("http.stat_code", "status code", V, "http_stat_code"),
     _spec("http.stat_msg", "reason phrase", V, "http_stat_msg"),
     _spec("http.response_line", "status line as sent", V, "http_response_line"),

@@ -6,7 +6,7 @@ from collections import deque
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
-from sensor.proto.http1 import limits, parse, uri
+from sensor.proto.http1 import limits, odd, parse, uri
 from sensor.proto.http1.body import Body
 from sensor.proto.http1.side import BODY, DEAD, MAYBE, START, Side
 from sensor.proto.http1.transaction import (
@@ -160,6 +160,9 @@ class RequestSide(Side):
         tx.request_raw = raw
         tx.request_headers = headers = parse.headers(lines)
         self._exchange.reach(tx, REQUEST_HEADERS, TO_SERVER)
+        if tx.request is not None:
+            for what in odd.of_request(tx.request, headers):
+                self.anomaly(what)
         self.body = tx.request_body = self._frame(headers)
         if self.body is None:
             self._complete(tx)
@@ -294,6 +297,8 @@ class ResponseSide(Side):
         if self._head or raw.count(b"\r") != raw.count(b"\r\n"):
             lines = parse.split_lone_cr(self._head + lines)
         tx.response_headers = headers = parse.headers(lines, split_folded=True)
+        for what in odd.of_response(headers):
+            self.anomaly(what)
         status = tx.response.status
         if 100 <= status < 200 and status != 101:
             self.state = MAYBE
@@ -367,9 +372,9 @@ class ResponseSide(Side):
         if tx.reached >> RESPONSE_BODY & 1:
             return
         if tx.response_body is not None and tx.response_body.total:
-            odd = tx.decode_response()
-            if odd is not None:
-                self.anomaly(odd)
+            fault = tx.decode_response()
+            if fault is not None:
+                self.anomaly(fault)
         self._exchange.reach(tx, RESPONSE_BODY, TO_CLIENT)
 
     def _complete(self, tx: HttpTransaction) -> None:

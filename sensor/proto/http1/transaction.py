@@ -237,6 +237,16 @@ def _start(line: bytes | None, headers: parse.Headers | None) -> Instances:
     return (b"\r\n".join([line, *_lines(headers), b"\r\n"]),)
 
 
+def _request_frame(tx: HttpTransaction) -> Instances:
+    head = tx.request.line + b"\r\n" + tx.request_raw if tx.request else b""
+    return _one(head + b"".join(_parts(tx.request_body)) if head else None)
+
+
+def _response_frame(tx: HttpTransaction) -> Instances:
+    head = tx.response.line + b"\r\n" + tx.response_raw if tx.response else b""
+    return _one(head + b"".join(_parts(tx.response_body)) if head else None)
+
+
 MAKERS: MappingProxyType[str, tuple[int, Maker]] = MappingProxyType({
     "http.method": (REQUEST_HEADERS, _method),
     "http.uri": (REQUEST_HEADERS, _uri),
@@ -265,6 +275,8 @@ MAKERS: MappingProxyType[str, tuple[int, Maker]] = MappingProxyType({
     "http.request_body": (REQUEST_BODY, _request_body),
     "file.data": (REQUEST_BODY, _request_file),
     **{name: (REQUEST_COMPLETE, _of_file(name, TO_SERVER)) for name in FILE_BUFFERS},
+    "frame.http1.request": (REQUEST_COMPLETE, _request_frame),
+    "frame.http1.response": (RESPONSE_COMPLETE, _response_frame),
     "http.stat_code": (RESPONSE_HEADERS, _stat_code),
     "http.stat_msg": (RESPONSE_HEADERS, _stat_msg),
     "http.response_line": (RESPONSE_HEADERS, _response_line),

@@ -6,6 +6,7 @@ import struct
 
 import msgspec
 
+from sensor.model.anomaly import AppAnomaly
 from sensor.proto.reader import Reader, WireError
 
 EXT_SERVER_NAME = 0
@@ -47,6 +48,8 @@ class ClientHello(msgspec.Struct, gc=False):
     """It came in an SSLv2 record."""
     malformed: bool = False
     """The message ended or lied before its end; what came before that is here."""
+    odd: tuple[AppAnomaly, ...] = ()
+    """What is odd about its server name."""
 
 
 class ServerHello(msgspec.Struct, gc=False):
@@ -197,9 +200,14 @@ def _extensions(reader: Reader) -> list[tuple[int, Reader]]:
     return found
 
 
-def _server_name(reader: Reader) -> bytes:
+def _server_name(reader: Reader, hello: ClientHello) -> bytes:
     """Return the first host name of a ServerNameList (RFC 6066 section 3)."""
-    names = reader.restrict(reader.u16())
+    size = reader.u16()
+    if size != reader.left():
+        hello.odd += (AppAnomaly.TLS_INVALID_SNI_LENGTH,)
+    names = reader.restrict(size)
+    if names.left() and names.data[names.pos]:
+        hello.odd += (AppAnomaly.TLS_INVALID_SNI_TYPE,)
     while names.left():
         kind, name = names.u8(), names.take(names.u16())
         if kind == 0:
@@ -211,6 +219,8 @@ def _client_extensions(reader: Reader, hello: ClientHello) -> None:
     """Fill in what the extensions say; of a repeated extension the first counts."""
     found = _extensions(reader)
     hello.extensions = tuple(kind for kind, _ in found)
+    if hello.extensions.count(EXT_SERVER_NAME) > 1:
+        hello.odd += (AppAnomaly.TLS_MULTIPLE_SNI_EXTENSIONS,)
     for kind, body in found:
         try:
             _client_extension(kind, body, hello)
@@ -221,7 +231,7 @@ def _client_extensions(reader: Reader, hello: ClientHello) -> None:
 def _client_extension(kind: int, body: Reader, hello: ClientHello) -> None:
     if kind == EXT_SERVER_NAME:
         if not hello.sni and body.left():
-            hello.sni = _server_name(body)
+            hello.sni = _server_name(body, hello)
     elif kind == EXT_SUPPORTED_GROUPS:
         hello.groups = hello.groups or _words(body.restrict(body.u16()))
     elif kind == EXT_EC_POINT_FORMATS:

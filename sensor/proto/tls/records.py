@@ -14,6 +14,8 @@ _WANTED = frozenset({CLIENT_HELLO, SERVER_HELLO, CERTIFICATE})
 _KNOWN = frozenset({0, 1, 2, 3, 4, 5, 6, 8, 11, 12, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 67, 203, 254})
 """https://www.iana.org/assignments/tls-parameters, HandshakeType."""
 
+_MAJORS = frozenset({3, 0x7F, 0xFB})
+"""First bytes of record versions: SSL 3 and TLS, drafts and experiments of TLS 1.3."""
 MAX_RECORD = 16384 + 2048
 """TLSCiphertext.length (RFC 5246 section 6.2.3)."""
 MAX_MESSAGE = 65536
@@ -46,7 +48,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 _CCS = Event(EventKind.CHANGE_CIPHER_SPEC)
 _DATA = Event(EventKind.APPLICATION_DATA)
-_BAD_RECORD = Event(EventKind.INVALID_RECORD)
+_BAD_RECORD, _BAD_TYPE, _BAD_VERSION = (Event(EventKind.INVALID_RECORD, why) for why in range(3))
+"""`type`: 0 its length is, 1 its type, 2 its version."""
 _BAD_MESSAGE = Event(EventKind.INVALID_MESSAGE)
 _TOO_MANY = Event(EventKind.TOO_MANY)
 
@@ -112,7 +115,7 @@ class RecordSide:
         head = self._head
         self._records += 1
         size = head[3] << 8 | head[4]
-        if not CHANGE_CIPHER_SPEC <= head[0] <= HEARTBEAT or head[1] not in {3, 0x7F, 0xFB} or size > MAX_RECORD:
+        if not CHANGE_CIPHER_SPEC <= head[0] <= HEARTBEAT or head[1] not in _MAJORS or size > MAX_RECORD:
             yield from self._open_ssl2()
             return
         if self._records > MAX_RECORDS:
@@ -129,7 +132,8 @@ class RecordSide:
         head = self._head
         size = (head[0] & 0x7F) << 8 | head[1]
         if self._records > 1 or head[0] < 0x80 or head[2] not in {1, 4} or size < 9:
-            yield _BAD_RECORD
+            known = CHANGE_CIPHER_SPEC <= head[0] <= HEARTBEAT
+            yield _BAD_TYPE if not known else _BAD_RECORD if head[1] in _MAJORS else _BAD_VERSION
             return
         if head[2] == 1 and not (head[3] == 3 or (head[3] == 0 and head[4] == 2)):
             yield _BAD_RECORD

@@ -26,6 +26,7 @@ _ANOMALIES = {
     EventKind.INVALID_MESSAGE: AppAnomaly.TLS_INVALID_HANDSHAKE,
     EventKind.TOO_MANY: AppAnomaly.TLS_TOO_MANY_RECORDS,
 }
+_RECORDS = (AppAnomaly.TLS_INVALID_RECORD_TYPE, AppAnomaly.TLS_INVALID_RECORD_VERSION)
 _HOPELESS = frozenset({EventKind.INVALID_RECORD, EventKind.TOO_MANY})
 
 
@@ -92,6 +93,8 @@ class TlsParser:
             self._on_ssl2(side, event.body, out)
         else:
             self._report(_ANOMALIES[kind], side)
+            if kind == EventKind.INVALID_RECORD and event.type:
+                self._report(_RECORDS[event.type - 1], side)
             if kind in _HOPELESS:
                 self._end(side, out)
         return self.done
@@ -114,6 +117,8 @@ class TlsParser:
     def _on_client_hello(self, side: int, hello: parse.ClientHello, out: list[TxStage]) -> None:
         if hello.malformed:
             self._report(AppAnomaly.TLS_INVALID_HANDSHAKE, side)
+        for odd in hello.odd:
+            self._report(odd, side)
         self._transaction().client = hello
         self._reach(STAGE_CLIENT_HELLO, side, out)
 
@@ -130,7 +135,9 @@ class TlsParser:
         chain, sound = parse.certificates(body)
         leaf = x509.parse(chain[0]) if chain else None
         if not sound or (leaf and leaf.malformed):
-            self._report(AppAnomaly.TLS_CERTIFICATE_INVALID, side)
+            cut = sound and leaf is not None and leaf.cut
+            self._report(AppAnomaly.TLS_CERTIFICATE_INVALID_LENGTH if cut else AppAnomaly.TLS_CERTIFICATE_INVALID, side)
+            self._report(AppAnomaly.TLS_INVALID_HANDSHAKE, side)
         self._set_certificates(side, chain, leaf, out)
 
     def _set_certificates(

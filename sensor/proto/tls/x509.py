@@ -82,6 +82,12 @@ class Certificate(msgspec.Struct, gc=False):
     not_after: str = ""
     sans: tuple[str, ...] = ()
     malformed: bool = False
+    cut: bool = False
+    """It is malformed because tag or length of an element are not all there."""
+
+
+class CutError(WireError):
+    """What an element stands in ends before its length does."""
 
 
 def parse(der: bytes) -> Certificate:
@@ -89,7 +95,8 @@ def parse(der: bytes) -> Certificate:
     cert = Certificate(fingerprint=hashlib.sha1(der, usedforsecurity=False).digest().hex(":"))
     try:
         _certificate(der, cert)
-    except WireError:
+    except WireError as error:
+        cert.cut = isinstance(error, CutError) and not cert.malformed
         cert.malformed = True
     return cert
 
@@ -109,7 +116,7 @@ def element(data: bytes, pos: int, end: int) -> tuple[int, int, int]:
 def _head(data: bytes, pos: int, end: int) -> tuple[int, int, int]:
     """Read tag and length: the tag, where the contents start, their size."""
     if pos + 2 > end:
-        raise WireError("no element", pos)
+        raise CutError("no element", pos)
     tag, size = data[pos], data[pos + 1]
     if tag & 0x1F == 0x1F or size == 0x80 or size > 0x84:
         raise WireError("tag of several bytes, indefinite or oversized length", pos)
@@ -117,7 +124,7 @@ def _head(data: bytes, pos: int, end: int) -> tuple[int, int, int]:
     if size > 0x80:
         wide = size & 0x7F
         if pos + wide > end:
-            raise WireError("length is cut", pos)
+            raise CutError("length is cut", pos)
         size = int.from_bytes(data[pos : pos + wide], "big")
         pos += wide
     return tag, pos, size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sensor.proto.dnp3.eve import INDICATIONS
@@ -14,7 +15,7 @@ from sensor.rules.suricata.numbers import comparison, integer
 from sensor.rules.suricata.refusal import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sensor.rules.suricata.draft import Draft
 
@@ -102,10 +103,24 @@ def dnp3_object(draft: Draft, value: str) -> None:
     draft.conditions.append(HeaderTest("dnp3.obj", "=", integer(group, 0, 255) << 8 | integer(variation, 0, 255)))
 
 
+_EVENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "dns.malformed_data": "dns.malformed",
+        "http.compression_bomb": "http.decompression_bomb",
+        "tls.invalid_certificate": "tls.certificate_invalid",
+        "tls.invalid_handshake_message": "tls.invalid_handshake",
+        "tls.invalid_ssl_record": "tls.invalid_record",
+        "tls.too_many_records_in_packet": "tls.too_many_records",
+    }
+)
+"""Events that have another name here."""
+
+
 def event(draft: Draft, value: str) -> None:
     """`app-layer-event:http.double_encoded_uri`."""
     field = fields.BY_NAME[fields.APP_EVENT]
     name = value.strip().lower()
+    name = _EVENTS.get(name, name)
     proto, dot, rest = name.partition(".")
     if proto in BY_NAME:
         name = BY_NAME[proto].name + dot + rest

@@ -207,7 +207,14 @@ def test_streams_in_any_pieces(cut, stream):
         stages += parser.feed(TO_SERVER, framed[at : at + cut], 0)
     assert [(s.stage, s.tx.id) for s in stages] == [(QUERY, 0), (RESPONSE, 1), (QUERY, 2)]
     assert stages[2].tx.buffer("dns.query") == [b"www.Example.com"]
-    assert parser.anomalies() == []
+    assert stages[2].tx.buffer("frame.dns.pdu") == (QUERY_BYTES,)
+    assert parser.anomalies() == [(AppAnomaly.DNS_NOT_A_REQUEST, TO_SERVER)]
+
+
+def test_a_flag_that_must_be_zero():
+    parser = DnsParser(stream=False)
+    parser.feed(TO_SERVER, QUERY_BYTES[:3] + bytes([QUERY_BYTES[3] | 0x40]) + QUERY_BYTES[4:], 0)
+    assert parser.anomalies() == [(AppAnomaly.DNS_Z_FLAG_SET, TO_SERVER)]
 
 
 def test_datagrams_are_told_from_streams():

@@ -124,6 +124,7 @@ def test_start(tx):
 def test_every_declared_buffer_is_built_and_no_other(tx):
     declared = {buffer.name for buffer in SPEC.buffers}
     others = {"http.request_header", "http.response_header", "http.start", "http.start@to_client"}
+    others |= {"frame.http1.request", "frame.http1.response"}
     others |= {name + side for name in FILE_BUFFERS for side in ("", "@to_client")}
     assert declared == set(MAKERS) == {*EXPECTED, *others}
     for buffer in SPEC.buffers:
@@ -174,6 +175,14 @@ def test_files_of_a_form_are_told_apart():
 def test_a_form_of_very_many_parts_is_read_so_far():
     body = b"".join(part(b'filename="%d"' % i, b"x") for i in range(2 * limits.FORM_PARTS))
     assert sum(s.file is not None for s in request(FORM, body)) == 2 * limits.FORM_PARTS
+
+
+def test_frames_are_whole_messages():
+    tx = request(b"text/plain", b"abc")[-1].tx
+    head = b"POST /up/load.php?x=1 HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n"
+    assert tx.buffer("frame.http1.request") == (head + b"abc",)
+    tx = response(b"", b"xyz")
+    assert tx.buffer("frame.http1.response") == (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nxyz",)
 
 
 def test_a_body_is_a_file_named_by_the_path():

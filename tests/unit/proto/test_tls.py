@@ -185,9 +185,43 @@ def test_sslv2_whole():
 def test_anomalies(side, data, anomaly, done):
     parser = TlsParser()
     parser.feed(side, data, 0)
-    assert parser.anomalies() == [(anomaly, side)]
+    assert parser.anomalies()[0] == (anomaly, side)
     assert parser.anomalies() == []
     assert parser.done is done
+
+
+@pytest.mark.parametrize(("data", "also"), [
+    (b"GET / HTTP/1.1", AppAnomaly.TLS_INVALID_RECORD_TYPE),
+    (b"\x16\2\0\0\5", AppAnomaly.TLS_INVALID_RECORD_VERSION),
+    (b"\x16\3\1\xff\xff", None),
+])  # fmt: skip
+def test_what_is_wrong_with_a_record(data, also):
+    parser = TlsParser()
+    parser.feed(TO_SERVER, data, 0)
+    expected = [AppAnomaly.TLS_INVALID_RECORD, also] if also else [AppAnomaly.TLS_INVALID_RECORD]
+    assert [what for what, _ in parser.anomalies()] == expected
+
+
+@pytest.mark.parametrize(("der", "expected"), [
+    (bytes.fromhex("30053084ffffff"), AppAnomaly.TLS_CERTIFICATE_INVALID_LENGTH),
+    (bytes.fromhex("30063084fffffffa"), AppAnomaly.TLS_CERTIFICATE_INVALID),
+])  # fmt: skip
+def test_certificates_that_are_cut(der, expected):
+    parser = TlsParser()
+    parser.feed(TO_CLIENT, record(22, certificates(der)), 0)
+    assert [what for what, _ in parser.anomalies()] == [expected, AppAnomaly.TLS_INVALID_HANDSHAKE]
+
+
+@pytest.mark.parametrize(("extensions", "expected"), [
+    (sni(b"a.b") + sni(b"c.d"), AppAnomaly.TLS_MULTIPLE_SNI_EXTENSIONS),
+    (extension(0, b"\0\4\1\0\1a"), AppAnomaly.TLS_INVALID_SNI_TYPE),
+    (extension(0, b"\0\4\0\0\1aXX"), AppAnomaly.TLS_INVALID_SNI_LENGTH),
+    (sni(b"a.b"), None),
+])  # fmt: skip
+def test_odd_server_names(extensions, expected):
+    parser = TlsParser()
+    parser.feed(TO_SERVER, record(22, client_hello(extensions=extensions)), 0)
+    assert [what for what, _ in parser.anomalies()] == ([expected] if expected else [])
 
 
 def test_malformed_extension_keeps_the_rest():
