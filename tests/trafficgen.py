@@ -2,9 +2,17 @@
 
 import gzip
 import random
+import sys
 import zlib
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent / "unit" / "proto"))  # the forged bytes of the unit tests
 
 import forgekit as forge
+import nfsforge
+import rpcforge
+import smbforge
+import sqlforge
 from forgekit import ACK, FIN, MS, PSH, RST, START, Flow
 
 WORDS = (
@@ -128,7 +136,16 @@ def raw(rnd):
     return [(rnd.randint(0, 1), pick(rnd, (b"", b"ABCDEFG7")) + soup(rnd)) for _ in range(rnd.randint(1, 5))]
 
 
-TALKS = (http, http, http, dns_tcp, tls, tls, ssh, raw, raw)
+def services(rnd):
+    """Return a conversation of file services, remote calls or databases."""
+    makers = (
+        smbforge.file_talk, smbforge.pipe_talk, smbforge.file_talk1, rpcforge.talk, nfsforge.talk3, nfsforge.talk4,
+        sqlforge.pgsql, sqlforge.mysql,
+    )  # fmt: skip
+    return pick(rnd, makers)()
+
+
+TALKS = (http, http, http, dns_tcp, tls, tls, ssh, services, services, raw, raw)
 
 
 def tcp_flow(rnd, number):

@@ -95,7 +95,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         for pattern in _BODY_ESCAPES:
             raw.escape(pattern, groups.app_mask(_flow_apps(app)), app)
     bare = [p for p in live if not p.literal]
-    tx = [p for p in live if p.scope == TX]
+    tx = [p for p in live if p.scope == TX and p.app]
     header_packet = tuple(p.number for p in bare if p.scope & PACKET)
     apps = [1 << p.app if p.app else 0 for p in plans]
     return Plan(

@@ -30,8 +30,12 @@ _NO_STREAM = HeaderTest("tcp.segment", "in", values=(STREAM_NONE, STREAM_IGNORED
 
 
 def sided(rule: Rule) -> tuple[Rule, ...]:
-    """Return the rules to judge, all with the ids of this one."""
-    return tuple(part for about in _by_protocol(rule) for one in _by_side(about) for part in _by_place(one))
+    """Return the rules to judge, all with the ids of this one.
+
+    A protocol may have a buffer on one side only (a file in mail): there is no rule for its other side.
+    """
+    parts = tuple(part for about in _by_protocol(rule) for one in _by_side(about) for part in _by_place(one))
+    return tuple(part for part in parts if len(parts) == 1 or scope(part) != "tx" or protocols(part))
 
 
 def _by_protocol(rule: Rule) -> Iterator[Rule]:

@@ -23,6 +23,10 @@ _AUTHENTICATION: Mapping[int, str] = MappingProxyType(
         11: "authentication_sasl_continue", 12: "authentication_sasl_final",
     }
 )  # fmt: skip
+_SASL, _SASL_CONTINUE = 10, 11
+_MECHANISMS: Mapping[bytes, str] = MappingProxyType(
+    {b"SCRAM-SHA-256": "scram_SHA256", b"SCRAM-SHA-256-PLUS": "scram_SHA256_plus"}
+)
 _MAX_FIELDS = 64
 """Parameters or fields of one message that are read."""
 
@@ -66,6 +70,14 @@ def authentication(body: bytes) -> tuple[int, str]:
     """Return number and name of what the server says to a log-on."""
     kind = int.from_bytes(body[:4], "big")
     return kind, _AUTHENTICATION.get(kind, f"authentication_{kind}")
+
+
+def password(wanted: int, body: bytes) -> dict[str, Any]:
+    """Return what a client says when it is asked for a password: only the names of methods are shown."""
+    if wanted == _SASL:
+        name = body.partition(b"\0")[0]
+        return {"sasl_authentication_mechanism": _MECHANISMS.get(name, text(name))}
+    return {"message": "sasl_response" if wanted == _SASL_CONTINUE else "password_message"}
 
 
 def note(shown: dict[str, Any], kind: bytes, body: bytes, size: int) -> None:

@@ -28,7 +28,7 @@ _RESULTS = frozenset({b"T", b"D", b"C", b"E"})
 class PgsqlParser:
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_count", "_group", "_odd", "_out", "_pending", "_seen", "_sides", "_started", "done")
+    __slots__ = ("_count", "_group", "_odd", "_out", "_pending", "_seen", "_sides", "_started", "_wanted", "done")
 
     def __init__(self) -> None:
         phase = Phase()
@@ -36,6 +36,8 @@ class PgsqlParser:
         self._sides = (Pieces(Client(phase), MESSAGE), Pieces(Server(phase), MESSAGE))
         self._started = False
         """The log-on was sent: messages have types now."""
+        self._wanted = 0
+        """What the server asked for last, of a log-on."""
         self._count = self._group = 0
         self._pending: deque[PgsqlExchange] = deque()
         self._out: list[TxStage] = []
@@ -106,7 +108,7 @@ class PgsqlParser:
             self._request(tx)
         elif kind == b"p":
             tx = self._open()
-            tx.request = {"message": "password_message"}
+            tx.request = messages.password(self._wanted, body)
             self._request(tx)
         elif kind == b"X":
             tx = self._open()
@@ -128,6 +130,7 @@ class PgsqlParser:
             self._close()
         elif kind == b"R":
             number, shown["message"] = messages.authentication(body)
+            self._wanted = number
             if number not in {0, 12}:
                 self._close()
         elif kind == b"E":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_SERVER
-from sensor.proto.smb import names, ntlmssp, stages
+from sensor.proto.smb import kerberos, names, ntlmssp, stages
 
 if TYPE_CHECKING:
     from sensor.proto.smb.connection import Connection
@@ -50,6 +50,11 @@ def is_pipe(share: bytes) -> bool:
 
 def log_on(connection: Connection, exchange: Exchange, blob: bytes) -> None:
     """Note who logs on by a security blob."""
+    ticket = kerberos.ticket(blob)
+    if ticket is not None:
+        snames = [names.text(part) for part in ticket.names]
+        exchange.fields["kerberos"] = {"realm": names.text(ticket.realm), "snames": snames}
+        return
     try:
         user = ntlmssp.user(blob)
     except ntlmssp.NtlmError:

@@ -83,8 +83,9 @@ def negotiated(data: bytes) -> Negotiated:
 
 
 def security_request(data: bytes) -> bytes:
-    """Return the blob of a session set-up."""
-    return piece(data, number(data, HEADER + 12, 2), number(data, HEADER + 14, 2))
+    """Return the blob of a session set-up, as much of it as is there."""
+    at = number(data, HEADER + 12, 2)
+    return data[at : at + number(data, HEADER + 14, 2)]
 
 
 def share(data: bytes) -> bytes:

@@ -30,6 +30,22 @@ def ntlm(user="alice", domain="CORP", host="WS1", flags=0x02000001):
     return head + struct.pack("<BBHBBBB", 10, 0, 19041, 0, 0, 0, 15) + names
 
 
+def der(tag, *parts):
+    body = b"".join(parts)
+    size = bytes([len(body)]) if len(body) < 128 else b"\x82" + struct.pack("!H", len(body))
+    return bytes([tag]) + size + body
+
+
+def kerberos(realm=b"CORP.EXAMPLE", names=(b"cifs", b"srv.corp.example"), padding=200):
+    """A token of GSS-API with an AP-REQ (RFC 4120 section 5.5.1)."""
+    listed = der(0xA1, der(0x30, *(der(0x1B, name) for name in names)))
+    sname = der(0xA2, der(0x30, der(0xA0, der(2, b"\2")), listed))
+    secret = der(0xA3, der(0x30, der(0xA0, der(2, b"\x12")), der(0xA2, der(4, b"e" * padding))))
+    ticket = der(0x61, der(0x30, der(0xA0, der(2, b"\5")), der(0xA1, der(0x1B, realm)), sname, secret))
+    fields = (der(0xA0, der(2, b"\5")), der(0xA1, der(2, b"\x0e")), der(0xA2, der(3, b"\0" * 5)), der(0xA3, ticket))
+    return der(0x60, bytes.fromhex("06092a864886f712010202"), b"\1\0", der(0x6E, der(0x30, *fields)))
+
+
 # ---- SMB 2
 
 

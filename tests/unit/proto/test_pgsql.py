@@ -68,6 +68,22 @@ def test_a_failed_log_on():
     assert last["response"]["code"] == "28P01"
 
 
+def test_log_on_by_sasl_shows_the_method_and_no_secret():
+    ask = lambda number, more=b"": (1, sql.typed(b"R", struct.pack("!I", number) + more))  # noqa: E731 - three uses
+    first = sql.typed(b"p", b"SCRAM-SHA-256\0\0\0\0\4n,,n")
+    talk = [
+        *sql.pgsql()[:3],
+        ask(10, b"SCRAM-SHA-256\0\0"),
+        (0, first),
+        ask(11, b"r=x"),
+        (0, sql.typed(b"p", b"p=secret")),
+    ]
+    *_, third, fourth = records([*talk, ask(12), ask(0), (1, sql.READY)])
+    assert third["request"] == {"sasl_authentication_mechanism": "scram_SHA256"}
+    assert fourth["request"] == {"message": "sasl_response"}
+    assert fourth["response"]["message"] == "authentication_ok"
+
+
 def test_cancel():
     body = struct.pack("!IIII", 16, 80877102, 77, 88)
     (stage,) = drive(PgsqlParser(), [(0, body)])

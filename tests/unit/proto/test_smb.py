@@ -352,6 +352,25 @@ def test_names_of_users():
         ntlmssp.user(smb.ntlm()[:-3])
 
 
+def test_log_on_by_kerberos():
+    parser, found = run([(0, smb.nbss(smb.session_setup2(b"\x60\x48" + smb.kerberos())))])
+    assert found[0].tx.eve()["kerberos"] == {"realm": "CORP.EXAMPLE", "snames": ["cifs", "srv.corp.example"]}
+    assert parser.anomalies() == []
+
+
+@pytest.mark.parametrize("size", range(0, 300, 7))
+def test_a_ticket_that_is_cut_is_none(size):
+    parser, found = run([(0, smb.nbss(smb.session_setup2(smb.kerberos()[:size])))])
+    assert "kerberos" not in found[0].tx.eve()
+    assert parser.anomalies() == []
+
+
+def test_a_long_log_on_is_taken_as_far_as_it_is_kept():
+    parser, found = run([(0, smb.nbss(smb.session_setup2(smb.kerberos(padding=20_000))))])
+    assert [stage.stage for stage in found] == [stages.REQUEST]
+    assert parser.anomalies() == []
+
+
 def test_sides_may_be_swapped_where_the_start_is_not_seen():
     _, found = run([(1 - side, data) for side, data in smb.pipe_talk()])
     assert at(found, stages.CALL_REQUEST)[-1].tx.buffer("dcerpc.stub_data") == (b"create service",)

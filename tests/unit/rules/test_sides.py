@@ -1,6 +1,6 @@
 from suricatakit import matches, rule
 
-from sensor.rules.compile import protocol, scope
+from sensor.rules.compile import protocol, protocols, scope
 from sensor.rules.nodes import All, BufferMatch, Content, HeaderTest
 from sensor.rules.sides import sided
 
@@ -46,3 +46,10 @@ def test_contents_bound_to_the_start_are_judged_on_both():
 def test_plain_tcp_rules_stay_one():
     made = rule('content:"x";')
     assert sided(made) == (made,)
+
+
+def test_there_is_no_rule_for_a_side_on_which_a_protocol_has_no_such_buffer():
+    parts = sided(rule('file.sha256; content:"00";'))
+    assert {part.direction for part in parts if part.proto == "smtp"} == {"to_server"}
+    assert {part.direction for part in parts if part.proto == "smb"} == {"to_server", "to_client"}
+    assert all(protocols(part) for part in parts)
