@@ -36,6 +36,8 @@ EVE_TYPES = (
     "enip",
     "quic",
     "dnp3",
+    "modbus",
+    "ldap",
     "arp", "stats",
 )  # fmt: skip
 """Event types that can be written: one for each protocol, and some more."""
