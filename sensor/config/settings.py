@@ -39,6 +39,8 @@ EVE_TYPES = (
     "pop3",
     "imap",
     "telnet",
+    "modbus",
+    "ldap",
     "arp", "stats",
 )  # fmt: skip
 """Event types that can be written: one for each protocol, and some more."""

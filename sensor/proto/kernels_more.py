@@ -20,6 +20,8 @@ from sensor.proto.enip import kernels_probe as enip
 from sensor.proto.http2 import kernels as http2
 from sensor.proto.ike import kernels_probe as ike
 from sensor.proto.krb5 import kernels_probe as krb5
+from sensor.proto.ldap import kernels_probe as ldap
+from sensor.proto.modbus import kernels_probe as modbus
 from sensor.proto.mqtt import kernels as mqtt
 from sensor.proto.mysql import kernels as mysql
 from sensor.proto.nfs import kernels as nfs
@@ -50,6 +52,8 @@ MODULES = (
     dnp3,
     mysql,
     pgsql,
+    modbus,
+    ldap,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

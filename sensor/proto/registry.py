@@ -18,6 +18,8 @@ from sensor.proto.http2.fields import SPEC as HTTP2
 from sensor.proto.ike.fields import SPEC as IKE
 from sensor.proto.imap.fields import SPEC as IMAP
 from sensor.proto.krb5.fields import SPEC as KRB5
+from sensor.proto.ldap.fields import SPEC as LDAP
+from sensor.proto.modbus.fields import SPEC as MODBUS
 from sensor.proto.mqtt.fields import SPEC as MQTT
 from sensor.proto.mysql.fields import SPEC as MYSQL
 from sensor.proto.nfs.fields import SPEC as NFS
@@ -68,6 +70,8 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.POP3: POP3,
         ids.IMAP: IMAP,
         ids.TELNET: TELNET,
+        ids.MODBUS: MODBUS,
+        ids.LDAP: LDAP,
     }
 )
 """Value of the flow table's `app` column → protocol."""

@@ -143,12 +143,14 @@ def header_tests(draw):
     if field.form == fields.FLAG:
         return HeaderTest(field.name, "=", draw(st.integers(0, 1)))
     value = st.sampled_from(sorted(field.names.values())) if field.form == fields.NAME else st.integers(0, field.high)
-    ops = ("=", "!=", "in") if field.form == fields.NAME else ("=", "!=", "<", ">", "<=", ">=", "<>", "in")
+    ops = ("=", "!=", "in") if field.form == fields.NAME else ("=", "!=", "<", ">", "<=", ">=", "in")
+    if field.form != fields.NAME and field.high >= 2:
+        ops += ("<>",)
     op = draw(st.sampled_from(ops))
     if op == "in":
         return HeaderTest(field.name, op, values=tuple(draw(st.lists(value, min_size=1, max_size=4))))
     if op == "<>":
-        low = draw(st.integers(0, field.high - 2)) if field.high >= 2 else 0
+        low = draw(st.integers(0, field.high - 2))
         return HeaderTest(field.name, op, low, draw(st.integers(low + 2, max(field.high, low + 2))))
     return HeaderTest(field.name, op, draw(value))
 

@@ -1,0 +1,1 @@
+"""LDAP over TCP and UDP, until it is encrypted: each message is a transaction."""

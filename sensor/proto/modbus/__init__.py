@@ -1,0 +1,1 @@
+"""Modbus over TCP: each request, and each response, is a transaction."""
