@@ -6,12 +6,13 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
 
 import pytest
-from livekit import ADDRESSES, MIRROR, Sensor, command, inside
+from livekit import ADDRESSES, MIRROR, ROOT, Sensor, command, inside
 
 pytestmark = pytest.mark.live
 HOOK = MIRROR.parent / "vif-post.d" / "xensor-mirror.hook"
@@ -223,6 +224,23 @@ def test_the_sensor_raises_an_alert_when_a_guest_is_not_mirrored_or_frames_are_l
         sensor.stop()
         assert [(e["alert"]["gid"], e["alert"]["signature_id"]) for e in sensor.events()] == [(200, 2), (200, 3)]
         assert "xenbr0: 1 of 3 ports (vif3.0)" in sensor.events()[0]["alert"]["signature"]
+
+
+def test_the_doctor_asks_dom0_too(own, tmp_path):
+    path = tmp_path / "report.json"
+
+    def doctor(status):
+        words = ["doctor", "-i", "eth1", "--seconds", "0", "--set", f"mirror.report={path}"]
+        line = ["ip", "netns", "exec", own.monitor, sys.executable, "-m", "sensor", *words]
+        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == status, done.stderr
+        return next(line for line in done.stdout.splitlines() if "dom0" in line)
+
+    own.control("publish", "--report", str(path))
+    assert "it mirrors all 2 ports of guests, and has lost no frame" in doctor(0)
+    own.plug("vif3.0", "xenbr0", own.guests["g1"], "eth7")
+    own.control("publish", "--report", str(path))
+    assert "1 of 3 ports (vif3.0) (mend: in dom0: xensor-mirror repair)" in doctor(1)
 
 
 def metric(lab, port, name):
