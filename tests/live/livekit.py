@@ -276,7 +276,8 @@ class Sensor:
                 ["ip", "netns", "exec", lab.monitor, *words], cwd=ROOT, stderr=errors, stdout=subprocess.DEVNULL,
                 env=os.environ | (env or {}),
             )  # fmt: skip
-        self.wait_log("engine started")
+        # Where the kernels are not compiled yet, this takes a minute of a processor's time.
+        self.wait_log("engine started", 240)
 
     def __enter__(self):
         return self
