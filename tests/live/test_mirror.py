@@ -181,6 +181,29 @@ def test_nothing_is_left_after_removal(own):
     assert [p.name for p in own.state.iterdir()] == ["lock"]
 
 
+def test_two_bridges_share_a_hub_until_both_have_gone(own):
+    command(f"ip -n {own.host} link add xenbr1 type bridge mcast_snooping 0")
+    command(f"ip -n {own.host} link set xenbr1 up")
+    own.plug("vif3.0", "xenbr1", own.guests["g1"], "eth7")
+    command(f"ip -n {own.guests['g1']} address add 10.99.0.77/24 dev eth7")
+    own.control("add", "xenbr1")
+    found = own.status()
+    assert [(b["bridge"], b["names"]) for b in found["bridges"]] == [
+        ("xenbr0", ["vif1.0", "vif2.0"]), ("xenbr1", ["vif3.0"]),
+    ]  # fmt: skip
+    assert copies(own, lambda: shout(own.guests["g1"], "10.99.0.77", b"on-another"), b"on-another") == 1
+    command(f"ip -n {own.host} link del xenbr0")
+    assert own.status(status=1)["problems"] == [
+        "xenbr0: there is no bridge xenbr0", "xenbr0: no probe frame could be sent: there is no bridge xenbr0",
+    ]  # fmt: skip
+    assert "xenbr0: there is no bridge xenbr0" in own.control("repair", status=1)
+    own.control("remove", "xenbr0")
+    assert own.status()["problems"] == []
+    own.unplug("vif9.1")
+    own.control("remove", "xenbr1")
+    assert "xenmon0" not in command(f"ip -n {own.host} link show")
+
+
 def test_frames_lost_on_the_way_are_published(own, tmp_path):
     command(f"tc -n {own.host} qdisc add dev vif9.1 root tbf rate 8kbit burst 2000 limit 2000")
     there = own.server("g2", 5353, socket.SOCK_DGRAM)
