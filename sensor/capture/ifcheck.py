@@ -95,7 +95,20 @@ def _offloads(name: str) -> list[Finding]:
     if queues > 1:
         found.append(Finding(name, WARNING, f"{queues} receive queues: packets of a connection may change their order",
                              f"ethtool -L {name} rx 1 || ethtool -L {name} combined 1"))  # fmt: skip
+    now, most = receive_ring(name)
+    if now < most:
+        found.append(Finding(name, WARNING, f"the driver's ring holds {now} frames, it could hold {most}: bursts "
+                             "are lost where the sensor counts nothing", f"ethtool -G {name} rx {most}"))  # fmt: skip
     return found
+
+
+def receive_ring(name: str) -> tuple[int, int]:
+    """Return how many frames the driver's receive ring holds, and could hold; (0, 0): it has none to be set."""
+    values = _ethtool_call(name, uapi.ETHTOOL_RINGS.pack(uapi.ETHTOOL_GRINGPARAM, *[0] * 8))
+    if values is None:
+        return 0, 0
+    fields = uapi.ETHTOOL_RINGS.unpack(values)
+    return int(fields[5]), int(fields[1])
 
 
 def receive_queues(name: str) -> int:

@@ -98,11 +98,14 @@ IFNAMSIZ: Final = 16
 # ---- linux/ethtool.h
 ETHTOOL_GFLAGS: Final = 0x25
 ETHTOOL_GGRO: Final = 0x2B
+ETHTOOL_GRINGPARAM: Final = 0x10
 ETHTOOL_GCHANNELS: Final = 0x3C
 ETH_FLAG_LRO: Final = 1 << 15
 ETHTOOL_VALUE: Final = struct.Struct("II")
 """struct ethtool_value: cmd, data."""
 ETHTOOL_CHANNELS: Final = struct.Struct("9I")
 """struct ethtool_channels: cmd, max rx, tx, other, combined; rx, tx, other, combined."""
+ETHTOOL_RINGS: Final = struct.Struct("9I")
+"""struct ethtool_ringparam: cmd, most of rx, rx mini, rx jumbo, tx; now of the same."""
 IFREQ_POINTER: Final = struct.Struct(f"{IFNAMSIZ}sP16x")
 """struct ifreq with ifr_data."""

@@ -48,8 +48,9 @@ def main(words: Sequence[str]) -> int:
 
     args = parser().parse_args(words)
     settings = common.settings(args.config, args.overrides)
+    args.interfaces = args.interfaces or list(settings.run.interfaces)
     if not args.interfaces and not settings.run.erspan_interface:
-        raise UsageError(f"no interface is named: -i INTERFACE (see `{PROG} --help`)")
+        raise UsageError(f"no interface is named: -i INTERFACE, or af-packet.interface (see `{PROG} --help`)")
     findings = []
     for finding in _findings(args, settings):
         findings.append(finding)

@@ -58,7 +58,8 @@ _LATER = (
 def parser() -> Parser:
     """Return the parser of this subcommand."""
     found = Parser(PROG, DESCRIPTION, exits.text(), f"{PROG} [options] -i INTERFACE … [-- FILTER]")
-    found.add_argument("-i", dest="interfaces", action="append", default=[], metavar="INTERFACE", help="repeatable")
+    found.add_argument("-i", dest="interfaces", action="append", default=[], metavar="INTERFACE",
+                       help="repeatable (default: af-packet.interface)")  # fmt: skip
     add_config(found)
     add_rules(found)
     found.add_argument("-l", dest="log_dir", metavar="DIR", help="append events to DIR/eve.json")
@@ -83,9 +84,10 @@ def main(words: Sequence[str]) -> int:
     at = words.index("--") if "--" in words else len(words)
     args = parser().parse_args(words[:at])
     settings = _settings(args)
+    args.interfaces = args.interfaces or list(settings.run.interfaces)
     erspan = assembly.erspan(settings)
     if not args.interfaces and erspan is None:
-        raise UsageError(f"no interface is named: -i INTERFACE (see `{PROG} --help`)")
+        raise UsageError(f"no interface is named: -i INTERFACE, or af-packet.interface (see `{PROG} --help`)")
     expression = assembly.capture_filter(args.filter_file, words[at + 1 :])
     paths = common.rule_paths(args.only, args.extra, settings)
     loaded = common.rules_to_run(paths, settings, fatal=args.init_errors_fatal)
@@ -234,7 +236,7 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
         outlets.start()
         # What start-up made lives as long as the process: the collector need not look at it again.
         gc.freeze()
-        _log(f"engine started: {len(pipeline.plan.rules)} rules, {', '.join(ring.name for ring in source.rings)}")
+        _log(f"engine started: {pipeline.plan.loaded} rules, {', '.join(ring.name for ring in source.rings)}")
         daemon = Daemon(pipeline, writer, source, around, parts.figures, parts.signals)
         if parts.control is not None:
             parts.control.start(daemon.asks.put)

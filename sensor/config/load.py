@@ -12,9 +12,10 @@ from sensor.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from sensor.config.settings import Settings
-    from sensor.rules.yamlio import Value
+    from sensor.rules.yamlio import Seq, Value
 
 _EVE_TYPES = "outputs.eve-log.types"
+_CAPTURE = "af-packet"
 _RELOADED = ("rule-files", "default-rule-path", "vars.")
 """What a reload of the rules reads anew."""
 _OF_ALERT = ("payload", "payload-buffer-size", "packet")
@@ -75,6 +76,8 @@ class _Flat:
 
         if name == _EVE_TYPES and isinstance(value, Seq):
             self._eve_types(value)
+        elif name == _CAPTURE and isinstance(value, Seq):
+            self._interfaces(value)
         elif isinstance(value, Map):
             for key, (_, item) in value.items.items():
                 self.take(f"{name}.{key}" if name else key, item)
@@ -89,6 +92,20 @@ class _Flat:
     def _put(self, name: str, value: Any, where: Value) -> None:
         self.values[name] = value
         self.places[name] = f"{self._path}:{where.line}:{where.column}"
+
+    def _interfaces(self, value: Seq) -> None:
+        """Read the list of interfaces; what is said of each but its name is Suricata's, and has no effect here."""
+        from sensor.rules.yamlio import Map, Scalar  # noqa: PLC0415 - see above
+
+        names: list[str] = []
+        for item in value.items:
+            for key, (_, option) in item.items.items() if isinstance(item, Map) else ():
+                if key == "interface" and isinstance(option, Scalar):
+                    names += [option.text] if option.text != "default" else []
+                else:
+                    self.take(f"{_CAPTURE}.{key}", option)
+        if names:
+            self._put(f"{_CAPTURE}.interface", names, value)
 
     def _eve_types(self, value: Value) -> None:
         """Read the list of event types, in which Suricata has plain names and mappings with options."""

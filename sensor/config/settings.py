@@ -22,6 +22,8 @@ EVE_TYPES = (
     "dcerpc",
     "smb",
     "nfs",
+    "mysql",
+    "pgsql",
     "mqtt",
     "ftp",
     "ftp_data",
@@ -77,6 +79,8 @@ class RunSettings:
     rule_path: str = ""
     log_dir: str = ""
     fast: bool = False
+    interfaces: tuple[str, ...] = ()
+    """To listen on."""
     erspan_interface: str = ""
     """Interface with an address to which dom0s send their mirror as GRE, empty: none does."""
     erspan_senders: tuple[str, ...] = ()

@@ -145,6 +145,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("sensor-name", str, "eve.sensor_name", "EVE `host`"),
     Setting("flood.burst", count, "run.flood_burst", "alerts of a rule and pair that are written, 0: all"),
     Setting("flood.window", within(count, 1, 86_400), "run.flood_window", "seconds until they are counted anew"),
+    Setting("af-packet.interface", words, "run.interfaces", "interfaces that `xensor run` listens on", _list),
     Setting("erspan.interface", str, "run.erspan_interface", "interface to which a mirror is sent as GRE (ERSPAN)"),
     Setting("erspan.senders", networks, "run.erspan_senders", "addresses or networks that may send it", _list),
     Setting("metrics.address", str, "metrics.address", "ADDRESS:PORT where Prometheus may ask"),

@@ -73,6 +73,11 @@ class Plan:
     multi_step: bool = False
     """Some stream rule needs more than its literal: windows of earlier bytes must be kept."""
 
+    @property
+    def loaded(self) -> int:
+        """Rules as their authors count them: one may be judged as several."""
+        return len({(one.rule.gid, one.rule.sid) for one in self.rules})
+
 
 def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
     """Work out the plan of a rule set."""

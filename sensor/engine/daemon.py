@@ -179,7 +179,7 @@ class Daemon(Replay):
             return
         error = done.error
         if done.book is not None and not self._reload_forced:
-            error = implausible(len(self._pipeline.plan.rules), len(done.book.plan.rules))
+            error = implausible(self._pipeline.plan.loaded, done.book.plan.loaded)
         ask, self._reload_ask = self._reload_ask, None
         if done.book is None or error:
             self._figures.reloads["failed"] += 1
@@ -199,7 +199,7 @@ class Daemon(Replay):
         self._figures.reloads["done"] += 1
         self._figures.last_reload = time.time()
         self._figures.rules_failed = 0
-        self._around.log(f"rules reloaded: {len(done.book.plan.rules)}")
+        self._around.log(f"rules reloaded: {done.book.plan.loaded}")
         if done.interpreted:
             self._around.log(f"{done.interpreted} regexes are interpreted until a restart: PCRE2 made no code for them")
 

@@ -102,8 +102,8 @@ class Replay:
 
     def _by_rule(self) -> list[RuleAlerts]:
         counts = self._writer.by_rule
-        rules = [plan.rule for plan in self._pipeline.plan.rules if (plan.rule.gid, plan.rule.sid) in counts]
-        found = [RuleAlerts(r.gid, r.sid, r.msg, r.severity, counts[r.gid, r.sid]) for r in rules]
+        rules = {(plan.rule.gid, plan.rule.sid): plan.rule for plan in self._pipeline.plan.rules}
+        found = [RuleAlerts(*key, r.msg, r.severity, counts[key]) for key, r in rules.items() if key in counts]
         return sorted(found, key=lambda r: (r.severity, -r.alerts, r.gid, r.sid))
 
     def _suspended(self) -> list[tuple[int, int]]:

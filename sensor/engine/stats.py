@@ -67,5 +67,5 @@ def _detect(pipeline: Pipeline, rules_failed: int) -> dict[str, Any]:
     return {
         "alert": own.pop("alerts"), "alert_queue_overflow": 0, "alerts_suppressed": own.pop("suppressed"), **own,
         **judge.budget.counters.snapshot(),
-        "engines": [{"id": 0, "rules_loaded": len(pipeline.plan.rules), "rules_failed": rules_failed}],
+        "engines": [{"id": 0, "rules_loaded": pipeline.plan.loaded, "rules_failed": rules_failed}],
     }  # fmt: skip

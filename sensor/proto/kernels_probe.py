@@ -12,7 +12,7 @@ from numba import int64, njit, types, uint8, uint16
 
 from sensor.model.stamp import stamp
 from sensor.proto import kernels_more
-from sensor.proto.ids import DHCP, DNS, HTTP, SSH, TLS
+from sensor.proto.ids import DHCP, DNS, HTTP, HTTP2, SSH, TLS
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -48,6 +48,7 @@ def _table(names: tuple[bytes, ...]) -> Bytes:
 
 _METHODS = _table(_METHOD_NAMES)
 _RESPONSE = np.frombuffer(b"HTTP/", np.uint8)
+_PREFACE = np.frombuffer(b"PRI * HTTP/2.0", np.uint8)
 _BANNER = np.frombuffer(b"SSH-", np.uint8)
 
 _HEADS_T = types.Array(uint8, 3, "C", readonly=True)
@@ -259,6 +260,11 @@ def _side(h: Ints, n: int, side: int, sport: int, dport: int) -> int:
     ssh = _starts(h, 0, n, _BANNER)
     if ssh == 2:
         return SSH
+    preface = _starts(h, 0, n, _PREFACE)
+    if preface == 2:
+        return HTTP2
+    if preface == _PENDING:
+        return _PENDING
     http = _http(h, n, _is_http_port(sport) or _is_http_port(dport))
     if http == HTTP:
         return HTTP

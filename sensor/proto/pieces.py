@@ -20,11 +20,19 @@ class Piece(NamedTuple):
 class Shape(Protocol):
     """How messages of a protocol are framed."""
 
-    header: int
-    """Bytes of what stands in front of each message."""
+    @property
+    def header(self) -> int:
+        """Bytes of what stands in front of the next message."""
+
+    @property
+    def inclusive(self) -> bool:
+        """Whether it is part of the message."""
 
     def size(self, buffer: bytearray, pos: int) -> tuple[int, bool] | None:
-        """Read the header at `pos`: bytes of the message, and whether it is one of interest; None: it is no header."""
+        """Read the header at `pos`: bytes of the message, and whether it is one of interest; None: it is no header.
+
+        Of a message that holds its header: at least as many as that.
+        """
 
     def search(self, buffer: bytearray, pos: int) -> tuple[int, bool]:
         """Look for a header from `pos` on: where it is and True, or how far nothing is and False."""
@@ -114,6 +122,7 @@ class Pieces:
 
     def _begin(self, pos: int) -> int:
         """Read the header of the next message."""
+        header = 0 if self._shape.inclusive else self._shape.header
         found = self._shape.size(self._buffer, pos)
         if found is None:
             self.sound = False
@@ -121,4 +130,4 @@ class Pieces:
         size, wanted = found
         self._wanted = min(size, self._limit) if wanted else 0
         self._left = size - self._wanted
-        return pos + self._shape.header
+        return pos + header

@@ -14,10 +14,13 @@ from sensor.proto.enip.fields import SPEC as ENIP
 from sensor.proto.ftp.fields import SPEC as FTP
 from sensor.proto.ftpdata.fields import SPEC as FTP_DATA
 from sensor.proto.http1.fields import SPEC as HTTP
+from sensor.proto.http2.fields import SPEC as HTTP2
 from sensor.proto.ike.fields import SPEC as IKE
 from sensor.proto.krb5.fields import SPEC as KRB5
 from sensor.proto.mqtt.fields import SPEC as MQTT
+from sensor.proto.mysql.fields import SPEC as MYSQL
 from sensor.proto.nfs.fields import SPEC as NFS
+from sensor.proto.pgsql.fields import SPEC as PGSQL
 from sensor.proto.quic.fields import SPEC as QUIC
 from sensor.proto.rfb.fields import SPEC as RFB
 from sensor.proto.sip.fields import SPEC as SIP
@@ -56,6 +59,9 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.ENIP: ENIP,
         ids.QUIC: QUIC,
         ids.DNP3: DNP3,
+        ids.MYSQL: MYSQL,
+        ids.PGSQL: PGSQL,
+        ids.HTTP2: HTTP2,
     }
 )
 """Value of the flow table's `app` column → protocol."""

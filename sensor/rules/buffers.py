@@ -103,6 +103,11 @@ def protocol_words() -> tuple[str, ...]:
     return tuple(BY_WORD)
 
 
+def word(spec: ProtocolSpec, name: str) -> str:
+    """Return a protocol's own name, unless it means more than the name given (`http1`: no HTTP/2)."""
+    return spec.name if BY_WORD[spec.name] == BY_WORD[name] else name
+
+
 def application(proto: str) -> ProtocolSpec | None:
     """Return the application protocol that a rule's protocol word names."""
     return BY_NAME.get(proto)

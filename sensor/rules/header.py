@@ -59,7 +59,7 @@ class Protocol(Kind[str]):
         spec = buffers.application(leaf.text)
         if spec is None:
             ctx.problems.fail(leaf, f"unknown protocol '{leaf.text[:40]}'", one_of(leaf.text, self.words()))
-        return spec.name
+        return buffers.word(spec, leaf.text)
 
     def words(self) -> tuple[str, ...]:
         """Return all protocol words."""

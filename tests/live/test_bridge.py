@@ -286,6 +286,7 @@ def test_the_halves_of_a_conversation_may_come_on_two_interfaces(lab, tmp_path):
      "is not a socket"),
     (["-i", "lo", "--user", "nobody-of-that-name"], 2, "no such user"),
     (["-i", "lo", "--ring-blocks", "1"], 2, "2-4096"),
+    (["-T", "--set", "af-packet.interface=xs-none0"], 5, "xs-none0"),
     ([], 2, "no interface"),
 ])  # fmt: skip
 def test_what_cannot_start_says_why(lab, capfd, words, status, text):

@@ -26,6 +26,8 @@ STARTS = (
     b"\x10\x2d\0\4MQTT\5\2\0\x3c\0\0\7guest-7",
     b"\x10\x2d\0\6MQIsdp\3\2\0\x3c",
     b"\x20\2\0\0",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"\0\0\6\4\0\0\0\0\0\0\3\0\0\0\x64",
     b"\x32\x80\1\0\4a/b/\0\1hello",
 )
 

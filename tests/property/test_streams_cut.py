@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # the forged bytes of the unit tests
 
+import h2kit
 import handshakes as forge
 import mqttkit
 import test_ftp
@@ -16,12 +17,14 @@ import test_smtp
 
 from sensor.proto.ftp.fields import SPEC as FTP
 from sensor.proto.ftpdata.fields import SPEC as FTP_DATA
+from sensor.proto.http2.fields import SPEC as HTTP2
 from sensor.proto.mqtt.fields import SPEC as MQTT
 from sensor.proto.smtp.fields import SPEC as SMTP
 
 TALKS = {
     MQTT.name: (MQTT, [mqttkit.talk(), [(0, mqttkit.connect(3, b"MQIsdp")), (0, mqttkit.publish(qos=3))]]),
     FTP.name: (FTP, [test_ftp.TALK]),
+    HTTP2.name: (HTTP2, [h2kit.talk()]),
     SMTP.name: (SMTP, [test_smtp.talk(), [(0, data) for side, data in test_smtp.talk() if side == 0]]),
     FTP_DATA.name: (FTP_DATA, [[(0, b"some bytes"), (0, b"and more"), (1, b"noise")]]),
 }

@@ -73,8 +73,7 @@ class Association:
             self._report(AppAnomaly.DCERPC_MALFORMED, TO_SERVER)
             return None
         number, call.opnum = found
-        bound = self._bound.get(number)
-        call.interface = bound.text if bound is not None else b""
+        call.bound = self._bound.get(number)
         self._stub(call, TO_SERVER, body[8:])
         return Done(call, TO_SERVER) if head.flags & parse.LAST else None
 

@@ -53,7 +53,7 @@ class Stub:
 class Call:
     """A request and its response, or a bind and its answer."""
 
-    __slots__ = ("call", "contexts", "id", "interface", "kinds", "little", "opnum", "results", "stubs")
+    __slots__ = ("bound", "call", "contexts", "id", "kinds", "little", "opnum", "results", "stubs")
 
     def __init__(self, number: int, call: int, *, little: bool) -> None:
         self.id = number
@@ -63,13 +63,18 @@ class Call:
         self.kinds = [-1, -1]
         """PDU types of the request and of the answer; -1: not seen."""
         self.opnum = -1
-        self.interface = b""
-        """Of the request's context, if the server accepted it."""
+        self.bound: Context | None = None
+        """The request's context, if the server accepted it."""
         self.contexts: tuple[Context, ...] = ()
         """What a bind offers."""
         self.results: tuple[int, ...] = ()
         self.stubs = (Stub(), Stub())
         """By the side that sent it."""
+
+    @property
+    def interface(self) -> bytes:
+        """The interface that is called, as rules see it; empty: it is not known."""
+        return self.bound.text if self.bound is not None else b""
 
     def buffer(self, name: str) -> Sequence[bytes]:
         """Return the one instance of a buffer; empty where it is absent."""

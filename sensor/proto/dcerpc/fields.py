@@ -32,7 +32,7 @@ def numbers(request: int, response: int) -> tuple[NumberSpec, ...]:
 
 SPEC = ProtocolSpec(
     name="dcerpc",
-    transports=(6,),
+    transports=(6, 17),
     ports=(135,),
     stages=(StageSpec("request", TO_SERVER), StageSpec("response", TO_CLIENT)),
     buffers=buffers(STAGE_REQUEST, STAGE_RESPONSE),

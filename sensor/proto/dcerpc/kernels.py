@@ -1,4 +1,4 @@
-"""Detection of DCE/RPC by the header of the first PDU (C706 section 12.6.3.1)."""
+"""Detection of DCE/RPC by the header of the first PDU (C706 sections 12.5.1 and 12.6.3.1)."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,6 +6,7 @@ from numba import njit
 
 from sensor.proto.ids import DCERPC
 
+Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
 _PENDING, _NO = 0, 1
@@ -35,3 +36,15 @@ def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: 
         return _PENDING
     size = h[8] | h[9] << 8 if h[4] & 0x10 else h[8] << 8 | h[9]
     return DCERPC if size >= 16 else _NO
+
+
+@njit
+def datagram(buf: Bytes, pos: int, size: int, sport: int, dport: int) -> int:  # noqa: ARG001 - one signature for all
+    """Return the verdict on a UDP payload: version 4, a known type, no reserved bit, a body that fits."""
+    if size < 80 or buf[pos] != 4 or buf[pos + 1] > 10 or buf[pos + 3] & 0xFC != 0:
+        return _NO
+    if buf[pos + 4] & 0xEE != 0 or buf[pos + 5] > 3 or buf[pos + 6] != 0:
+        return _NO
+    low, high = np.int64(buf[pos + 74]), np.int64(buf[pos + 75])
+    body = low | high << 8 if buf[pos + 4] & 0x10 else low << 8 | high
+    return DCERPC if 80 + body <= size else _NO

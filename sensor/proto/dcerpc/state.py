@@ -1,9 +1,10 @@
-"""DCE/RPC over TCP of one flow."""
+"""DCE/RPC of one flow: a stream, or one datagram."""
 
 from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TxStage
+from sensor.proto.dcerpc import datagram
 from sensor.proto.dcerpc.association import Association
 from sensor.proto.dcerpc.call import Call
 from sensor.proto.dcerpc.parse import Pdu
@@ -15,21 +16,25 @@ STAGE_REQUEST, STAGE_RESPONSE = 0, 1
 class DcerpcParser:
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_association", "_count", "_seen", "_sides", "done")
+    __slots__ = ("_anomalies", "_association", "_count", "_seen", "_sides", "_started", "done")
 
     def __init__(self) -> None:
         self.done = False
         self._association = Association(self._new_call)
         self._count = 0
+        self._started = False
         self._sides = (PduStream(), PduStream())
         self._anomalies: list[tuple[AppAnomaly, int]] = []
         self._seen: set[tuple[AppAnomaly, int]] = set()
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
-        """Take the next bytes of a side."""
+        """Take the next bytes of a side (TCP), or one datagram (UDP)."""
         out: list[TxStage] = []
         if self.done:
             return out
+        if not self._started and data[:1] == datagram.MARK:
+            return self._datagram(side, data)
+        self._started = True
         stream = self._sides[side]
         for head, body in stream.feed(data):
             found = self._association.pdu(head, body)
@@ -46,6 +51,7 @@ class DcerpcParser:
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Go on with the next PDU behind lost bytes."""
         if not self.done:
+            self._started = True
             self._report(AppAnomaly.PROTOCOL_GAP, side)
             self._sides[side].gap(length)
         return []
@@ -58,6 +64,15 @@ class DcerpcParser:
         """Return and forget what was odd; each (anomaly, side) comes once in a flow."""
         found, self._anomalies = self._anomalies, []
         return found
+
+    def _datagram(self, side: int, data: bytes) -> list[TxStage]:
+        self.done = True
+        try:
+            found = datagram.call(data)
+        except datagram.DatagramError:
+            self._report(AppAnomaly.DCERPC_MALFORMED, side)
+            return []
+        return [TxStage(found.call, STAGE_REQUEST + found.side, found.side)] if found is not None else []
 
     def _new_call(self, head: Pdu) -> Call:
         self._count += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sensor.proto.dcerpc import parse
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
 
     from sensor.proto.dcerpc.parse import Pdu
 
-_START = b"\x05"
-"""The version, with which each PDU begins."""
+_START = re.compile(rb"\x05[\0\x01][\0\x02\x03\x0b-\x14][\s\S][\0\x01\x10\x11][\0-\x03]")
+"""Version, type, flags and data representation: how a PDU begins."""
 
 
 class PduStream:
@@ -62,8 +63,8 @@ class PduStream:
     def _find(self, pos: int) -> int:
         """Return where the next PDU begins: here, or behind lost bytes wherever one looks like it."""
         while self.lost:
-            found = self._buffer.find(_START, pos)
-            pos = len(self._buffer) if found < 0 else found
+            found = _START.search(self._buffer, pos)
+            pos = found.start() if found else max(pos, len(self._buffer) - parse.HEADER + 1)
             if pos + parse.HEADER > len(self._buffer):
                 break
             self.lost = parse.pdu(self._buffer, pos) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from sensor.proto.reader import Reader, WireError
@@ -13,6 +15,8 @@ _VERSION = 2
 _MAX_AUTH = 400
 """Bytes of credentials (section 8.2)."""
 _LAST = 0x80000000
+_BEGINNING, _BEGINNING_SIZE = re.compile(rb"\x80[\s\S]{7}\0\0\0(?:\x00\x00\x00\x00\x02|\x01\x00\x00\x00\x00)"), 16
+"""Header of a fragment and what follows it: number, call, version 2; or number, reply, accepted."""
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -64,6 +68,7 @@ class Records:
     """Shape of the stream (see `sensor.proto.pieces.Shape`)."""
 
     header = 4
+    inclusive = False
 
     def __init__(self) -> None:
         self._goes_on = False
@@ -79,10 +84,5 @@ class Records:
     def search(self, buffer: bytearray, pos: int) -> tuple[int, bool]:
         """Look for a call of NFS, or a reply that was accepted, behind the header of a fragment."""
         self._goes_on = False
-        while pos + 16 <= len(buffer):
-            if buffer[pos] == 0x80 and not buffer[pos + 8 : pos + 11].strip(b"\0"):
-                kind, word = buffer[pos + 11], int.from_bytes(buffer[pos + 12 : pos + 16], "big")
-                if (kind == CALL and word == _VERSION) or (kind == REPLY and word == 0):
-                    return pos, True
-            pos += 1
-        return pos, False
+        found = _BEGINNING.search(buffer, pos)
+        return (found.start(), True) if found else (max(pos, len(buffer) - _BEGINNING_SIZE + 1), False)

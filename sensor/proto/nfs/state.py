@@ -22,10 +22,11 @@ _CALL = b"\0\0\0\0\0\0\0\2"
 class NfsParser:
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_odd", "_pieces", "_seen", "_session", "_sinks", "_started", "done")
+    __slots__ = ("_failures", "_odd", "_pieces", "_seen", "_session", "_sinks", "_started", "done")
 
     def __init__(self) -> None:
         self.done = False
+        self._failures = 0
         self._session = Session()
         self._pieces = (Pieces(rpc.Records(), limits.RECORD), Pieces(rpc.Records(), limits.RECORD))
         self._sinks: list[Sink | None] = [None, None]
@@ -51,9 +52,7 @@ class NfsParser:
         pieces = self._pieces[side]
         self._take(side, pieces.feed(data))
         if not pieces.sound:
-            self._report(AppAnomaly.NFS_MALFORMED_DATA, side)
-            self._session.files.finish()
-            self.done = True
+            self._malformed(side, limits.MALFORMED)
         return self._reached()
 
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
@@ -78,6 +77,8 @@ class NfsParser:
 
     def _take(self, side: int, pieces: list[Piece]) -> None:
         for piece in pieces:
+            if self.done:
+                return
             sink = self._sinks[side]
             if piece.first:
                 self._sinks[side] = self._record(side, piece.data)
@@ -90,8 +91,16 @@ class NfsParser:
         try:
             return self._session.call(data)
         except WireError:
-            self._report(AppAnomaly.NFS_MALFORMED_DATA, side)
+            self._malformed(side)
             return None
+
+    def _malformed(self, side: int, times: int = 1) -> None:
+        """Report a malformed record; after too many of them give up."""
+        self._report(AppAnomaly.NFS_MALFORMED_DATA, side)
+        self._failures += times
+        if self._failures >= limits.MALFORMED:
+            self._session.files.finish()
+            self.done = True
 
     def _report(self, anomaly: AppAnomaly, side: int) -> None:
         if (anomaly, side) not in self._seen:

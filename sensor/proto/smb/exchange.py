@@ -60,7 +60,13 @@ class PipeCall(Call):
 
     def eve(self) -> dict[str, Any]:
         """Return the EVE object."""
-        return self._context.eve() | {"dcerpc": {**self.summary(), "call_id": self.call}}
+        shown = self.summary()
+        if "req" in shown:
+            shown["opnum"] = shown["req"].pop("opnum")
+            if self.bound is not None:
+                version = f"{self.bound.version}.{self.bound.minor}"
+                shown["interfaces"] = [{"uuid": self.bound.interface, "version": version}]
+        return self._context.eve() | {"dcerpc": {**shown, "call_id": self.call}}
 
 
 class Frame:

@@ -28,9 +28,10 @@ def _file(data: int, whole: int, side: str) -> tuple[BufferSpec, ...]:
 
 def _frames(stage: int, side: str) -> tuple[BufferSpec, ...]:
     """Return the bytes of messages, the first 16 KiB of each."""
+    kinds = (("nbss", "NetBIOS"), ("smb1", "SMB 1"), ("smb2", "SMB 2"), ("smb3", "encrypted SMB 3"))
     return tuple(
-        BufferSpec(f"frame.{kind}.{part}{side}", stage, RAW_VERBATIM, help=f"{text} of an {shown} message")
-        for kind, shown in (("smb1", "SMB 1"), ("smb2", "SMB 2"))
+        BufferSpec(f"frame.{kind}.{part}{side}", stage, RAW_VERBATIM, help=f"{text} of a message: {shown}")
+        for kind, shown in kinds
         for part, text in (("pdu", "all"), ("hdr", "header"), ("data", "what follows the header"))
     )
 

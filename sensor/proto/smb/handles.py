@@ -48,14 +48,15 @@ class Pipe:
 class Handle:
     """An open file or pipe."""
 
-    __slots__ = ("fuid", "key", "name", "pipe", "session", "size", "transfers", "tree", "tree_id", "version")
+    __slots__ = ("command", "fuid", "key", "name", "pipe", "session", "size", "transfers", "tree", "tree_id")
 
-    def __init__(self, version: int, session: int, tree_id: int, tree: Tree | None, name: bytes = b"") -> None:
-        self.version = version
+    def __init__(self, session: int, tree_id: int, tree: Tree | None, name: bytes = b"") -> None:
         self.session = session
         self.tree_id = tree_id
         self.tree = tree
         self.name = name
+        self.command = ""
+        """The last one that read or wrote it, as EVE names it."""
         self.key: Hashable = None
         """Its number, once it is known."""
         self.fuid = ""
@@ -178,7 +179,7 @@ class Handles:
             self._connection.report(_TOO_MUCH[side], side)
 
     def _begin(self, handle: Handle, side: int) -> Transfer:
-        context = self._context(handle, _command(side, handle.version))
+        context = self._context(handle)
         share = handle.tree.share if handle.tree is not None else b""
         context.buffers["smb.share"] = share
         context.fields |= {"filename": _text(handle.name), "share": _text(share), "fuid": handle.fuid}
@@ -196,13 +197,13 @@ class Handles:
         return True
 
     def _new_call(self, handle: Handle, head: Pdu) -> PipeCall:
-        context = self._context(handle, _command(TO_SERVER, handle.version))
+        context = self._context(handle)
         context.fields |= {"filename": _text(handle.name)} if handle.name else {}
         context.buffers["smb.named_pipe"] = handle.tree.share if handle.tree is not None else b""
         return PipeCall(context, head.call, little=head.little)
 
-    def _context(self, handle: Handle, command: str) -> Exchange:
-        context = Exchange(self._connection, command)
+    def _context(self, handle: Handle) -> Exchange:
+        context = Exchange(self._connection, handle.command)
         context.session, context.tree = handle.session, handle.tree_id
         return context
 
@@ -221,9 +222,3 @@ class Handles:
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
-
-
-def _command(side: int, version: int) -> str:
-    """Return the command that carries data, as EVE names it."""
-    word = "WRITE" if side == TO_SERVER else "READ"
-    return f"SMB2_COMMAND_{word}" if version == 2 else f"SMB1_COMMAND_{word}_ANDX"

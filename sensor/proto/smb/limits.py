@@ -20,3 +20,5 @@ NAME = 4096
 """Bytes of a name that are kept."""
 ANOMALIES = 64
 """Anomalies kept between two calls of `anomalies`."""
+MALFORMED = 64
+"""Malformed messages after which nothing more is read: such a message costs as much as a sound one of 1,000 bytes."""

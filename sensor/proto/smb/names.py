@@ -62,6 +62,18 @@ _STATUSES: Mapping[int, str] = MappingProxyType(
     }
 )  # fmt: skip
 
+_CONTROLS: Mapping[int, str] = MappingProxyType(
+    {
+        0x00060194: "FSCTL_DFS_GET_REFERRALS", 0x0011400C: "FSCTL_PIPE_PEEK", 0x00110018: "FSCTL_PIPE_WAIT",
+        0x0011C017: "FSCTL_PIPE_TRANSCEIVE", 0x001440F2: "FSCTL_SRV_COPYCHUNK",
+        0x00144064: "FSCTL_SRV_ENUMERATE_SNAPSHOTS", 0x00140078: "FSCTL_SRV_REQUEST_RESUME_KEY",
+        0x001441BB: "FSCTL_SRV_READ_HASH", 0x001480F2: "FSCTL_SRV_COPYCHUNK_WRITE",
+        0x001401D4: "FSCTL_LMR_REQUEST_RESILIENCY", 0x001401FC: "FSCTL_QUERY_NETWORK_INTERFACE_INFO",
+        0x000900A4: "FSCTL_SET_REPARSE_POINT", 0x000601B0: "FSCTL_DFS_GET_REFERRALS_EX",
+        0x00098208: "FSCTL_FILE_LEVEL_TRIM", 0x00140204: "FSCTL_VALIDATE_NEGOTIATE_INFO",
+    }
+)  # fmt: skip
+
 _DISPOSITIONS = (
     "FILE_SUPERSEDE", "FILE_OPEN", "FILE_CREATE", "FILE_OPEN_IF", "FILE_OVERWRITE", "FILE_OVERWRITE_IF",
 )  # fmt: skip
@@ -88,7 +100,9 @@ def status(value: int) -> tuple[str, str]:
 
 
 def dos_status(value: int) -> tuple[str, str]:
-    """Return name and code of a DOS status: class, reserved byte, code."""
+    """Return name and code of a DOS status: class, reserved byte, code; 0 is success as in NT."""
+    if not value:
+        return status(0)
     kind, code = value & 0xFF, value >> 16
     return f"UNKNOWN_{kind:02x}_{code:04x}", f"0x{code:04x}"
 
@@ -96,6 +110,11 @@ def dos_status(value: int) -> tuple[str, str]:
 def disposition(value: int) -> str:
     """Return what is to happen if the file exists."""
     return _DISPOSITIONS[value] if value < len(_DISPOSITIONS) else "UNKNOWN"
+
+
+def control(code: int) -> str:
+    """Return the name of a control code."""
+    return _CONTROLS.get(code, f"{code}")
 
 
 def guid(raw: bytes) -> str:

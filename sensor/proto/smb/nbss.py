@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from sensor.proto.smb import limits
 
 _MESSAGE, _SESSION_KINDS = 0x00, frozenset({0x81, 0x82, 0x83, 0x84, 0x85})
-_MARK = b"SMB"
-_FIRST = frozenset({0xFF, 0xFE, 0xFD, 0xFC})
-"""Bytes before the mark: SMB 1, SMB 2, encrypted, compressed."""
+_BEGINNING, _BEGINNING_SIZE = re.compile(rb"\0[\s\S]{3}[\xfc-\xff]SMB"), 8
+"""Header of a message and its mark: SMB 1 (ff), SMB 2 (fe), encrypted (fd), compressed (fc)."""
 
 
 class Nbss:
     """Shape of the stream (see `sensor.proto.pieces.Shape`)."""
 
     header = 4
+    inclusive = False
 
     def size(self, buffer: bytearray, pos: int) -> tuple[int, bool] | None:
         """Read a header: its type, and 24 bits of length."""
@@ -25,11 +27,5 @@ class Nbss:
 
     def search(self, buffer: bytearray, pos: int) -> tuple[int, bool]:
         """Look for the mark of a message where its header has it."""
-        while True:
-            mark = buffer.find(_MARK, pos)
-            if mark < 0:
-                return max(pos, len(buffer) - self.header - len(_MARK)), False
-            start = mark - 1 - self.header
-            if start >= pos and buffer[start] == _MESSAGE and buffer[mark - 1] in _FIRST:
-                return start, True
-            pos = mark + 1
+        found = _BEGINNING.search(buffer, pos)
+        return (found.start(), True) if found else (max(pos, len(buffer) - _BEGINNING_SIZE + 1), False)

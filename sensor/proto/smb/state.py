@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.proto.pieces import Pieces
-from sensor.proto.smb import limits, smb1, smb2
+from sensor.proto.smb import limits, smb1, smb2, stages
 from sensor.proto.smb.common import Negotiation
 from sensor.proto.smb.connection import Connection
+from sensor.proto.smb.exchange import Frame
 from sensor.proto.smb.handles import Handles, Sink
 from sensor.proto.smb.nbss import Nbss
 from sensor.proto.smb.version1 import Version1
@@ -19,17 +20,19 @@ if TYPE_CHECKING:
     from sensor.model.app import TxStage
     from sensor.proto.pieces import Piece
 
-_OTHER = frozenset({b"\xfdSMB", b"\xfcSMB"})
-"""Marks of encrypted and compressed messages (MS-SMB2 sections 2.2.41, 2.2.42)."""
+_ENCRYPTED, _ENCRYPTED_HEADER = b"\xfdSMB", 52
+_COMPRESSED = b"\xfcSMB"
+"""Marks of messages that cannot be read (MS-SMB2 sections 2.2.41, 2.2.42), and a header's size."""
 
 
 class SmbParser:
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_connection", "_framers", "_handles", "_sinks", "_versions", "done")
+    __slots__ = ("_connection", "_failures", "_framers", "_handles", "_sinks", "_versions", "done")
 
     def __init__(self) -> None:
         self.done = False
+        self._failures = 0
         self._connection = Connection()
         self._handles = Handles(self._connection)
         self._framers = (Pieces(Nbss(), limits.MESSAGE), Pieces(Nbss(), limits.MESSAGE))
@@ -52,9 +55,7 @@ class SmbParser:
         framer = self._framers[side]
         self._take(side, framer.feed(data))
         if not framer.sound:
-            self._connection.report(AppAnomaly.SMB_MALFORMED_DATA, side)
-            self._handles.finish()
-            self.done = True
+            self._malformed(side, limits.MALFORMED)
         return self._reached()
 
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
@@ -78,6 +79,8 @@ class SmbParser:
 
     def _take(self, side: int, pieces: list[Piece]) -> None:
         for piece in pieces:
+            if self.done:
+                return
             sink = self._sinks[side]
             if piece.first:
                 self._sinks[side] = self._message(side, piece)
@@ -88,15 +91,27 @@ class SmbParser:
 
     def _message(self, side: int, piece: Piece) -> Sink | None:
         data = piece.data
+        stage = stages.FRAME_REQUEST + side
+        self._connection.reach(Frame("nbss", piece.size.to_bytes(4, "big") + data, Nbss.header), stage)
         version = self._versions.get(data[:4])
         try:
             if version is not None:
                 return version.message(data, piece.size)
-            if data[:4] not in _OTHER:
-                self._connection.report(AppAnomaly.SMB_MALFORMED_DATA, side)
+            if data[:4] == _ENCRYPTED:
+                self._connection.reach(Frame("smb3", data, _ENCRYPTED_HEADER), stage)
+            elif data[:4] != _COMPRESSED:
+                self._malformed(side)
         except Cut:
-            self._connection.report(AppAnomaly.SMB_MALFORMED_DATA, side)
+            self._malformed(side)
         return None
+
+    def _malformed(self, side: int, times: int = 1) -> None:
+        """Report a malformed message; after too many of them give up."""
+        self._connection.report(AppAnomaly.SMB_MALFORMED_DATA, side)
+        self._failures += times
+        if self._failures >= limits.MALFORMED:
+            self._handles.finish()
+            self.done = True
 
     def _reached(self) -> list[TxStage]:
         found, self._connection.out = self._connection.out, []

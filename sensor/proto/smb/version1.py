@@ -58,17 +58,21 @@ class Version1:
         if block.command == smb1.WRITE_ANDX:
             found = smb1.write_request(data, block)
             request.handle = self._handle(head, found.handle)
-            return self._sink(request.handle, TO_SERVER, found.offset, found.size, found.data)
+            return self._sink(block, request.handle, TO_SERVER, found.offset, found.size, found.data)
         if block.command == smb1.READ_ANDX:
             found = smb1.read_request(data, block)
             request.handle, request.offset = self._handle(head, found.handle), found.offset
             return None
+        piped = smb1.pipe_request(data, block) if block.command == smb1.TRANS else None
+        if piped is not None:
+            request.handle = self._handle(head, piped.handle)
+            return self._sink(block, request.handle, TO_SERVER, 0, piped.size, piped.data)
         exchange = request.exchange = self._exchange(head, block.command)
-        sink = self._start(head, block, request, exchange, data)
+        self._start(head, block, request, exchange, data)
         self._connection.reach(exchange, stages.REQUEST)
-        return sink
+        return None
 
-    def _start(self, head: Header, block: Block, request: Request, exchange: Exchange, data: bytes) -> Sink | None:
+    def _start(self, head: Header, block: Block, request: Request, exchange: Exchange, data: bytes) -> None:
         """Read the request of a transaction."""
         match block.command:
             case smb1.NEGOTIATE:
@@ -88,12 +92,6 @@ class Version1:
                 request.handle = self._handles.find((1, head.tree, smb1.closed(data, block)))
                 if request.handle is not None:
                     self._handles.end(request.handle, TO_SERVER)
-            case smb1.TRANS:
-                written = smb1.pipe_request(data, block)
-                if written is not None:
-                    request.handle = self._handle(head, written.handle)
-                    return self._sink(request.handle, TO_SERVER, 0, written.size, written.data)
-        return None
 
     def _answers(self, head: Header, blocks: list[Block], requests: list[Request], data: bytes) -> Sink | None:
         """Read the answers of a chain: to the requests of the chain, in their order."""
@@ -108,19 +106,25 @@ class Version1:
         good = head.status in _SUCCESS
         exchange = request.exchange
         if exchange is None:
-            if block.command != smb1.READ_ANDX or not good or not block.word_count or request.handle is None:
-                return None
-            size, held = smb1.read_response(data, block)
-            return self._sink(request.handle, TO_CLIENT, request.offset, size, held)
+            return self._came_out(block, request, data) if good and block.word_count else None
         exchange.session, exchange.tree = exchange.session or head.user, head.tree
-        sink = self._end(head, block, request, exchange, data) if good and block.word_count else None
+        if good and block.word_count:
+            self._end(head, block, request, exchange, data)
         if block.command == smb1.CLOSE and good and request.handle is not None:
             self._handles.release(request.handle)
         status = names.status(head.status) if head.nt_status else names.dos_status(head.status)
         common.answered(self._connection, exchange, status)
-        return sink
+        return None
 
-    def _end(self, head: Header, block: Block, request: Request, exchange: Exchange, data: bytes) -> Sink | None:
+    def _came_out(self, block: Block, request: Request, data: bytes) -> Sink | None:
+        """Take what was read from a file or pipe."""
+        if request.handle is None or block.command == smb1.WRITE_ANDX:
+            return None
+        read = smb1.read_response if block.command == smb1.READ_ANDX else smb1.pipe_response
+        size, held = read(data, block)
+        return self._sink(block, request.handle, TO_CLIENT, request.offset, size, held)
+
+    def _end(self, head: Header, block: Block, request: Request, exchange: Exchange, data: bytes) -> None:
         """Read the answer to a transaction that succeeded."""
         match block.command:
             case smb1.NEGOTIATE:
@@ -137,10 +141,6 @@ class Version1:
                 request.handle.size = found.size
                 self._bind(head, found.handle, request.handle)
                 common.opened(exchange, found, _fuid(found.handle))
-            case smb1.TRANS if request.handle is not None:
-                size, held = smb1.pipe_response(data, block)
-                return self._sink(request.handle, TO_CLIENT, 0, size, held)
-        return None
 
     def _offer(self, exchange: Exchange, block: Block, data: bytes) -> None:
         found, sound = smb1.dialects(data, block)
@@ -159,7 +159,8 @@ class Version1:
         else:
             exchange.buffers |= {"smb.ntlmssp_user": found.user, "smb.ntlmssp_domain": found.domain}
 
-    def _sink(self, handle: Handle, side: int, offset: int, size: int, held: bytes) -> Sink:
+    def _sink(self, block: Block, handle: Handle, side: int, offset: int, size: int, held: bytes) -> Sink:
+        handle.command = names.smb1_command(block.command)
         sink = Sink(self._handles, handle, side, offset, size)
         sink.add(held)
         return sink
@@ -176,7 +177,7 @@ class Version1:
         self._handles.bind((1, head.tree, number), handle, _fuid(number))
 
     def _new(self, head: Header, name: bytes) -> Handle:
-        return Handle(1, head.user, head.tree, self._handles.trees.get((1, head.tree)), name)
+        return Handle(head.user, head.tree, self._handles.trees.get((1, head.tree)), name)
 
     def _exchange(self, head: Header, command: int) -> Exchange:
         exchange = Exchange(self._connection, names.smb1_command(command))

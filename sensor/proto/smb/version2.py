@@ -73,16 +73,18 @@ class Version2:
                 self._connection.report(AppAnomaly.SMB_READ_REQUEST_TOO_LARGE, TO_SERVER)
         elif head.command == smb2.SET_INFO:
             self._rename(head, request, data)
+        elif head.command == smb2.IOCTL:
+            sink = self._control(head, request, data)
         elif head.command not in _SILENT:
             request.exchange = self._exchange(head)
-            sink = self._start(head, request, request.exchange, data)
+            self._start(head, request, request.exchange, data)
         if request.exchange is not None:
             self._connection.reach(request.exchange, stages.REQUEST)
         if head.command != smb2.CANCEL:
             self._keep(head.message, request)
         return sink
 
-    def _start(self, head: Header, request: Request, exchange: Exchange, data: bytes) -> Sink | None:
+    def _start(self, head: Header, request: Request, exchange: Exchange, data: bytes) -> None:
         """Read the request of a transaction."""
         match head.command:
             case smb2.NEGOTIATE:
@@ -103,9 +105,6 @@ class Version2:
                 request.handle = self._known(smb2.closed(data))
                 if request.handle is not None:
                     self._handles.end(request.handle, TO_SERVER)
-            case smb2.IOCTL:
-                return self._ioctl(head, request, data)
-        return None
 
     def _answer(self, head: Header, data: bytes) -> Sink | None:
         if head.status == smb2.PENDING:
@@ -116,19 +115,20 @@ class Version2:
         if request is None or request.command != head.command:
             return None
         sink = None
-        if head.command == smb2.READ and head.status in {0, _WARNING}:
-            sink = self._read(request, data)
+        good = head.status in {0, _WARNING}
+        if good and request.handle is not None and head.command in {smb2.READ, smb2.IOCTL}:
+            sink = self._came_out(head, request, request.handle, data)
         exchange = request.exchange
         if exchange is not None:
             exchange.session, exchange.tree = exchange.session or head.session, exchange.tree or head.tree
-            if head.status in {0, _WARNING}:
-                sink = self._end(head, request, exchange, data)
+            if good:
+                self._end(head, request, exchange, data)
             elif head.command == smb2.CREATE:
                 request.handle = None
             common.answered(self._connection, exchange, names.status(head.status))
         return sink
 
-    def _end(self, head: Header, request: Request, exchange: Exchange, data: bytes) -> Sink | None:
+    def _end(self, head: Header, request: Request, exchange: Exchange, data: bytes) -> None:
         """Read the answer to a transaction that succeeded."""
         match head.command:
             case smb2.NEGOTIATE:
@@ -147,9 +147,6 @@ class Version2:
                 common.opened(exchange, found, fuid)
             case smb2.CLOSE if request.handle is not None:
                 self._handles.release(request.handle)
-            case smb2.IOCTL:
-                return self._ioctl_answer(request, data)
-        return None
 
     def _agree(self, exchange: Exchange, data: bytes) -> None:
         found = smb2.negotiated(data)
@@ -171,30 +168,30 @@ class Version2:
         if self._connection.max_write and found.size > self._connection.max_write:
             self._connection.report(AppAnomaly.SMB_WRITE_REQUEST_TOO_LARGE, TO_SERVER)
         request.handle = self._handle(head, found.handle)
-        return self._sink(request.handle, TO_SERVER, found.offset, found.size, found.data)
+        return self._sink(head, request.handle, TO_SERVER, found.offset, found.size, found.data)
 
-    def _read(self, request: Request, data: bytes) -> Sink | None:
+    def _control(self, head: Header, request: Request, data: bytes) -> Sink | None:
+        """Take a control: a transaction of a pipe is no transaction here, its calls are."""
+        code, found = smb2.ioctl_request(data, len(data))
+        if code == smb2.PIPE_TRANSCEIVE:
+            request.handle = self._handle(head, found.handle)
+            return self._sink(head, request.handle, TO_SERVER, 0, found.size, found.data)
+        request.exchange = self._exchange(head)
+        request.exchange.fields["function"] = names.control(code)
+        return None
+
+    def _came_out(self, head: Header, request: Request, handle: Handle, data: bytes) -> Sink:
+        """Take what was read from a file or pipe."""
+        if head.command == smb2.IOCTL:
+            _, found = smb2.ioctl_response(data, len(data))
+            return self._sink(head, handle, TO_CLIENT, 0, found.size, found.data)
         size, held = smb2.read_response(data, len(data))
-        if request.handle is None:
-            return None
         if size > request.size:
             self._connection.report(AppAnomaly.SMB_READ_RESPONSE_TOO_LARGE, TO_CLIENT)
-        return self._sink(request.handle, TO_CLIENT, request.offset, size, held)
+        return self._sink(head, handle, TO_CLIENT, request.offset, size, held)
 
-    def _ioctl(self, head: Header, request: Request, data: bytes) -> Sink | None:
-        code, found = smb2.ioctl_request(data, len(data))
-        if code != smb2.PIPE_TRANSCEIVE:
-            return None
-        request.handle = self._handle(head, found.handle)
-        return self._sink(request.handle, TO_SERVER, 0, found.size, found.data)
-
-    def _ioctl_answer(self, request: Request, data: bytes) -> Sink | None:
-        code, found = smb2.ioctl_response(data, len(data))
-        if code != smb2.PIPE_TRANSCEIVE or request.handle is None:
-            return None
-        return self._sink(request.handle, TO_CLIENT, 0, found.size, found.data)
-
-    def _sink(self, handle: Handle, side: int, offset: int, size: int, held: bytes) -> Sink:
+    def _sink(self, head: Header, handle: Handle, side: int, offset: int, size: int, held: bytes) -> Sink:
+        handle.command = names.smb2_command(head.command)
         sink = Sink(self._handles, handle, side, offset, size)
         sink.add(held)
         return sink
@@ -227,7 +224,7 @@ class Version2:
         return self._last
 
     def _new(self, head: Header, name: bytes) -> Handle:
-        return Handle(2, head.session, head.tree, self._handles.trees.get((2, head.session, head.tree)), name)
+        return Handle(head.session, head.tree, self._handles.trees.get((2, head.session, head.tree)), name)
 
     def _exchange(self, head: Header) -> Exchange:
         exchange = Exchange(self._connection, names.smb2_command(head.command))

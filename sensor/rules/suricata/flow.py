@@ -50,9 +50,10 @@ def app_layer_protocol(draft: Draft, value: str) -> None:
     spec = buffers.application(value.strip('"'))
     if spec is None:
         raise Refused(f"protocol '{value[:30]}' is not parsed")
-    if draft.proto not in ("ip", "tcp", "udp", spec.name):
-        raise Refused(f"a rule on {draft.proto} cannot be about {spec.name}")
-    draft.proto = spec.name
+    name = buffers.word(spec, value.strip('"'))
+    if draft.proto not in ("ip", "tcp", "udp", name):
+        raise Refused(f"a rule on {draft.proto} cannot be about {name}")
+    draft.proto = name
 
 
 def flowbits(draft: Draft, value: str) -> None:

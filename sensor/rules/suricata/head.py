@@ -45,7 +45,7 @@ def protocol(word: str) -> str:
         return name
     spec = buffers.application(name)
     if spec is not None:
-        return spec.name
+        return buffers.word(spec, name)
     if refusal.is_protocol(name):
         raise Refused(f"protocol '{name}': {refusal.not_parsed(name)}")
     raise Refused(f"unknown protocol '{word[:30]}'", one_of(name, (*CORE_PROTOCOLS, *buffers.protocol_words())))

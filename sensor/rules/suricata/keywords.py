@@ -103,6 +103,7 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "rpc": oncrpc.rpc,
         **{name: flags(name) for name in FLAGS},
         "ftpbounce": subjects.ftp_bounce,
+        "http2.settings": subjects.http2_settings,
         "pkt_data": subjects.pkt_data,
         "tls.version": subjects.tls_version,
         "xor": subjects.xor,

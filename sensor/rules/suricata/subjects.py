@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sensor.rules import buffers
+from sensor.rules import buffers, fields
 from sensor.rules.nodes import ByteTest, Content, HeaderTest, Regex, Transform
 from sensor.rules.suricata import content
 from sensor.rules.suricata.draft import DEFAULT
-from sensor.rules.suricata.numbers import comparison
+from sensor.rules.suricata.numbers import Comparison, comparison
 from sensor.rules.suricata.refusal import Refused
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ FOUR_BYTES = ("tls.cert_chain_len", "dhcp.leasetime", "dhcp.renewal_time", "dhcp
 IN_DIGITS: Mapping[str, int] = MappingProxyType({"dns.opcode": 15})
 """Compared as numbers, which the buffers hold as text; their largest value."""
 
+_SETTING = re.compile(r"SETTINGS_?([A-Z_]{1,40}?)\s*((?:[<>=!]|\d).{0,40})?", re.IGNORECASE)
 HEADERS = ("tcp.hdr", "udp.hdr", "ipv4.hdr", "ipv6.hdr", "icmpv4.hdr", "icmpv6.hdr", "ether.hdr")
 
 TRANSFORMS = (
@@ -121,6 +123,17 @@ def ftp_bounce(draft: Draft, value: str) -> None:
     if value:
         raise Refused("takes no value")
     draft.conditions.append(HeaderTest("ftp.bounce", "=", 1))
+
+
+def http2_settings(draft: Draft, value: str) -> None:
+    """`http2.settings:SETTINGS_HEADER_TABLE_SIZE>1000`, or the name alone."""
+    words = _SETTING.fullmatch(value.strip('" '))
+    name = f"http2.settings.{words[1].lower()}" if words else ""
+    field = fields.BY_NAME.get(name)
+    if words is None or field is None:
+        raise Refused(f"unknown setting '{value[:40]}'", "SETTINGS_MAX_FRAME_SIZE>16384")
+    found = comparison(words[2], field.high) if words[2] else Comparison(">=", 0)
+    draft.conditions.append(HeaderTest(name, found.op, found.low, found.high))
 
 
 def four_bytes(name: str) -> Callable[[Draft, str], None]:

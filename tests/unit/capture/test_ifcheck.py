@@ -54,3 +54,14 @@ def test_no_such_interface(machine, name):
 
 def test_real_questions_to_a_driver_do_not_fail():
     assert ifcheck.receive_queues("lo") >= 0
+    assert ifcheck.receive_ring("lo") == (0, 0)
+
+
+@pytest.mark.parametrize(("now", "most", "findings"), [(256, 4096, 1), (4096, 4096, 0), (0, 0, 0)])
+def test_a_driver_s_ring_that_could_be_larger(machine, monkeypatch, now, most, findings):
+    rings = uapi.ETHTOOL_RINGS.pack(uapi.ETHTOOL_GRINGPARAM, most, 0, 0, 0, now, 0, 0, 0)
+    asked = rings[:4]
+    monkeypatch.setattr(ifcheck, "_ethtool_call", lambda _name, data: rings if data[:4] == asked else None)
+    found = machine()
+    assert len(found) == findings
+    assert all(f.mend == "ethtool -G test0 rx 4096" for f in found)

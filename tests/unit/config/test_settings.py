@@ -159,6 +159,8 @@ vars:
 stream: {midstream: no, memcap: 64mb, reassembly: {depth: 2mb}}
 af-packet:
   - interface: eth0
+    cluster-id: 99
+  - interface: eth1
   - interface: default
 outputs:
   - fast: {enabled: yes}
@@ -191,7 +193,8 @@ def test_file_as_suricata_writes_it(tmp_path):
     assert s.address_groups == {"HOME_NET": "[10.0.0.0/8]", "LIST": "10.0.0.1, 10.0.0.2"}
     assert s.port_groups == {"HTTP_PORTS": "80"}
     assert (s.default_policy, s.os_policies) == ("windows", (("10.0.0.0/8", "linux"),))
-    assert made.ignored == ["stream.memcap", "af-packet.interface", "outputs.eve-log.enabled"]
+    assert s.run.interfaces == ("eth0", "eth1")
+    assert made.ignored == ["stream.memcap", "af-packet.cluster-id", "outputs.eve-log.enabled"]
 
 
 @pytest.mark.parametrize(

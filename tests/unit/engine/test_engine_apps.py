@@ -11,6 +11,7 @@ from sensor.engine import expect
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forged bytes of the parsers' tests
 
+import h2kit
 import mqttkit
 import test_smtp as test_smtp_bytes
 
@@ -161,3 +162,29 @@ def test_smtp(tmp_path):
     alert = next(a for a in run(traffic, used).of("alert") if a["alert"]["signature_id"] == 3)
     assert alert["smtp"]["helo"] == "client.example"
     assert alert["email"]["from"] == "joe@example.org"
+
+
+@pytest.mark.parametrize("port", [80, 9999])
+def test_http2(tmp_path, port):
+    used = rules(
+        tmp_path,
+        'http any any -> any any (http.uri; content:"/a?b=1"; bsize:6;)',
+        'http2 any any -> any any (http.request_header; content:"|3a|authority: Www"; startswith;)',
+        'http1 any any -> any any (http.uri; content:"/a";)',
+        'http any any -> any any (http.stat_code; content:"200"; http.response_body; content:"hello";)',
+        'tcp any any -> any any (file.data; content:"posted body";)',
+        "http2 any any -> any any (http2.frametype:GOAWAY; http2.errorcode:ENHANCE_YOUR_CALM;)",
+        "http2 any any -> any any (http2.settings:SETTINGS_HEADER_TABLE_SIZE>1000;)",
+        "http2 any any -> any any (http2.settings:SETTINGS_MAX_FRAME_SIZE;)",
+        "http2 any any -> any any (http2.window:30000-40000;)",
+        'http2 any any -> any any (http2.header_name; content:"user-agent";)',
+        'http2 any any -> any any (flow:to_client; http2.header_name; content:"server";)',
+        'http2 any any -> any any (frame:http2.hdr; content:"|07|"; offset:3; depth:1;)',
+        'http2 any any -> any any (flow:to_server; frame:pdu; content:"posted";)',
+        "http2 any any -> any any (app-layer-event:http2.invalid_header;)",
+        'http any any -> any any (content:"PRI * HTTP/2.0";)',
+    )
+    found = both_ways(frames(h2kit.talk(), port), used)
+    assert found == [1, 2, 2, 4, 5, 6, 7, 9, 10, 11, 11, 12, 13, 15]
+    records = run(frames(h2kit.talk(), port), used).of("http")
+    assert {r["http"]["url"] for r in records if "url" in r["http"]} == {"/a?b=1", "/up"}

@@ -55,3 +55,12 @@ def talk():
         (1, response(b"a lot ", call=3, flags=1)),
         (1, response(b"of it", call=3, flags=2)),
     ]
+
+
+def datagram(kind, stub, opnum=3, interface=SPOOLSS, order="<", version=1, size=None):
+    """A PDU of the connectionless protocol (C706 section 12.5)."""
+    drep = (0x10 if order == "<" else 0, 0, 0)
+    head = struct.pack("8B", 4, kind, 0x20, 0, *drep, 0) + b"O" * 16 + uuid_bytes(interface, order)
+    head += uuid_bytes(EPMAPPER, order)
+    size = len(stub) if size is None else size
+    return head + struct.pack(order + "IIIHHHHHBB", 0, version, 9, opnum, 0xFFFF, 0xFFFF, size, 0, 0, 0) + stub

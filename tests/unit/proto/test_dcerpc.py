@@ -190,6 +190,27 @@ def test_the_next_pdu_is_found_behind_lost_bytes():
     assert [stage.tx.buffer("dcerpc.stub_data") for stage in stages] == [(b"found",)]
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_datagrams(order):
+    (asked,) = DcerpcParser().feed(TO_SERVER, rpc.datagram(parse.REQUEST, b"args", order=order), 0)
+    (answered,) = DcerpcParser().feed(TO_CLIENT, rpc.datagram(parse.RESPONSE, b"result", order=order), 0)
+    assert (asked.stage, answered.stage) == (STAGE_REQUEST, STAGE_RESPONSE)
+    assert (asked.tx.numbers("dcerpc.opnum"), asked.tx.buffer("dcerpc.iface")) == ((3,), (IFACE,))
+    assert asked.tx.buffer("dcerpc.stub_data") == (b"args",)
+    assert answered.tx.buffer("dcerpc.stub_data@to_client") == (b"result",)
+    shown = {"activityuuid": rpc.EPMAPPER, "seqnum": 9, "rpc_version": "4.0", "request": "REQUEST"}
+    assert shown.items() <= asked.tx.eve().items()
+
+
+def test_datagrams_that_carry_no_call():
+    parser = DcerpcParser()
+    assert parser.feed(TO_SERVER, rpc.datagram(1, b""), 0) == parser.anomalies() == []
+    for data in (b"\4\0" + b"\0" * 60, rpc.datagram(parse.REQUEST, b"x", size=2)):
+        parser = DcerpcParser()
+        assert parser.feed(TO_SERVER, data, 0) == []
+        assert parser.anomalies() == [(AppAnomaly.DCERPC_MALFORMED, TO_SERVER)]
+
+
 def test_buffers_are_declared():
     assert set(call._BUFFERS) == {b.name for b in SPEC.buffers}
     assert [stage.side for stage in SPEC.stages] == [TO_SERVER, TO_CLIENT]

@@ -152,6 +152,14 @@ def test_malformed(data):
     assert parser.anomalies() == [(AppAnomaly.NFS_MALFORMED_DATA, TO_SERVER)]
 
 
+def test_after_many_malformed_records_nothing_more_is_read():
+    parser = NfsParser()
+    parser.feed(TO_SERVER, nfs.record(b"x") * (limits.MALFORMED - 1), 0)
+    assert not parser.done
+    assert parser.feed(TO_SERVER, nfs.record(b"x") + nfs.record(nfs.lookup3(b"x")), 0) == []
+    assert parser.done
+
+
 def test_everything_is_capped():
     parser = NfsParser()
     for i in range(limits.NAMES + 50):

@@ -8,11 +8,12 @@ import nfsforge
 import numpy as np
 import pytest
 import rpcforge
+import sqlforge
 from handshakes import client_hello, dhcp, message, record, server_hello, ssl2_client_hello
 
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
 from sensor.proto import kernels_probe, probe
-from sensor.proto.ids import DCERPC, FTP, NFS, SMB, SMTP
+from sensor.proto.ids import DCERPC, FTP, HTTP2, MQTT, MYSQL, NFS, PGSQL, SMB, SMTP
 from sensor.proto.probe import DHCP, DNS, HEAD, HTTP, SSH, TLS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,6 +60,12 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (b"\x80garbage", b"HTTP/1.1 400", HTTP),
         (HELLO, b"", TLS),
         (rpcforge.request(1, b"x"), b"", DCERPC),
+        (sqlforge.SSL, b"", PGSQL),
+        (sqlforge.startup(b"user", b"bob"), b"", PGSQL),
+        (sqlforge.struct.pack("!IIII", 16, 80877102, 7, 8), b"", PGSQL),
+        (b"\0\0\0\x20\0\3\0\0\x01" + b"\0" * 30, b"", APP_UNKNOWN),
+        (b"", sqlforge.packet(0, sqlforge.GREETING), MYSQL),
+        (b"", sqlforge.packet(0, b"\x0ahello, world" + b"\0" * 40), APP_UNKNOWN),
         (nfsforge.record(nfsforge.lookup3(b"x")), b"", NFS),
         (nfsforge.record(nfsforge.call(3, 1, b"", program=100005)), b"", APP_UNKNOWN),
         (b"", rpcforge.bind_ack(0, order=">"), DCERPC),
@@ -78,6 +85,15 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (b"\x81\0\0\x44\x20" + b"CK" + b"A" * 30, b"", SMB),
         (b"\x81\0\0\x44\x20" + b"ck" + b"a" * 30, b"", APP_UNKNOWN),
         (b"\0\0\0\x05\xffSMBr" + b"\0" * 30, b"\0\0\0\x05\xffSMBr", APP_UNKNOWN),
+        (b"", b"220 ready\r\n", APP_UNDECIDED),
+        (b"user joe\r\n", b"220 ready\r\n", FTP),
+        (b"Mail From:<a>\r\n", b"220 ready\r\n", SMTP),
+        (b"AUTH TLS\r\n", b"", FTP),
+        (b"PRI * HTTP/2.0\r\n", b"", HTTP2),
+        (b"PRI * HTTP/", b"", APP_UNDECIDED),
+        (b"PRI * HTTP/1.1\r\n", b"", HTTP),
+        (b"", b"\0\0\6\4\0\0\0\0\0\0\3", HTTP2),
+        (b"\x10\x0c\0\4MQTT", b"", MQTT),
         (b"\xff" * 40, b"", APP_UNKNOWN),
         (b"", b"220-" + b"x" * 40, APP_UNDECIDED),  # FTP or SMTP: the client tells
         (record(22, message(11, b"x")) + b"x" * 40, b"", APP_UNKNOWN),
@@ -198,3 +214,10 @@ def test_without_numba_the_same():
 def test_calls_of_nfs_are_told_from_other_calls():
     assert datagram(nfsforge.lookup3(b"x")) == NFS
     assert datagram(nfsforge.call(3, 1, b"", program=100000)) == APP_UNKNOWN
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_datagrams_of_dcerpc(order):
+    assert datagram(rpcforge.datagram(0, b"x", order=order)) == DCERPC
+    assert datagram(rpcforge.datagram(0, b"x", order=order, size=2)) == APP_UNKNOWN
+    assert datagram(rpcforge.datagram(11, b"x", order=order)) == APP_UNKNOWN

@@ -47,7 +47,7 @@ def test_events_are_declared_once_and_numbered_by_protocol():
 
 
 def test_buffers_are_found_by_every_spelling():
-    ((spec, buffer),) = registry.BUFFERS["uricontent"]
+    (spec, buffer), *_ = registry.BUFFERS["uricontent"]
     assert (spec.name, buffer.name) == ("http", "http.uri")
     assert registry.BUFFERS["file_data@to_client"][0][1].name == "file.data@to_client"
     assert registry.BUFFERS["dns_query"][0][0].name == "dns"

@@ -110,7 +110,11 @@ def test_calls_in_a_pipe():
     assert call.tx.numbers("dcerpc.opnum") == (12,)
     shown = call.tx.eve()
     assert shown["filename"] == "svcctl"
-    assert shown["dcerpc"]["req"] == {"opnum": 12, "frag_cnt": 1, "stub_data_size": 14}
+    assert shown["command"] == "SMB2_COMMAND_IOCTL"
+    assert shown["dcerpc"]["opnum"] == 12
+    assert shown["dcerpc"]["req"] == {"frag_cnt": 1, "stub_data_size": 14}
+    assert shown["dcerpc"]["interfaces"] == [{"uuid": rpc.SPOOLSS, "version": "1.0"}]
+    assert [s.tx.eve()["command"] for s in at(found, stages.REQUEST)][-1] == "SMB2_COMMAND_CLOSE"
     assert bind.tx.eve()["dcerpc"]["interfaces"][0]["ack_result"] == 0
     assert at(found, stages.WRITTEN) == []
     assert parser.anomalies() == []
@@ -217,7 +221,10 @@ def test_the_next_message_is_found_behind_lost_bytes():
 
 
 def test_encrypted_messages_are_passed_over():
-    parser, found = run([(0, smb.nbss(b"\xfdSMB" + b"\0" * 100)), *smb.logged_on2()[:2]])
+    hidden = b"\xfdSMB" + b"\0" * 48 + b"secret"
+    frames = SmbParser().feed(TO_CLIENT, smb.nbss(hidden), 0)
+    assert [frame.tx.buffer("frame.smb3.data") for frame in frames] == [(), (b"secret",)]
+    parser, found = run([(0, smb.nbss(hidden) + smb.nbss(b"\xfcSMB" + b"\0" * 100)), *smb.logged_on2()[:2]])
     assert [stage.stage for stage in found] == [stages.REQUEST, stages.RESPONSE]
     assert parser.anomalies() == []
 
@@ -231,7 +238,9 @@ def test_session_service_comes_first():
 def test_frames():
     parser = SmbParser()
     message = smb.tree_connect2("\\\\srv\\X")
-    frame = parser.feed(TO_SERVER, smb.nbss(message), 0)[0]
+    whole, frame = parser.feed(TO_SERVER, smb.nbss(message), 0)[:2]
+    assert whole.tx.buffer("frame.nbss.hdr") == (smb.nbss(message)[:4],)
+    assert whole.tx.buffer("frame.nbss.pdu") == (smb.nbss(message),)
     assert (frame.stage, frame.tx.id, frame.tx.eve()) == (stages.FRAME_REQUEST, -1, {})
     assert frame.tx.buffer("frame.smb2.data") == (message[64:],)
     assert frame.tx.buffer("frame.smb2.hdr") == (message[:64],)
@@ -245,6 +254,11 @@ def test_a_pending_answer_is_not_the_answer():
         [(0, smb.nbss(smb.tree_connect2("\\\\srv\\X"))), (1, smb.nbss(pending)), (1, smb.nbss(smb.tree_connected2()))]
     )
     assert [s.tx.eve()["status"] for s in at(found, stages.RESPONSE)] == ["STATUS_SUCCESS"]
+
+
+def test_other_controls_are_transactions():
+    _, found = run([(0, smb.nbss(smb.ioctl2(b"", code=0x00140204)))])
+    assert found[0].tx.eve()["function"] == "FSCTL_VALIDATE_NEGOTIATE_INFO"
 
 
 def test_rename():
@@ -274,6 +288,15 @@ def test_rename():
 def test_what_is_odd(talk, event, side):
     parser, _ = run(talk)
     assert parser.anomalies() == [(AppAnomaly[f"SMB_{event}"], side)]
+
+
+def test_after_many_malformed_messages_nothing_more_is_read():
+    parser = SmbParser()
+    parser.feed(TO_SERVER, smb.nbss(b"x") * (limits.MALFORMED - 1), 0)
+    assert not parser.done
+    found = parser.feed(TO_SERVER, smb.nbss(b"x") + smb.nbss(smb.tree_connect2("\\\\srv\\X")), 0)
+    assert parser.done
+    assert at(found, stages.REQUEST) == []
 
 
 def test_pending_requests_are_capped():
@@ -341,6 +364,7 @@ def test_every_stage_has_its_side_and_every_buffer_its_stage():
         *smb.file_talk(),
         *smb.pipe_talk()[4:],
         (0, smb.nbss(smb.smb1(0x2B, b"\1\0", b"x"))),
+        *((side, smb.nbss(b"\xfdSMB" + b"\0" * 60)) for side in (0, 1)),
         (1, smb.nbss(smb.closed1())),
     ]
     seen = {b.name for stage in drive(parser, talk) for b in SPEC.buffers if b.stage == stage.stage

@@ -1,10 +1,10 @@
 from suricatakit import matches, rule
 
-from sensor.rules.compile import scope
+from sensor.rules.compile import protocol, scope
 from sensor.rules.nodes import All, BufferMatch, Content, HeaderTest
 from sensor.rules.sides import sided
 
-HTTP = "alert http any any -> any any"
+HTTP = "alert http1 any any -> any any"
 
 
 def test_a_rule_with_a_direction_stays_one():
@@ -20,6 +20,11 @@ def test_a_buffer_of_either_side_makes_two():
     assert [m.buffer for m in matches(client)] == ["http.header@to_client", "http.cookie@to_client"]
     assert not any(m.either for m in matches(server) + matches(client))
     assert {made.sid, server.sid, client.sid} == {1}
+
+
+def test_a_rule_of_http_is_about_either_version():
+    first, second = sided(rule('flow:to_server; http.uri; content:"x";', "alert http any any -> any any"))
+    assert [(one.proto, protocol(one).name) for one in (first, second)] == [("http1", "http"), ("http2", "http2")]
 
 
 def test_what_is_in_a_stream_is_not_judged_as_packets_too():

@@ -13,7 +13,7 @@ def test_actions(action):
 @pytest.mark.parametrize(
     ("word", "proto"),
     [("ip", "ip"), ("TCP", "tcp"), ("tcp-pkt", "tcp-pkt"), ("icmp", "icmp"), ("pkthdr", "pkthdr"), ("sctp", "sctp"),
-     ("http", "http"), ("http1", "http"), ("ssl", "tls"), ("dns", "dns"), ("ipv6", "ip"), ("icmpv6", "icmp")],
+     ("http", "http"), ("http1", "http1"), ("ssl", "tls"), ("dns", "dns"), ("ipv6", "ip"), ("icmpv6", "icmp")],
 )  # fmt: skip
 def test_protocols(word, proto):
     assert rule("", f"alert {word} any any -> any any").proto == proto

@@ -1,0 +1,135 @@
+"""One stream as an exchange of HTTP, and one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sensor.model.files import FileInfo
+from sensor.proto.http1 import parse
+from sensor.proto.http1.transaction import HttpTransaction
+from sensor.proto.http2.hpack import Field
+from sensor.proto.text import text
+
+VERSION = b"HTTP/2"
+_JOINTS = {b"cookie": b"; "}
+"""How values of a repeated field are joined, where not by a comma (RFC 9113 section 8.2.3)."""
+
+
+def headers(fields: Iterable[Field]) -> parse.Headers:
+    """Return fields as HTTP/1 keeps them, pseudo-fields included."""
+    found = parse.Headers()
+    for name, value in fields:
+        key = name.lower()
+        before = found.values.get(key)
+        if before is None:
+            found.names.append(name)
+            found.values[key] = value
+        else:
+            found.values[key] = before + _JOINTS.get(key, b", ") + value
+    return found
+
+
+class Http2Transaction:
+    """One stream. Its HTTP buffers are made as those of HTTP/1."""
+
+    __slots__ = ("http", "id", "stream")
+
+    def __init__(self, number: int, stream: int) -> None:
+        self.id = number
+        self.stream = stream
+        self.http = HttpTransaction(number)
+
+    def take_request(self, fields: Iterable[Field]) -> parse.Headers:
+        """Take the header of a request."""
+        found = headers(fields)
+        method, path = (found.get(name) or b"" for name in (b":method", b":path"))
+        self.http.request = parse.RequestLine(b" ".join((method, path, VERSION)), method, path, VERSION, valid=True)
+        self.http.request_headers = found
+        return found
+
+    def take_response(self, fields: Iterable[Field]) -> bool:
+        """Take the header of a response; False: it is an interim one (RFC 9113 section 8.1)."""
+        found = headers(fields)
+        code = found.get(b":status") or b""
+        if code[:1] == b"1" and len(code) == 3:
+            return False
+        status = int(code) if len(code) == 3 and code.isdigit() else 0
+        self.http.response = parse.StatusLine(VERSION + b" " + code, VERSION, code, b"", status)
+        self.http.response_headers = found
+        return True
+
+    def host(self) -> bytes | None:
+        """Return the authority, or what stands in for it."""
+        found = self.http.request_headers
+        if found is None:
+            return None
+        return found.get(b":authority") or found.get(b"host")
+
+    def uploads(self) -> Sequence[FileInfo]:
+        """Return the files of a form in the request."""
+        return self.http.uploads()
+
+    def buffer(self, name: str) -> Sequence[bytes]:
+        """Return the instances of a buffer; empty where it is absent or not yet known."""
+        if name in {"http.host", "http.host.raw"}:
+            raw = self.host()
+            if raw is None:
+                return ()
+            return (parse.host_port(raw)[0].lower() if name == "http.host" else raw,)
+        if name.startswith("http2.header_name"):
+            found = self.http.response_headers if name.endswith("@to_client") else self.http.request_headers
+            return found.names if found is not None else ()
+        return self.http.buffer(name)
+
+    def numbers(self, name: str) -> Sequence[int]:  # noqa: ARG002 - numbers are those of frames
+        """Return nothing: a rule on numbers of frames is judged on frames."""
+        return ()
+
+    def eve(self) -> dict[str, Any]:
+        """Return the EVE object (Suricata's names)."""
+        found = self.http.eve()
+        found.pop("protocol", None)
+        if host := self.host():
+            found["hostname"] = text(parse.host_port(host)[0])
+        for key, listed in (("request", self.http.request_headers), ("response", self.http.response_headers)):
+            if listed is not None:
+                found[f"{key}_headers"] = [{"name": text(n), "value": text(v)} for n, v in listed.items()]
+        return {"version": "2", **found, "http2": {"stream_id": self.stream, "request": {}, "response": {}}}
+
+
+class Http2Frame:
+    """One frame. A frame of the connection is a transaction of its own, one of a stream belongs to the stream's."""
+
+    __slots__ = ("_fields", "_numbers", "_raw", "_suffix", "_tx", "id")
+
+    def __init__(
+        self, number: int, side: int, raw: bytes, numbers: Mapping[str, Sequence[int]], fields: dict[str, Any],
+        tx: Http2Transaction | None = None,
+    ) -> None:  # fmt: skip
+        self.id = number
+        self._suffix = "@to_client" if side else ""
+        self._raw = raw
+        self._numbers = numbers
+        self._fields = fields
+        self._tx = tx
+
+    def buffer(self, name: str) -> Sequence[bytes]:
+        """Return the frame of a name on its side."""
+        cut = {"pdu": slice(None), "hdr": slice(9), "data": slice(9, None)}
+        base = name.removesuffix("@to_client").removeprefix("frame.http2.")
+        if base not in cut or name != f"frame.http2.{base}{self._suffix}":
+            return ()
+        value = self._raw[cut[base]]
+        return (value,) if value else ()
+
+    def numbers(self, name: str) -> Sequence[int]:
+        """Return the values of a number."""
+        return self._numbers.get(name, ())
+
+    def eve(self) -> dict[str, Any]:
+        """Return the EVE object of its stream, or what it says of the connection."""
+        if self._tx is not None:
+            return self._tx.eve()
+        mine, other = ("response", "request") if self._suffix else ("request", "response")
+        return {"version": "2", "http2": {"stream_id": 0, mine: self._fields, other: {}}}

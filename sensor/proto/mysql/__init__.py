@@ -1,0 +1,1 @@
+"""MySQL's protocol (its manual, "Client/Server Protocol"): log-ons and commands."""

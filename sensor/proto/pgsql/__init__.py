@@ -1,0 +1,1 @@
+"""PostgreSQL's protocol, version 3 (its manual, chapter "Frontend/Backend Protocol"): log-ons and queries."""

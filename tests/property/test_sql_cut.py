@@ -1,0 +1,60 @@
+"""PostgreSQL and MySQL: how bytes are cut changes nothing, and no bytes make the parsers raise or grow."""
+
+import sys
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # the forged bytes of the unit tests
+
+import handshakes as forge
+import sqlforge as sql
+
+from sensor.proto.mysql.fields import SPEC as MYSQL
+from sensor.proto.pgsql.fields import SPEC as PGSQL
+
+TALKS = {"pgsql": (PGSQL, sql.pgsql()), "mysql": (MYSQL, sql.mysql())}
+
+
+@st.composite
+def talks(draw):
+    """Return a specification and a conversation with a few bytes changed or dropped."""
+    spec, talk = TALKS[draw(st.sampled_from(sorted(TALKS)))]
+    talk = list(talk)
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, len(talk) - 1))
+        side, data = talk[at]
+        pos = draw(st.integers(0, len(data) - 1))
+        byte = bytes([draw(st.integers(0, 255))])
+        changed = data[:pos] + byte + data[pos + 1 :] if draw(st.booleans()) else data[:pos] + data[pos + 1 :]
+        talk[at] = (side, changed or b"\0")
+    return spec, talk
+
+
+def outcome(spec, talk, size=None):
+    parser = spec.new_parser()
+    stages = forge.drive(parser, talk, size)
+    return forge.seen(spec, stages), [s.tx.eve() for s in stages], parser.anomalies(), parser.done
+
+
+@settings(max_examples=150, deadline=None)
+@given(talks(), st.integers(1, 20))
+def test_cuts(one, size):
+    spec, talk = one
+    assert outcome(spec, talk, size) == outcome(spec, talk)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.sampled_from((PGSQL, MYSQL)),
+    st.lists(st.tuples(st.integers(0, 1), st.binary(max_size=80), st.integers(0, 40)), max_size=8),
+)
+def test_any_bytes_and_gaps(spec, parts):
+    parser = spec.new_parser()
+    for side, data, gap in parts:
+        parser.feed(side, data, 0)
+        if gap:
+            parser.gap(side, gap, 0)
+    parser.finish(0)
+    assert all(pieces.held <= 16_384 for pieces in parser._sides)

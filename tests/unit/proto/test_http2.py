@@ -1,0 +1,298 @@
+import gzip
+import struct
+
+import h2kit as h2
+import pytest
+from handshakes import drive
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.proto.http1.transaction import (
+    REQUEST_BODY,
+    REQUEST_COMPLETE,
+    REQUEST_HEADERS,
+    RESPONSE_BODY,
+    RESPONSE_COMPLETE,
+    RESPONSE_HEADERS,
+)
+from sensor.proto.http2 import hpack, huffman, limits
+from sensor.proto.http2.fields import SPEC
+from sensor.proto.http2.state import STAGE_FRAME, STAGE_SERVER_FRAME, Http2Parser
+from sensor.proto.reader import WireError
+
+START = [(0, h2.PREFACE)]
+
+
+def run(conversation):
+    parser = Http2Parser()
+    stages = drive(parser, conversation)
+    return parser, stages
+
+
+def of(stages, stage):
+    return [s.tx for s in stages if s.stage == stage]
+
+
+def numbers(stages, name):
+    return [value for s in stages if s.stage == STAGE_FRAME for value in s.tx.numbers(name)]
+
+
+def test_streams():
+    parser, stages = run(h2.talk())
+    assert parser.anomalies() == []
+    order = [(s.stage, s.tx.id) for s in stages if s.stage < STAGE_FRAME]
+    assert order == [
+        (REQUEST_HEADERS, 4), (REQUEST_BODY, 4), (REQUEST_COMPLETE, 4), (REQUEST_HEADERS, 5), (REQUEST_BODY, 5),
+        (REQUEST_COMPLETE, 5), (RESPONSE_HEADERS, 5), (RESPONSE_BODY, 5), (RESPONSE_COMPLETE, 5),
+        (RESPONSE_HEADERS, 4), (RESPONSE_BODY, 4), (RESPONSE_COMPLETE, 4),
+    ]  # fmt: skip
+    first, second = of(stages, REQUEST_HEADERS)
+    assert first.buffer("http.method") == (b"GET",)
+    assert first.buffer("http.uri") == (b"/a?b=1",)
+    assert first.buffer("http.request_line") == (b"GET /a?b=1 HTTP/2",)
+    assert first.buffer("http.host") == (b"www.example.org",)
+    assert first.buffer("http.host.raw") == (b"Www.Example.org:80",)
+    assert first.buffer("http.user_agent") == (b"curl/8",)
+    assert first.buffer("http.cookie") == (b"a=1; b=2",)
+    assert first.buffer("http.request_header")[:2] == [b":method: GET", b":path: /a?b=1"]
+    assert first.buffer("http2.header_name")[-2:] == [b"user-agent", b"cookie"]
+    assert first.buffer("http.stat_code") == (b"200",)
+    assert first.buffer("http.response_line") == (b"HTTP/2 200",)
+    assert first.buffer("http.response_body") == [b"<html>hello</html>"]
+    assert first.buffer("file.name@to_client") == (b"/a",)
+    assert first.buffer("http2.header_name@to_client") == [b":status", b"server", b"content-type"]
+    assert second.buffer("http.request_body") == [b"posted body"]
+    assert second.buffer("http.content_type") == (b"text/plain",)
+    assert second.buffer("nope") == ()
+
+
+def test_numbers():
+    _, stages = run(h2.talk())
+    assert numbers(stages, "http2.frametype") == [4, 8, 4, 4, 1, 1, 0, 1, 1, 0, 7]
+    assert numbers(stages, "http2.window") == [32767]
+    assert numbers(stages, "http2.errorcode") == [11]
+    assert numbers(stages, "http2.settings.header_table_size") == [4096]
+    assert numbers(stages, "http2.settings.max_concurrent_streams") == [100]
+    names = {n.name for n in SPEC.numbers}
+    assert all(set(s.tx._numbers) <= names for s in stages if s.stage == STAGE_FRAME)
+
+
+def test_priority_and_table_size():
+    block = h2.integer(200, 5, 0x20) + h2.block((b":status", b"200"))
+    both = h2.frame(h2.HEADERS, b"\x03" + struct.pack("!IB", 0, 77) + block + b"\0\0\0", 0x2C, 1)
+    _, stages = run([(1, both + h2.frame(h2.PRIORITY, struct.pack("!IB", 0, 9), 0, 1))])
+    assert numbers(stages, "http2.priority") == [77, 9]
+    assert numbers(stages, "http2.size_update") == [200]
+
+
+def test_what_frames_repeat_counts_once():
+    window = h2.frame(h2.WINDOW, struct.pack("!I", 5), 0, 1)
+    _, stages = run([*START, (0, h2.request(end=False) + window * 5 + h2.data(b"x", end=False) * 5)])
+    assert numbers(stages, "http2.frametype") == [1, 8, 0]
+    assert len(of(stages, STAGE_FRAME)) == 11
+
+
+def test_frames():
+    _, stages = run(h2.talk())
+    client, server = of(stages, STAGE_FRAME)[1], of(stages, STAGE_SERVER_FRAME)[0]
+    raw = h2.frame(h2.WINDOW, struct.pack("!I", 32767))
+    assert client.buffer("frame.http2.pdu") == (raw,)
+    assert client.buffer("frame.http2.hdr") == (raw[:9],)
+    assert client.buffer("frame.http2.data") == (raw[9:],)
+    assert client.buffer("frame.http2.pdu@to_client") == ()
+    assert server.buffer("frame.http2.pdu") == ()
+    assert server.buffer("frame.http2.pdu@to_client") == (h2.settings((4, 65535)),)
+
+
+def test_eve():
+    _, stages = run(h2.talk())
+    found = of(stages, RESPONSE_COMPLETE)[1].eve()
+    assert found["version"] == "2"
+    assert found["hostname"] == "Www.Example.org"
+    assert (found["url"], found["http_method"], found["status"], found["length"]) == ("/a?b=1", "GET", 200, 18)
+    assert found["response_headers"][1] == {"name": "server", "value": "test"}
+    assert found["http2"]["stream_id"] == 1
+    frame = of(stages, STAGE_FRAME)[0].eve()
+    assert frame["http2"]["request"]["settings"][0] == {
+        "settings_id": "SETTINGSMAXCONCURRENTSTREAMS",
+        "settings_value": 100,
+    }
+
+
+def test_declared_buffers_exist():
+    _, stages = run(h2.talk())
+    made = {b.name for b in SPEC.buffers for s in stages if s.tx.buffer(b.name)}
+    assert {"frame.http2.data@to_client", "http2.header_name@to_client", "http.protocol@to_client"} <= made
+    for stage in stages:
+        for buffer in SPEC.buffers:
+            assert all(isinstance(one, bytes) for one in stage.tx.buffer(buffer.name))
+
+
+def test_compressed_body_and_form():
+    form = b'--B\r\nContent-Disposition: form-data; name="f"; filename="x.txt"\r\n\r\nupload\r\n--B--\r\n'
+    _, stages = run(
+        [
+            *START,
+            (0, h2.request(b"/", (b"content-type", b"multipart/form-data; boundary=B"), end=False) + h2.data(form)),
+            (1, h2.response((b"content-encoding", b"gzip")) + h2.data(gzip.compress(b"inflated", mtime=0))),
+        ]
+    )
+    files = [s.file for s in stages if s.file is not None]
+    assert {(f.name, f.data) for f in files} == {(b"x.txt", b"upload")}
+    assert of(stages, RESPONSE_COMPLETE)[0].buffer("file.data@to_client") == [b"inflated"]
+
+
+def test_continuation_and_push():
+    block = h2.block((b":method", b"GET"), (b":path", b"/pushed"))
+    promise = h2.frame(h2.PUSH, struct.pack("!I", 2) + block[:9], 0, 1) + h2.frame(9, block[9:], h2.END_HEADERS, 1)
+    _, stages = run([*START, (0, h2.request()), (1, promise + h2.response(stream=2) + h2.data(b"p", 2))])
+    pushed = of(stages, RESPONSE_COMPLETE)[0]
+    assert pushed.buffer("http.uri") == (b"/pushed",)
+    assert pushed.buffer("http.response_body") == [b"p"]
+
+
+def test_interim_response_and_trailers():
+    _, stages = run(
+        [
+            *START,
+            (0, h2.request()),
+            (1, h2.response(status=b"103") + h2.response(status=b"404") + h2.data(b"x", end=False)),
+            (1, h2.headers((b"grpc-status", b"0"), flags=h2.END_HEADERS | h2.END_STREAM)),
+        ]
+    )
+    (tx,) = of(stages, RESPONSE_COMPLETE)
+    assert tx.buffer("http.stat_code") == (b"404",)
+    assert tx.buffer("http2.header_name@to_client") == [b":status", b"server"]
+
+
+@pytest.mark.parametrize(
+    ("side", "sent", "events"),
+    [
+        (0, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", ["invalid_client_magic"]),
+        (0, h2.PREFACE + h2.frame(h2.SETTINGS, b"12345"), ["invalid_frame_data"]),
+        (0, h2.PREFACE + h2.frame(h2.WINDOW, b"1"), ["invalid_frame_data"]),
+        (0, h2.PREFACE + h2.frame(h2.HEADERS, b"\xff\xff\xff\xff\xff\xff\xff", 4, 1), ["header_integer_overflow"]),
+        (0, h2.PREFACE + h2.frame(h2.HEADERS, b"\xc0", 4, 1), ["invalid_header"]),
+        (0, h2.PREFACE + h2.frame(h2.HEADERS, b"\0\x81\xff\0", 4, 1), ["invalid_header"]),
+        (0, h2.PREFACE + h2.frame(h2.CONTINUATION, b"", 4, 1), ["invalid_frame_header"]),
+        (0, h2.PREFACE + h2.frame(h2.HEADERS, b"\x09", 0xC, 1), ["invalid_frame_data"]),
+        (0, h2.PREFACE + h2.frame(h2.PING, bytes(70000)), ["long_frame_data"]),
+        (0, h2.PREFACE + h2.request(b"/", (b"host", b"other")), ["authority_host_mismatch"]),
+        (0, h2.PREFACE + h2.headers((b":authority", b"u:p@h")), ["userinfo_in_uri"]),
+        (
+            0,
+            h2.PREFACE + h2.frame(h2.HEADERS, bytes(40000), 0, 1) + h2.frame(9, bytes(40000), 0, 1),
+            ["reassembly_limit_reached"],
+        ),
+        (0, h2.PREFACE + h2.request() + h2.frame(h2.RST, b"\0\0\0\1", 0, 1) + h2.request(), ["stream_id_reuse"]),
+    ],
+)
+def test_events(side, sent, events):
+    parser, _ = run([(side, sent)])
+    assert [event.event for event, _ in parser.anomalies()] == [f"http2.{event}" for event in events]
+
+
+def test_broken_coding_is_reported():
+    body = gzip.compress(b"x" * 1000, mtime=0)[:10] + b"\xff" * 50
+    parser, _ = run([(1, h2.response((b"content-encoding", b"gzip")) + h2.data(body))])
+    assert parser.anomalies() == [(AppAnomaly.HTTP2_FAILED_DECOMPRESSION, 1)]
+
+
+def test_gap_inside_data():
+    parser = Http2Parser()
+    parser.feed(1, h2.response() + h2.data(b"x" * 100)[:50], 0)
+    parser.gap(1, 20, 0)
+    assert not parser.done
+    stages = parser.feed(1, b"y" * 39, 0)
+    tx = of(stages, RESPONSE_COMPLETE) or of(parser.finish(0), RESPONSE_COMPLETE)
+    assert tx[0].buffer("http.response_body") == [b"x" * 41, b"y" * 39]
+
+
+def test_gap_elsewhere_is_final():
+    parser = Http2Parser()
+    parser.feed(1, h2.response() + h2.data(b"x" * 100)[:50], 0)
+    assert [s.stage for s in parser.gap(1, 60, 0)] == [RESPONSE_BODY, RESPONSE_COMPLETE]
+    assert parser.done
+    assert parser.feed(1, h2.response(), 0) == parser.finish(0) == []
+    assert parser.anomalies() == [(AppAnomaly.PROTOCOL_GAP, 1)]
+
+
+def test_streams_are_bounded():
+    parser = Http2Parser()
+    parser.feed(0, h2.PREFACE + b"".join(h2.request(stream=n, end=False) for n in range(1, 1200, 2)), 0)
+    assert len(parser._streams) == limits.STREAMS
+    assert len(parser._closed) <= limits.CLOSED
+    assert (AppAnomaly.HTTP2_TOO_MANY_STREAMS, 0) in parser.anomalies()
+
+
+def test_bodies_are_bounded():
+    parser = Http2Parser()
+    parser.feed(0, h2.PREFACE, 0)
+    for n in range(1, 400, 2):
+        parser.feed(0, h2.request(stream=n, end=False) + h2.data(bytes(100_000), n, end=False), 0)
+    held = sum(s.tx.http.request_body.total for s in parser._streams.values() if s.tx.http.request_body)
+    assert held <= limits.HELD + 200_000
+
+
+def test_padded_data_in_any_pieces():
+    sent = h2.response() + h2.data(b"abc", pad=200, end=False) + h2.data(b"", pad=0, end=False) + h2.data(b"d", pad=3)
+    for size in (1, 2, 50):
+        parser = Http2Parser()
+        stages = drive(parser, [(1, sent)], size)
+        assert of(stages, RESPONSE_COMPLETE)[0].buffer("http.response_body") == [b"abcd"]
+
+
+# ---- HPACK
+
+
+def test_examples_of_the_rfc():
+    """RFC 7541 appendix C.4: Huffman code, and a table that later blocks refer to."""
+    decoder = hpack.Decoder()
+    blocks = [
+        "828684418cf1e3c2e5f23a6ba0ab90f4ff",
+        "828684be5886a8eb10649cbf",
+        "828785bf408825a849e95ba97d7f8925a849e95bb8e8b4bf",
+    ]
+    first, second, third = [decoder.decode(bytes.fromhex(block)) for block in blocks]
+    assert first == [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"www.example.com")]
+    assert second == [*first, (b"cache-control", b"no-cache")]
+    assert third[-1] == (b"custom-key", b"custom-value")
+
+
+def test_table_is_evicted():
+    decoder = hpack.Decoder()
+    decoder.decode(h2.integer(80, 5, 0x20) + h2.literal(b"aaaa", b"b" * 20, True) + h2.literal(b"cccc", b"d", True))
+    assert decoder.decode(b"\xbe") == [(b"cccc", b"d")]
+    with pytest.raises(WireError):
+        decoder.decode(b"\xbf")
+    decoder.decode(h2.literal(b"x", b"y" * 200, True))
+    with pytest.raises(WireError):
+        decoder.decode(b"\xbe")
+
+
+def test_table_size_is_bounded():
+    decoder = hpack.Decoder()
+    decoder.decode(h2.integer(1 << 30, 5, 0x20))
+    for n in range(100):
+        decoder.decode(h2.literal(b"%d" % n, b"x" * 4000, True))
+    assert decoder._size <= limits.TABLE
+
+
+def test_a_small_block_does_not_become_a_large_list():
+    decoder = hpack.Decoder()
+    decoder.decode(h2.literal(b"a", b"x" * 4000, True))
+    found = decoder.decode(b"\xbe" * 60000)
+    assert sum(len(value) for _, value in found) <= limits.HEADER_LIST
+    assert len(found) <= limits.HEADERS
+
+
+def test_huffman_code_covers_every_symbol():
+    tree = huffman._tree()
+    leaves = [~child for node in tree for child in node if child < 0]
+    assert sorted(leaves) == list(range(257))
+    assert len(tree) == 256
+
+
+@pytest.mark.parametrize("text", [b"\xff\xff\xff\xff", b"\0", b"\xfe", b"\xf1\xe3\xc2\xe5\xff\xff"])
+def test_bad_huffman_code(text):
+    """End of string, padding that is not ones, padding of a whole byte (section 5.2)."""
+    assert huffman.decode(text) is None
