@@ -11,6 +11,7 @@ from sensor.cli import common
 from sensor.errors import RuleError, UsageError
 
 if TYPE_CHECKING:
+    from sensor.capture.erspan import Erspan
     from sensor.config.settings import Settings
     from sensor.engine.options import EngineOptions
     from sensor.engine.pipeline import Pipeline
@@ -84,3 +85,18 @@ def files(settings: Settings) -> list[Sink]:
     if settings.run.fast:
         found.append(FastFile(LineFile(folder / FAST_LOG)))
     return found
+
+
+def erspan(settings: Settings) -> Erspan | None:
+    """Return what is configured about a mirror that comes as GRE. Raises UsageError."""
+    from sensor.capture.erspan import Erspan
+
+    run = settings.run
+    if not run.erspan_interface and not run.erspan_senders:
+        return None
+    if not run.erspan_interface:
+        raise UsageError("erspan.senders are named, but no erspan.interface")
+    try:
+        return Erspan(run.erspan_interface, run.erspan_senders)
+    except ValueError as e:
+        raise UsageError(f"erspan.senders: {e}") from e

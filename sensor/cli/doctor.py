@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sensor.cli import common, exits
+from sensor.cli import assembly, common, exits
 from sensor.cli.parser import Parser, add_config
 from sensor.cli.screen import coloured, out
 from sensor.cli.terminal import COLOURS, DIM, RESET
@@ -49,7 +49,7 @@ def main(words: Sequence[str]) -> int:
     args = parser().parse_args(words)
     settings = common.settings(args.config, args.overrides)
     args.interfaces = args.interfaces or list(settings.run.interfaces)
-    if not args.interfaces:
+    if not args.interfaces and not settings.run.erspan_interface:
         raise UsageError(f"no interface is named: -i INTERFACE, or af-packet.interface (see `{PROG} --help`)")
     findings = []
     for finding in _findings(args, settings):
@@ -67,19 +67,22 @@ def _findings(args: argparse.Namespace, settings: Settings) -> Iterator[Finding]
     from sensor.engine.options import EngineOptions
 
     try:
-        source = _open(args)
+        source = _open(args, settings)
     except CaptureError as e:
         source = None
         yield checkup.Finding("mirror", checkup.ERROR, str(e))
     try:
         for name in args.interfaces:
             yield from checkup.interface(name, capturing=source is not None)
+        if settings.run.erspan_interface:
+            yield from checkup.erspan(settings.run.erspan_interface)
         yield checkup.permission()
         if source is not None:
             yield from judge(listen(source, args.seconds, EngineOptions(settings)))
     finally:
         if source is not None:
             source.close()
+    yield from _dom0(settings)
     yield from checkup.memory(len(args.interfaces) * args.ring_blocks * _RING_BLOCK)
     yield checkup.kernel()
     folder = args.log_dir or settings.run.log_dir
@@ -90,7 +93,26 @@ def _findings(args: argparse.Namespace, settings: Settings) -> Iterator[Finding]
     yield from _running(settings.run.control_socket)
 
 
-def _open(args: argparse.Namespace) -> LiveSource | None:
+def _dom0(settings: Settings) -> Iterator[Finding]:
+    """Read what dom0 tells about the mirror, if anybody is to tell."""
+    from sensor.engine.checkup import ERROR, Finding
+    from sensor.engine.checkup_dom0 import SUBJECT, check
+    from sensor.xen.report import ReportError
+    from sensor.xen.sources import open_source
+
+    try:
+        source = open_source(settings.run.mirror_report)
+    except ReportError as e:
+        yield Finding(SUBJECT, ERROR, f"mirror.report: {e}")
+        return
+    if source is not None:
+        try:
+            yield from check(source, settings.run.mirror_max_age)
+        finally:
+            source.close()
+
+
+def _open(args: argparse.Namespace, settings: Settings) -> LiveSource | None:
     """Open the interfaces, unless nobody wants to listen. Raises CaptureError."""
     from sensor.capture.afpacket import LiveSource
     from sensor.capture.ring import RingOptions
@@ -98,7 +120,8 @@ def _open(args: argparse.Namespace) -> LiveSource | None:
     if args.seconds <= 0:
         return None
     try:
-        return LiveSource(args.interfaces, RingOptions(blocks=args.ring_blocks))
+        options = RingOptions(blocks=args.ring_blocks)
+        return LiveSource(args.interfaces, options, erspan=assembly.erspan(settings))
     except ValueError as e:
         raise UsageError(f"--ring-blocks: {e}") from e
 

@@ -23,7 +23,6 @@ from sensor.errors import CaptureError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
-    from sensor.capture.erspan import Erspan
     from sensor.config.settings import Settings
     from sensor.engine.ctlsocket import ControlSocket
     from sensor.engine.daemon import Surroundings
@@ -86,7 +85,7 @@ def main(words: Sequence[str]) -> int:
     args = parser().parse_args(words[:at])
     settings = _settings(args)
     args.interfaces = args.interfaces or list(settings.run.interfaces)
-    erspan = _erspan(settings)
+    erspan = assembly.erspan(settings)
     if not args.interfaces and erspan is None:
         raise UsageError(f"no interface is named: -i INTERFACE, or af-packet.interface (see `{PROG} --help`)")
     expression = assembly.capture_filter(args.filter_file, words[at + 1 :])
@@ -250,21 +249,6 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
             server.close()
 
 
-def _erspan(settings: Settings) -> Erspan | None:
-    """Return what is configured about a mirror that comes as GRE. Raises UsageError."""
-    from sensor.capture.erspan import Erspan
-
-    run = settings.run
-    if not run.erspan_interface and not run.erspan_senders:
-        return None
-    if not run.erspan_interface:
-        raise UsageError("erspan.senders are named, but no erspan.interface")
-    try:
-        return Erspan(run.erspan_interface, run.erspan_senders)
-    except ValueError as e:
-        raise UsageError(f"erspan.senders: {e}") from e
-
-
 def _source(args: argparse.Namespace, settings: Settings, expression: str | None) -> LiveSource:
     from sensor.capture import ifcheck
     from sensor.capture.afpacket import LiveSource
@@ -274,7 +258,7 @@ def _source(args: argparse.Namespace, settings: Settings, expression: str | None
         options = RingOptions(blocks=args.ring_blocks)
     except ValueError as e:
         raise UsageError(f"--ring-blocks: {e}") from e
-    source = LiveSource(args.interfaces, options, bpf=expression, erspan=_erspan(settings), on_event=_log)
+    source = LiveSource(args.interfaces, options, bpf=expression, erspan=assembly.erspan(settings), on_event=_log)
     for name in args.interfaces:
         for finding in ifcheck.check(name, capturing=True):
             _log(f"warning: {finding}")

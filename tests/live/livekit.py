@@ -252,10 +252,14 @@ class SwitchLab(Lab):
         super().close()
 
 
-def plain_frames(namespace, name):
-    """Let an interface send frames as on a wire (linux/ethtool.h: ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_STXCSUM)."""
+STSO, SGSO, SSG, STXCSUM, SGRO = 0x1F, 0x24, 0x19, 0x17, 0x2C
+"""linux/ethtool.h: ETHTOOL_S*"""
+
+
+def plain_frames(namespace, name, orders=(STSO, SGSO, STXCSUM)):
+    """Switch offloads of an interface off; by default it sends frames as on a wire then."""
     with inside(namespace), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        for order in (0x1F, 0x24, 0x17):
+        for order in orders:
             off = ctypes.create_string_buffer(struct.pack("II", order, 0))
             request = struct.pack("16sP16x", name.encode(), ctypes.addressof(off))
             fcntl.ioctl(sock, 0x8946, request)  # SIOCETHTOOL
@@ -276,7 +280,8 @@ class Sensor:
                 ["ip", "netns", "exec", lab.monitor, *words], cwd=ROOT, stderr=errors, stdout=subprocess.DEVNULL,
                 env=os.environ | (env or {}),
             )  # fmt: skip
-        self.wait_log("engine started")
+        # Where the kernels are not compiled yet, this takes a minute of a processor's time.
+        self.wait_log("engine started", 240)
 
     def __enter__(self):
         return self

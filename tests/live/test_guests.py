@@ -5,7 +5,24 @@ import socket
 import struct
 
 import pytest
-from livekit import ADDRESSES, ROOT, Sensor, SwitchLab, command, inside, unhappy
+from livekit import (
+    ADDRESSES,
+    MACS,
+    ROOT,
+    SGRO,
+    SGSO,
+    SSG,
+    STSO,
+    STXCSUM,
+    Sensor,
+    SwitchLab,
+    command,
+    inside,
+    plain_frames,
+    unhappy,
+)
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
 
 from sensor.engine.forge import Conversation
 
@@ -94,6 +111,43 @@ def test_a_trunk_and_an_access_port_of_a_switch(able, tmp_path):
         switch.close()
 
 
+@pytest.mark.parametrize("dom0", [False, True], ids=["super-segments", "cut in dom0"])
+@pytest.mark.parametrize("monitor", [False, True], ids=["joined", "not joined"])
+def test_offloads_at_either_end_change_frames_and_nothing_else(own, tmp_path, dom0, monitor):
+    if dom0:
+        plain_frames(own.host, "vif9.1", (STSO, SGSO, SSG, STXCSUM))
+    if monitor:
+        plain_frames(own.monitor, "eth1", (SGRO,))
+    with Sensor(own, tmp_path, "-k", "all") as sensor:
+        own.say(b"x" * 400_000 + b"last-word-of-a-megabyte")
+        sensor.wait_alerts(1)
+        last = sensor.stop()
+        assert sensor.sids() == [5]
+        assert last["checksum"]["bad"] == last["tcp"]["reassembly_gap"] == last["capture"]["kernel_drops"] == 0
+        assert (last["decoder"]["max_pkt_size"] > 10_000) == (not dom0)
+        if dom0:
+            assert last["checksum"]["partial"] == 0
+
+
+def test_a_mirror_that_doubles_costs_no_alert_and_raises_none_twice(own, tmp_path):
+    for vif in ("vif1.0", "vif2.0"):
+        command(f"tc -n {own.host} filter add dev {vif} egress protocol all u32 match u32 0 0 "
+                "action mirred egress mirror dev xenmon0")  # fmt: skip
+    with Sensor(own, tmp_path) as sensor:
+        before = own.frames_sent()
+        for _ in range(20):
+            own.say(b"this is a live-needle for you")
+        sensor.wait_alerts(20)
+        sent = own.frames_sent() - before
+        last = sensor.stop()
+        assert sensor.sids() == [1] * 20
+        assert last["decoder"]["pkts"] >= 2 * sent - 4  # ARP may come before
+        # Every copy is found; before there is evidence that these stations are doubled, it is only counted.
+        assert last["dedup"]["duplicates"] + last["dedup"]["suspected"] > 0.9 * sent
+        assert last["dedup"]["duplicates"] > 0.3 * sent
+        assert last["flow"]["tcp"] == 20
+
+
 def test_a_mirror_of_one_direction_is_noticed(own, tmp_path):
     command(f"tc -n {own.host} filter del dev vif2.0 ingress pref 1")
     with Sensor(own, tmp_path) as sensor:
@@ -120,4 +174,17 @@ def test_the_shipped_rules_see_a_real_scan_and_nothing_in_harmless_talk(own, tmp
         (alert,) = sensor.events()
         assert ADDRESSES["g1"] in {alert["src_ip"], alert["dest_ip"]}
         assert last["flow"]["tcp"] == 80
+        assert last["flow"]["one_way"] == 0
         assert last["capture"]["kernel_packets"] == last["decoder"]["pkts"]
+
+
+def test_the_shipped_rules_name_forged_scans(own, tmp_path):
+    target = Ether(src=MACS["g1"], dst=MACS["g2"]) / IP(src=ADDRESSES["g1"], dst=ADDRESSES["g2"])
+    with Sensor(own, tmp_path, rules=ROOT / "rules") as sensor, own.raw("g1") as sock:
+        for flags in ("F", "", "FPU"):
+            for port in (2001, 2002, 2003):
+                sock.send(bytes(target / TCP(sport=40_000, dport=port, flags=flags, window=2048)))
+        sensor.wait_alerts(3)
+        sensor.stop()
+        assert sorted(sensor.sids()) == [9001002, 9001003, 9001004]
+        assert {alert["src_ip"] for alert in sensor.events()} == {ADDRESSES["g1"]}

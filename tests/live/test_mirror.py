@@ -6,12 +6,13 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
 
 import pytest
-from livekit import ADDRESSES, MIRROR, Sensor, command, inside
+from livekit import ADDRESSES, MIRROR, ROOT, Sensor, command, inside
 
 pytestmark = pytest.mark.live
 HOOK = MIRROR.parent / "vif-post.d" / "xensor-mirror.hook"
@@ -180,6 +181,29 @@ def test_nothing_is_left_after_removal(own):
     assert [p.name for p in own.state.iterdir()] == ["lock"]
 
 
+def test_two_bridges_share_a_hub_until_both_have_gone(own):
+    command(f"ip -n {own.host} link add xenbr1 type bridge mcast_snooping 0")
+    command(f"ip -n {own.host} link set xenbr1 up")
+    own.plug("vif3.0", "xenbr1", own.guests["g1"], "eth7")
+    command(f"ip -n {own.guests['g1']} address add 10.99.0.77/24 dev eth7")
+    own.control("add", "xenbr1")
+    found = own.status()
+    assert [(b["bridge"], b["names"]) for b in found["bridges"]] == [
+        ("xenbr0", ["vif1.0", "vif2.0"]), ("xenbr1", ["vif3.0"]),
+    ]  # fmt: skip
+    assert copies(own, lambda: shout(own.guests["g1"], "10.99.0.77", b"on-another"), b"on-another") == 1
+    command(f"ip -n {own.host} link del xenbr0")
+    assert own.status(status=1)["problems"] == [
+        "xenbr0: there is no bridge xenbr0", "xenbr0: no probe frame could be sent: there is no bridge xenbr0",
+    ]  # fmt: skip
+    assert "xenbr0: there is no bridge xenbr0" in own.control("repair", status=1)
+    own.control("remove", "xenbr0")
+    assert own.status()["problems"] == []
+    own.unplug("vif9.1")
+    own.control("remove", "xenbr1")
+    assert "xenmon0" not in command(f"ip -n {own.host} link show")
+
+
 def test_frames_lost_on_the_way_are_published(own, tmp_path):
     command(f"tc -n {own.host} qdisc add dev vif9.1 root tbf rate 8kbit burst 2000 limit 2000")
     there = own.server("g2", 5353, socket.SOCK_DGRAM)
@@ -223,6 +247,23 @@ def test_the_sensor_raises_an_alert_when_a_guest_is_not_mirrored_or_frames_are_l
         sensor.stop()
         assert [(e["alert"]["gid"], e["alert"]["signature_id"]) for e in sensor.events()] == [(200, 2), (200, 3)]
         assert "xenbr0: 1 of 3 ports (vif3.0)" in sensor.events()[0]["alert"]["signature"]
+
+
+def test_the_doctor_asks_dom0_too(own, tmp_path):
+    path = tmp_path / "report.json"
+
+    def doctor(status):
+        words = ["doctor", "-i", "eth1", "--seconds", "0", "--set", f"mirror.report={path}"]
+        line = ["ip", "netns", "exec", own.monitor, sys.executable, "-m", "sensor", *words]
+        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == status, done.stderr
+        return next(line for line in done.stdout.splitlines() if "dom0" in line)
+
+    own.control("publish", "--report", str(path))
+    assert "it mirrors all 2 ports of guests, and has lost no frame" in doctor(0)
+    own.plug("vif3.0", "xenbr0", own.guests["g1"], "eth7")
+    own.control("publish", "--report", str(path))
+    assert "1 of 3 ports (vif3.0) (mend: in dom0: xensor-mirror repair)" in doctor(1)
 
 
 def metric(lab, port, name):

@@ -69,11 +69,10 @@ def main(words: Sequence[str]) -> int:
 
 def _add(args: argparse.Namespace, records: Records) -> int:
     wanted = Mirror(
-        args.bridge, args.hub, args.uplink, args.host, args.wire_like, tuple(args.guests or Mirror.guests),
-        tuple(args.exempt), args.pref,
+        args.bridge, _kind_of(args.bridge), args.hub, args.uplink, args.host, args.wire_like,
+        tuple(args.guests or Mirror.guests), tuple(args.exempt), args.pref,
     )  # fmt: skip
     with records.locked():
-        _bridge(wanted).choice()  # a bridge that is not there must not be remembered
         before = [one for one in records.all() if one.bridge == wanted.bridge]
         try:
             _exchange(records, before, [wanted])
@@ -136,7 +135,10 @@ def _lines(bridges: Sequence[BridgeReport], sensors: Sequence[VifReport]) -> lis
 def _probe(mirror: Mirror) -> list[str]:
     found = []
     for name in hub.sensor_ports(mirror.hub):
-        copies = probe(_bridge(mirror), name)
+        try:
+            copies = probe(_bridge(mirror), name)
+        except MirrorError as e:
+            return [f"{mirror.bridge}: no probe frame could be sent: {e}"]
         if copies != 1:
             found.append(f"{mirror.bridge}: {copies or 'no'} copies of a probe frame came to {name}, not one")
     return found
@@ -163,7 +165,7 @@ def _publish(args: argparse.Namespace, records: Records) -> int:
 
 def _survey(records: Records) -> tuple[list[BridgeReport], list[VifReport]]:
     mirrors = records.all()
-    bridges = [survey(mirror, _bridge) for mirror in mirrors]
+    bridges = [survey(mirror, _bridge(mirror)) for mirror in mirrors]
     return bridges, [vif for name in sorted({one.hub for one in mirrors}) for vif in vifs(name)]
 
 
@@ -188,14 +190,19 @@ def _mend(mirror: Mirror) -> list[str]:
 
 
 def _bridge(mirror: Mirror) -> LinuxBridge | OpenVSwitch:
-    """Return the mirror's hands; a bridge that is neither the kernel's nor Open vSwitch's is not there."""
-    if is_bridge(mirror.bridge):
-        return LinuxBridge(mirror)
+    return OpenVSwitch(mirror) if mirror.kind == OpenVSwitch.kind else LinuxBridge(mirror)
+
+
+def _kind_of(bridge: str) -> str:
+    """Tell what a bridge is made of. Raises MirrorError where there is no such bridge."""
+    if is_bridge(bridge):
+        return LinuxBridge.kind
     try:
-        known = mirror.bridge in bridges()
+        if bridge in bridges():
+            return OpenVSwitch.kind
     except MirrorError as e:
-        raise MirrorError(f"there is no bridge {mirror.bridge} of the kernel, and Open vSwitch is silent: {e}") from e
-    return OpenVSwitch(mirror) if known else LinuxBridge(mirror)
+        raise MirrorError(f"there is no bridge {bridge} of the kernel, and Open vSwitch is silent: {e}") from e
+    raise MirrorError(f"there is no bridge {bridge}")
 
 
 _VERBS = {"add": _add, "remove": _remove, "repair": _repair, "status": _status, "publish": _publish}

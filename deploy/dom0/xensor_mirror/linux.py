@@ -88,6 +88,8 @@ class LinuxBridge:
 
     def attach(self, port: str) -> None:
         """Make an interface a port that is copied: the probe's."""
+        if not is_bridge(self._mirror.bridge):
+            raise MirrorError(f"there is no bridge {self._mirror.bridge}")
         run("ip", "link", "set", "dev", port, "master", self._mirror.bridge)
         self.put(port, INGRESS)
 

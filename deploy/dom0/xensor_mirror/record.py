@@ -17,6 +17,8 @@ class Mirror:
     """One mirrored bridge."""
 
     bridge: str
+    kind: str
+    """`linux` or `openvswitch`."""
     hub: str = "xenmon0"
     """The bridge that holds the sensor's sniffing vif and nothing else."""
     uplink: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -24,8 +24,6 @@ _NAMES = 40
 
 class Bridge(Protocol):
     """What a report asks of a mirrored bridge."""
-
-    kind: str
 
     def choice(self) -> Choice:
         """Sort the bridge's ports."""
@@ -76,17 +74,14 @@ class VifReport:
     """Frames lost on the way to the sensor, which cannot know of them."""
 
 
-def survey(mirror: Mirror, open_bridge: Callable[[Mirror], Bridge]) -> BridgeReport:
+def survey(mirror: Mirror, bridge: Bridge) -> BridgeReport:
     """Look at one mirrored bridge; what cannot be looked at becomes the report's error."""
-    kind = ""
     try:
-        bridge = open_bridge(mirror)
-        kind = bridge.kind
         choice, missing, (copied, failed) = bridge.choice(), bridge.missing(), bridge.figures()
     except MirrorError as e:
-        return BridgeReport(mirror.bridge, kind, mirror.hub, 0, 0, 0, 0, 0, 0, (), (), str(e)[:200])
+        return BridgeReport(mirror.bridge, mirror.kind, mirror.hub, 0, 0, 0, 0, 0, 0, (), (), str(e)[:200])
     return BridgeReport(
-        mirror.bridge, kind, mirror.hub, len(choice.copied), len(missing), len(choice.exempt), copied, failed,
+        mirror.bridge, mirror.kind, mirror.hub, len(choice.copied), len(missing), len(choice.exempt), copied, failed,
         bridge.longest(), choice.copied[:_NAMES], tuple(missing[:_NAMES]),
     )  # fmt: skip
 
