@@ -30,8 +30,8 @@ class LiteralRules:
     """uint8[m]"""
     pool: np.ndarray
     """uint8: the other literals end to end."""
-    escapes: tuple[tuple[int, int], ...]
-    """(literal number, protocol): flows of the protocol that hold the literal are parsed."""
+    escapes: tuple[tuple[int, int, int], ...]
+    """(literal number, protocol, side): flows of the protocol that hold the literal are parsed; side -1: either."""
 
     class Builder:
         """Collects literals."""
@@ -40,7 +40,7 @@ class LiteralRules:
             self._rules: dict[bytes, list[int]] = {}
             self._masks: dict[bytes, int] = {}
             self._others: dict[int, tuple[tuple[bytes, bool], ...]] = {}
-            self._escapes: list[tuple[bytes, int]] = []
+            self._escapes: list[tuple[bytes, int, int]] = []
 
         def add(self, pattern: bytes, mask: int, rule: int, others: Iterable[tuple[bytes, bool]]) -> None:
             """Add the literal of a rule (lowercase), its group bits, and further literals that must be there."""
@@ -48,11 +48,11 @@ class LiteralRules:
             self._masks[pattern] = self._masks.get(pattern, 0) | mask
             self._others[rule] = tuple(others)[:MAX_OTHERS]
 
-        def escape(self, pattern: bytes, mask: int, app: int) -> None:
+        def escape(self, pattern: bytes, mask: int, app: int, side: int = -1) -> None:
             """Add a literal that makes flows of a protocol hot."""
             self._rules.setdefault(pattern, [])
             self._masks[pattern] = self._masks.get(pattern, 0) | mask
-            self._escapes.append((pattern, app))
+            self._escapes.append((pattern, app, side))
 
         def build(self, rules: int) -> LiteralRules:
             """Return the arrays. rules: how many rules there are."""
@@ -79,7 +79,7 @@ class LiteralRules:
                 other_len=np.array(size, np.int32),
                 other_cased=np.array(cased, np.uint8),
                 pool=np.frombuffer(bytes(pool), np.uint8).copy(),
-                escapes=tuple((numbers[pattern], app) for pattern, app in self._escapes),
+                escapes=tuple((numbers[pattern], app, side) for pattern, app, side in self._escapes),
             )
 
 

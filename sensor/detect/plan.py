@@ -34,8 +34,11 @@ _UDP = 17
 
 _SCOPES = {"packet": PACKET, "stream": STREAM, "both": PACKET | STREAM, "tx": TX, "event": EVENT}
 
-_BODY_ESCAPES = (b"chunked", b"content-encoding")
-"""Chunking and compression hide a body's literals: where one of these stands, the flow is parsed for them."""
+_BODY_ESCAPES = ((b"chunked", -1), (b"content-encoding", -1), (b"-encoding", 1))
+"""Chunking and compression hide a body's literals: where one of these stands, the flow is parsed for them.
+
+The last one is for names with a byte in them that browsers drop. It stands in each request: only responses count.
+"""
 
 _HASHES = frozenset(f"file.{name}" for name in HASHES)
 _ALWAYS_PARSED = ("dhcp",)
@@ -92,8 +95,8 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         for kind in raw_kinds(plan.rule) if plan.literal and plan.app else ():
             escaped[kind] = escaped.get(kind, 0) | 1 << plan.app
     for app in _members(escaped.get(RAW_BODY, 0)):
-        for pattern in _BODY_ESCAPES:
-            raw.escape(pattern, groups.app_mask(_flow_apps(app)), app)
+        for pattern, side in _BODY_ESCAPES:
+            raw.escape(pattern, groups.app_mask(_flow_apps(app)), app, side)
     carried = _carried({p.app for p in live if p.scope == TX and p.app})
     for app, pattern in carried:
         raw.escape(pattern, groups.app_mask(_flow_apps(app)), app)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
-from sensor.detect.addresses import HeaderMatcher, key16
+from sensor.detect.addresses import key16, matchers
 from sensor.detect.bits import FlowVarCounters, FlowVars
 from sensor.detect.budget import Budget
 from sensor.detect.context import Window
@@ -28,6 +28,8 @@ from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
 from sensor.rules.fields import APP_EVENT
 from sensor.rules.nodes import Rule
+
+T = TypeVar("T")
 
 _RAW_HEADERS = frozenset(
     {"ipv4.hdr", "ipv6.hdr", "tcp.hdr", "udp.hdr", "icmp.hdr", "icmpv4.hdr", "icmpv6.hdr", "ether.hdr"}
@@ -200,6 +202,19 @@ def _flow_at(place: Place, row: PacketRow) -> FlowView:
     return FlowView(int(flow["first"]), (p0, p1), (b0, b1), (int(isn[0]), int(isn[1])), (known[0], known[1]))
 
 
+def _by_word(rules: Iterable[Rule], make: Callable[[Rule], T]) -> Iterator[T]:
+    """Yield what is made of each rule's protocol word, made once for each word."""
+    known: dict[str, T] = {}
+    for rule in rules:
+        if rule.proto not in known:
+            known[rule.proto] = make(rule)
+        yield known[rule.proto]
+
+
+def _app_names(rule: Rule) -> frozenset[str]:
+    return frozenset(spec.name for spec in BY_WORD.get(rule.proto, ()))
+
+
 def _accepts(rule: Rule) -> Callable[[int, int], bool] | None:
     """Return the test of (IP protocol or -1, ethertype) that a rule's protocol word means; None: anything goes."""
     if rule.proto == "pkthdr":
@@ -232,12 +247,12 @@ class Judge:
                  suppressor: Suppressor, emit: Callable[[Match], None]) -> None:  # fmt: skip
         self._plan = plan
         self._compiled = compiled
-        self._headers = [HeaderMatcher(p.rule) for p in plan.rules]
-        self._protos = [_accepts(p.rule) for p in plan.rules]
+        self._headers = list(matchers(p.rule for p in plan.rules))
+        self._protos = list(_by_word((p.rule for p in plan.rules), _accepts))
         self._pass = [p.rule.action == "pass" for p in plan.rules]
         self._facing = [-1 if p.literal else _SIDES.get(p.rule.direction, -1) for p in plan.rules]
         """The side that a rule asks for; -1: any, or its literal was searched in the bytes of one side only."""
-        self._apps = [frozenset(spec.name for spec in BY_WORD.get(p.rule.proto, ())) for p in plan.rules]
+        self._apps = list(_by_word((p.rule for p in plan.rules), _app_names))
         self._options = options
         self._thresholds = thresholds
         self._suppressor = suppressor

@@ -336,9 +336,10 @@ class Selector:
 
     def _escapes(self, found: Candidates, hits: Hits, units: np.ndarray) -> None:
         """Have flows parsed whose bodies are coded."""
-        for lit, app in self._plan.literals.escapes:
+        for lit, app, side in self._plan.literals.escapes:
             unit = hits.unit[hits.lit == lit]
-            slots = np.unique(units["flow"][unit[units["kind"][unit] == UNIT_STREAM]])
+            mine = (units["kind"][unit] == UNIT_STREAM) & ((side < 0) | (units["side"][unit] == side))
+            slots = np.unique(units["flow"][unit[mine]])
             found.parse(slots.tolist(), 1 << app)
 
     def _decoded(self, found: Candidates, gathered: Gathered, rows: np.ndarray, flows: np.ndarray) -> np.ndarray:

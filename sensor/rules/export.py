@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _WIDTH = 110
-_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Rule)}
+_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Rule)} | {"references": (), "metadata": ()}
 _ALWAYS = frozenset({"protocol", "severity"})
 """Written even where they have their default: the class may imply another severity."""
 

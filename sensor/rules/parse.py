@@ -9,7 +9,7 @@ import msgspec
 from sensor.rules import header
 from sensor.rules.body import read_body
 from sensor.rules.check import unmatchable
-from sensor.rules.nodes import All, AnyNode, Rule, Suppression
+from sensor.rules.nodes import All, AnyNode, Rule, Suppression, labels_of
 from sensor.rules.problems import Invalid, Problem, one_of
 from sensor.rules.record import read_keys
 from sensor.rules.yamlio import Map, Scalar, Seq, Value, describe, read
@@ -109,6 +109,7 @@ def _rule(node: Value, defaults: Map | None, text: str, ctx: Context) -> Rule:
     values["established"], values["direction"] = values.pop("flow", (None, ""))
     values.pop("match", None)
     _classify(values, node, ctx)
+    values["labels"] = labels_of(values.pop("references", ()), values.pop("metadata", ()))
     rule = Rule(**values, body=body, file=ctx.problems.file, line=node.line, text=_source(text, node))
     reason = unmatchable(rule)
     return msgspec.structs.replace(rule, unmatchable=reason) if reason else rule

@@ -29,6 +29,7 @@ from sensor.rules.nodes import (
     Suppression,
     Threshold,
     Transform,
+    labels_of,
 )
 from sensor.rules.variables import Variables
 
@@ -205,6 +206,9 @@ examples = st.builds(
     note=st.just("") | texts, count=st.integers(0, 5),
 ) | st.builds(Example, flag, pcap=words.filter(lambda w: ".." not in w), count=st.integers(0, 5))  # fmt: skip
 
+metadata = st.dictionaries(texts, st.lists(texts, min_size=1, max_size=2).map(tuple), max_size=2).map(
+    lambda found: tuple(found.items())
+)
 PROTOCOLS = sorted({*CORE_PROTOCOLS, *(spec.name for spec in BY_NAME.values())})
 rules = st.builds(
     Rule,
@@ -226,11 +230,8 @@ rules = st.builds(
     severity=st.integers(1, 255),
     classtype=st.sampled_from(("trojan-activity", "made-up")),
     category=texts,
-    references=st.lists(texts, max_size=2).map(tuple),
     attack=st.lists(st.sampled_from(("T1190", "T1059.004", "TA0001")), max_size=2).map(tuple),
-    metadata=st.dictionaries(texts, st.lists(texts, min_size=1, max_size=2).map(tuple), max_size=2).map(
-        lambda found: tuple(found.items())
-    ),
+    labels=st.builds(labels_of, st.lists(texts, max_size=2).map(tuple), metadata),
     target=st.sampled_from(("", "src_ip", "dest_ip")),
     thresholds=st.lists(thresholds, max_size=2).map(tuple),
     examples=st.lists(examples, max_size=2).map(tuple),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sensor.rules.check import unmatchable
-from sensor.rules.nodes import All, AnyNode, Rule
+from sensor.rules.nodes import All, AnyNode, Rule, labels_of
 from sensor.rules.parse import Unit
 from sensor.rules.suricata import finish, head
 from sensor.rules.suricata.draft import Draft
@@ -95,6 +95,7 @@ class _Reader:
         if self._failed:
             return None
         values: dict[str, Any] = {"msg": "", "severity": _LOWEST} | draft.values | {"proto": draft.proto}
+        values["labels"] = labels_of(values.pop("references", ()), values.pop("metadata", ()))
         statement = self._statement
         rule = Rule(
             **values, body=body, thresholds=tuple(draft.thresholds), file=self._ctx.problems.file,

@@ -7,7 +7,7 @@ import pytest
 from sensor.alert.eve import EveBuilder, printable
 from sensor.alert.flood import Held
 from sensor.model.scene import AnomalyRecord, ArpRecord, FlowEnd, FlowFacts, Match, Scene, TxRecord
-from sensor.rules.nodes import All, Rule
+from sensor.rules.nodes import All, Rule, labels_of
 
 START = 1_700_000_000 * 10**9
 FACTS = FlowFacts(START, "10.0.0.1", 40000, "10.0.0.2", 80, 3, 2, 300, 200)
@@ -102,8 +102,9 @@ def test_vlan_and_tunnel():
 
 def test_what_a_rule_says():
     rule = Rule(
-        sid=7, msg="m", proto="tcp", body=All(()), action="drop", target="src_ip", references=("cve:1",),
-        attack=("T1190", "T1021"), metadata=(("tag", ("a", "b")), ("mitre_technique_id", ("T1021",))),
+        sid=7, msg="m", proto="tcp", body=All(()), action="drop", target="src_ip",
+        attack=("T1190", "T1021"),
+        labels=labels_of(("cve:1",), (("tag", ("a", "b")), ("mitre_technique_id", ("T1021",)))),
     )  # fmt: skip
     got = fields(alert(rule))["alert"]
     assert got["action"] == "allowed"
