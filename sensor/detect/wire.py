@@ -14,6 +14,7 @@ from sensor.model.app import (
     RAW_QUESTION,
     RAW_URI,
     RAW_VERBATIM,
+    ProtocolSpec,
 )
 from sensor.rules import buffers
 from sensor.rules.compile import positive_literals, protocol, strength
@@ -52,20 +53,20 @@ def scanned(rule: Rule) -> tuple[str, Content, bytes] | None:
 
 def others(rule: Rule, chosen: tuple[str, Content, bytes]) -> Iterator[tuple[bytes, bool]]:
     """Yield (bytes, cased) of further literals that stand in the same side's stream whenever the rule matches."""
-    side = _side(rule, chosen[0])
+    spec = protocol(rule)
+    side = _side(spec, rule.proto, chosen[0])
     for buffer, content in positive_literals(rule):
         raw = raw_of(buffer, rule.proto)
-        if raw in (RAW_BODY, RAW_QUESTION) or _side(rule, buffer) != side:
+        if raw in (RAW_BODY, RAW_QUESTION) or _side(spec, rule.proto, buffer) != side:
             continue
         found = on_the_wire(rule, buffer, content)
         if len(found) > 1 and found.lower() not in chosen[2].lower():
             yield (found.lower(), False) if content.nocase else (found, True)
 
 
-def _side(rule: Rule, buffer: str) -> int:
-    """Return the side whose bytes a buffer is made of; -1: that at hand."""
-    found = buffers.find(buffer, rule.proto)
-    spec = protocol(rule)
+def _side(spec: ProtocolSpec | None, proto: str, buffer: str) -> int:
+    """Return the side whose bytes a buffer of a protocol is made of; -1: that at hand. proto: word of the rule."""
+    found = buffers.find(buffer, proto)
     return spec.stages[found[1].stage].side if found and spec else -1
 
 

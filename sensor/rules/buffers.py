@@ -7,6 +7,7 @@ means that of either side in a rule without direction (`BufferMatch.either`).
 
 from __future__ import annotations
 
+import functools
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ _CLIENT, _SERVER = "@to_client", "@to_server"
 EITHER_SIDE = "@either"
 
 
+@functools.lru_cache(maxsize=16_384)
 def find(name: str, proto: str = "") -> tuple[ProtocolSpec, BufferSpec] | None:
     """Return protocol and specification of a name as in `BufferMatch.buffer`; None for core buffers.
 

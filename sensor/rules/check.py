@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ def unmatchable(rule: Rule) -> str:
     return next(_reasons(rule), "")
 
 
+@functools.cache
 def transports(proto: str) -> frozenset[int] | None:
     """Return the IP protocols that a rule's protocol word allows; None: any."""
     if proto in _TRANSPORTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
@@ -100,25 +101,38 @@ def protocols(rule: Rule) -> tuple[ProtocolSpec, ...] | None:
 
     Those that have everything the rule tests, within its protocol word. Empty: there is none such.
     """
-    found = BY_WORD.get(rule.proto)
-    for specs in filter(None, map(_owners, leaves(rule.body))):
+    return _having(rule.proto, frozenset(filter(None, map(_tested, leaves(rule.body)))))
+
+
+@functools.lru_cache(maxsize=16_384)
+def _having(proto: str, tested: frozenset[_Tested]) -> tuple[ProtocolSpec, ...] | None:
+    """Return the protocols of a word that have all that is tested (of 52,000 rules in ET Open 1,500 differ here)."""
+    found = BY_WORD.get(proto)
+    for specs in filter(None, map(_owners, tested)):
         found = specs if found is None else tuple(spec for spec in found if spec in specs)
-    allowed = transports(rule.proto)
+    allowed = transports(proto)
     if found is None or allowed is None:
         return found
     return tuple(spec for spec in found if allowed.intersection(spec.transports))
 
 
-def _owners(leaf: Leaf) -> tuple[ProtocolSpec, ...]:
-    """Return the application protocols that have what a condition tests; empty: it is not about one."""
+_Tested = str | tuple[int, ...]
+"""A buffer or a number; events as their values."""
+
+
+def _tested(leaf: Leaf) -> _Tested | None:
     if isinstance(leaf, BufferMatch):
-        return tuple(spec for spec, _ in BUFFERS.get(leaf.buffer, ()))
+        return leaf.buffer
     if not isinstance(leaf, HeaderTest):
-        return ()
-    if leaf.field == fields.APP_EVENT:
-        wanted = {leaf.value, *leaf.values}
-        return tuple(spec for spec in PROTOCOLS if not wanted.isdisjoint(spec.events))
-    return tuple(spec for spec, _ in NUMBERS.get(leaf.field, ()))
+        return None
+    return (leaf.value, *leaf.values) if leaf.field == fields.APP_EVENT else leaf.field
+
+
+def _owners(tested: _Tested) -> tuple[ProtocolSpec, ...]:
+    """Return the application protocols that have what a condition tests; empty: it is not about one."""
+    if isinstance(tested, tuple):
+        return tuple(spec for spec in PROTOCOLS if not set(tested).isdisjoint(spec.events))
+    return tuple({spec.name: spec for spec, _ in (*BUFFERS.get(tested, ()), *NUMBERS.get(tested, ()))}.values())
 
 
 def protocol(rule: Rule) -> ProtocolSpec | None:
