@@ -36,6 +36,9 @@ EVE_TYPES = (
     "enip",
     "quic",
     "dnp3",
+    "pop3",
+    "imap",
+    "telnet",
     "arp", "stats",
 )  # fmt: skip
 """Event types that can be written: one for each protocol, and some more."""

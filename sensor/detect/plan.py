@@ -63,7 +63,7 @@ class Plan:
     always_tx: frozenset[int] = frozenset()
     """Protocols of which every flow is parsed: some transaction rule has no literal that is on the wire."""
     tx: frozenset[int] = frozenset()
-    """Protocols with transaction rules."""
+    """Protocols with transaction rules, and those that such protocols may follow."""
     events: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """AppAnomaly → rules judged where a parser finds it."""
     packet: tuple[int, ...] = ()
@@ -94,6 +94,9 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
     for app in _members(escaped.get(RAW_BODY, 0)):
         for pattern in _BODY_ESCAPES:
             raw.escape(pattern, groups.app_mask(_flow_apps(app)), app)
+    carried = _carried({p.app for p in live if p.scope == TX and p.app})
+    for app, pattern in carried:
+        raw.escape(pattern, groups.app_mask(_flow_apps(app)), app)
     bare = [p for p in live if not p.literal]
     tx = [p for p in live if p.scope == TX]
     header_packet = tuple(p.number for p in bare if p.scope & PACKET)
@@ -108,13 +111,19 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         header_packet=header_packet,
         header_stream=tuple(p.number for p in bare if p.scope & STREAM),
         always_tx=frozenset(p.app for p in tx if not p.literal),
-        tx=frozenset(p.app for p in tx),
+        tx=frozenset((*(p.app for p in tx), *(app for app, _ in carried))),
         packet=tuple(p.number for p in live if p.scope & PACKET),
         stream=tuple(p.number for p in live if p.scope & STREAM),
         events=_by_event([p for p in live if p.scope == EVENT]),
         hashes=any(p.files and not _HASHES.isdisjoint(map(buffers.base, _names(p.rule))) for p in live),
         multi_step=any(p.scope & STREAM and not _is_single(p) for p in live),
     )
+
+
+def _carried(apps: set[int]) -> list[tuple[int, bytes]]:
+    """Return (protocol, literal): flows of it that may go on as one of the protocols given."""
+    specs = [SPECS[app] for app in sorted(apps)]
+    return [(APP_ID[name], pattern) for spec in specs for name in spec.carriers for pattern in spec.switch]
 
 
 def _names(rule: Rule) -> list[str]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sensor.model.anomaly import AppAnomaly
-from sensor.model.app import AppParser, HashesFiles, ProtocolSpec, TxStage
+from sensor.model.app import AppParser, HandsOver, HashesFiles, ProtocolSpec, TxStage
 from sensor.model.counters import Counters
-from sensor.proto.registry import SPECS
+from sensor.proto.registry import BY_NAME, SPECS
 
 MAX_PARSERS = 16_384
 """Flows parsed at a time. A half-open HTTP request takes about 8 KB; at the cap the flow that was silent longest is
@@ -46,6 +46,8 @@ class FlowApp:
     """Highest number of a transaction that was logged."""
     told: bool = False
     """Its failure was reported."""
+    hands_over: bool = False
+    """Its protocol may be followed by another."""
 
     @property
     def done(self) -> bool:
@@ -90,11 +92,28 @@ class AppLayer:
     def start(self, slot: int, app: int) -> FlowApp:
         """Make the parser of a flow."""
         spec = SPECS[app]
-        flow = self._flows[slot] = FlowApp(spec, spec.new_parser())
-        if self._hash_files and isinstance(flow.parser, HashesFiles):
-            flow.parser.hash_files()
+        flow = self._flows[slot] = FlowApp(spec, self._parser(spec))
+        flow.hands_over = isinstance(flow.parser, HandsOver)
         self.counters.flows += 1
         return flow
+
+    def _parser(self, spec: ProtocolSpec) -> AppParser:
+        parser = spec.new_parser()
+        if self._hash_files and isinstance(parser, HashesFiles):
+            parser.hash_files()
+        return parser
+
+    def succeed(self, flow: FlowApp) -> list[tuple[int, bytes]]:
+        """Let the protocol that follows take over, if it is time; return (side, bytes) that are already its."""
+        old = flow.parser
+        if not isinstance(old, HandsOver) or not old.becomes or flow.failed:
+            return []
+        flow.spec = BY_NAME[old.becomes]
+        flow.parser = self._parser(flow.spec)
+        flow.hands_over = isinstance(flow.parser, HandsOver)
+        flow.unlogged.clear()
+        flow.logged = -1
+        return [(side, old.rest(side)) for side in (0, 1)]
 
     @property
     def victim(self) -> int:

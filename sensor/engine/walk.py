@@ -31,7 +31,7 @@ from sensor.model.rows import (
     STATE_FREE,
 )
 from sensor.proto.ids import LIMIT as APP_LIMIT
-from sensor.proto.registry import SPECS
+from sensor.proto.registry import APP_ID, SPECS
 
 COLD, HOT, DONE = 0, 1, 2
 """Values of `FLOW.hot`."""
@@ -85,7 +85,10 @@ class Walk:
         for app, spec in SPECS.items():
             logged = logs.wants(spec.eve_key or spec.name) or logs.wants("anomaly")
             logged |= not plan.events.keys().isdisjoint(spec.events)
-            self._logged[app] = logged
+            for one in (app, *(APP_ID[name] for name in spec.carriers)):
+                self._logged[one] |= logged
+        for app in SPECS:
+            logged = bool(self._logged[app])
             self._wanted[app] = logged or app in plan.always_tx or (not triage and app in plan.tx)
             self._of_interest[app] = logged or app in plan.tx
 
@@ -206,6 +209,18 @@ class Walk:
         else:
             stages = self.apps.gap(place.slot, place.side, gap, ts)
         self._transactions(place, flow, stages, data)
+        if flow.hands_over:
+            self._succeed(place, flow, ts)
+
+    def _succeed(self, place: Place, flow: FlowApp, ts: int) -> None:
+        """Let the protocol that follows on the connection take over, if it is time."""
+        spec, waiting = flow.spec, list(flow.unlogged.values())
+        rests = self.apps.succeed(flow)
+        for stage in waiting if rests else ():
+            self._logs.incomplete(place, spec, stage)
+        for side, rest in rests:
+            if rest:
+                self._feed(replace(place, side=side), flow, rest, 0, ts)
 
     # ---- datagrams
 
@@ -337,7 +352,7 @@ class Walk:
         flow.unlogged.clear()
 
     def _transactions(self, place: Place, flow: FlowApp, stages: list[TxStage], data: bytes) -> None:
-        app = int(place.view.flows["app"][place.slot])
+        app = APP_ID[flow.spec.name]
         last = len(flow.spec.stages) - 1
         for stage in stages:
             flow.transactions += stage.stage == last

@@ -95,6 +95,17 @@ class HashesFiles(Protocol):
 
 
 @runtime_checkable
+class HandsOver(Protocol):
+    """A parser after whose protocol another may speak on the same connection (STARTTLS, `Upgrade: h2c`)."""
+
+    becomes: str
+    """Name of the protocol that speaks from now on; empty: still this one."""
+
+    def rest(self, side: int) -> bytes:
+        """Return bytes of a side that were taken and are the successor's."""
+
+
+@runtime_checkable
 class KnowsEnds(Protocol):
     """A parser to which the addresses of its flow matter."""
 
@@ -184,6 +195,10 @@ class ProtocolSpec:
     """Further protocol words of rule headers that mean this protocol."""
     also: tuple[str, ...] = ()
     """Names of protocols whose rules are about this one, too (`dcerpc` rules: SMB carries it; `http`: HTTP/2)."""
+    carriers: tuple[str, ...] = ()
+    """Names of protocols whose connections may go on as this one (`HandsOver`)."""
+    switch: tuple[bytes, ...] = ()
+    """One of these, in any case, stands in each connection that does so."""
     numbers: tuple[NumberSpec, ...] = ()
     events: tuple[AppAnomaly, ...] = ()
     """What its parser may find odd: rules with `app.event` have its flows parsed."""

@@ -16,11 +16,13 @@ from sensor.proto.ftpdata.fields import SPEC as FTP_DATA
 from sensor.proto.http1.fields import SPEC as HTTP
 from sensor.proto.http2.fields import SPEC as HTTP2
 from sensor.proto.ike.fields import SPEC as IKE
+from sensor.proto.imap.fields import SPEC as IMAP
 from sensor.proto.krb5.fields import SPEC as KRB5
 from sensor.proto.mqtt.fields import SPEC as MQTT
 from sensor.proto.mysql.fields import SPEC as MYSQL
 from sensor.proto.nfs.fields import SPEC as NFS
 from sensor.proto.pgsql.fields import SPEC as PGSQL
+from sensor.proto.pop3.fields import SPEC as POP3
 from sensor.proto.quic.fields import SPEC as QUIC
 from sensor.proto.rfb.fields import SPEC as RFB
 from sensor.proto.sip.fields import SPEC as SIP
@@ -28,6 +30,7 @@ from sensor.proto.smb.fields import SPEC as SMB
 from sensor.proto.smtp.fields import SPEC as SMTP
 from sensor.proto.snmp.fields import SPEC as SNMP
 from sensor.proto.ssh.fields import SPEC as SSH
+from sensor.proto.telnet.fields import SPEC as TELNET
 from sensor.proto.tftp.fields import SPEC as TFTP
 from sensor.proto.tls.fields import SPEC as TLS
 
@@ -62,6 +65,9 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.MYSQL: MYSQL,
         ids.PGSQL: PGSQL,
         ids.HTTP2: HTTP2,
+        ids.POP3: POP3,
+        ids.IMAP: IMAP,
+        ids.TELNET: TELNET,
     }
 )
 """Value of the flow table's `app` column → protocol."""

@@ -26,6 +26,10 @@ STARTS = (
     b"\x10\x2d\0\4MQTT\5\2\0\x3c\0\0\7guest-7",
     b"\x10\x2d\0\6MQIsdp\3\2\0\x3c",
     b"\x20\2\0\0",
+    b"+OK POP3 ready\r\n",
+    b"* OK IMAP4 ready\r\n",
+    b"\xff\xfd\x18\xff\xfd\x20\xff\xfd",
+    b"USER joe\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"\0\0\6\4\0\0\0\0\0\0\3\0\0\0\x64",
     b"\x32\x80\1\0\4a/b/\0\1hello",
@@ -62,7 +66,7 @@ def settled(answers):
 
 
 @settings(max_examples=300, deadline=None)
-@given(heads(), heads(), st.sampled_from((9999, 80, 53, 443, 1883)))
+@given(heads(), heads(), st.sampled_from((9999, 80, 53, 443, 1883, 110, 25)))
 def test_to_server_first(first, second, port):
     settled(grow(first, second, port))
 

@@ -13,17 +13,26 @@ import h2kit
 import handshakes as forge
 import mqttkit
 import test_ftp
+import test_imap
+import test_pop3
 import test_smtp
+import test_telnet
 
 from sensor.proto.ftp.fields import SPEC as FTP
 from sensor.proto.ftpdata.fields import SPEC as FTP_DATA
 from sensor.proto.http2.fields import SPEC as HTTP2
+from sensor.proto.imap.fields import SPEC as IMAP
 from sensor.proto.mqtt.fields import SPEC as MQTT
+from sensor.proto.pop3.fields import SPEC as POP3
 from sensor.proto.smtp.fields import SPEC as SMTP
+from sensor.proto.telnet.fields import SPEC as TELNET
 
 TALKS = {
     MQTT.name: (MQTT, [mqttkit.talk(), [(0, mqttkit.connect(3, b"MQIsdp")), (0, mqttkit.publish(qos=3))]]),
     FTP.name: (FTP, [test_ftp.TALK]),
+    POP3.name: (POP3, [test_pop3.TALK]),
+    IMAP.name: (IMAP, [test_imap.TALK]),
+    TELNET.name: (TELNET, [test_telnet.TALK]),
     HTTP2.name: (HTTP2, [h2kit.talk()]),
     SMTP.name: (SMTP, [test_smtp.talk(), [(0, data) for side, data in test_smtp.talk() if side == 0]]),
     FTP_DATA.name: (FTP_DATA, [[(0, b"some bytes"), (0, b"and more"), (1, b"noise")]]),

@@ -17,10 +17,11 @@ _TLS = b"234"
 class FtpParser:
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_bytes", "_client", "_count", "_first", "_lines", "_pending", "done")
+    __slots__ = ("_anomalies", "_bytes", "_client", "_count", "_first", "_lines", "_pending", "becomes", "done")
 
     def __init__(self) -> None:
         self.done = False
+        self.becomes = ""
         self._lines = (LineReader(limits.LINE), LineReader(limits.LINE))
         self._count = 0
         self._client = b""
@@ -45,6 +46,10 @@ class FtpParser:
         while (line := reader.next()) is not None and self._on_line(side, line, out):
             pass
         return out
+
+    def rest(self, side: int) -> bytes:
+        """Return what is TLS already (see `sensor.model.app.HandsOver`)."""
+        return self._lines[side].rest()
 
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Go on with the next line."""
@@ -121,7 +126,8 @@ class FtpParser:
         self._first = b""
         if code[:1] == b"1":  # preliminary: another reply follows (RFC 959 section 4.2.1)
             return
-        self.done = tx.command == b"AUTH" and code == _TLS
+        if tx.command == b"AUTH" and code == _TLS:
+            self.done, self.becomes = True, "tls"
         self._complete(out)
 
     def _complete(self, out: list[TxStage]) -> None:

@@ -28,6 +28,10 @@ class Exchange:
 
     def __init__(self) -> None:
         self.done = False
+        self.becomes = ""
+        """The protocol that both sides have agreed to go on with."""
+        self.behind = b""
+        """What came of the server behind its consent."""
         self.waiting: deque[HttpTransaction] = deque()
         self.stages: list[TxStage] = []
         self.odd: list[tuple[AppAnomaly, int]] = []
@@ -308,6 +312,9 @@ class ResponseSide(Side):
         if status == 101 or (method == b"CONNECT" and 200 <= status < 300):
             self._complete(tx)
             self._exchange.done = True
+            if status == 101 and b"h2c" in (headers.get(b"upgrade") or b"").lower():
+                self._exchange.becomes = "http2"
+                self._exchange.behind = bytes(self._buf[self._pos :])
             self.give_up()
         elif method == b"HEAD":
             self._complete(tx)
@@ -396,6 +403,7 @@ class HttpParser:
         self.done = False
         """The connection became a tunnel or another protocol, or both sides are beyond hope."""
         self._exchange = Exchange()
+        self.becomes = ""
         self._request = RequestSide(self._exchange)
         self._response = ResponseSide(self._exchange)
 
@@ -427,6 +435,10 @@ class HttpParser:
             self._exchange.done = True
         return self._take()
 
+    def rest(self, side: int) -> bytes:
+        """Return what is the next protocol's already (see `sensor.model.app.HandsOver`)."""
+        return self._exchange.behind if side == TO_CLIENT else b""
+
     def hash_files(self) -> None:
         """Hash also what is too long to be kept."""
         self._exchange.hashed = True
@@ -446,6 +458,7 @@ class HttpParser:
         exchange = self._exchange
         if self._response.state == DEAD:
             exchange.forget_all()
+        self.becomes = exchange.becomes
         self.done = exchange.done or (self._response.state == DEAD and self._request.state == DEAD)
         found, exchange.stages = exchange.stages, []
         return found

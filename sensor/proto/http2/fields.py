@@ -55,5 +55,7 @@ SPEC = ProtocolSpec(
     events=tuple(one for one in AppAnomaly if one.name.startswith("HTTP2_")),
     log_stages=(RESPONSE_COMPLETE,),
     also=("http",),
+    carriers=("http",),
+    switch=(b"h2c\r\n", b"upgrade: h2c"),
     eve_key="http",
 )

@@ -4,18 +4,20 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from sensor.proto.ids import FTP, SMTP
+from sensor.proto.ids import FTP, IMAP, POP3, SMTP, TELNET
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
 _PENDING, _NO = 0, 1
 _WIDTH = 12
+_HEAD = 32
+"""Bytes of a side that are looked at (`kernels_probe.HEAD`)."""
 
 _COMMANDS = (
     (b"USER ", FTP), (b"PASS ", FTP), (b"PORT ", FTP), (b"EPRT ", FTP), (b"FEAT\r", FTP), (b"AUTH TLS", FTP),
     (b"SYST\r", FTP), (b"OPTS ", FTP), (b"EHLO ", SMTP), (b"HELO ", SMTP), (b"EHLO\r", SMTP), (b"HELO\r", SMTP),
-    (b"MAIL FROM:", SMTP),
+    (b"MAIL FROM:", SMTP), (b"CAPA\r", POP3), (b"APOP ", POP3),
 )  # fmt: skip
 """First commands of clients, any case."""
 
@@ -84,12 +86,52 @@ def _greeting(h: Ints, n: int, ftp: bool, smtp: bool) -> int:
 
 
 @njit
+def _told(h: Ints, n: int, pop3: bool) -> int:
+    """Look for greetings that one protocol alone has: `+OK `, `* OK `, `* PREAUTH`, `* BYE`, and Telnet's options.
+
+    `+OK` without a blank is what Redis answers, too.
+    """
+    first, second = h[0], h[1] if n > 1 else -1
+    if first == 255:
+        if (n > 1 and not 251 <= second <= 254) or (n > 2 and h[2] > 50):
+            return _NO
+        if n < 4:
+            return _PENDING
+        return TELNET if h[3] == 255 or 7 <= h[3] < 127 else _NO
+    if first == 43:  # +
+        for j in range(1, min(n, 3)):
+            if h[j] != (43, 79, 75)[j]:
+                return _NO
+        if n < 4:
+            return _PENDING
+        return POP3 if h[3] == 32 or (pop3 and h[3] == 13) else _NO
+    if first != 42 or (n > 1 and second != 32):  # *
+        return _NO
+    if n < 5:
+        return _PENDING
+    a, b, c = _upper(h[2]), _upper(h[3]), _upper(h[4])
+    known = (a == 79 and b == 75 and c == 32) or (a == 80 and b == 82 and c == 69) or (a == 66 and b == 89 and c == 69)
+    return IMAP if known else _NO
+
+
+@njit
+def _ended(h: Ints, n: int) -> bool:
+    """Tell whether the line has ended: until then it may be a request of HTTP, `WORD x HTTP/1.1`."""
+    for j in range(n):
+        if h[j] < 32 or h[j] > 126:
+            return True
+    return n >= _HEAD
+
+
+@njit
 def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - same form as of all protocols
     """See `sensor.proto.kernels_more`."""
-    ftp = sport == 21 or dport == 21
-    smtp = sport in (25, 465, 587) or dport in (25, 465, 587)
-    greeting = _greeting(h, n, ftp, smtp)
-    if greeting > _NO:
-        return int(greeting)
+    greeting = _greeting(h, n, 21 in (sport, dport), sport in (25, 465, 587) or dport in (25, 465, 587))
+    told = _told(h, n, 110 in (sport, dport))
     command = _command(h, n)
-    return int(command if command > _NO else min(command, greeting))
+    if command == FTP and 110 in (sport, dport):
+        command = POP3
+    found = max(greeting, told, command)
+    if found > _NO:
+        return int(found) if _ended(h, n) else _PENDING
+    return int(min(greeting, told, command))

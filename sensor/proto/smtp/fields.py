@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, TO_SERVER, BufferSpec, ProtocolSpec, StageSpec
-from sensor.model.files import HASHES
+from sensor.proto.mime.fields import file_buffers
 from sensor.proto.smtp.state import STAGE_ENVELOPE, STAGE_FILE, STAGE_MAIL, SmtpParser
 
 _MAIL = (
@@ -26,13 +26,7 @@ SPEC = ProtocolSpec(
         BufferSpec("smtp.helo", STAGE_ENVELOPE, RAW_VERBATIM, help="argument of HELO or EHLO"),
         BufferSpec("smtp.mail_from", STAGE_ENVELOPE, RAW_VERBATIM, help="path of MAIL FROM, with its brackets"),
         BufferSpec("smtp.rcpt_to", STAGE_ENVELOPE, RAW_VERBATIM, multi=True, help="each path of RCPT TO"),
-        BufferSpec("file.data", STAGE_FILE, RAW_DERIVED, True, ("file_data",), help="each attachment, decoded"),
-        BufferSpec("file.name", STAGE_FILE, RAW_DERIVED, False, ("file_name",), help="name of the attachment"),
-        BufferSpec("file.size", STAGE_FILE, RAW_DERIVED, help="bytes of the attachment, eight bytes big-endian"),
-        *(
-            BufferSpec(f"file.{key}", STAGE_FILE, RAW_DERIVED, lowercase=True, help="hash of the whole attachment")
-            for key in HASHES
-        ),
+        *file_buffers(STAGE_FILE),
         *(BufferSpec(name, STAGE_MAIL, RAW_DERIVED, help=text) for name, text in _MAIL),
     ),
     new_parser=SmtpParser,

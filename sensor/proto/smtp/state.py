@@ -7,9 +7,9 @@ from collections import deque
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.proto.lines import Line, LineReader
+from sensor.proto.mime.lines import DataReader
 from sensor.proto.mime.parser import MimeParser
 from sensor.proto.smtp import limits, parse
-from sensor.proto.smtp.data import DataReader
 from sensor.proto.smtp.transaction import SmtpTransaction
 
 STAGE_ENVELOPE, STAGE_FILE, STAGE_MAIL = 0, 1, 2
@@ -27,11 +27,14 @@ class SmtpParser:
 
     __slots__ = (
         "_anomalies", "_chunk", "_count", "_greeted", "_heard", "_helo", "_in_mail", "_last", "_lines", "_reader",
-        "_told", "_tx", "_waiting", "done",
+        "_behind", "_told", "_tx", "_waiting", "becomes", "done",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.done = False
+        self.becomes = ""
+        self._behind = b""
+        """What came of the server behind its consent to TLS."""
         self._lines = (LineReader(limits.LINE), LineReader(limits.LINE))
         self._count = 0
         self._helo = b""
@@ -56,10 +59,20 @@ class SmtpParser:
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
         out: list[TxStage] = []
-        self._heard |= side == TO_CLIENT
+        if not self.done:
+            self._heard |= side == TO_CLIENT
+            self._behind = self._take(side, data, out)
+        return out
+
+    def _take(self, side: int, data: bytes, out: list[TxStage]) -> bytes:
+        """Take bytes; return what is behind the consent to TLS."""
         while data and not self.done:
             data = self._on_mail(data, out) if side == TO_SERVER and self._in_mail else self._on_lines(side, data, out)
-        return out
+        return data
+
+    def rest(self, side: int) -> bytes:
+        """Return what is TLS already (see `sensor.model.app.HandsOver`)."""
+        return self._behind if side == TO_CLIENT else self._lines[TO_SERVER].rest()
 
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Go on with the next line; a mail ends before what is lost. In a chunk it is lost where commands begin."""
@@ -166,17 +179,20 @@ class SmtpParser:
         if line.text[3:4] == b"-":
             return
         greeted, self._greeted = self._greeted, True
+        if not greeted and code == _READY:
+            return  # the greeting, also where the client did not wait for it
         if self._waiting:
             self._answer(self._waiting.popleft(), code, out)
         elif greeted and code != _CLOSING:
             self._report(AppAnomaly.SMTP_UNABLE_TO_MATCH_REPLY_WITH_REQUEST, TO_CLIENT)
-        elif not greeted and code != _READY:
+        elif not greeted:
             self._report(AppAnomaly.SMTP_NO_SERVER_WELCOME_MESSAGE, TO_CLIENT)
 
     def _answer(self, verb: bytes, code: int, out: list[TxStage]) -> None:
         if verb == b"STARTTLS":
             self.done = code == _READY
             if self.done:
+                self.becomes = "tls"
                 self._end_session(out)
             else:
                 self._report(AppAnomaly.SMTP_TLS_REJECTED, TO_CLIENT)

@@ -86,6 +86,8 @@ SPEC = ProtocolSpec(
         *_twins(_PER_CERTIFICATE, STAGE_CLIENT_CERTIFICATES, STAGE_CERTIFICATES),
     ),
     new_parser=TlsParser,
+    carriers=("smtp", "ftp", "pop3", "imap"),
+    switch=(b"starttls", b"auth tls", b"auth ssl", b"stls\r\n"),
     events=tuple(one for one in AppAnomaly if one.name.startswith("TLS_")),
     log_stages=(STAGE_ESTABLISHED,),
     rule_names=("ssl",),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from enginekit import difference, load, run
-from forgekit import Flow, ether
+from forgekit import Flow, client_hello, ether, records, server_hello
 
 from sensor.engine import expect
 
@@ -13,7 +13,10 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forge
 
 import h2kit
 import mqttkit
+import test_imap as test_imap_bytes
+import test_pop3 as test_pop3_bytes
 import test_smtp as test_smtp_bytes
+import test_telnet as test_telnet_bytes
 
 
 def frames(talk, dport):
@@ -188,3 +191,96 @@ def test_http2(tmp_path, port):
     assert found == [1, 2, 2, 4, 5, 6, 7, 9, 10, 11, 11, 12, 13, 15]
     records = run(frames(h2kit.talk(), port), used).of("http")
     assert {r["http"]["url"] for r in records if "url" in r["http"]} == {"/a?b=1", "/up"}
+
+
+@pytest.mark.parametrize(
+    ("talk", "lines", "sids"),
+    [
+        (
+            test_pop3_bytes.TALK,
+            (
+                'pop3 any any -> any any (pop3.command; content:"RETR"; bsize:4;)',
+                'pop3 any any -> any any (file_data; content:"|00 01 02 03|"; file.name; content:"p.bin";)',
+                'tcp any any -> any any (flow:to_client; fileext:"bin";)',
+                'pop3 any any -> any any (flow:to_server; file_data; content:"|00|";)',
+                'pop3 any any -> any any (pop3.response; content:"-ERR"; startswith;)',
+                'pop3 any any -> any any (content:"pass secret";)',
+            ),
+            [1, 2, 3, 5, 6],
+        ),
+        (
+            test_imap_bytes.TALK,
+            (
+                'imap any any -> any any (imap.command; content:"FETCH"; endswith;)',
+                'imap any any -> any any (flow:to_client; file_data; content:"|00 01 02 03|";)',
+                'imap any any -> any any (flow:to_server; file_data; content:"|00 01 02 03|";)',
+                'imap any any -> any any (imap.response; content:"OK stored";)',
+                'imap any any -> any any (content:"a1 LOGIN";)',
+            ),
+            [1, 2, 3, 4, 5],
+        ),
+        (
+            test_telnet_bytes.TALK,
+            (
+                'telnet any any -> any any (frame:telnet.data; content:"rm -rf";)',
+                'telnet any any -> any any (flow:to_client; frame:data; content:"login"; startswith;)',
+                'telnet any any -> any any (frame:ctl; content:"xterm";)',
+                'telnet any any -> any any (flow:to_client; frame:pdu; content:"xterm";)',
+            ),
+            [1, 2, 3],
+        ),
+    ],
+    ids=["pop3", "imap", "telnet"],
+)
+def test_dialogs(tmp_path, talk, lines, sids):
+    assert both_ways(frames(talk, 9999), rules(tmp_path, *lines)) == sids
+
+
+HELLO = records(client_hello("mail.example.org"))
+BEFORE_TLS = {
+    "smtp": [(1, b"220 mx ESMTP\r\n"), (0, b"EHLO x\r\nSTARTTLS\r\n"), (1, b"250 ok\r\n220 go\r\n")],
+    "ftp": [(1, b"220 FTP\r\n"), (0, b"AUTH TLS\r\n"), (1, b"234 go\r\n")],
+    "pop3": [(1, b"+OK pop\r\n"), (0, b"STLS\r\n"), (1, b"+OK go\r\n")],
+    "imap": [(1, b"* OK imap\r\n"), (0, b"a STARTTLS\r\n"), (1, b"a OK go\r\n")],
+}
+
+
+@pytest.mark.parametrize("proto", BEFORE_TLS)
+@pytest.mark.parametrize("refused", [False, True])
+def test_tls_behind_another_protocol(tmp_path, proto, refused):
+    used = rules(
+        tmp_path,
+        'tls any any -> any any (tls.sni; content:"mail.example.org"; bsize:16;)',
+        'tls any any -> any any (ja3.hash; content:"a"; tls.sni; content:"example";)',
+        f'{proto} any any -> any any (content:"example.org";)',
+        "tls any any -> any any (app-layer-event:tls.invalid_handshake;)",
+    )
+    talk = list(BEFORE_TLS[proto])
+    if refused:
+        talk[2] = (1, b"250 ok\r\n454 no\r\n" if proto == "smtp" else b"-ERR 500 no\r\na NO\r\n")
+    traffic = frames([*talk, (0, HELLO), (1, records(server_hello()))], 9999)
+    assert 1 in both_ways(traffic, used) or refused
+    assert (1 in both_ways(traffic, used)) is not refused
+    assert bool(run(traffic, used, types=("tls",)).of("tls")) is not refused
+
+
+def test_http2_behind_http(tmp_path):
+    used = rules(
+        tmp_path,
+        'http2 any any -> any any (http.stat_code; content:"200"; http.response_body; content:"upgraded";)',
+        'http any any -> any any (http.response_body; content:"upgraded";)',
+        'http1 any any -> any any (http.uri; content:"/start";)',
+        'http1 any any -> any any (http.response_body; content:"upgraded";)',
+        "http2 any any -> any any (http2.frametype:GOAWAY;)",
+        "http2 any any -> any any (app-layer-event:http2.invalid_header;)",
+    )
+    upgrade = b"Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
+    talk = [
+        (0, b"GET /start HTTP/1.1\r\nHost: a\r\nHTTP2-Settings: AAMAAABk\r\n" + upgrade),
+        (1, b"HTTP/1.1 101 Switching Protocols\r\n" + upgrade + h2kit.settings((3, 100)) + h2kit.response()),
+        (1, h2kit.data(b"upgraded")),
+        (0, h2kit.PREFACE + h2kit.settings()),
+        (1, h2kit.frame(h2kit.GOAWAY, bytes(8)) + h2kit.frame(h2kit.HEADERS, b"\xc0", 4, 3)),
+    ]
+    assert both_ways(frames(talk, 8080), used) == [1, 2, 3, 5, 6]
+    assert len(run(frames(talk, 8080), used).of("http")) >= 2

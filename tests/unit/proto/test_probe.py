@@ -13,7 +13,7 @@ from handshakes import client_hello, dhcp, message, record, server_hello, ssl2_c
 
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
 from sensor.proto import kernels_probe, probe
-from sensor.proto.ids import DCERPC, FTP, HTTP2, MQTT, MYSQL, NFS, PGSQL, SMB, SMTP
+from sensor.proto.ids import DCERPC, FTP, HTTP2, IMAP, MQTT, MYSQL, NFS, PGSQL, POP3, SMB, SMTP, TELNET
 from sensor.proto.probe import DHCP, DNS, HEAD, HTTP, SSH, TLS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -89,6 +89,13 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (b"user joe\r\n", b"220 ready\r\n", FTP),
         (b"Mail From:<a>\r\n", b"220 ready\r\n", SMTP),
         (b"AUTH TLS\r\n", b"", FTP),
+        (b"", b"+OK ready\r\n", POP3),
+        (b"*1\r\n$4\r\n", b"+OK\r\n" + b"x" * 40, APP_UNKNOWN),
+        (b"", b"* OK ready\r\n", IMAP),
+        (b"", b"* PREAUTH x\r\n", IMAP),
+        (b"CAPA\r\n", b"", POP3),
+        (b"", b"\xff\xfd\x18\xff\xfd\x20", TELNET),
+        (b"", b"\xff\xd8\xff\xe0" + b"x" * 40, APP_UNKNOWN),
         (b"PRI * HTTP/2.0\r\n", b"", HTTP2),
         (b"PRI * HTTP/", b"", APP_UNDECIDED),
         (b"PRI * HTTP/1.1\r\n", b"", HTTP),

@@ -203,6 +203,8 @@ def test_starttls_ends_what_can_be_read():
         [(1, b"220 a\r\n"), (0, b"EHLO x\r\nSTARTTLS\r\n"), (1, b"250 a\r\n220 go\r\n"), (0, b"\x16\3")]
     )
     assert parser.done
+    assert parser.becomes == "tls"
+    assert (parser.rest(TO_SERVER), parser.rest(TO_CLIENT)) == (b"", b"")
     assert [s.stage for s in stages] == [STAGE_ENVELOPE, STAGE_MAIL]
     assert parser.anomalies() == []
 
@@ -289,3 +291,10 @@ def test_long_lines_are_taken_in_pieces():
 )
 def test_paths(line, path):
     assert parse.path(line, b"MAIL FROM:") == path
+
+
+def test_bytes_behind_the_consent_to_tls_are_handed_on():
+    parser = SmtpParser()
+    parser.feed(TO_SERVER, b"STARTTLS\r\n\x16\3", 0)
+    parser.feed(TO_CLIENT, b"220 a\r\n220 go\r\n\x16\3\3", 0)
+    assert (parser.rest(TO_SERVER), parser.rest(TO_CLIENT)) == (b"\x16\3", b"\x16\3\3")

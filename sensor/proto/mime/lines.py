@@ -1,4 +1,4 @@
-"""The mail between DATA and a lone dot: lines, dots unstuffed (RFC 5321 section 4.5.2)."""
+"""The lines of a mail, up to a lone dot, dots unstuffed (RFC 5321 section 4.5.2, RFC 1939 section 3)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Telnet (RFC 854): lines and control sequences."""
