@@ -20,10 +20,14 @@ from sensor.proto.http1.transaction import REQUEST_HEADERS, RESPONSE_COMPLETE, R
 from sensor.proto.http2.frames import ERRORS, KINDS, SETTINGS_NAMES
 from sensor.proto.http2.state import STAGE_FRAME, STAGE_SERVER_FRAME, Http2Parser
 
-_LESS = frozenset({"http.header.raw", "http.header.raw@to_client"})
-"""Buffers of HTTP/1 that have no counterpart."""
 _U32 = 0xFFFFFFFF
 _FRAMES = (("pdu", "each frame, its first 64 KB"), ("hdr", "its header"), ("data", "its payload"))
+
+
+def _is_of_text(name: str) -> bool:
+    """Tell whether a buffer of HTTP/1 is about its text form, which has no counterpart."""
+    return name.startswith(("frame.", "http.header.raw"))
+
 
 SPEC = ProtocolSpec(
     name="http2",
@@ -31,7 +35,7 @@ SPEC = ProtocolSpec(
     ports=(80, 8080),
     stages=(*HTTP.stages, StageSpec("frame", TO_SERVER), StageSpec("server_frame", TO_CLIENT)),
     buffers=(
-        *(replace(one, raw=RAW_DERIVED) for one in HTTP.buffers if one.name not in _LESS),
+        *(replace(one, raw=RAW_DERIVED) for one in HTTP.buffers if not _is_of_text(one.name)),
         BufferSpec("http2.header_name", REQUEST_HEADERS, RAW_DERIVED, True, help="each name of a header"),
         BufferSpec("http2.header_name@to_client", RESPONSE_HEADERS, RAW_DERIVED, True, help="each name of a header"),
         *(BufferSpec(f"frame.http2.{name}", STAGE_FRAME, RAW_VERBATIM, help=text) for name, text in _FRAMES),

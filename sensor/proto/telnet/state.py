@@ -17,7 +17,7 @@ LINE = 4096
 """Bytes of a line that are kept; a longer one is several."""
 CONTROL = 1024
 """Bytes of a control sequence that are kept; a longer one is several."""
-_RUN = re.compile(rb"[^\xff\n\0]+")
+_RUN = re.compile(rb"[^\xff\n]+")
 _LF = 10
 _IAC, _SB, _SE, _WILL, _DONT = 255, 250, 240, 251, 254
 """RFC 854."""
@@ -74,7 +74,7 @@ class _Side:
                     yield from self.flush()
                 run = _RUN.match(data, pos, pos + LINE - len(self._text))
                 end = run.end() if run else pos + 1
-                self._text += data[pos:end].rstrip(b"\0")
+                self._text += data[pos:end].replace(b"\0", b"")
                 pos = end
 
     def flush(self) -> Iterator[tuple[bytes, bool]]:
