@@ -41,6 +41,7 @@ EVE_TYPES = (
     "telnet",
     "modbus",
     "ldap",
+    "rdp",
     "arp", "stats",
 )  # fmt: skip
 """Event types that can be written: one for each protocol, and some more."""

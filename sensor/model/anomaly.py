@@ -313,6 +313,7 @@ class AppAnomaly(IntEnum):
     MODBUS_FLOODED = 966
     MODBUS_INVALID_PROTOCOL_ID = 967
     LDAP_INVALID_DATA = 320
+    RDP_MALFORMED = 352
 
     @property
     def event(self) -> str:

@@ -28,6 +28,7 @@ from sensor.proto.nfs import kernels as nfs
 from sensor.proto.pgsql import kernels as pgsql
 from sensor.proto.probes import greetings
 from sensor.proto.quic import kernels_probe as quic
+from sensor.proto.rdp import kernels_probe as rdp
 from sensor.proto.rfb import kernels_probe as rfb
 from sensor.proto.sip import kernels_probe as sip
 from sensor.proto.smb import kernels as smb
@@ -54,6 +55,7 @@ MODULES = (
     pgsql,
     modbus,
     ldap,
+    rdp,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

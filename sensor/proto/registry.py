@@ -26,6 +26,7 @@ from sensor.proto.nfs.fields import SPEC as NFS
 from sensor.proto.pgsql.fields import SPEC as PGSQL
 from sensor.proto.pop3.fields import SPEC as POP3
 from sensor.proto.quic.fields import SPEC as QUIC
+from sensor.proto.rdp.fields import SPEC as RDP
 from sensor.proto.rfb.fields import SPEC as RFB
 from sensor.proto.sip.fields import SPEC as SIP
 from sensor.proto.smb.fields import SPEC as SMB
@@ -72,6 +73,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.TELNET: TELNET,
         ids.MODBUS: MODBUS,
         ids.LDAP: LDAP,
+        ids.RDP: RDP,
     }
 )
 """Value of the flow table's `app` column → protocol."""

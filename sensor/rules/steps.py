@@ -46,7 +46,8 @@ _AT, _DISTANCE, _VALUE = Num(0, _MAX), Num(-_MAX, _MAX), Num(0, (1 << 64) - 1)
 REGEX_FLAGS = "imsxAEGU"
 _REGEX = re.compile(r"/(?P<pattern>.*)/(?P<flags>[A-Za-z]*)", re.DOTALL)
 _COMPARISON = re.compile(
-    r"\s*(?:(?P<op><=|>=|!=|<|>|=|!)?\s*(?P<value>[A-Za-z0-9_.:-]+)|(?P<low>[0-9A-Fa-fxo]+)\s*<>\s*(?P<high>[0-9A-Fa-fxo]+))\s*"
+    r"\s*(?:(?P<op><=|>=|!=|<|>|=|!)?\s*(?P<value>[A-Za-z0-9_.:-]+)"
+    r"|(?P<low>[A-Za-z0-9_.:-]+)\s*<>\s*(?P<high>[A-Za-z0-9_.:-]+))\s*"
 )
 
 

@@ -16,6 +16,7 @@ import ikemake as ike
 import ldapmake as ldap
 import modbusmake as mb
 import quicmake as quic
+import rdpmake as rdp
 import sipmake as sip
 from rfbmake import rfb
 from test_handshakes_cut import talks
@@ -32,6 +33,7 @@ STREAMS = {
     ],
     "ldap": [[(0, ldap.bind() + ldap.search()), (1, ldap.entry() + ldap.result()), (0, ldap.sasl() + ldap.SEALED)]],
     "modbus": [[(0, mb.READ + mb.COILS), (1, mb.READ_ANSWER), (0, mb.WRITE), (1, mb.WRITE_ANSWER)]],
+    "rdp": [[(0, rdp.REQUEST), (1, rdp.CONFIRM), (0, b"\x16\3\1")], [(0, rdp.REQUEST), (1, rdp.REFUSED)]],
     "rfb": [rfb(), rfb(b"003.003", 1), rfb(result=2)],
     "snmp": [[(0, ber.snmp()), (0, ber.snmp_v3()), (1, ber.snmp(0, pdu=ber.snmp_trap_v1()))]],
 }

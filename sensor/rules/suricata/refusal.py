@@ -46,7 +46,7 @@ _REASONS: Mapping[str, str] = MappingProxyType(
 
 _PROTOCOLS = (
     "bittorrent", "dcerpc", "dnp3", "enip", "ftp", "ftpdata", "http2", "ike", "imap", "krb5",
-    "mqtt", "nfs", "ntp", "pgsql", "pop3", "quic", "rdp", "rfb", "sdp", "sip", "smb", "smtp", "snmp", "telnet",
+    "mqtt", "nfs", "ntp", "pgsql", "pop3", "quic", "rfb", "sdp", "sip", "smb", "smtp", "snmp", "telnet",
     "template", "tftp", "websocket",
 )  # fmt: skip
 """Protocols that Suricata parses: keywords and events begin with their names. Those of `BY_WORD` are parsed here."""

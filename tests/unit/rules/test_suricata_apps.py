@@ -1,9 +1,13 @@
 """Keywords about application protocols that name no buffer."""
 
 import pytest
-from suricatakit import conditions, refused
+from suricatakit import VARIABLES, conditions, refused, rule
 
+from sensor.rules.context import Context
+from sensor.rules.export import export
 from sensor.rules.nodes import HeaderTest
+from sensor.rules.parse import parse
+from sensor.rules.problems import Problems
 
 KRB5 = "alert krb5 any any -> any any"
 
@@ -72,3 +76,10 @@ def test_dnp3():
     assert conditions("dnp3_func:write;") == [HeaderTest("dnp3.func", "=", 2)]
     for option in ("dnp3_ind:nope;", "dnp3_obj:12;", "dnp3_obj:12,256;", "dnp3_func:nope;"):
         assert refused(option)
+
+
+def test_a_range_of_named_numbers_survives_export():
+    made = rule("snmp.pdu_type:0<>2;", "alert snmp any any -> any any")
+    back = parse(export([made]), Context(Problems("x.yaml"), VARIABLES))
+    assert back.problems == ()
+    assert back.rules[0].body == made.body

@@ -1,0 +1,1 @@
+"""RDP up to the choice of security: what follows is encrypted by default."""
