@@ -12,7 +12,7 @@ APT := python3-venv libpcap0.8 libpcre2-8-0 zstd iproute2
 # Real peers of the live tests: a switch and a metrics server. Tests that need them are skipped without.
 PEERS := openvswitch-switch prometheus
 
-.PHONY: demo check test bench conformance rules clean system peers install forge
+.PHONY: demo check test bench bench-live conformance rules clean system peers install forge
 
 demo: install  ## replay the shipped capture of an attack and show the alerts
 	$(VENV)/bin/xensor replay -S rules pcaps/demo.pcap
@@ -54,6 +54,10 @@ conformance: install  ## alerts beside those of a real Suricata, case by case
 
 bench: install  ## cost against a baseline in the same run
 	$(PY) tests/bench/cost.py
+
+bench-live: install  ## packets lost and CPU per packet at top speed over a mirrored bridge
+	@command -v tcpreplay >/dev/null || DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -q install -y --no-install-recommends tcpreplay
+	PYTHONPATH=tests:tests/live $(PY) tests/bench/live.py $(ARGS)
 
 forge: install  ## make the shipped captures anew
 	$(PY) -m pcaps
