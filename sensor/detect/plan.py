@@ -18,7 +18,7 @@ from sensor.detect.literals import LiteralRules
 from sensor.detect.ruleplan import EVENT, PACKET, STREAM, TX, RulePlan
 from sensor.detect.scan import MAX_LITERAL
 from sensor.detect.shorts import last_start
-from sensor.detect.wire import others, raw_kinds, raw_of, scanned
+from sensor.detect.wire import in_question, others, raw_kinds, raw_of, scanned
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import RAW_BODY, RAW_QUESTION
 from sensor.model.files import HASHES
@@ -63,6 +63,8 @@ class Plan:
     """Packet rules without a literal."""
     header_stream: tuple[int, ...] = ()
     """Stream rules without a literal."""
+    short_names: tuple[tuple[bytes, int], ...] = ()
+    """(bytes, protocol): messages with a question whose name holds the bytes, case ignored, are parsed."""
     always_tx: frozenset[int] = frozenset()
     """Protocols of which every flow is parsed: some transaction rule has no literal that is on the wire."""
     tx: frozenset[int] = frozenset()
@@ -113,7 +115,8 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         escaped=escaped,
         header_packet=header_packet,
         header_stream=tuple(p.number for p in bare if p.scope & STREAM),
-        always_tx=frozenset(p.app for p in tx if not p.literal),
+        always_tx=frozenset(p.app for p in tx if not (p.literal or p.name)),
+        short_names=tuple(dict.fromkeys((p.name, p.app) for p in tx if p.name)),
         tx=frozenset((*(p.app for p in tx), *(app for app, _ in carried))),
         packet=tuple(p.number for p in live if p.scope & PACKET),
         stream=tuple(p.number for p in live if p.scope & STREAM),
@@ -146,11 +149,13 @@ def _plan_rule(number: int, rule: Rule) -> RulePlan:
     bare = bool(rule.unmatchable) or bits == EVENT or whole
     found = None if bare else scanned(rule)
     if found is None:
-        return RulePlan(number, rule, bits, app, place, files=files)
+        name = b"" if bare else in_question(rule)
+        return RulePlan(number, rule, bits, app, place, files=files, name=name.lower())
     question = raw_of(found[0], rule.proto) == RAW_QUESTION
     further = () if question else tuple(dict.fromkeys(others(rule, found)))
     last = last_start(found[1]) if bits & (PACKET | STREAM) and found[0] in _RAW else -1
-    return RulePlan(number, rule, bits, app, place, found[2].lower(), last, files, question, further)
+    literal = found[2].lower()
+    return RulePlan(number, rule, bits, app, place, literal, last, files, question=question, others=further)
 
 
 def _by_event(plans: list[RulePlan]) -> dict[int, tuple[int, ...]]:

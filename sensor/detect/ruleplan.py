@@ -28,6 +28,8 @@ class RulePlan:
     """Highest offset of the payload or stream at which the literal may begin; -1: any."""
     files: bool = False
     """It asks for a file: judged also on each that a transaction carries among others."""
+    name: bytes = b""
+    """Without `literal`: lowercase bytes that stand in the name of a DNS question, too short for the scan."""
     question: bool = False
     """The literal is one of a DNS question: searched in names."""
     others: tuple[tuple[bytes, bool], ...] = ()

@@ -51,6 +51,14 @@ def scanned(rule: Rule) -> tuple[str, Content, bytes] | None:
     return best
 
 
+def in_question(rule: Rule) -> bytes:
+    """Return the longest literal that stands in the name of a DNS question whenever the rule matches, or nothing."""
+    found = [
+        content.pattern for buffer, content in positive_literals(rule) if raw_of(buffer, rule.proto) == RAW_QUESTION
+    ]
+    return max(found, key=len, default=b"")
+
+
 def others(rule: Rule, chosen: tuple[str, Content, bytes]) -> Iterator[tuple[bytes, bool]]:
     """Yield (bytes, cased) of further literals that stand in the same side's stream whenever the rule matches."""
     spec = protocol(rule)

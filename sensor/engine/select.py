@@ -122,7 +122,7 @@ class Selector:
         self._scopes = np.array([p.scope for p in plan.rules], np.uint8)
         self._apps, self._low, self._high = (plan.headers.table[name] for name in ("apps", "pay_low", "pay_high"))
         self._last = np.array([p.last for p in plan.rules], np.int64)
-        self._questions_back = any(p.question and SPECS[p.app].stages[p.stage].side for p in plan.rules)
+        self._questions_back = any((p.question or p.name) and SPECS[p.app].stages[p.stage].side for p in plan.rules)
         self._lengths = plan.literals.index.lengths
         self._recent: dict[int, dict[int, int]] = {}
         self._late = Late()
@@ -148,7 +148,7 @@ class Selector:
             self._literals(found, rows, gathered, flows, messages, by_side)
         if by_side or self._recent:
             self._windows(found, by_side, gathered.segs)
-        if self._plan.names.index.size:
+        if self._plan.names.index.size or self._plan.short_names:
             self._questions(found, rows, buf, gathered, flows, messages)
         self._netbios(found, gathered, flows)
         return found
@@ -381,6 +381,21 @@ class Selector:
         hits = self._plan.names.index.scan(made.data, made.units, bits)
         pairs = self._names.find(hits, what)
         self._datagrams(found, pairs.rules, made.units["row"][hits.unit[pairs.hit]], messages, rows)
+        self._short_names(found, made)
+
+    def _short_names(self, found: Candidates, made: derive.Derived) -> None:
+        """Look for bytes that are too short for the scan. Names of a block are some ten KB, and such rules are few."""
+        if not made.units.size:
+            return
+        text = made.data[: made.units["end"][-1]].tobytes().lower()
+        starts, where = made.units["start"], made.units["row"]
+        for pattern, _ in self._plan.short_names:
+            at = text.find(pattern)
+            while at >= 0:
+                unit = int(np.searchsorted(starts, at, "right")) - 1
+                found.datagrams.add(int(where[unit]))
+                following = unit + 1
+                at = text.find(pattern, int(starts[following])) if following < starts.size else -1
 
     def _netbios(self, found: Candidates, gathered: Gathered, flows: np.ndarray) -> None:
         """Have messages parsed that hold a NetBIOS name: on the wire it is another text."""
