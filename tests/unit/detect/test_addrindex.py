@@ -29,6 +29,7 @@ def interval(at, number):
     return find(at.hi, at.lo, np.uint64(number >> 64), np.uint64(number & WORD))
 
 
+@settings(deadline=None)
 @given(address_sets())
 def test_spans_are_the_set(addresses):
     got, inside = spans(addresses), address_test(addresses)
@@ -39,6 +40,7 @@ def test_spans_are_the_set(addresses):
         assert any(low <= number <= high for low, high in got) == (inside is None or inside(packed(number)))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, TOP), min_size=1, max_size=40, unique=True), st.lists(st.integers(0, TOP), max_size=20))
 def test_an_address_is_found_in_the_last_interval_that_begins_before_it(edges, numbers):
     edges = sorted({0, *edges})
@@ -49,7 +51,7 @@ def test_an_address_is_found_in_the_last_interval_that_begins_before_it(edges, n
         assert at == max(n for n, edge in enumerate(edges) if edge <= number)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(address_sets(), min_size=1, max_size=8))
 def test_the_bits_of_an_address_are_its_sets(sets):
     index = AddressIndex([rule(one, other) for one, other in zip(sets, reversed(sets), strict=True)])
@@ -86,7 +88,7 @@ def many():
     return [rule(single(10_000 + n), single(10_000 + n)) for n in range(MAX_BITS)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(address_sets(), address_sets()), min_size=1, max_size=6, unique=True))
 def test_block_lists_name_the_rules_of_an_address(many, pairs):
     rules = [rule(src, dst) for src, dst in pairs]

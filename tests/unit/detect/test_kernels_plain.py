@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 UNIT = Path(__file__).resolve().parent.parent
-FILES = ("detect/test_addrindex.py", "detect/test_headers.py")
+FILES = ("detect/test_addrindex.py", "detect/test_headers.py", "detect/test_expand.py")
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -14,7 +14,7 @@ def holds(bitmaps, number, port):
     return bool(bitmaps[number, port >> 3] >> (port & 7) & 1)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(port_sets(), max_size=5))
 def test_bitmaps_hold_the_ports_of_their_sets(sets):
     table = PortSets()
