@@ -135,7 +135,7 @@ def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, sc
                 low, high = _bounds(node)
                 pay_low, pay_high = max(pay_low, low), min(pay_high, high)
             elif node.field == "tcp.flags" and node.op in {"exact", "all", "none"}:
-                mask = {"exact": 0xFF & ~node.mask, "all": node.value, "none": node.value}[node.op]
+                mask = {"exact": 0xFF & ~node.mask, "all": node.value, "none": node.value & ~node.mask}[node.op]
                 flags_mask, flags_value = mask, 0 if node.op == "none" else node.value & mask
             elif node.field == "ip.proto" and node.op == "=":
                 protos &= _IP_PROTO_BIT.get(node.value, 1) | _FRAGMENTS
@@ -146,8 +146,8 @@ def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, sc
     # Stream windows and transactions may be judged without a packet: their flows count as established.
     established = 2 if rule.established is None or scope != PACKET else int(rule.established)
     return (
-        apps, number, protos, pay_low, pay_high, addresses.bit(rule.src), addresses.bit(rule.dst), sport, dport,
-        flags_mask, flags_value, side, established, int(rule.bidirectional), scope,
+        apps, number, protos, min(pay_low, _NO_LIMIT), pay_high, addresses.bit(rule.src), addresses.bit(rule.dst),
+        sport, dport, flags_mask, flags_value, side, established, int(rule.bidirectional), scope,
     )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def expand(lits, hit_units, data, units, rows, flows, headers, ports, flow_masks
 
     side_units: int32[2 * slots], how many stream units of the block a side has. last_unit, last_left: int32[rules] of
     scratch: the unit in which a rule was looked at last (-1 at the start), and what was missing in it.
-    state: int64[4]: hit to go on from, rules of its literal done; (out) late pairs written. A late pair is one of
+    state: int64[3]: hit to go on from, rules of its literal done; (out) late pairs written. A late pair is one of
     which some other literal has not come yet: `late_rule`, and `late_hit` with the bits of what is missing above bit
     32. Stops early when an output is full.
     """

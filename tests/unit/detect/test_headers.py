@@ -1,0 +1,155 @@
+"""Rows chosen by header columns are those that a plain reading of the rules' headers chooses."""
+
+import headerkit
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sensor.detect.addrindex import UNTESTED, AddressIndex, spans
+from sensor.detect.headers import HeaderIndex, Headers, header
+from sensor.detect.portsets import PortSets
+from sensor.detect.ruleplan import PACKET, STREAM
+from sensor.model.rows import FLOW, new_rows
+from sensor.rules.nodes import AddressSet, All, Any, BufferMatch, Content, HeaderTest, PortSet, Rule, Transform
+
+_FILL = [
+    Rule(1, "", "arp", All(()), *[AddressSet(((headerkit.packed(n), headerkit.packed(n)),))] * 2)
+    for n in range(1 << 20, (1 << 20) + 64)
+]
+"""Rules that take all bits of the address index, and choose no row that is forged here."""
+
+
+def index_of(rules):
+    head = Headers(rules, [PACKET] * len(rules), [0] * len(rules), range(len(rules)))
+    return head, HeaderIndex(head, list(enumerate(rules)), head.lists)
+
+
+def chosen(head, index, rows, flows, data):
+    """Return {row: rules}."""
+    head.note(rows, flows)
+    at, size = rows["pay"].astype(np.int32), rows["paylen"].astype(np.int32)
+    where, numbers = index.select(rows, data, at, size, np.zeros(rows.size, np.int64))
+    assert where.tolist() == sorted(where.tolist())
+    out = {}
+    for row, number in zip(where.tolist(), numbers.tolist(), strict=True):
+        out.setdefault(row, set()).add(number)
+    return out
+
+
+def listed(rules, addresses):
+    """Return rule number → the block list by which it is found."""
+    pairs = [(n, side) for n, rule in reversed([*enumerate(rules)]) for side in (rule.dst, rule.src)]
+    return {n: side for n, side in pairs if addresses.bit(side) == UNTESTED and spans(side)}
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(headerkit.rules(), min_size=1, max_size=12), st.integers(0, 1 << 30), st.booleans())
+def test_selects_what_the_headers_say(rules, seed, fill):
+    rules = [*_FILL, *rules] if fill else rules
+    head, index = index_of(rules)
+    sets = {side for rule in rules for side in (rule.src, rule.dst)}
+    tested = {side for side in sets if head.addresses.bit(side) >= 0}
+    by_list = listed(rules, head.addresses)
+    rng = np.random.default_rng(seed)
+    rows, flows, data = headerkit.forge(rng, 40)
+    wanted = {i: headerkit.expected(rules, tested, by_list, row, data) for i, row in enumerate(rows)}
+    assert chosen(head, index, rows, flows, data) == {i: found for i, found in wanted.items() if found}
+
+
+def test_a_slot_that_another_flow_took_is_looked_up_again():
+    inside, outside = 0x0A000001, 0x0A000009
+    home = AddressSet(((headerkit.packed(headerkit.MAPPED | inside),) * 2,))
+    head, index = index_of([Rule(1, "", "tcp", All(()), home)])
+    rows, flows = new_rows(1), np.zeros(1, FLOW)
+    for address, number, wanted in ((inside, 1, {0: {0}}), (outside, 2, {}), (inside, 3, {0: {0}})):
+        for record in (rows[0], flows[0]):
+            record["ipv"], record["proto"], record["src_lo"], record["dst_lo"] = 4, 6, address, outside
+        rows["flow"], flows["id"] = 0, number
+        assert chosen(head, index, rows, flows, np.zeros(8, np.uint8)) == wanted
+
+
+def test_a_full_output_goes_on_at_the_row_where_it_stopped():
+    head, index = index_of([Rule(1, "", "udp", All(())) for _ in range(300)])
+    index._out = np.empty(700, np.int32), np.empty(700, np.int32)
+    rows = new_rows(11)
+    rows["ipv"], rows["proto"] = 4, 17
+    found = chosen(head, index, rows, np.zeros(1, FLOW), np.zeros(8, np.uint8))
+    assert found == {i: set(range(300)) for i in range(11)}
+
+
+def test_no_rules_no_rows():
+    head, index = index_of([])
+    assert chosen(head, index, new_rows(3), np.zeros(1, FLOW), np.zeros(8, np.uint8)) == {}
+    head, index = index_of([Rule(1, "", "ip", All(()))])
+    assert chosen(head, index, new_rows(0), np.zeros(1, FLOW), np.zeros(8, np.uint8)) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "base", "wanted"),
+    [
+        (Content(b"ab", offset=4, depth=10), 12, True),  # may begin at 12 at the latest
+        (Content(b"ab", offset=4, depth=10), 13, False),
+        (Content(b"ab", startswith=True), 0, True),
+        (Content(b"ab", startswith=True), 1, False),
+        (Content(b"ab"), 1 << 40, True),
+        (Content(b"ab", offset=4), 1 << 40, True),
+    ],
+)
+def test_of_unknown_bytes_only_the_place_is_looked_at(content, base, wanted):
+    _, index = index_of([Rule(1, "", "tcp", All((BufferMatch("payload", (content,)),)))])
+    rows, unknown = new_rows(1), np.full(1, -1, np.int32)
+    rows["ipv"], rows["proto"], rows["paylen"] = 4, 6, 2**31 - 1
+    found = index.select(rows, np.zeros(4, np.uint8), unknown, unknown, np.array([base], np.int64))
+    assert found[0].tolist() == [0] * wanted
+
+
+# ---- records
+
+
+def record(*nodes, scope=PACKET, **more):
+    rule = Rule(1, "", more.pop("proto", "tcp"), All(nodes), **more)
+    table = Headers([rule], [scope], [0], []).table
+    return dict(zip(table.dtype.names, table[0].item(), strict=True))
+
+
+def test_flags_that_are_left_out_of_a_comparison_are_not_asked_for():
+    got = record(HeaderTest("tcp.flags", "none", 0x42, mask=0xC0))
+    assert (got["flags_mask"], got["flags_value"]) == (2, 0)
+    got = record(HeaderTest("tcp.flags", "exact", 2, mask=0xC0))
+    assert (got["flags_mask"], got["flags_value"]) == (0x3F, 2)
+    assert record(HeaderTest("tcp.flags", "any", 18))["flags_mask"] == 0
+
+
+@pytest.mark.parametrize("op", ["=", ">", ">=", "<", "<=", "<>"])
+@pytest.mark.parametrize("value", [0, 2**31 - 1, 2**31, 2**32 - 1])
+def test_sizes_beyond_the_column_are_cut_to_it(op, value):
+    got = record(HeaderTest("payload.size", op, value, high=2**32 - 1))
+    for size in (0, 1, 65535):
+        inside = {
+            "=": size == value, ">": size > value, ">=": size >= value, "<": size < value, "<=": size <= value,
+            "<>": value < size,
+        }[op]  # fmt: skip
+        assert (got["pay_low"] <= size <= got["pay_high"]) == inside
+
+
+def test_only_conditions_that_must_hold_narrow_a_header():
+    small = HeaderTest("payload.size", "<", 5)
+    assert record(small)["pay_high"] == 4
+    assert record(Any((small, HeaderTest("payload.size", ">", 100))))["pay_high"] == 2**31 - 1
+    assert record(BufferMatch("payload", (Content(b"abc"), Content(b"abcdef", negated=True))))["pay_low"] == 3
+    assert record(BufferMatch("payload", (Content(b"abc"),), (Transform("strip_whitespace"),)))["pay_low"] == 0
+    assert record(BufferMatch("stream", (Content(b"abc"),)))["pay_low"] == 0
+
+
+def test_the_state_of_the_flow_is_left_to_the_judge_where_there_may_be_no_packet():
+    assert record(established=True)["established"] == 1
+    assert record(established=False)["established"] == 0
+    assert record(established=True, scope=STREAM)["established"] == 2
+    assert record(established=True, scope=STREAM | PACKET)["established"] == 2
+
+
+def test_types_and_codes_of_icmp_are_no_ports():
+    ports = PortSets()
+    rule = Rule(1, "", "icmp", All(()), sport=PortSet(((80, 80),)), dport=PortSet(((80, 80),)))
+    assert header(0, rule, AddressIndex([rule]), ports)[7:9] == (0, 0)

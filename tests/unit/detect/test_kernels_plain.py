@@ -1,0 +1,21 @@
+"""The kernels that choose candidates are plain Python too: their tests pass with the compiler off."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+UNIT = Path(__file__).resolve().parent.parent
+FILES = ("detect/test_addrindex.py", "detect/test_headers.py", "detect/test_expand.py")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_without_the_compiler_the_same(file):
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(UNIT / file)],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, cwd=UNIT.parent.parent, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout[-3000:]
