@@ -12,7 +12,7 @@ APT := python3-venv libpcap0.8 libpcre2-8-0 zstd iproute2
 # Real peers of the live tests: a switch and a metrics server. Tests that need them are skipped without.
 PEERS := openvswitch-switch prometheus
 
-.PHONY: demo check test bench bench-live conformance rules clean system peers install forge
+.PHONY: demo check test bench bench-live soak conformance rules clean system peers install forge
 
 demo: install  ## replay the shipped capture of an attack and show the alerts
 	$(VENV)/bin/xensor replay -S rules pcaps/demo.pcap
@@ -58,6 +58,9 @@ bench: install  ## cost against a baseline in the same run
 bench-live: install  ## packets lost and CPU per packet at top speed over a mirrored bridge
 	@command -v tcpreplay >/dev/null || DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -q install -y --no-install-recommends tcpreplay
 	PYTHONPATH=tests:tests/live $(PY) tests/bench/live.py $(ARGS)
+
+soak: install  ## ten minutes of load (ARGS="--seconds N"): nothing may grow, and counters must add up
+	PYTHONPATH=tests:tests/live:tests/bench $(PY) tests/soak/soak.py $(ARGS)
 
 forge: install  ## make the shipped captures anew
 	$(PY) -m pcaps
