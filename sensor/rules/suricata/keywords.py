@@ -93,6 +93,7 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "fileext": files.file_ext,
         "filesize": files.file_size,
         "filestore": files.file_store,
+        **{f"file{kind}": files.file_hash(kind) for kind in ("md5", "sha1", "sha256")},
         "krb5.ticket_encryption": apps.ticket_encryption,
         "cip_service": apps.cip_service,
         "dnp3_ind": apps.dnp3_indications,

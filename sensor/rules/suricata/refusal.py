@@ -28,7 +28,7 @@ _CHECKSUM = "checksums are verified (or not) for the whole sensor"
 _REASONS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("lua", "luajit", "luaxform"), _CODE),
-        **dict.fromkeys(("dataset", "datarep", "iprep", "geoip", "filemd5", "filesha1", "filesha256"), _OUTSIDE),
+        **dict.fromkeys(("dataset", "datarep", "iprep", "geoip"), _OUTSIDE),
         **dict.fromkeys(("filemagic", "file.magic", "file_magic"), _MAGIC),
         **dict.fromkeys((f"{name}-csum" for name in ("ipv4", "tcpv4", "tcpv6", "udpv4", "udpv6", "icmpv4")), _CHECKSUM),
         "icmpv6-csum": _CHECKSUM,
