@@ -85,6 +85,8 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "fragbits": packet.fragbits,
         "sameip": packet.same_ip,
         "stream_size": packet.stream_size,
+        "ipopts": packet.ip_options,
+        **{name: packet.checksum(name) for name in packet.CHECKSUMS},
         "decode-event": packet.decode_event,
         **{keyword: packet.number(field) for keyword, field in packet.NUMBERS.items()},
         "app-layer-event": apps.event,
