@@ -11,6 +11,7 @@ from sensor.detect.budget import Meter
 from sensor.detect.context import Context
 from sensor.errors import RuleError
 from sensor.proto.registry import NUMBERS
+from sensor.rules.fields import SEVERAL
 
 if TYPE_CHECKING:
     from sensor.detect.bits import FlowVars
@@ -58,7 +59,7 @@ def number_holds(test: HeaderTest) -> Holds:
 
 
 def _event_holds(test: HeaderTest) -> Holds:
-    """Return the predicate on a packet's anomaly bits, which may be several: values are bit numbers."""
+    """Return the predicate on a set of bits (`fields.SEVERAL`): values are bit numbers."""
     match test.op:
         case "=" | "==":
             wanted, expect = 1 << test.value, True
@@ -77,7 +78,7 @@ def header_check(test: HeaderTest) -> Check:
     Of a number that a transaction has several times, one must hold.
     """
     field = test.field
-    holds = _event_holds(test) if field == "decode.event" else number_holds(test)
+    holds = _event_holds(test) if field in SEVERAL else number_holds(test)
     if field in NUMBERS:
         return lambda ctx, _meter: any(map(holds, ctx.numbers(field)))
 

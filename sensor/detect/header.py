@@ -10,12 +10,10 @@ from types import MappingProxyType
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from sensor.model.rows import FRAG_NONE
-
-Buffer = bytes | memoryview | npt.NDArray[np.uint8]
-"""The row buffer of a block."""
+from sensor.detect.checksums import ipv4_state, transport_state
+from sensor.detect.packetrow import Buffer, PacketRow
+from sensor.model.rows import FRAG_NONE, FRAG_REASSEMBLED
 
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 ETHERTYPE_ARP = 0x0806
@@ -25,55 +23,6 @@ TOO_BIG = 2
 _WORD = 1 << 32
 _ECHO = MappingProxyType({ICMP: frozenset({0, 8, 13, 14, 15, 16, 17, 18}), ICMPV6: frozenset({128, 129})})
 """Types whose header has identifier and sequence number (RFC 792, RFC 950, RFC 4443)."""
-
-
-class PacketRow(msgspec.Struct, frozen=True, gc=False):
-    """One `ROW` as plain ints, same names, same order (a field of np.void takes 0.1-0.2 us each)."""
-
-    ts: int
-    src_hi: int
-    src_lo: int
-    dst_hi: int
-    dst_lo: int
-    anomaly: int
-    pkt: int
-    parent: int
-    l2: int
-    l3: int
-    l4: int
-    pay: int
-    paylen: int
-    caplen: int
-    wirelen: int
-    iplen: int
-    seq: int
-    ack: int
-    ipid: int
-    tunnel_id: int
-    sport: int
-    dport: int
-    win: int
-    urg: int
-    fragoff: int
-    ethertype: int
-    vlan0: int
-    vlan1: int
-    nvlan: int
-    ipv: int
-    proto: int
-    ttl: int
-    tos: int
-    tcpflags: int
-    frag: int
-    tunnel: int
-    l3csum: int
-    l4csum: int
-    slow: int
-    dup: int
-    side: int
-    fstate: int
-    stream: int
-    flow: int
 
 
 class FlowView(msgspec.Struct, frozen=True, gc=False):
@@ -86,11 +35,6 @@ class FlowView(msgspec.Struct, frozen=True, gc=False):
     isn: tuple[int, int]
     """Sequence number of stream offset 0."""
     synced: tuple[int, int]
-
-
-def packet_row(rows: np.ndarray, i: int) -> PacketRow:
-    """Return row `i` of a ROW array."""
-    return PacketRow(*rows[i].item())
 
 
 def flow_view(flows: np.ndarray, slot: int) -> FlowView:
@@ -150,6 +94,27 @@ def _fragbits(row: PacketRow, buf: Buffer, _flow: FlowView | None) -> int | None
     """Return more-fragments 1, don't-fragment 2, reserved 4 (RFC 791 section 3.1, read from the left)."""
     raw = _read(buf, row.l3 + 6, 1) if row.ipv == 4 and row.l3 >= 0 else None
     return None if raw is None else raw[0] >> 5
+
+
+def _options(row: PacketRow, buf: Buffer, _flow: FlowView | None) -> int | None:
+    """Return the set of option types, bit N for type N (RFC 791 section 3.1); at most 40 bytes are walked."""
+    header = _ipv4(row, buf)
+    if header is None:
+        return None
+    found, at = 0, 20
+    while at < len(header):
+        kind = header[at]
+        found |= 1 << kind
+        if kind == 0:
+            break
+        if kind == 1:
+            at += 1
+            continue
+        size = header[at + 1] if at + 1 < len(header) else 0
+        if size < 2:
+            break
+        at += size
+    return found
 
 
 def _udp_len(row: PacketRow, buf: Buffer, _flow: FlowView | None) -> int | None:
@@ -214,6 +179,10 @@ FIELDS: MappingProxyType[str, Get] = MappingProxyType(
         "ip.len": _ip("iplen"),
         "ip.fragbits": _fragbits,
         "ip.fragoffset": _ip("fragoff"),
+        "ip.options": _options,
+        "ip.checksum": lambda row, buf, _flow: ipv4_state(row, _ipv4(row, buf)),
+        "l4.checksum": lambda row, buf, _flow: transport_state(row, buf),
+        "ip.reassembled": lambda row, _buf, _flow: int(row.frag == FRAG_REASSEMBLED) if row.ipv else None,
         "same_ip": lambda row, _buf, _flow: (
             int(row.src_lo == row.dst_lo and row.src_hi == row.dst_hi) if row.ipv else None
         ),
@@ -244,7 +213,7 @@ FIELDS: MappingProxyType[str, Get] = MappingProxyType(
         "tunnel.kind": lambda row, _buf, _flow: row.tunnel,
     }
 )
-"""Field of `HeaderTest` → how to read it. `decode.event` gives all anomaly bits of the packet."""
+"""Field of `HeaderTest` → how to read it. Those of `SEVERAL` give a set of bits."""
 
 
 def header_value(field: str, row: PacketRow, buf: Buffer, flow: FlowView | None = None) -> int | None:

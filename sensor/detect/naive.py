@@ -26,6 +26,7 @@ from sensor.detect.tests_bytes import (
     size_step,
 )
 from sensor.detect.tests_content import content_step
+from sensor.detect.tests_list import list_step
 from sensor.detect.tests_regex import regex_step
 from sensor.detect.transforms import Change, compile_transforms
 from sensor.errors import RuleError
@@ -46,6 +47,7 @@ from sensor.rules.nodes import (
     FlowInt,
     HeaderTest,
     HostBit,
+    InList,
     IsDataAt,
     Not,
     Regex,
@@ -170,6 +172,8 @@ class RuleCompiler:
                 return isdataat_step(test, follow)
             case BufferSize():
                 return size_step(test, follow)
+            case InList():
+                return list_step(test, follow)
             case Base64():
                 return base64_step(test, self._chain(test.tests, fold=False), follow)
 

@@ -11,9 +11,10 @@ from sensor.detect.addresses import key16, matchers
 from sensor.detect.bits import FlowVarCounters, FlowVars
 from sensor.detect.budget import Budget
 from sensor.detect.context import Window
-from sensor.detect.header import FlowView, PacketRow, header_value, packet_row, raw_header
+from sensor.detect.header import FlowView, header_value, raw_header
 from sensor.detect.hostbits import HostBits
 from sensor.detect.naive import CompiledRule, apply_effects, judge
+from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.detect.plan import Plan
 from sensor.detect.quick import Needs, needs
 from sensor.detect.threshold import Suppressor, Thresholds

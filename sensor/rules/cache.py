@@ -1,7 +1,8 @@
 """Compiled rule files kept on disk, so that a start does not parse them again.
 
 An entry is named by the SHA-256 of all that decides the result: the file's name and content, the variables,
-the classes, the buffers that exist, the source of this package. A damaged entry is counted and made anew.
+the classes, the buffers that exist, the source of this package; the lists that its rules name are compared by
+digest when it is found. A damaged entry is counted and made anew.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import msgspec
 from sensor.model.counters import Counters
 from sensor.proto.registry import BUFFERS, BY_WORD
 from sensor.rules import fields
+from sensor.rules.lists import digest_of
 from sensor.rules.parse import Unit
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ class Cache:
         return self.directory / f"{digest.hexdigest()}.msgpack"
 
     def get(self, file: str, content: bytes) -> Unit | None:
-        """Return the compiled file, or None."""
+        """Return the compiled file; None: there is none, or a list that it was made from has changed."""
         path = self._path(file, content)
         try:
             raw = path.read_bytes() if path else None
@@ -93,6 +95,9 @@ class Cache:
             unit = None
         if unit is None:
             self.counters.cache_corrupt += 1
+            return None
+        if any(digest_of(Path(name)) != digest for name, digest in unit.lists):
+            self.counters.cache_misses += 1
             return None
         self.counters.cache_hits += 1
         return unit

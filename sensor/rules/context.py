@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sensor.rules.classification import DEFAULT, Classification
+from sensor.rules.lists import Lists
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,8 @@ class Context:
     problems: Problems
     variables: Variables
     classes: Mapping[str, Classification] = field(default_factory=lambda: DEFAULT)
+    lists: Lists = field(default_factory=Lists)
+    """Files that rules name."""
     proto: str = "ip"
     """Protocol of the rule being read; decides which buffer a bare `content` means."""
     direction: str = ""

@@ -12,6 +12,7 @@ import msgspec
 
 from sensor.model.anomaly import DecodeAnomaly
 from sensor.model.rows import (
+    CSUM_NAMES,
     STREAM_IGNORED,
     STREAM_INORDER,
     STREAM_NONE,
@@ -71,6 +72,16 @@ _SEGMENTS = MappingProxyType(
 """None: there is no payload, or it is not TCP; ignored: it is not in any stream."""
 _EVENTS = MappingProxyType({anomaly.event: int(anomaly) for anomaly in DecodeAnomaly})
 
+_CHECKSUMS = MappingProxyType({name: number for number, name in enumerate(CSUM_NAMES)})
+IP_OPTIONS = MappingProxyType(
+    {
+        "eol": 0, "nop": 1, "rr": 7, "ts": 68, "sec": 130, "lsrr": 131, "esec": 133, "satid": 136, "ssrr": 137,
+    }
+)  # fmt: skip
+"""RFC 791 section 3.1, RFC 1108: the type byte of an option."""
+SEVERAL = frozenset({"decode.event", "ip.options"})
+"""Fields of which a packet may have several values: the number is a set of bits, a test names one of them."""
+
 APP_EVENT = "app.event"
 """What a parser of an application protocol found odd."""
 _APP_EVENTS = MappingProxyType({one.event: int(one) for spec in PROTOCOLS for one in spec.events})
@@ -84,6 +95,10 @@ _OF_PACKETS: tuple[HeaderField, ...] = (
     HeaderField("ip.len", "bytes of the IP packet", _U32),
     HeaderField("ip.fragbits", "IPv4 flag bits: M, D, R", 7, BITS, FRAG_BITS, ("fragbits",)),
     HeaderField("ip.fragoffset", "fragment offset in units of 8 bytes", 8191, aliases=("fragoffset",)),
+    HeaderField("ip.options", "each option of the IPv4 header", _U8, NAME, IP_OPTIONS),
+    HeaderField("ip.checksum", "state of the IPv4 header's checksum", 3, NAME, _CHECKSUMS),
+    HeaderField("l4.checksum", "state of the checksum of TCP, UDP or ICMP", 3, NAME, _CHECKSUMS),
+    HeaderField("ip.reassembled", "the packet was put together from fragments", 1, FLAG, packet=False),
     HeaderField("same_ip", "source and destination address are equal", 1, FLAG, aliases=("sameip",)),
     HeaderField("tcp.flags", "flag bits: F S R P A U E C", _U8, BITS, TCP_FLAGS, ("flags",)),
     HeaderField("tcp.seq", "sequence number", _U32, aliases=("seq",)),

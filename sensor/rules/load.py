@@ -15,6 +15,7 @@ from sensor.rules import parse
 from sensor.rules.cache import Cache, base_key, no_gc
 from sensor.rules.classification import DEFAULT, Classification
 from sensor.rules.context import Context
+from sensor.rules.lists import Lists
 from sensor.rules.parse import Unit
 from sensor.rules.problems import Problem, Problems
 from sensor.rules.suricata import read as suricata
@@ -147,7 +148,7 @@ def _compile(
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
         return Unit(problems=(Problem(file, line, column, "the file is not UTF-8", "save it as UTF-8"),))
-    return front_end(text, Context(Problems(file), variables, classes))
+    return front_end(text, Context(Problems(file), variables, classes, Lists(Path(file).parent)))
 
 
 def _failed(file: str, message: str, hint: str = "") -> Unit:

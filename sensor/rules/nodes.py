@@ -127,7 +127,19 @@ class Base64(Test, frozen=True, tag="base64"):
     relative: bool = False
 
 
-AnyTest = Content | Regex | ByteTest | ByteJump | ByteExtract | ByteMath | IsDataAt | BufferSize | Base64
+class InList(Test, frozen=True, tag="in_list"):
+    """The whole buffer is (negated: is not) one of the values of a list file."""
+
+    file: str
+    """As the author names it."""
+    kind: str
+    """What the file holds: `sensor.rules.lists.KINDS`."""
+    values: tuple[bytes, ...] = ()
+    """The values when the rule was read."""
+    negated: bool = False
+
+
+AnyTest = Content | Regex | ByteTest | ByteJump | ByteExtract | ByteMath | IsDataAt | BufferSize | Base64 | InList
 
 
 class Node(msgspec.Struct, frozen=True, tag=True, tag_field="t", omit_defaults=True):

@@ -28,6 +28,8 @@ class Unit(msgspec.Struct, frozen=True):
     rules: tuple[Rule, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
     problems: tuple[Problem, ...] = ()
+    lists: tuple[tuple[str, bytes], ...] = ()
+    """Path and digest of every list file that the rules name."""
 
 
 def parse(text: str, ctx: Context) -> Unit:
@@ -47,7 +49,7 @@ def parse(text: str, ctx: Context) -> Unit:
                 suppressions.append(header.SUPPRESSION.read(node, ctx))
             except Invalid:
                 continue
-    return Unit(tuple(rules), tuple(suppressions), ctx.problems.found())
+    return Unit(tuple(rules), tuple(suppressions), ctx.problems.found(), tuple(ctx.lists.used.items()))
 
 
 def _sections(root: Value, ctx: Context) -> tuple[Map | None, list[Value], list[Value]]:

@@ -19,6 +19,7 @@ from sensor.rules.kinds import (
     Word,
     scalar,
 )
+from sensor.rules.lists import KINDS, read_or_fail
 from sensor.rules.nodes import (
     AnyTest,
     Base64,
@@ -28,6 +29,7 @@ from sensor.rules.nodes import (
     ByteMath,
     ByteTest,
     Content,
+    InList,
     IsDataAt,
     Regex,
 )
@@ -275,6 +277,19 @@ BSIZE = Record(
 )
 
 
+def _read_list(values: dict[str, Any], node: Map, ctx: Context) -> None:
+    values["values"] = read_or_fail(ctx.lists, values["file"], values["kind"], node, ctx.problems)
+
+
+IN_LIST = Record(
+    InList,
+    "in_list",
+    Key("file", Text(), "file of the values, beside the rule file", required=True),
+    Key("type", Word(KINDS), "what its lines hold", "kind", required=True),
+    NOT,
+    check=_read_list,
+)
+
 
 class Decoded(Kind[tuple[AnyTest, ...]]):
     """The tests on decoded bytes: any but another decoding."""
@@ -316,6 +331,7 @@ STEPS: Mapping[str, Kind[Any]] = MappingProxyType(
         "isdataat": ISDATAAT,
         "bsize": BSIZE,
         "base64": Boxed("base64", BASE64),
+        "in_list": Boxed("in_list", IN_LIST),
     }
 )
 """Keyword → how the mapping that holds it is read."""
@@ -331,6 +347,7 @@ _KEYWORD_OF: Mapping[type, str] = MappingProxyType(
         IsDataAt: "isdataat",
         BufferSize: "bsize",
         Base64: "base64",
+        InList: "in_list",
     }
 )
 

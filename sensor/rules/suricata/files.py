@@ -1,15 +1,18 @@
-"""Keywords about files: their names and sizes. Their bytes (`file.data`) are a sticky buffer."""
+"""Keywords about files: their names, sizes and hashes. Their bytes (`file.data`) are a sticky buffer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sensor.rules.nodes import ByteTest
+from sensor.rules.lists import ListError
+from sensor.rules.nodes import ByteTest, InList
 from sensor.rules.suricata import content
 from sensor.rules.suricata.numbers import comparison
 from sensor.rules.suricata.refusal import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sensor.rules.suricata.draft import Draft
 
 NAME, SIZE = "file.name", "file.size"
@@ -39,6 +42,27 @@ def file_size(draft: Draft, value: str) -> None:
         draft.add_aside(SIZE, ByteTest(8, "<", high))
     else:
         draft.add_aside(SIZE, ByteTest(8, op, low))
+
+
+def file_hash(kind: str) -> Callable[[Draft, str], None]:
+    """Return the handler of `filemd5:[!]LIST` and its like: the hash of the file is in a list beside the rules."""
+
+    def handle(draft: Draft, value: str) -> None:
+        negated = value.startswith("!")
+        name = value.removeprefix("!").strip('" ')
+        if not name:
+            raise Refused("the name of a list is missing", f"file{kind}:hashes.txt")
+        draft.add_aside(f"file.{kind}", InList(name, kind, listed(draft, name, kind), negated))
+
+    return handle
+
+
+def listed(draft: Draft, name: str, kind: str) -> tuple[bytes, ...]:
+    """Return the values of a list. Raises Refused."""
+    try:
+        return draft.ctx.lists.values(name, kind)
+    except ListError as fault:
+        raise Refused(str(fault), "lists lie beside the rule file") from None
 
 
 def _in_bytes(value: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sensor.rules import buffers
 from sensor.rules.header import FLOW_SIDE, FLOW_STATE, TRACKS
-from sensor.rules.nodes import FlowBits, FlowInt, HostBit, Threshold
+from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, HostBit, Threshold
 from sensor.rules.problems import one_of
 from sensor.rules.suricata.numbers import integer, integer_or_name
 from sensor.rules.suricata.refusal import Refused
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _U32 = 0xFFFFFFFF
 _ONLY: Mapping[str, str] = MappingProxyType({"only_stream": "stream", "no_stream": "packet"})
+_FRAG: Mapping[str, int] = MappingProxyType({"only_frag": 1, "no_frag": 0})
 
 
 def flow(draft: Draft, value: str) -> None:
@@ -32,10 +33,10 @@ def flow(draft: Draft, value: str) -> None:
             if draft.only not in ("", _ONLY[word]):
                 raise Refused("only_stream and no_stream exclude each other")
             draft.only = _ONLY[word]
-        elif word in ("only_frag", "no_frag"):
-            raise Refused(f"'{word}': whether a packet was in fragments is not a condition here")
+        elif word in _FRAG:
+            draft.conditions.append(HeaderTest("ip.reassembled", "=", _FRAG[word]))
         else:
-            raise Refused(f"unknown word '{word[:30]}'", one_of(word, (*FLOW_STATE, *FLOW_SIDE, *_ONLY)))
+            raise Refused(f"unknown word '{word[:30]}'", one_of(word, (*FLOW_STATE, *FLOW_SIDE, *_ONLY, *_FRAG)))
 
 
 def _once(draft: Draft, name: str, value: bool | str | None, what: str) -> None:

@@ -6,6 +6,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from sensor.model.rows import CSUM_BAD
 from sensor.rules import fields
 from sensor.rules.nodes import All, Any, HeaderTest, Not
 from sensor.rules.suricata.numbers import comparison, integer
@@ -138,6 +139,48 @@ def stream_size(draft: Draft, value: str) -> None:
     if words[0] not in wanted:
         raise Refused(f"unknown side '{words[0][:20]}'", ", ".join(wanted))
     draft.conditions += wanted[words[0]]
+
+
+_CHECKSUMS: Mapping[str, tuple[str, int, int]] = MappingProxyType(
+    {
+        "ipv4-csum": ("ip.checksum", 4, 0),
+        "tcpv4-csum": ("l4.checksum", 4, 6),
+        "tcpv6-csum": ("l4.checksum", 6, 6),
+        "udpv4-csum": ("l4.checksum", 4, 17),
+        "udpv6-csum": ("l4.checksum", 6, 17),
+        "icmpv4-csum": ("l4.checksum", 4, 1),
+        "icmpv6-csum": ("l4.checksum", 6, 58),
+    }
+)
+"""Keyword → field, version of IP, protocol (0: any)."""
+CHECKSUMS = tuple(_CHECKSUMS)
+
+
+def checksum(name: str) -> Callable[[Draft, str], None]:
+    """Return the handler of `tcpv4-csum:valid|invalid`. Valid is all that is not known to be wrong."""
+    field, version, proto = _CHECKSUMS[name]
+
+    def handle(draft: Draft, value: str) -> None:
+        word = value.strip('" ').lower()
+        if word not in ("valid", "invalid"):
+            raise Refused(f"unknown state '{word[:20]}'", "valid, invalid")
+        draft.conditions.append(HeaderTest("ip.version", "=", version))
+        if proto:
+            draft.conditions.append(HeaderTest("ip.proto", "=", proto))
+        draft.conditions.append(HeaderTest(field, "=" if word == "invalid" else "!=", CSUM_BAD))
+
+    return handle
+
+
+def ip_options(draft: Draft, value: str) -> None:
+    """`ipopts:lsrr`, `ipopts:any`."""
+    word = value.strip('" ').lower()
+    if word == "any":
+        draft.conditions.append(HeaderTest("ip.options", "in", values=tuple(fields.IP_OPTIONS.values())))
+    elif word in fields.IP_OPTIONS:
+        draft.conditions.append(HeaderTest("ip.options", "=", fields.IP_OPTIONS[word]))
+    else:
+        raise Refused(f"unknown option '{word[:20]}'", ", ".join((*fields.IP_OPTIONS, "any")))
 
 
 _SPELLED: Mapping[str, str] = MappingProxyType(

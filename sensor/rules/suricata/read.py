@@ -28,7 +28,7 @@ _LOWEST = 3
 def parse(text: str, ctx: Context) -> Unit:
     """Read a file. Raises nothing: what is wrong with a rule is among the unit's problems."""
     rules = [rule for statement in statements(text) if (rule := _Reader(statement, ctx).rule()) is not None]
-    return Unit(tuple(rules), (), ctx.problems.found())
+    return Unit(tuple(rules), (), ctx.problems.found(), tuple(ctx.lists.used.items()))
 
 
 class _Reader:

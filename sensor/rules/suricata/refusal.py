@@ -23,20 +23,16 @@ class Refused(Exception):  # noqa: N818 - caught where a problem is made of it
 _MAGIC = "files are not identified by libmagic"
 _OUTSIDE = "it needs data from outside the rule file"
 _CODE = "rules cannot run code"
-_CHECKSUM = "checksums are verified (or not) for the whole sensor"
 
 _REASONS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("lua", "luajit", "luaxform"), _CODE),
-        **dict.fromkeys(("dataset", "datarep", "iprep", "geoip", "filemd5", "filesha1", "filesha256"), _OUTSIDE),
+        **dict.fromkeys(("dataset", "datarep", "iprep", "geoip"), _OUTSIDE),
         **dict.fromkeys(("filemagic", "file.magic", "file_magic"), _MAGIC),
-        **dict.fromkeys((f"{name}-csum" for name in ("ipv4", "tcpv4", "tcpv6", "udpv4", "udpv6", "icmpv4")), _CHECKSUM),
-        "icmpv6-csum": _CHECKSUM,
         "stream-event": "what reassembly finds odd is logged, not matched",
         "ssl_state": "the state of a TLS handshake is not kept",
         "ssl_version": "the state of a TLS handshake is not kept",
         "asn1": "ASN.1 is not decoded",
-        "ipopts": "IP options are not listed",
         "config": "rules do not configure the sensor",
         "bypass": "a mirror cannot hand traffic on",
         "replace": "a mirror cannot change traffic",

@@ -34,12 +34,15 @@ OPS = [
     (HeaderTest("decode.event", "!=", 4), True),
     (HeaderTest("decode.event", "in", values=(4, 5)), True),
     (HeaderTest("decode.event", "in", values=(4, 6)), False),
+    (HeaderTest("ip.options", "=", 131), True),
+    (HeaderTest("ip.options", "=", 7), False),
+    (HeaderTest("ip.options", "!=", 7), True),
 ]
 
 
 @pytest.mark.parametrize(("test", "expected"), OPS)
 def test_header(test, expected):
-    ctx = FakeContext(header={"ip.ttl": 64, "tcp.flags": 0x52, "decode.event": 1 << 3 | 1 << 5})
+    ctx = FakeContext(header={"ip.ttl": 64, "tcp.flags": 0x52, "decode.event": 1 << 3 | 1 << 5, "ip.options": 1 << 131})
     assert body_holds(test, ctx) is expected
 
 

@@ -7,12 +7,11 @@ from sensor.detect.header import (
     FIELDS,
     RAW,
     FlowView,
-    PacketRow,
     flow_view,
     header_value,
-    packet_row,
     raw_header,
 )
+from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.model.rows import FLOW, FRAG_PART, ROW, new_rows
 from sensor.proto.registry import NUMBERS
 from sensor.rules.fields import APP_EVENT
@@ -196,3 +195,26 @@ def test_what_became_of_the_payload():
 def test_unknown_names_are_the_callers_error():
     with pytest.raises(KeyError):
         header_value("ip.colour", tcp_row(), b"")
+
+
+@pytest.mark.parametrize(
+    ("options", "kinds"),
+    [
+        (b"", ()),
+        (b"\x01\x83\x04\x00\x00\x00\x00\x00", (0, 1, 131)),
+        (b"\x07\x07\x04\x00\x00\x00\x00\x44", (7, 68)),
+        (b"\x01\x94\x01\x07", (1, 148)),  # a length that leads nowhere ends the walk
+        (b"\x01\x01\x01\x88", (1, 136)),
+    ],
+)
+def test_ip_options(options, kinds):
+    header = bytes([0x45 + len(options) // 4]) + bytes(19) + options
+    found = header_value("ip.options", make(ipv=4, l3=0), header)
+    assert found == sum(1 << kind for kind in kinds)
+    assert header_value("ip.options", make(ipv=6, l3=0), header) is None
+
+
+@pytest.mark.parametrize("frag", range(3))
+def test_whether_a_packet_was_put_together(frag):
+    assert header_value("ip.reassembled", make(ipv=4, frag=frag), b"") == int(frag == 2)
+    assert header_value("ip.reassembled", make(frag=frag), b"") is None

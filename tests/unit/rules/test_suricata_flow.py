@@ -76,7 +76,6 @@ def test_app_layer_protocol():
         ("flow:to_server,to_client;", "exclude each other"),
         ("flow:established,not_established;", "exclude each other"),
         ("flow:only_stream,no_stream;", "exclude each other"),
-        ("flow:only_frag;", "fragments"),
         ("flowbits:frob,a;", "unknown action"),
         ("flowbits:set;", "name of a bit"),
         ("flowint:n;", "name,action,value"),

@@ -2,6 +2,7 @@ import pytest
 from suricatakit import conditions, refused, rule
 
 from sensor.model.anomaly import DecodeAnomaly
+from sensor.model.rows import CSUM_BAD
 from sensor.rules.nodes import All, Any, HeaderTest, Not
 
 
@@ -42,10 +43,29 @@ from sensor.rules.nodes import All, Any, HeaderTest, Not
         ("decode-event:ipv4.opt_invalid_len;", HeaderTest("decode.event", "=", DecodeAnomaly.IPV4_OPT_INVALID)),
         ("decode-event:udp.hlen_too_small;", HeaderTest("decode.event", "=", DecodeAnomaly.UDP_PKT_TOO_SMALL)),
         ("flow.age:>100;", HeaderTest("flow.age", ">", 100)),
+        ("ipopts:lsrr;", HeaderTest("ip.options", "=", 131)),
+        ("ipopts:any;", HeaderTest("ip.options", "in", values=(0, 1, 7, 68, 130, 131, 133, 136, 137))),
+        ("flow:no_frag;", HeaderTest("ip.reassembled", "=", 0)),
+        ("flow:only_frag;", HeaderTest("ip.reassembled", "=", 1)),
     ],
 )
 def test_conditions(options, expected):
     assert conditions(options) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("options", "version", "proto", "field", "op"),
+    [
+        ("ipv4-csum:invalid;", 4, 0, "ip.checksum", "="),
+        ("tcpv4-csum:valid;", 4, 6, "l4.checksum", "!="),
+        ('udpv6-csum:"invalid";', 6, 17, "l4.checksum", "="),
+        ("icmpv6-csum:Invalid;", 6, 58, "l4.checksum", "="),
+    ],
+)
+def test_checksums(options, version, proto, field, op):
+    of_proto = [HeaderTest("ip.proto", "=", proto)] if proto else []
+    wanted = [HeaderTest("ip.version", "=", version), *of_proto, HeaderTest(field, op, CSUM_BAD)]
+    assert conditions(options, "alert ip any any -> any any") == wanted
 
 
 def test_streams_of_both_sides():
@@ -85,6 +105,8 @@ def test_events_of_fragments_have_one_name(version):
         ("stream_size:nobody,<,5;", "unknown side"),
         ("decode-event:ipv4.nonsense;", "not among those"),
         ("tos:banana;", "no number"),
+        ("tcpv4-csum:odd;", "unknown state"),
+        ("ipopts:frob;", "unknown option"),
     ],
 )
 def test_refused(options, why):

@@ -12,7 +12,8 @@ from sensor.rules.suricata.refusal import reason
     [
         ("lua:x.lua;", "rules cannot run code"),
         ("dataset:isset,x;", "outside the rule file"),
-        ("filemd5:x;", "outside the rule file"),
+        ("filemd5:x;", "x: no such file"),
+        ("filesha1:!;", "the name of a list is missing"),
         ('filemagic:"PE";', "libmagic"),
         ("asn1:double_overflow;", "ASN.1"),
         ("sdp.origin;", "sdp is not parsed"),

@@ -1,0 +1,118 @@
+"""Lists of values beside rule files, and the rules that name them."""
+
+import base64
+import os
+
+import pytest
+
+from sensor.rules import lists as lists_module
+from sensor.rules.export import export
+from sensor.rules.lists import ListError, Lists, digest_of
+from sensor.rules.load import load_rules
+from sensor.rules.nodes import BufferMatch, InList
+
+MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+RULE = 'alert http any any -> any any (msg:"x"; filemd5:bad.txt; sid:1;)\n'
+
+
+def put(folder, text, name="bad.txt"):
+    (folder / name).write_text(text)
+    return Lists(folder)
+
+
+def test_hashes_are_read_as_md5sum_writes_them(tmp_path):
+    lists = put(tmp_path, f"# known\n% too\n\n{MD5.upper()}  empty file.bin\n   indented\n{MD5}\n{'0' * 32}\r\n")
+    assert lists.values("bad.txt", "md5") == (MD5.encode(), b"0" * 32)
+
+
+def test_texts_are_base64(tmp_path):
+    lists = put(tmp_path, base64.b64encode(b"a\nb").decode() + "\n")
+    assert lists.values("bad.txt", "string") == (b"a\nb",)
+
+
+def test_scores_choose_the_values(tmp_path):
+    lists = put(tmp_path, f"{MD5},10\n{'0' * 32}, 65535\n")
+    assert lists.values("bad.txt", "md5", lambda score: score > 10) == (b"0" * 32,)
+    assert len(lists.values("bad.txt", "md5", lambda score: score > 9)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "fault"),
+    [
+        ("#\n" + MD5[:-1], "md5", "bad.txt:2: "),
+        (MD5 + "0", "md5", "is no md5: 32 hex digits"),
+        ("d41d8cd98f 0b204e9800998ecf8427e", "md5", "is no md5"),
+        (MD5, "sha256", "is no sha256: 64 hex digits"),
+        ("a=", "string", "bad.txt:1: 'a=' is no base64"),
+    ],
+)
+def test_lines_that_are_no_values_are_named(tmp_path, text, kind, fault):
+    with pytest.raises(ListError, match=fault):
+        put(tmp_path, text).values("bad.txt", kind)
+
+
+@pytest.mark.parametrize("line", [MD5, f"{MD5},", f"{MD5},65536", f"{MD5},-1", f"{MD5},x"])
+def test_scores_are_small_numbers(tmp_path, line):
+    with pytest.raises(ListError, match=r"bad.txt:1"):
+        put(tmp_path, line).values("bad.txt", "md5", lambda _: True)
+
+
+def test_lists_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(lists_module, "MAX_ENTRIES", 1)
+    with pytest.raises(ListError, match="more than 1 values"):
+        put(tmp_path, f"{MD5}\n{'0' * 32}").values("bad.txt", "md5")
+    monkeypatch.setattr(lists_module, "MAX_BYTES", 5)
+    with pytest.raises(ListError, match="larger than"):
+        put(tmp_path, MD5).values("bad.txt", "md5")
+    assert digest_of(tmp_path / "bad.txt") == b""
+
+
+@pytest.mark.parametrize("name", ["missing", ".", "a\0b", "pipe"])
+def test_what_is_no_file_is_no_list(tmp_path, name):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ListError):
+        Lists(tmp_path).values(name, "md5")
+    assert digest_of(tmp_path / name) == b""
+
+
+@pytest.mark.parametrize(("sign", "negated"), [("", False), ("!", True)])
+def test_a_rule_holds_the_values_and_yaml_names_the_list(tmp_path, sign, negated):
+    put(tmp_path, MD5)
+    (tmp_path / "a.rules").write_text(RULE.replace("filemd5:", f"filemd5:{sign}"))
+    (rule,) = load_rules([tmp_path / "a.rules"]).rules
+    assert rule.body == BufferMatch(
+        "file.md5", (InList("bad.txt", "md5", (MD5.encode(),), negated),), either=True
+    )
+    text = export([rule])
+    assert MD5 not in text
+    (tmp_path / "b.yaml").write_text(text)
+    assert load_rules([tmp_path / "b.yaml"]).rules[0].body == rule.body
+
+
+def test_a_list_with_a_fault_refuses_the_rule_in_either_form(tmp_path):
+    put(tmp_path, "zz")
+    (tmp_path / "a.rules").write_text(RULE)
+    test = "{in_list: {file: bad.txt, type: md5}}"
+    (tmp_path / "b.yaml").write_text(f"- {{id: 1, protocol: http, match: {{file.md5: {test}}}}}")
+    found = load_rules([tmp_path / "a.rules", tmp_path / "b.yaml"])
+    assert not found.rules
+    assert [problem.file.rpartition("/")[2] for problem in found.errors] == ["a.rules", "b.yaml"]
+    assert all("bad.txt:1: 'zz' is no md5" in problem.message for problem in found.errors)
+
+
+def test_the_cache_notices_a_list_that_changed_or_appeared(tmp_path):
+    (tmp_path / "a.rules").write_text(RULE)
+    cache = tmp_path / "cache"
+
+    def load():
+        return load_rules([tmp_path / "a.rules"], cache_dir=cache)
+
+    assert len(load().errors) == 1
+    assert load().cache["cache_hits"] == 1
+    put(tmp_path, MD5)
+    found = load()
+    assert (len(found.errors), len(found.rules), found.cache["cache_misses"]) == (0, 1, 1)
+    assert load().cache["cache_hits"] == 1
+    put(tmp_path, "0" * 32)
+    (rule,) = load().rules
+    assert rule.body.tests[0].values == (b"0" * 32,)
