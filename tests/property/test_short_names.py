@@ -1,4 +1,4 @@
-"""Names of DNS questions are looked at for literals that are too short for the scan, and only what has one is parsed."""
+"""Names of DNS questions are looked at for literals that are too short for the scan; only what has one is parsed."""
 
 import pytest
 from enginekit import difference, rules_of, run
