@@ -106,8 +106,6 @@ def xbits(draft: Draft, value: str) -> None:
     expire = settings.pop("expire", "").strip()
     if track not in _XBIT_TRACKS or settings:
         raise Refused(f"unknown track '{track[:20]}' or setting", ", ".join(_XBIT_TRACKS))
-    if expire and action not in ("set", "toggle"):
-        raise Refused("only what is set can expire")
     seconds = integer(expire, 1, _U32) if expire else _XBIT_SECONDS
     draft.conditions.append(
         HostBit(action, words[1], _XBIT_TRACKS[track], seconds if action in ("set", "toggle") else 0)
