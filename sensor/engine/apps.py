@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import cast
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import AppParser, HandsOver, HashesFiles, ProtocolSpec, TxStage
@@ -105,8 +106,9 @@ class AppLayer:
 
     def succeed(self, flow: FlowApp) -> list[tuple[int, bytes]]:
         """Let the protocol that follows take over, if it is time; return (side, bytes) that are already its."""
-        old = flow.parser
-        if not isinstance(old, HandsOver) or not old.becomes or flow.failed:
+        # Known at the start: `isinstance` of a protocol takes 30 us.
+        old = cast("HandsOver", flow.parser)
+        if not flow.hands_over or not old.becomes or flow.failed:
             return []
         flow.spec = BY_NAME[old.becomes]
         flow.parser = self._parser(flow.spec)
