@@ -51,7 +51,9 @@ BODIES = st.recursive(
 
 
 @settings(deadline=None, max_examples=300)
-@given(BODIES, TEXTS, st.lists(TEXTS, max_size=2), st.lists(TEXTS, max_size=2), st.none() | st.sets(st.sampled_from("xyz")))
+@given(
+    BODIES, TEXTS, st.lists(TEXTS, max_size=2), st.lists(TEXTS, max_size=2), st.none() | st.sets(st.sampled_from("xyz"))
+)  # fmt: skip
 def test_whatever_matches_has_what_is_needed(body, payload, uris, hosts, bits):
     variables = None if bits is None else flow(*bits)
     ctx = FakeContext({"payload": payload, "http.uri": uris, "http.host": hosts}, flow_vars=variables)
