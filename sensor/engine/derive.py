@@ -17,15 +17,15 @@ class Derived(NamedTuple):
     """Bytes to scan, and what they stand for."""
 
     data: np.ndarray
-    """uint8[k], a multiple of four long."""
+    """uint8[k]: four bytes and more behind the last unit."""
     units: np.ndarray
     """UNIT[n]"""
 
 
 def decoded(data: np.ndarray, units: np.ndarray, wanted: np.ndarray) -> tuple[Derived, np.ndarray]:
-    """Return the wanted units that hold a percent sign, decoded; and bool[n], which units those are."""
+    """Return the wanted units that hold a percent sign, decoded (some twice); and bool[n], which units those are."""
     size = int((units["end"] - units["start"])[wanted].sum())
-    out, made = np.zeros(size + 4, np.uint8), np.empty(int(np.count_nonzero(wanted)), UNIT)
+    out, made = np.zeros(2 * size + 4, np.uint8), np.empty(2 * int(np.count_nonzero(wanted)), UNIT)
     coded = np.empty(units.size, np.bool_)
     n = percent_decode(data, units, wanted, out, made, coded)
     return Derived(out, made[:n]), coded

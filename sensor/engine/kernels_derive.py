@@ -41,8 +41,9 @@ def _number(data, p, end, digits):  # pragma: no cover
 def percent_decode(data, units, wanted, out, made, coded):  # pragma: no cover
     """Write each wanted unit that holds a percent sign once more, decoded; return how many were made.
 
-    Decodes `%XX` and `%uXXXX` in one pass, as `sensor.proto.http1.uri` does. out: uint8, room for all wanted units;
-    made: UNIT, room for as many. Sets coded[i] where unit i holds a percent sign.
+    Decodes `%XX` and `%uXXXX` in one pass, as `sensor.proto.http1.uri` does in a path. A query keeps its `%uXXXX`:
+    a unit with one is written again without decoding those. out: uint8, room for all wanted units twice; made: UNIT,
+    room for as many. Sets coded[i] where unit i holds a percent sign.
     """
     starts, ends, wheres = units["start"], units["end"], made["start"]
     n = at = np.int64(0)
@@ -55,32 +56,36 @@ def percent_decode(data, units, wanted, out, made, coded):  # pragma: no cover
             if data[p] == _PERCENT:
                 coded[i] = True
                 break
-        if not coded[i]:
-            continue
-        made[n] = units[i]
-        wheres[n] = at
-        made["fresh"][n] = at
-        p = start
-        while p < end:
-            c = np.int64(data[p])
-            step = 1
-            if c == _PERCENT:
-                value = _number(data, p + 1, end, 2)
-                if value >= 0:
-                    c, step = value, 3
-                elif p + 1 < end and data[p + 1] | 32 == _LOWER_U:
-                    value = _number(data, p + 2, end, 4)
+        words = coded[i]
+        copies = 1 if coded[i] else 0
+        while copies:
+            copies -= 1
+            made[n] = units[i]
+            wheres[n] = at
+            made["fresh"][n] = at
+            p = start
+            while p < end:
+                c = np.int64(data[p])
+                step = 1
+                if c == _PERCENT:
+                    value = _number(data, p + 1, end, 2)
                     if value >= 0:
-                        c, step = value, 6
-                        if 0xFF01 <= c <= 0xFF5E:
-                            c -= 0xFEE0
-                        if c > 255:
-                            c = np.int64(63)
-            out[at] = c
-            at += 1
-            p += step
-        made["end"][n] = at
-        n += 1
+                        c, step = value, 3
+                    elif words and p + 1 < end and data[p + 1] | 32 == _LOWER_U:
+                        value = _number(data, p + 2, end, 4)
+                        if value >= 0:
+                            copies = 1
+                            c, step = value, 6
+                            if 0xFF01 <= c <= 0xFF5E:
+                                c -= 0xFEE0
+                            if c > 255:
+                                c = np.int64(63)
+                out[at] = c
+                at += 1
+                p += step
+            made["end"][n] = at
+            n += 1
+            words = False
     return n
 
 

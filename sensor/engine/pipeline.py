@@ -10,6 +10,7 @@ import numpy as np
 from sensor.decode.dpkt_view import decode_block_dpkt
 from sensor.decode.kernels import decode_block
 from sensor.detect.groups import Groups
+from sensor.detect.plan import Plan
 from sensor.detect.threshold import Thresholds
 from sensor.engine import sight
 from sensor.engine.expect import Expectations
@@ -29,7 +30,7 @@ from sensor.flow.defrag import Defragmenter
 from sensor.flow.gather import Gatherer
 from sensor.flow.journal import Journal
 from sensor.flow.table import FlowTable
-from sensor.model.app import RAW_NAME, RAW_VERBATIM
+from sensor.model.app import RAW_NAME, RAW_URI, RAW_VERBATIM
 from sensor.model.block import LINKTYPE_RAW, PacketBlock
 from sensor.model.rows import APP_UNDECIDED, KEEP_ALL, KEEP_NONE, SEG_END, new_rows
 from sensor.model.scene import Record
@@ -88,7 +89,7 @@ class Pipeline:
 
     def _use(self, book: Rulebook) -> None:
         self.plan, self._selector = book.plan, book.selector
-        tail = max(book.plan.literals.index.longest - 1, _NETBIOS_LABEL if RAW_NAME in book.plan.escaped else 0)
+        tail = _tail_of(book.plan)
         if tail > self._tail:
             self._gatherer, self._tail = Gatherer(self.table.flows.size, tail), tail
         self.judge = Judge(book.plan, book.compiled, self.options, self._thresholds, book.suppressor, self._emit)
@@ -212,6 +213,15 @@ class Pipeline:
             self._expected.forget(slots)
             self.journal.drop_many(ended)
         self.table.recycle()
+
+
+def _tail_of(plan: Plan) -> int:
+    """Return how many bytes of earlier blocks the scan must see again: none that a literal may begin with is missed."""
+    longest = plan.literals.index.longest - 1
+    if RAW_URI in plan.escaped:
+        # The percent sign itself, even if only the first byte of a literal is coded and only its last is new.
+        longest += len("%uXXXX") - 1
+    return max(longest, _NETBIOS_LABEL if RAW_NAME in plan.escaped else 0)
 
 
 def _empty(block: PacketBlock) -> PacketBlock:

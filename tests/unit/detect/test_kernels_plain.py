@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 UNIT = Path(__file__).resolve().parent.parent
-FILES = ("detect/test_addrindex.py", "detect/test_headers.py", "detect/test_expand.py")
+FILES = (
+    "detect/test_addrindex.py", "detect/test_headers.py", "detect/test_expand.py", "engine/test_derive.py",
+    "engine/test_late.py",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("file", FILES)
