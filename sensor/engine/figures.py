@@ -66,6 +66,7 @@ class Figures:
             "xensor_judgements_cut_total": {_NONE: budget.budget_exceeded},
             "xensor_judgements_skipped_total": {_NONE: budget.judgements_skipped},
             "xensor_rule_errors_total": {_NONE: counters.rule_errors},
+            "xensor_stream_marks_forgotten_total": _by(pipeline.forgotten()),
             "xensor_parser_errors_total": {_NONE: pipeline.walk.apps.counters.parser_errors},
             "xensor_rule_suspensions_total": {_NONE: budget.suspended},
             **self._alerts.values(writer.by_rule),

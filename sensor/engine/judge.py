@@ -18,6 +18,7 @@ from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.detect.plan import Plan
 from sensor.detect.quick import Needs, needs
 from sensor.detect.threshold import Suppressor, Thresholds
+from sensor.engine.marks import SideMarks
 from sensor.engine.options import EngineOptions
 from sensor.engine.scenes import BlockView
 from sensor.model.app import ProtocolSpec, TxStage, beside
@@ -261,7 +262,8 @@ class Judge:
         self._needs: list[Needs | None] = [None] * len(plan.rules)
         """Made when a rule is first judged."""
         self._vars: dict[int, FlowVars] = {}
-        self._fired: dict[int, dict[int, int]] = {}
+        self.fired = SideMarks()
+        """Where the bytes end on which a stream rule fired."""
         self.budget = Budget()
         self.counters = JudgeCounters()
         self.var_counters = FlowVarCounters()
@@ -294,7 +296,8 @@ class Judge:
         end = base + len(data)
         whole = [Window(data, base)]
         context = _Context(place, self, {"stream": whole, "payload_or_stream": whole})
-        fired = self._fired.get(2 * place.slot + place.side, {})
+        side = 2 * place.slot + place.side
+        fired = self.fired.of(side)
         for number in rules:
             if not self._may(number, context, data):
                 continue
@@ -304,8 +307,7 @@ class Judge:
                 part = [Window(data[seen - base :], seen)]
                 used = _Context(place, self, {"stream": part, "payload_or_stream": part})
             if self._holds(number, used):
-                fired = self._fired.setdefault(2 * place.slot + place.side, fired)
-                fired[number] = end
+                self.fired.note(side, number, end)
                 self._match(number, place, data, stream=True, context=used)
                 if self._pass[number]:
                     break
@@ -359,17 +361,15 @@ class Judge:
         self.counters, self.var_counters, self._vars = old.counters, old.var_counters, old._vars
         self.host_bits = old.host_bits
         self.budget.counters = old.budget.counters
-        for key, fired in old._fired.items():
-            self._fired[key] = {renumbered[number]: end for number, end in fired.items() if number in renumbered}
+        self.fired.adopt(old.fired, renumbered)
 
     def forget(self, slots: Iterable[int]) -> None:
         """Drop the variables of ended flows."""
-        if not self._vars and not self._fired:
-            return
-        for slot in slots:
-            self._vars.pop(slot, None)
-            self._fired.pop(2 * slot, None)
-            self._fired.pop(2 * slot + 1, None)
+        slots = list(slots)
+        self.fired.forget(slots)
+        if self._vars:
+            for slot in slots:
+                self._vars.pop(slot, None)
 
     def flow_vars(self, slot: int) -> FlowVars | None:
         """Return the variables of a flow, made when first asked for; None: there is no flow."""

@@ -86,6 +86,10 @@ class Pipeline:
         self.judge.adopt(judge, numbers)
         self.walk.adopt(walk, self.table.flows)
 
+    def forgotten(self) -> dict[str, int]:
+        """Return what detection has forgotten of streams because there was too much of it, by kind."""
+        return {"hits": self._selector.recent.forgotten, "fired": self.judge.fired.forgotten}
+
     def _use(self, book: Rulebook) -> None:
         self.plan, self._selector = book.plan, book.selector
         tail = max(book.plan.literals.index.longest - 1, _NETBIOS_LABEL if RAW_NAME in book.plan.escaped else 0)

@@ -20,6 +20,7 @@ from sensor.engine import derive
 from sensor.engine.gathered import Gathered
 from sensor.engine.kernels_heads import contains_netbios
 from sensor.engine.late import Late, Pairs
+from sensor.engine.marks import SideMarks
 from sensor.model.app import RAW_NAME, RAW_URI
 from sensor.model.rows import APP_UNDECIDED, FRAG_PART, SEG_DATA, new_rows
 from sensor.model.units import UNIT_STREAM
@@ -124,7 +125,8 @@ class Selector:
         self._last = np.array([p.last for p in plan.rules], np.int64)
         self._questions_back = any((p.question or p.name) and SPECS[p.app].stages[p.stage].side for p in plan.rules)
         self._lengths = plan.literals.index.lengths
-        self._recent: dict[int, dict[int, int]] = {}
+        self.recent = SideMarks()
+        """Where the latest literal of a stream rule begins."""
         self._late = Late()
         self._inherited = Candidates()
         """Flows to be parsed from the next block on, for what was seen before a reload."""
@@ -146,7 +148,7 @@ class Selector:
             self._bare_windows(found, gathered, flows, by_side)
         if gathered.units.size and self._plan.literals.index.size:
             self._literals(found, rows, gathered, flows, messages, by_side)
-        if by_side or self._recent:
+        if by_side or len(self.recent):
             self._windows(found, by_side, gathered.segs)
         if self._plan.names.index.size or self._plan.short_names:
             self._questions(found, rows, buf, gathered, flows, messages)
@@ -155,16 +157,13 @@ class Selector:
 
     def adopt(self, old: Selector, renumbered: Mapping[int, int]) -> None:
         """Take over recent hits at a reload. renumbered: old rule number → new, of unchanged rules."""
-        for key, recent in old._recent.items():
-            kept = {renumbered[number]: start for number, start in recent.items() if number in renumbered}
-            if kept:
-                self._recent[key] = kept
+        self.recent.adopt(old.recent, renumbered)
         # What waits for other literals waits no more: the new rules number theirs differently.
         pairs = old._late.drain()
         for rule, side, pos in zip(pairs.rules.tolist(), pairs.sides.tolist(), pairs.pos.tolist(), strict=True):
             number = renumbered.get(rule)
             if number is not None and self._scopes[number] & STREAM:
-                self._recent.setdefault(side, {})[number] = pos
+                self.recent.note(side, number, pos)
             elif number is not None:
                 self._inherited.parse([side >> 1], int(self._apps[number]))
 
@@ -172,10 +171,7 @@ class Selector:
         """Drop what is kept of ended flows."""
         slots = list(slots)
         self._late.forget(np.array(slots, np.int32))
-        if self._recent:
-            for slot in slots:
-                self._recent.pop(2 * slot, None)
-                self._recent.pop(2 * slot + 1, None)
+        self.recent.forget(slots)
 
     def _bare_windows(self, found: Candidates, gathered: Gathered, flows: np.ndarray, by_side: BySide) -> None:
         """Choose windows by headers, and by literals that are too short for the scan."""
@@ -312,25 +308,29 @@ class Selector:
 
     def _windows(self, found: Candidates, by_side: BySide, segs: np.ndarray) -> None:
         """Walk the sides that have hits, in this block or shortly before, and mark the windows that hold one."""
-        wanted = np.array(sorted({*by_side, *self._recent}), np.int64)
         keys = segs["flow"].astype(np.int64) * 2 + segs["side"]
-        mine = np.flatnonzero((segs["kind"] == SEG_DATA) & np.isin(keys, wanted))
+        data = segs["kind"] == SEG_DATA
+        mine = np.flatnonzero(data & np.isin(keys, self._marked(by_side, keys[data])))
         for lists in by_side.values():
             lists.sort(reverse=True)
         columns = (mine.tolist(), keys[mine].tolist(), segs["pos"][mine].tolist(), segs["len"][mine].tolist())
         for seg, key, pos, length in zip(*columns, strict=True):
-            recent = self._recent.setdefault(key, {})
             todo = by_side.get(key, [])
             while todo and todo[-1][0] <= pos + length:
                 _, start, rule = todo.pop()
-                recent[rule] = max(start, recent.get(rule, -1))
-            reach = pos - self._window - REPEAT
-            for rule in [r for r, start in recent.items() if start < reach]:
-                del recent[rule]
-            if recent:
-                found.windows.setdefault(seg, set()).update(recent)
-            else:
-                del self._recent[key]
+                self.recent.note(key, rule, max(start, self.recent.of(key).get(rule, -1)))
+            self.recent.drop_before(key, pos - self._window - REPEAT)
+            if key in self.recent:
+                found.windows.setdefault(seg, set()).update(self.recent.of(key))
+
+    def _marked(self, by_side: BySide, keys: np.ndarray) -> np.ndarray:
+        """Return the sides of a block that have hits. keys: int64[n], the sides of its segments.
+
+        The shorter list is gone through: what other flows have brought must cost a block nothing.
+        """
+        if len(self.recent) < keys.size:
+            return np.array(sorted({*by_side, *self.recent}), np.int64)
+        return np.array([key for key in np.unique(keys).tolist() if key in self.recent or key in by_side], np.int64)
 
     # ---- what normalisation may hide from the scan of raw bytes
 

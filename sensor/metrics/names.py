@@ -93,6 +93,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("judgements_skipped", "judgements", "Judgements left out because their rule is suspended."),
     _counter("rule_suspensions", "times", "Times a rule was suspended because it exceeded its budget again and again."),
     _counter("rule_errors", "judgements", "Judgements that failed: a fault of the sensor."),
+    _counter("stream_marks_forgotten", "marks", "Marks in streams that gave way. hits: a rule whose literals came long "
+             "before the rest was not judged on it; fired: a rule may have alerted twice on the same bytes.", "kind"),
     _counter("parser_errors", "flows", "Parsers that failed: a fault of the sensor."),
     _counter("alerts", "alerts", "Alerts raised, those in flood summaries included.", "severity"),
     _counter("alerts_by_category", "alerts", "The same by category of the rule.", "category"),
