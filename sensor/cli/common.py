@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sensor.rules.ruleset import RuleSet
 
 _PROBLEMS_SHOWN = 20
+_MAX_FILE = 16 << 20
+"""Bytes of a file of limits or classes."""
 
 
 def warn(text: object) -> None:
@@ -59,8 +61,10 @@ class Loaded:
 
 def load(paths: Iterable[Path], made: Settings) -> Loaded:
     """Load rule files and folders. Raises RuleError where a path does not exist."""
+    from sensor.rules.classification import DEFAULT, parse
     from sensor.rules.load import load_rules
-    from sensor.rules.ruleset import build
+    from sensor.rules.ruleset import RuleSet, build
+    from sensor.rules.suricata import threshold_file
     from sensor.rules.variables import Variables
 
     paths = list(paths)
@@ -70,9 +74,34 @@ def load(paths: Iterable[Path], made: Settings) -> Loaded:
     # `-S /dev/null` is the usual way to run without rules.
     files = [path for path in paths if not path.is_char_device()]
     variables = Variables(made.address_groups, made.port_groups, made.run.without)
-    result = load_rules(files, variables, cache_dir=cache_dir())
+    problems: list[Problem] = []
+    classes = dict(DEFAULT)
+    if made.run.classification_file:
+        found, unclear = parse(_text(made.run.classification_file, problems), made.run.classification_file)
+        classes |= found
+        problems += unclear
+    result = load_rules(files, variables, cache_dir=cache_dir(), classes=classes)
     rules, duplicates = build(result.rules, result.suppressions)
-    return Loaded(rules, result, [*result.errors, *duplicates])
+    problems += (*result.errors, *duplicates)
+    if made.run.threshold_file:
+        text = _text(made.run.threshold_file, problems)
+        limits = threshold_file.apply(text, made.run.threshold_file, rules.rules, variables)
+        rules = RuleSet(limits.rules, (*rules.suppressions, *limits.suppressions))
+        problems += limits.problems
+    return Loaded(rules, result, problems)
+
+
+def _text(file: str, problems: list[Problem]) -> str:
+    """Return the text of a file that the configuration names; one that cannot be read is a problem, and empty."""
+    from sensor.rules.problems import Problem
+
+    try:
+        if Path(file).stat().st_size <= _MAX_FILE:
+            return Path(file).read_text(encoding="utf-8", errors="replace")
+        problems.append(Problem(file, 0, 0, f"the file is larger than {_MAX_FILE >> 20} MiB"))
+    except (OSError, ValueError) as error:
+        problems.append(Problem(file, 0, 0, f"cannot be read: {getattr(error, 'strerror', None) or error}"))
+    return ""
 
 
 def rule_paths(only: Sequence[str], extra: Sequence[str], made: Settings) -> list[Path]:

@@ -83,6 +83,9 @@ class RunSettings:
     """Seconds."""
     rule_files: tuple[str, ...] = ()
     rule_path: str = ""
+    threshold_file: str = ""
+    classification_file: str = ""
+    """Empty: the built-in classes."""
     log_dir: str = ""
     fast: bool = False
     interfaces: tuple[str, ...] = ()

@@ -164,17 +164,19 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("unix-command.filename", below("/run/xensor"), "run.control_socket", "that socket"),
     Setting("rule-files", words, "run.rule_files", "rule files and folders", _list),
     Setting("default-rule-path", str, "run.rule_path", "folder that relative rule files start from"),
+    Setting("threshold-file", str, "run.threshold_file", "limits of alert rates and suppressions, Suricata's form"),
+    Setting("classification-file", str, "run.classification_file", "classes of alerts, Suricata's form"),
     Setting("default-log-dir", str, "run.log_dir", "folder of the outputs"),
 )  # fmt: skip
 
 FOREIGN = frozenset({
-    "action-order", "af-packet", "af-xdp", "app-layer", "asn1-max-frames", "capture", "classification-file",
+    "action-order", "af-packet", "af-xdp", "app-layer", "asn1-max-frames", "capture",
     "coredump", "datasets", "decoder", "default-packet-size", "defrag", "detect", "dpdk", "engine-analysis",
     "exception-policy", "flow", "flow-timeouts", "heartbeat", "host", "host-mode", "ips", "ippair", "ipfw",
     "landlock", "legacy", "livedev", "logging", "lua", "luajit", "magic-file", "max-pending-packets", "mpm-algo",
     "multi-detect", "napatech", "netmap", "nfq", "nflog", "output", "outputs", "pcap", "pcap-file", "pcap-log",
     "pcre", "pfring", "pid-file", "plugins", "profiling", "reference-config-file", "rule-reload", "run-as",
-    "runmode", "security", "spm-algo", "stats", "stream", "suricata-version", "threading", "threshold-file",
+    "runmode", "security", "spm-algo", "stats", "stream", "suricata-version", "threading",
     "umask", "unix-command", "vars", "vlan", "windivert",
 })  # fmt: skip
 """Top names of Suricata's configuration: what stands below them and is not in the table is reported, not refused, so

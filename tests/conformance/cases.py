@@ -16,7 +16,8 @@ from sensor.engine.pipeline import Pipeline
 from sensor.errors import SensorError
 from sensor.model.scene import Match
 from sensor.rules.load import load_rules
-from sensor.rules.ruleset import build
+from sensor.rules.ruleset import RuleSet, build
+from sensor.rules.suricata import threshold_file
 from sensor.rules.variables import Variables
 
 if TYPE_CHECKING:
@@ -98,6 +99,10 @@ def run(case: Case, *, triage: bool = True) -> Outcome:
         found = load_rules([case.folder / "test.rules"], variables)
         out.refused = [str(problem) for problem in found.errors]
         rules, _ = build(found.rules, found.suppressions)
+        if settings.run.threshold_file:
+            text = (case.folder / settings.run.threshold_file).read_text()
+            limits = threshold_file.apply(text, settings.run.threshold_file, rules.rules, variables)
+            rules = RuleSet(limits.rules, (*rules.suppressions, *limits.suppressions))
         options = EngineOptions(settings, triage=triage, verify_checksums=False)
         note = lambda record: counts.update((record.rule.sid,)) if isinstance(record, Match) else None  # noqa: E731
         pipeline = Pipeline(rules, options, note)

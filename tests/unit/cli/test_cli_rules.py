@@ -120,3 +120,19 @@ def test_rules_that_cannot_be_tested_are_no_success(box):
     ran = box.xensor("rules", "test", write(box, GOOD + BAD))
     assert ran.status == 4
     assert "2 examples of 1 rules, 0 failed" in ran.err
+
+
+def test_limits_and_classes_beside_the_rules(box):
+    rules = write(box, 'alert tcp any any -> any any (msg:"m"; content:"abcd"; classtype:odd; sid:9;)\n', "a.rules")
+    limits = write(box, "threshold gen_id 1, sig_id 9, type limit, track by_src, count 1, seconds 60\n", "t.config")
+    classes = write(box, "config classification: odd,Something odd,2\n", "c.config")
+    beside = ("--set", f"threshold-file={limits}", "--set", f"classification-file={classes}")
+    shown = box.xensor("rules", "show", rules, "--id", "9", *beside)
+    assert shown.status == 0, shown.err
+    assert "by_src" in shown.out
+    assert "Something odd" in shown.out
+    ran = box.xensor("rules", "check", rules, "--set", f"threshold-file={box.folder / 'missing'}")
+    assert ran.status == 4
+    assert "missing: cannot be read: No such file" in ran.out
+    limits.write_text("frob gen_id 1, sig_id 9\n")
+    assert "t.config:1:1: unknown entry 'frob'" in box.xensor("rules", "check", rules, *beside).out
