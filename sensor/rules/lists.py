@@ -28,11 +28,27 @@ MAX_ENTRIES = 500_000
 """Of one list: about 80 bytes of memory each."""
 MAX_SCORE = 65535
 
-_HEX: Mapping[str, int] = MappingProxyType({"md5": 32, "sha1": 40, "sha256": 64})
-KINDS = (*_HEX, "string")
+HEX_DIGITS: Mapping[str, int] = MappingProxyType({"md5": 32, "sha1": 40, "sha256": 64})
+"""Digits of a hash."""
+KINDS = (*HEX_DIGITS, "string")
 """What the lines of a list hold."""
 _DIGITS = frozenset("0123456789abcdefABCDEF")
 _SKIPPED = ("#", "%", " ", "\t")
+
+
+Score = tuple[str, int, int]
+"""Operator, number, upper end of `<>`."""
+_COMPARE: Mapping[str, Callable[[int, int, int], bool]] = MappingProxyType(
+    {
+        "=": lambda n, low, _high: n == low,
+        "!=": lambda n, low, _high: n != low,
+        "<": lambda n, low, _high: n < low,
+        ">": lambda n, low, _high: n > low,
+        "<=": lambda n, low, _high: n <= low,
+        ">=": lambda n, low, _high: n >= low,
+        "<>": lambda n, low, high: low < n < high,
+    }
+)
 
 
 class ListError(ValueError):
@@ -60,15 +76,18 @@ class Lists:
     """Path → digest of every list that was asked for, those that could not be read, too."""
     _found: dict[tuple[str, str, bool], tuple[tuple[bytes, int], ...]] = field(default_factory=dict)
 
-    def values(self, name: str, kind: str, holds: Callable[[int], bool] | None = None) -> tuple[bytes, ...]:
-        """Return the values of a list, hashes as lowercase hex digits; with `holds` those whose score it accepts.
+    def values(self, name: str, kind: str, score: Score | None = None) -> tuple[bytes, ...]:
+        """Return the values of a list, hashes as lowercase hex digits; with `score` those whose score compares so.
 
         Raises ListError.
         """
-        key = name, kind, holds is not None
+        key = name, kind, score is not None
         if key not in self._found:
-            self._found[key] = tuple(self._read(name, kind, scored=holds is not None).items())
-        return tuple(value for value, score in self._found[key] if holds is None or holds(score))
+            self._found[key] = tuple(self._read(name, kind, scored=score is not None).items())
+        if score is None:
+            return tuple(value for value, _ in self._found[key])
+        op, low, high = score
+        return tuple(value for value, number in self._found[key] if _COMPARE[op](number, low, high))
 
     def _read(self, name: str, kind: str, *, scored: bool) -> dict[bytes, int]:
         path = self.folder / name
@@ -106,7 +125,7 @@ def _parse(text: str, path: str, kind: str, scored: bool) -> dict[bytes, int]:
 
 
 def _value(text: str, kind: str) -> bytes:
-    size = _HEX.get(kind)
+    size = HEX_DIGITS.get(kind)
     if size is None:
         try:
             return base64.b64decode(text, validate=True)
@@ -124,10 +143,12 @@ def _score(text: str) -> int:
     return int(text)
 
 
-def read_or_fail(lists: Lists, name: str, kind: str, where: Located, problems: Problems) -> tuple[bytes, ...]:
+def read_or_fail(
+    lists: Lists, name: str, kind: str, score: Score | None, where: Located, problems: Problems
+) -> tuple[bytes, ...]:
     """Return the values of a list. Raises Invalid after reporting."""
     try:
-        return lists.values(name, kind)
+        return lists.values(name, kind, score)
     except ListError as fault:
         problems.add(where, str(fault), "lists lie beside the rule file")
         raise Invalid from None

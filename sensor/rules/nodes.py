@@ -137,6 +137,8 @@ class InList(Test, frozen=True, tag="in_list"):
     values: tuple[bytes, ...] = ()
     """The values when the rule was read."""
     negated: bool = False
+    score: tuple[str, int, int] | None = None
+    """Only values whose score compares so (operator, low, high as in `BufferSize`) count; None: it has no scores."""
 
 
 AnyTest = Content | Regex | ByteTest | ByteJump | ByteExtract | ByteMath | IsDataAt | BufferSize | Base64 | InList

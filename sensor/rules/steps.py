@@ -19,7 +19,7 @@ from sensor.rules.kinds import (
     Word,
     scalar,
 )
-from sensor.rules.lists import KINDS, read_or_fail
+from sensor.rules.lists import KINDS, MAX_SCORE, read_or_fail
 from sensor.rules.nodes import (
     AnyTest,
     Base64,
@@ -278,7 +278,9 @@ BSIZE = Record(
 
 
 def _read_list(values: dict[str, Any], node: Map, ctx: Context) -> None:
-    values["values"] = read_or_fail(ctx.lists, values["file"], values["kind"], node, ctx.problems)
+    values["values"] = read_or_fail(
+        ctx.lists, values["file"], values["kind"], values.get("score"), node, ctx.problems
+    )
 
 
 IN_LIST = Record(
@@ -286,6 +288,7 @@ IN_LIST = Record(
     "in_list",
     Key("file", Text(), "file of the values, beside the rule file", required=True),
     Key("type", Word(KINDS), "what its lines hold", "kind", required=True),
+    Key("score", Comparison(MAX_SCORE), "the list has scores; only values whose score compares so count"),
     NOT,
     check=_read_list,
 )

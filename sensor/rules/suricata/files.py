@@ -13,6 +13,7 @@ from sensor.rules.suricata.refusal import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sensor.rules.lists import Score
     from sensor.rules.suricata.draft import Draft
 
 NAME, SIZE = "file.name", "file.size"
@@ -57,10 +58,10 @@ def file_hash(kind: str) -> Callable[[Draft, str], None]:
     return handle
 
 
-def listed(draft: Draft, name: str, kind: str) -> tuple[bytes, ...]:
+def listed(draft: Draft, name: str, kind: str, score: Score | None = None) -> tuple[bytes, ...]:
     """Return the values of a list. Raises Refused."""
     try:
-        return draft.ctx.lists.values(name, kind)
+        return draft.ctx.lists.values(name, kind, score)
     except ListError as fault:
         raise Refused(str(fault), "lists lie beside the rule file") from None
 

@@ -27,7 +27,7 @@ _CODE = "rules cannot run code"
 _REASONS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("lua", "luajit", "luaxform"), _CODE),
-        **dict.fromkeys(("dataset", "datarep", "iprep", "geoip"), _OUTSIDE),
+        **dict.fromkeys(("iprep", "geoip"), _OUTSIDE),
         **dict.fromkeys(("filemagic", "file.magic", "file_magic"), _MAGIC),
         "stream-event": "what reassembly finds odd is logged, not matched",
         "ssl_state": "the state of a TLS handshake is not kept",

@@ -32,8 +32,8 @@ def test_texts_are_base64(tmp_path):
 
 def test_scores_choose_the_values(tmp_path):
     lists = put(tmp_path, f"{MD5},10\n{'0' * 32}, 65535\n")
-    assert lists.values("bad.txt", "md5", lambda score: score > 10) == (b"0" * 32,)
-    assert len(lists.values("bad.txt", "md5", lambda score: score > 9)) == 2
+    assert lists.values("bad.txt", "md5", (">", 10, 0)) == (b"0" * 32,)
+    assert len(lists.values("bad.txt", "md5", ("<>", 9, 65536))) == 2
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_lines_that_are_no_values_are_named(tmp_path, text, kind, fault):
 @pytest.mark.parametrize("line", [MD5, f"{MD5},", f"{MD5},65536", f"{MD5},-1", f"{MD5},x"])
 def test_scores_are_small_numbers(tmp_path, line):
     with pytest.raises(ListError, match=r"bad.txt:1"):
-        put(tmp_path, line).values("bad.txt", "md5", lambda _: True)
+        put(tmp_path, line).values("bad.txt", "md5", (">", 0, 0))
 
 
 def test_lists_are_bounded(tmp_path, monkeypatch):
@@ -116,3 +116,53 @@ def test_the_cache_notices_a_list_that_changed_or_appeared(tmp_path):
     put(tmp_path, "0" * 32)
     (rule,) = load().rules
     assert rule.body.tests[0].values == (b"0" * 32,)
+
+
+STRINGS = "YS5leGFtcGxl\nYg==\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "test"),
+    [
+        ("dataset:isset,x,type string,load l.txt;", InList("l.txt", "string", (b"a.example", b"b"))),
+        (
+            "dataset: isnotset, x, load l.txt, type string, memcap 1mb, hashsize 9;",
+            InList("l.txt", "string", (b"a.example", b"b"), negated=True),
+        ),
+        ("datarep:x,>,5,load r.txt,type string;", InList("r.txt", "string", (b"b",), score=(">", 5, 0))),
+        ("datarep:x,==,5,type string,load r.txt;", InList("r.txt", "string", (b"a.example",), score=("=", 5, 0))),
+    ],
+)
+def test_datasets_are_lists_and_yaml_says_the_same(tmp_path, option, test):
+    put(tmp_path, STRINGS, "l.txt")
+    put(tmp_path, "YS5leGFtcGxl,5\nYg==,6\n", "r.txt")
+    (tmp_path / "a.rules").write_text(f"alert dns any any -> any any (dns.query; {option} sid:1;)")
+    found = load_rules([tmp_path / "a.rules"])
+    assert found.errors == ()
+    assert found.rules[0].body == BufferMatch("dns.query", (test,))
+    (tmp_path / "b.yaml").write_text(export(found.rules))
+    assert load_rules([tmp_path / "b.yaml"]).rules[0].body == found.rules[0].body
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ("dns.query; dataset:isset;", "action,name,settings"),
+        ("dns.query; dataset:set,x,type string,load l.txt;", "not kept"),
+        ("dns.query; dataset:isset,x,type string,state l.txt;", "writes no lists"),
+        ("dns.query; dataset:isset,x,type string;", "in no file"),
+        ("dns.query; dataset:isset,x,type ip,load l.txt;", "unknown type 'ip'"),
+        ("dns.query; dataset:isset,x,type string,load l.txt,color red;", "unknown or repeated"),
+        ("dns.query; dataset:isset,x,type string,load none.txt;", "none.txt: no such file"),
+        ("dns.query; datarep:x,~,5,load r.txt,type string;", "name,operator,score"),
+        ("dns.query; datarep:x,>,70000,load l.txt,type string;", "70000"),
+        ("dns.query; datarep:x,>,7,load l.txt,type string;", "l.txt:1: "),
+        ("dataset:isset,x,type string,load l.txt;", "needs a buffer"),
+    ],
+)
+def test_datasets_that_are_refused(tmp_path, options, why):
+    put(tmp_path, STRINGS, "l.txt")
+    (tmp_path / "a.rules").write_text(f"alert dns any any -> any any ({options} sid:1;)")
+    found = load_rules([tmp_path / "a.rules"])
+    assert not found.rules
+    assert why in str(found.errors[0])
