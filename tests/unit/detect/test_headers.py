@@ -39,8 +39,9 @@ def chosen(head, index, rows, flows, data):
 
 def listed(rules, addresses):
     """Return rule number → the block list by which it is found."""
-    pairs = [(n, side) for n, rule in reversed([*enumerate(rules)]) for side in (rule.dst, rule.src)]
-    return {n: side for n, side in pairs if addresses.bit(side) == UNTESTED and spans(side)}
+    ends = {n: (rule.src, rule.dst) for n, rule in enumerate(rules)}
+    rare = {n: [side for side in pair if addresses.bit(side) == UNTESTED] for n, pair in ends.items()}
+    return {n: sides[0] for n, sides in rare.items() if sides and spans(sides[0])}  # a set without addresses: no list
 
 
 @settings(max_examples=80, deadline=None)
