@@ -29,8 +29,7 @@ def sids(rules, uri, cuts):
     flow.close()
     frames = flow.frames()
     plain = run(frames, rules, types=("alert",), triage=False)
-    for block in (1, 1000):
-        assert not (wrong := difference(plain, run(frames, rules, types=("alert",), block=block))), wrong
+    assert not (wrong := difference(plain, run(frames, rules, types=("alert",), block=1))), wrong
     return plain.sids
 
 

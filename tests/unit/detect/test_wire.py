@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sensor.detect.ruleplan import EVENT, PACKET, STREAM, TX, RulePlan
 from sensor.detect.scan import usable
-from sensor.detect.wire import on_the_wire, others, raw_kinds, raw_of, scanned
+from sensor.detect.wire import in_question, on_the_wire, others, raw_kinds, raw_of, scanned
 from sensor.model.app import (
     RAW_BODY,
     RAW_DERIVED,
@@ -112,6 +112,13 @@ def test_a_question_as_long_as_its_literal_is_the_literal(size, found):
     content = Content(b"ab.example")
     made = rule(BufferMatch("dns.query", (content, size)), proto="dns")
     assert on_the_wire(made, "dns.query", content) == found
+
+
+def test_short_literals_of_questions():
+    both = has("dns.query", b"ab"), has("dns.query", b"xyz"), has("dns.opcode", b"longer")
+    assert in_question(rule(*both, proto="dns")) == b"xyz"
+    assert in_question(rule(has("dns.query", b"ab", negated=True), proto="dns")) == b""
+    assert in_question(rule(Any(both), proto="dns")) == b""
 
 
 # ---- which literal is scanned
