@@ -90,7 +90,8 @@ class FloodControl:
         """Yield the summaries of windows that are over."""
         while self._windows:
             name, window = next(iter(self._windows.items()))
-            if now_ns - window.since < self._limits.window_ns:
+            # A clock that was set back by more than a window must not hold alerts back until it has caught up.
+            if abs(now_ns - window.since) < self._limits.window_ns:
                 return
             del self._windows[name]
             yield from self._summary(window)

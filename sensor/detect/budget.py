@@ -71,7 +71,7 @@ class Budget:
         """Note that a judgement was cut off at packet time `ts_ns`; suspend the rule if that is a habit."""
         self.counters.budget_exceeded += 1
         since, count = self._excesses.get(rule_index, (ts_ns, 0))
-        if ts_ns - since > self.limits.window_ns:
+        if abs(ts_ns - since) > self.limits.window_ns:
             since, count = ts_ns, 0
         count += 1
         if count < self.limits.tolerance:
@@ -88,7 +88,7 @@ class Budget:
         until = self._until.get(rule_index)
         if until is None:
             return False
-        if ts_ns >= until:
+        if not 0 < until - ts_ns <= 2 * self.limits.suspend_ns:  # over, or the clock was set back
             del self._until[rule_index]
             return False
         self.counters.judgements_skipped += 1

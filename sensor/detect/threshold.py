@@ -75,7 +75,8 @@ class Thresholds:
 
     def _count(self, threshold: Threshold, ts_ns: int, key: tuple[object, ...]) -> bool:
         window = self._table.get(key)
-        if window is None or ts_ns > window.expires:
+        # A clock that was set back by more than a window must not silence the rule until it has caught up.
+        if window is None or not -2 * threshold.seconds * SECOND <= ts_ns - window.expires <= 0:
             window = self._open(key, ts_ns + threshold.seconds * SECOND, ts_ns)
         else:
             window.count += 1

@@ -138,9 +138,12 @@ class Daemon(Replay):
     def _each_second(self) -> None:
         self._source.read_statistics()
         packets = self._source.totals().packets
+        now = self._pipeline.tally.last_ts or 0
         if packets == self._packets_before:
-            self._pipeline.expire(time.time_ns() - QUIET_NS)
+            now = time.time_ns() - QUIET_NS
+            self._pipeline.expire(now)
         self._packets_before = packets
+        self._writer.pass_time(now)
         self._look_at_mirror()
         self._publish()
         self._around.notifier.alive(self._status())

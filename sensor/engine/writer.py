@@ -66,6 +66,11 @@ class Writer:
         """Hand on what is pending, so that a reader sees it."""
         self.sinks.flush()
 
+    def pass_time(self, now_ns: int) -> None:
+        """Write what flood control has held back long enough: the next alert may never come. now_ns: packet time."""
+        for match, held in self.flood.due(now_ns):
+            self._write(self._builder.alert(match, held))
+
     def close_floods(self) -> None:
         """Write what flood control still holds: the input has ended."""
         for match, held in self.flood.finish():

@@ -1,6 +1,7 @@
 """Skips what cannot run here; makes the laboratory once."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,11 @@ def own(able):
     made = livekit.Lab()
     yield made
     made.close()
+
+
+@pytest.fixture
+def public():
+    """A folder that another user reaches: pytest's own are closed to all others."""
+    with tempfile.TemporaryDirectory(prefix="xensor-live-") as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)

@@ -121,11 +121,8 @@ def test_sighup_opens_the_outputs_anew(lab, tmp_path):
         assert sensor.sids() == sensor.sids(moved) == [1]
 
 
-def test_an_interface_that_comes_back_needs_no_restart_and_no_privilege(lab, tmp_path):
-    tmp_path.chmod(0o777)
-    for folder in tmp_path.parents[:3]:
-        folder.chmod(0o755)
-    with Sensor(lab, tmp_path, "--user", "nobody") as sensor:
+def test_an_interface_that_comes_back_needs_no_restart_and_no_privilege(lab, public):
+    with Sensor(lab, public, "--user", "nobody") as sensor:
         lines = Path(f"/proc/{sensor.process.pid}/status").read_text().splitlines()
         status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
         assert status["Uid"].split() == ["65534"] * 4

@@ -79,3 +79,9 @@ def test_lines_account_for_every_alert(burst):
 def test_off():
     control = FloodControl(FloodLimits(burst=0))
     assert run(control, [match(0)] * 50) == [1] * 50
+
+
+def test_a_clock_that_was_set_back_holds_no_alert_back():
+    control = FloodControl(FloodLimits(burst=1, window_ns=SECOND))
+    late = [match(99 * SECOND), match(99 * SECOND), match(98.5 * SECOND)]
+    assert run(control, [*late, match(9 * SECOND), match(9.5 * SECOND), match(10 * SECOND)]) == [1, 2, 1, 1, 1]

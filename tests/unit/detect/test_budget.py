@@ -37,3 +37,11 @@ def test_suspensions_are_told_once():
     budget.exceeded(2, 101)
     assert budget.drain_suspensions() == [(1, 110), (2, 111)]
     assert budget.drain_suspensions() == []
+
+
+def test_a_clock_that_was_set_back_ends_a_suspension():
+    budget = Budget()
+    for _ in range(5):
+        budget.exceeded(3, 1000 * SECOND)
+    assert budget.suspended(3, 999 * SECOND)
+    assert not budget.suspended(3, 900 * SECOND)

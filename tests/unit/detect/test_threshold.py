@@ -130,3 +130,9 @@ def test_suppression_of_all_rules():
     assert not suppressor.suppressed(rule(sid=77), B, A)
     with pytest.raises(RuleError):
         Suppressor([Suppression(1, track="by_name")])
+
+
+@pytest.mark.parametrize("kind", ["limit", "both"])
+def test_a_clock_that_was_set_back_silences_no_rule(kind):
+    got = alerts(Thresholds(), rule(Threshold(kind, "by_src", 1, 10)), [1000, 1001, 999, 900, 901, 911])
+    assert got == [True, False, False, True, False, True]
