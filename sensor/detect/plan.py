@@ -1,6 +1,6 @@
 """What triage must look for, worked out once from the rules.
 
-Each rule is judged on packets, on stream windows, on both, on transactions, or on what parsers find odd. The plan
+Each rule is judged on packets, on stream windows, on both, on transactions, or on what is found odd. The plan
 gives each kind its candidates' source. Packets and windows: a literal of the scan, or (for rules without a usable
 one) header predicates. Transactions: a literal of the scan tells which flows must be parsed at all; which rules are
 judged on a transaction then, the literals in its buffers tell (`buffermatch`).
@@ -8,18 +8,18 @@ judged on a transaction then, the literals in its buffers tell (`buffermatch`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sensor.detect.buffermatch import TransactionIndex
 from sensor.detect.groups import Groups
 from sensor.detect.headers import Headers
 from sensor.detect.literals import LiteralRules
-from sensor.detect.ruleplan import EVENT, PACKET, STREAM, TX, RulePlan
+from sensor.detect.ruleplan import EVENT, NOTE, PACKET, STREAM, TX, RulePlan
 from sensor.detect.scan import MAX_LITERAL
 from sensor.detect.shorts import last_start
 from sensor.detect.wire import in_question, others, raw_kinds, raw_of, scanned
-from sensor.model.anomaly import AppAnomaly
+from sensor.model.anomaly import AppAnomaly, StreamAnomaly
 from sensor.model.app import RAW_BODY, RAW_QUESTION
 from sensor.model.files import HASHES
 from sensor.proto.registry import APP_ID, SPECS
@@ -32,7 +32,7 @@ __all__ = ["EVENT", "PACKET", "STREAM", "TX", "Plan", "RulePlan", "make_plan"]
 
 _UDP = 17
 
-_SCOPES = {"packet": PACKET, "stream": STREAM, "both": PACKET | STREAM, "tx": TX, "event": EVENT}
+_SCOPES = {"packet": PACKET, "stream": STREAM, "both": PACKET | STREAM, "tx": TX, "event": EVENT, "note": NOTE}
 
 _BODY_ESCAPES = ((b"chunked", -1), (b"content-encoding", -1), (b"-encoding", 1))
 """Chunking and compression hide a body's literals: where one of these stands, the flow is parsed for them.
@@ -71,6 +71,8 @@ class Plan:
     """Protocols with transaction rules, and those that such protocols may follow."""
     events: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """AppAnomaly → rules judged where a parser finds it."""
+    notes: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """StreamAnomaly → rules judged where the flow table finds it."""
     packet: tuple[int, ...] = ()
     stream: tuple[int, ...] = ()
     hashes: bool = False
@@ -120,7 +122,8 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         tx=frozenset((*(p.app for p in tx), *(app for app, _ in carried))),
         packet=tuple(p.number for p in live if p.scope & PACKET),
         stream=tuple(p.number for p in live if p.scope & STREAM),
-        events=_by_event([p for p in live if p.scope == EVENT]),
+        events=_by_event([p for p in live if p.scope == EVENT], fields.APP_EVENT, AppAnomaly),
+        notes=_by_event([p for p in live if p.scope == NOTE], fields.STREAM_EVENT, StreamAnomaly),
         hashes=any(p.files and not _HASHES.isdisjoint(map(buffers.base, _names(p.rule))) for p in live),
         multi_step=any(p.scope & STREAM and not _is_single(p) for p in live),
     )
@@ -146,7 +149,7 @@ def _plan_rule(number: int, rule: Rule) -> RulePlan:
     place = stage(rule) if bits == TX else -1
     files = any(name.startswith("file.") for name in _names(rule))
     whole = bool(app) and (SPECS[app].flow_state or SPECS[app].name in _ALWAYS_PARSED)
-    bare = bool(rule.unmatchable) or bits == EVENT or whole
+    bare = bool(rule.unmatchable) or bits in (EVENT, NOTE) or whole
     found = None if bare else scanned(rule)
     if found is None:
         name = b"" if bare else in_question(rule)
@@ -158,13 +161,13 @@ def _plan_rule(number: int, rule: Rule) -> RulePlan:
     return RulePlan(number, rule, bits, app, place, literal, last, files, question=question, others=further)
 
 
-def _by_event(plans: list[RulePlan]) -> dict[int, tuple[int, ...]]:
-    """Return AppAnomaly → rules that may hold there."""
+def _by_event(plans: list[RulePlan], field: str, anomalies: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """Return anomaly → rules that may hold there."""
     out: dict[int, tuple[int, ...]] = {}
     for plan in plans:
         tests = [leaf for leaf in leaves(plan.rule.body) if isinstance(leaf, HeaderTest)]
-        named = [{t.value, *t.values} for t in tests if t.field == fields.APP_EVENT and t.op in ("=", "in")]
-        for event in set().union(*named) if named else set(AppAnomaly):
+        named = [{t.value, *t.values} for t in tests if t.field == field and t.op in ("=", "in")]
+        for event in set().union(*named) if named else set(anomalies):
             out[int(event)] = (*out.get(int(event), ()), plan.number)
     return out
 

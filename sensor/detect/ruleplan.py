@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sensor.rules.nodes import Rule
 
-PACKET, STREAM, TX, EVENT = 1, 2, 4, 8
+PACKET, STREAM, TX, EVENT, NOTE = 1, 2, 4, 8, 16
 """What a rule is judged on, as bits."""
 
 

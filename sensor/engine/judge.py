@@ -28,7 +28,7 @@ from sensor.model.rows import FRAG_PART, FS_ESTABLISHED, TUNNEL_ERSPAN, TUNNEL_G
 from sensor.model.scene import Match, Scene
 from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
-from sensor.rules.fields import APP_EVENT
+from sensor.rules.fields import APP_EVENT, STREAM_EVENT
 from sensor.rules.nodes import Rule
 
 T = TypeVar("T")
@@ -41,6 +41,7 @@ _CARRIED = frozenset({TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN})
 """Tunnels whose packet has no payload of its own but the packet inside, which is judged itself."""
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
+_ODD = (APP_EVENT, STREAM_EVENT)
 _SIDES = MappingProxyType({"to_server": 0, "to_client": 1})
 _ACK = 0x10
 _ARP = 0x0806
@@ -105,7 +106,7 @@ class _Context:
 
     def __init__(
         self, place: Place, judge: Judge, windows: dict[str, Sequence[Window]], tx: object = None, app: str = "",
-        file: FileInfo | None = None, event: int | None = None,
+        file: FileInfo | None = None, event: tuple[str, int] | None = None,
     ) -> None:  # fmt: skip
         self._file = file
         self._lower: bytes | None = None
@@ -183,9 +184,9 @@ class _Context:
         return found
 
     def header(self, field: str) -> int | None:
-        """Return a number of the packet or flow, or what a parser found odd."""
-        if field == APP_EVENT:
-            return self._event
+        """Return a number of the packet or flow, or what was found odd."""
+        if field in _ODD:
+            return self._event[1] if self._event is not None and self._event[0] == field else None
         if self._row is None:
             return None
         if self._flow is None and self.place.slot >= 0 and field.startswith(("flow.", "stream.")):
@@ -341,18 +342,31 @@ class Judge:
 
         Where a transaction is about both sides, so is what is odd in it: a rule is judged from the side it names.
         """
+        odd = (APP_EVENT, anomaly)
         sided = Place(place.view, place.slot, side, place.row, place.number, place.ts)
         whole = [Window(data)] if data else []
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
-        context = _Context(sided, self, windows, None, spec.name, event=anomaly)
+        context = _Context(sided, self, windows, None, spec.name, event=odd)
         views = {side: context}
         if len({stage.side for stage in spec.stages}) > 1 and spec.name not in _ONE_SIDED:
             back = replace(sided, side=1 - side)
-            views[back.side] = _Context(back, self, windows, None, spec.name, event=anomaly)
+            views[back.side] = _Context(back, self, windows, None, spec.name, event=odd)
         for number in rules:
             seen = views.get(self._facing[number], context)
             if self._holds(number, seen):
                 self._match(number, seen.place, data, stream=True, context=seen)
+                if self._pass[number]:
+                    break
+
+    def note(self, place: Place, anomaly: int, rules: Iterable[int]) -> None:
+        """Judge rules on what the flow table found odd, with the packet that showed it."""
+        payload = _payload(place.view, place.row) if place.row >= 0 else b""
+        whole = [Window(payload)] if payload else []
+        windows: dict[str, Sequence[Window]] = {"payload": whole, "payload_or_stream": whole}
+        context = _Context(place, self, windows, event=(STREAM_EVENT, anomaly))
+        for number in rules:
+            if self._holds(number, context):
+                self._match(number, place, payload, stream=False, context=context)
                 if self._pass[number]:
                     break
 

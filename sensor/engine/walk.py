@@ -248,7 +248,7 @@ class Walk:
             wanted[list(work.found.windows)] = True
         if self._logs.flow_ends:
             wanted |= segs["kind"] == SEG_END
-        if self._logs.wants("anomaly"):
+        if self._plan.notes or self._logs.wants("anomaly"):
             wanted |= segs["kind"] == SEG_NOTE
         at = np.flatnonzero(wanted)
         early = (segs["kind"][at] == SEG_END) & (segs["arg"][at] == END_TIMEOUT)
@@ -302,7 +302,11 @@ class Walk:
             if rules and not self._judge.hopeless(slot, rules):
                 self._judge.window(place, self._window_of(work, index, slot, side), sorted(rules))
         elif kind == SEG_NOTE:
-            self._logs.stream_anomaly(place, int(seg["arg"]))
+            anomaly = int(seg["arg"])
+            noting = self._plan.notes.get(anomaly)
+            if noting:
+                self._judge.note(place, anomaly, noting)
+            self._logs.stream_anomaly(place, anomaly)
         if kind <= SEG_GAP and view.flows["hot"][slot] == HOT:
             self._parse(work, place, index)
         elif kind == SEG_END:

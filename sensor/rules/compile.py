@@ -17,7 +17,7 @@ from sensor.rules.walk import Leaf, buffers_of, leaves, required
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Scope = Literal["packet", "stream", "both", "tx", "event"]
+Scope = Literal["packet", "stream", "both", "tx", "event", "note"]
 
 _TCP = 6
 _FOLDING = frozenset({"to_lowercase", "to_uppercase", "header_lowercase"})
@@ -52,12 +52,14 @@ class Fast(NamedTuple):
 
 
 def scope(rule: Rule) -> Scope:
-    """Return on what the rule is judged: packets, stream windows, both, transactions, or what parsers find odd."""
+    """Return on what the rule is judged: packets, stream windows, both, transactions, or what is odd."""
     conditions = list(leaves(rule.body))
     used = {leaf.buffer for leaf in conditions if isinstance(leaf, BufferMatch)}
     named = {leaf.field for leaf in conditions if isinstance(leaf, HeaderTest)}
     if fields.APP_EVENT in named:
         return "event"
+    if fields.STREAM_EVENT in named:
+        return "note"
     if any(buffers.is_application(name) for name in used) or not named.isdisjoint(NUMBERS):
         return "tx"
     if rule.proto == "tcp-pkt" or not used or not _may_be_tcp(rule.proto):

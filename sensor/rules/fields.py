@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sensor.model.anomaly import DecodeAnomaly
+from sensor.model.anomaly import DecodeAnomaly, StreamAnomaly
 from sensor.model.rows import (
     CSUM_NAMES,
     STREAM_IGNORED,
@@ -84,6 +84,9 @@ SEVERAL = frozenset({"decode.event", "ip.options"})
 
 APP_EVENT = "app.event"
 """What a parser of an application protocol found odd."""
+STREAM_EVENT = "stream.event"
+"""What the flow table finds odd in a TCP connection."""
+_STREAM_EVENTS = MappingProxyType({anomaly.event: int(anomaly) for anomaly in StreamAnomaly})
 _APP_EVENTS = MappingProxyType({one.event: int(one) for spec in PROTOCOLS for one in spec.events})
 
 _OF_PACKETS: tuple[HeaderField, ...] = (
@@ -124,6 +127,7 @@ _OF_PACKETS: tuple[HeaderField, ...] = (
     HeaderField("flow.bytes.to_server", "bytes of the client's packets so far", _U63, packet=False),
     HeaderField("flow.bytes.to_client", "bytes of the server's packets so far", _U63, packet=False),
     HeaderField("decode.event", "anomaly of the packet, by its name", 63, NAME, _EVENTS, ("decode-event",)),
+    HeaderField(STREAM_EVENT, "what is odd in a TCP connection, by its name", 63, NAME, _STREAM_EVENTS, (), False),
     HeaderField(APP_EVENT, "what the parser of a protocol finds odd, by its name", _U16, NAME, _APP_EVENTS, (), False),
     HeaderField("tunnel.kind", "tunnel that the packet came out of", names=_TUNNELS, form=NAME, packet=False),
 )

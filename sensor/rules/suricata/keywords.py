@@ -89,6 +89,7 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "ipopts": packet.ip_options,
         **{name: packet.checksum(name) for name in packet.CHECKSUMS},
         "decode-event": packet.decode_event,
+        "stream-event": packet.stream_event,
         **{keyword: packet.number(field) for keyword, field in packet.NUMBERS.items()},
         "app-layer-event": apps.event,
         "frame": apps.frame,

@@ -190,6 +190,29 @@ _SPELLED: Mapping[str, str] = MappingProxyType(
 _VERSIONS: Mapping[str, int] = MappingProxyType({"ipv4": 4, "ipv6": 6})
 
 
+_STREAM_EVENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "reassembly_seq_gap": "stream.reassembly_gap",
+        "reassembly_overlap_different_data": "stream.overlap_diff_data",
+        "reassembly_depth_reached": "stream.depth_reached",
+        "reassembly_insert_memcap": "stream.segment_memcap",
+        "est_packet_out_of_window": "stream.out_of_window",
+        "3whs_syn_resend_diff_seq_on_syn_recv": "stream.syn_resend_diff_seq",
+    }
+)
+"""Suricata's names of what is noticed here as well; names of `stream.event` are understood, too."""
+
+
+def stream_event(draft: Draft, value: str) -> None:
+    """`stream-event:reassembly_seq_gap`."""
+    names = fields.BY_NAME[fields.STREAM_EVENT].names
+    word = value.strip('" ').removeprefix("stream.")
+    number = names.get(_STREAM_EVENTS.get(word, f"stream.{word}"))
+    if number is None:
+        raise Refused(f"the event '{word[:60]}' is not among those that are noticed")
+    draft.conditions.append(HeaderTest(fields.STREAM_EVENT, "=", number))
+
+
 def decode_event(draft: Draft, value: str) -> None:
     """`decode-event:ipv4.trunc_pkt`. Events of fragments have one name here, whatever the version of IP."""
     events = fields.BY_NAME["decode.event"].names

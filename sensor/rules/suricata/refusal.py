@@ -29,7 +29,6 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("lua", "luajit", "luaxform"), _CODE),
         **dict.fromkeys(("iprep", "geoip"), _OUTSIDE),
         **dict.fromkeys(("filemagic", "file.magic", "file_magic"), _MAGIC),
-        "stream-event": "what reassembly finds odd is logged, not matched",
         "ssl_state": "the state of a TLS handshake is not kept",
         "ssl_version": "the state of a TLS handshake is not kept",
         "asn1": "ASN.1 is not decoded",

@@ -235,3 +235,15 @@ def test_what_a_parser_finds_odd_raises_rules_about_it(tmp_path):
     assert sids(frames, one_rule(tmp_path, "protocol: tls, match: [{app.event: http.double_encoded_uri}]")) == []
     both = "match: [{app.event: [http.invalid_chunk, http.double_encoded_uri]}]"
     assert sids(frames, one_rule(tmp_path, f"protocol: tcp, {both}")) == [1]
+
+
+def test_what_is_odd_in_a_connection_raises_rules_about_it(tmp_path):
+    frames = Flow().send(0, b"needle").send(0, b"more").send(1, b"answer").frames()
+    event = "stream.event: stream.midstream_pickup"
+    assert sids(frames, one_rule(tmp_path, f"protocol: tcp, match: [{{{event}}}]")) == [1]
+    assert sids(frames, one_rule(tmp_path, f"protocol: tcp, match: [{{{event}}}, {{content: needle}}]")) == [1]
+    assert sids(frames, one_rule(tmp_path, f"protocol: tcp, match: [{{{event}}}, {{content: more}}]")) == []
+    assert sids(frames, one_rule(tmp_path, f"protocol: tcp, flow: to_client, match: [{{{event}}}]")) == []
+    assert sids(frames, one_rule(tmp_path, "protocol: tcp, match: [{stream.event: stream.port_reuse}]")) == []
+    either = "match: [{stream.event: [stream.port_reuse, stream.midstream_pickup]}]"
+    assert sids(frames, one_rule(tmp_path, f"protocol: tcp, {either}")) == [1]

@@ -1,7 +1,7 @@
 import pytest
 from suricatakit import conditions, refused, rule
 
-from sensor.model.anomaly import DecodeAnomaly
+from sensor.model.anomaly import DecodeAnomaly, StreamAnomaly
 from sensor.model.rows import CSUM_BAD
 from sensor.rules.nodes import All, Any, HeaderTest, Not
 
@@ -44,6 +44,8 @@ from sensor.rules.nodes import All, Any, HeaderTest, Not
         ("decode-event:udp.hlen_too_small;", HeaderTest("decode.event", "=", DecodeAnomaly.UDP_PKT_TOO_SMALL)),
         ("flow.age:>100;", HeaderTest("flow.age", ">", 100)),
         ("ipopts:lsrr;", HeaderTest("ip.options", "=", 131)),
+        ("stream-event:reassembly_seq_gap;", HeaderTest("stream.event", "=", StreamAnomaly.REASSEMBLY_GAP)),
+        ("stream-event:stream.port_reuse;", HeaderTest("stream.event", "=", StreamAnomaly.PORT_REUSE)),
         ("ipopts:any;", HeaderTest("ip.options", "in", values=(0, 1, 7, 68, 130, 131, 133, 136, 137))),
         ("flow:no_frag;", HeaderTest("ip.reassembled", "=", 0)),
         ("flow:only_frag;", HeaderTest("ip.reassembled", "=", 1)),
@@ -105,6 +107,7 @@ def test_events_of_fragments_have_one_name(version):
         ("stream_size:nobody,<,5;", "unknown side"),
         ("decode-event:ipv4.nonsense;", "not among those"),
         ("tos:banana;", "no number"),
+        ("stream-event:3whs_wrong_seq_wrong_ack;", "not among those"),
         ("tcpv4-csum:odd;", "unknown state"),
         ("ipopts:frob;", "unknown option"),
     ],
