@@ -29,6 +29,7 @@ _SYN_DIFF = int(StreamAnomaly.SYN_RESEND_DIFF_SEQ)
 _SYNACK_DIFF = int(StreamAnomaly.SYNACK_DIFF_SEQ)
 _RST_INVALID = int(StreamAnomaly.RST_BUT_INVALID)
 _URGENT = int(StreamAnomaly.URGENT_DATA)
+_RST_INJECT = int(StreamAnomaly.SUSPECTED_RST_INJECT)
 _FASTOPEN = int(StreamAnomaly.TCP_FASTOPEN)
 
 
@@ -258,6 +259,22 @@ def _headers_only(w: lay.World, f: np.void, a: np.void, row: int, slot: int, sid
 
 
 @inlined
+def _reset_undone(w: lay.World, f: np.void, a: np.void, row: int, slot: int, side: int, seq: int) -> None:
+    """Take a RST back whose sender goes on where it was: somebody else sent it, or it never arrived.
+
+    An endpoint that resets a connection forgets it. Who sends a RST that only the sensor sees (a short time to
+    live) would otherwise hide all that follows.
+    """
+    near = diff(seq, np.int64(f["next"][side]))
+    if not a["flags"] & lay.A_ESTABLISHED or not f["synced"][side] or near < -NEAR or near > NEAR:
+        return
+    a["flags"] = lay.A_ESTABLISHED
+    f["tcpstate"] = m.TCP_ESTABLISHED
+    f["tcpstate"] = _fin_state(f, a)
+    note(w, f, a, row, slot, side, _RST_INJECT)
+
+
+@inlined
 def segment(w: lay.World, f: np.void, a: np.void, r: np.void, buf: np.ndarray, row: int, slot: int, side: int) -> int:
     """Run one TCP segment through the state machine and its payload through reassembly.
 
@@ -275,11 +292,13 @@ def segment(w: lay.World, f: np.void, a: np.void, r: np.void, buf: np.ndarray, r
         w.cnt[lay.N_RST] += 1
         if _reset_fits(f, a, r, w, side):
             f["tcpstate"] = m.TCP_CLOSED
-            a["flags"] |= lay.A_RESET
+            a["flags"] = np.int64(a["flags"]) | lay.A_RESET | lay.A_RESET_BY << side
         else:
             w.cnt[lay.N_RST_INVALID] += 1
             note(w, f, a, row, slot, side, _RST_INVALID)
         return ignored
+    if np.int64(a["flags"]) & lay.A_RESET_BY << side and not flags & SYN:
+        _reset_undone(w, f, a, row, slot, side, seq)
     if flags & SYN:
         if flags & ACK:
             w.cnt[lay.N_SYNACK] += 1

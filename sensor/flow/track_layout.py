@@ -36,6 +36,8 @@ AUX = np.dtype(
 """Per flow, beside FLOW."""
 
 A_ESTABLISHED, A_RESET = 1, 2
+A_RESET_BY = 4
+"""Shifted by the side whose RST counted."""
 
 SIDE_SYN, SIDE_SYNACKED, SIDE_ACKED, SIDE_WSCALE, SIDE_FIN, SIDE_FINISHED, SIDE_GAP, SIDE_ALT = (
     1 << n for n in range(8)

@@ -152,6 +152,7 @@ class StreamAnomaly(IntEnum):
     URGENT_DATA = 11
     TCP_FASTOPEN = 12
     PORT_REUSE = 13
+    SUSPECTED_RST_INJECT = 14
 
     @property
     def event(self) -> str:

@@ -425,14 +425,43 @@ def test_rst_behind_lost_bytes_counts_if_they_were_acknowledged():
     assert run.states()[-1] & CLOSED
 
 
-def test_data_after_rst_is_ignored_and_noted_once():
+def test_data_of_the_other_side_after_rst_is_ignored_and_noted_once():
     c = Conn()
-    run = Run().feed(
-        [*c.open(), c.up(b"a"), Pkt(flags=RST, seq=c.c), c.up(b"b"), c.up(b"c"), Pkt(b"a", seq=1001, ack=5001)]
-    )
+    run = Run().feed([*c.open(), c.up(b"a"), Pkt(flags=RST, seq=c.c), c.down(b"b"), c.down(b"c")])
     assert run.bytes() == b"a"
-    assert run.statuses()[-3:] == [m.STREAM_IGNORED, m.STREAM_IGNORED, m.STREAM_OLD]
+    assert run.statuses()[-2:] == [m.STREAM_IGNORED, m.STREAM_IGNORED]
     assert run.notes() == [StreamAnomaly.DATA_AFTER_CLOSE]
+
+
+def test_a_rst_whose_sender_goes_on_is_taken_back_and_noted_once():
+    c = Conn()
+    reset = Pkt(flags=RST | ACK, seq=c.c + 1, ack=c.s)
+    run = Run().feed([*c.open(), c.up(b"a"), reset, c.up(b"b"), c.down(b"x"), c.up(b"c")])
+    assert run.bytes() == b"abc"
+    assert run.bytes(1) == b"x"
+    assert run.notes() == [StreamAnomaly.SUSPECTED_RST_INJECT]
+    assert not run.states()[-1] & CLOSED
+
+
+def test_a_bare_acknowledgment_takes_a_rst_back():
+    c = Conn()
+    run = Run().feed([*c.open(), Pkt(flags=RST, seq=c.c), c.up(), c.up(b"a")])
+    assert (run.bytes(), run.notes()) == (b"a", [StreamAnomaly.SUSPECTED_RST_INJECT])
+
+
+def test_a_rst_stands_where_its_sender_goes_on_elsewhere():
+    c = Conn()
+    far = Pkt(b"b", seq=c.c + (1 << 20), ack=c.s)
+    run = Run().feed([*c.open(), Pkt(flags=RST, seq=c.c), far])
+    assert StreamAnomaly.SUSPECTED_RST_INJECT not in run.notes()
+    assert run.states()[-1] & CLOSED
+
+
+def test_a_rst_between_fins_is_taken_back_to_where_they_led():
+    c = Conn()
+    run = Run().feed([*c.open(), c.down(b"x", flags=FIN | ACK), Pkt(flags=RST, seq=c.c), c.up(b"a")])
+    assert run.bytes() == b"a"
+    assert run.table.flows["tcpstate"][0] in (m.TCP_FIN_WAIT1, m.TCP_FIN_WAIT2)
 
 
 def test_payload_of_a_rst_is_no_stream():
