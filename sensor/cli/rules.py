@@ -1,10 +1,10 @@
-"""`xensor rules`: check, list, show, schema, test."""
+"""`xensor rules`: check, report, list, show, schema, test."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +87,35 @@ def check(args: argparse.Namespace) -> int:
     return 0
 
 
+def report(args: argparse.Namespace) -> int:
+    """Tell what became of the rules. Refused ones are no error here: they are what is asked for."""
+    import msgspec
+
+    from sensor.rules.report import report as make
+
+    loaded = _load(args)
+    rules, broken = common.compilable(loaded.rules)
+    found = make(rules.rules, [*loaded.problems, *broken])
+    if args.json:
+        out(msgspec.json.encode(found).decode())
+        return 0
+    out(f"{found.loaded} rules run, {len(found.refused)} refusals")
+    _counts("refusals by reason", found.reasons)
+    for problem in found.refused:
+        out(f"  {problem}")
+    _counts("can never match", {why: len(ids) for why, ids in found.unmatchable.items()})
+    for why, ids in found.unmatchable.items():
+        out(f"  {why}: {' '.join(ids)}")
+    _counts("keywords by use", found.keywords)
+    return 0
+
+
+def _counts(title: str, counts: Mapping[str, int]) -> None:
+    out(f"\n{title}:")
+    for name, number in counts.items():
+        out(f"{number:>8}  {name}")
+
+
 def show_list(args: argparse.Namespace) -> int:
     """List rules."""
     for rule in _load_good(args).rules.rules:
@@ -143,6 +172,10 @@ def _strict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="warnings are errors")
 
 
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
 def _id(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--id", type=int, required=True, metavar="ID", help="rule id")
     parser.add_argument("--generator", type=int, default=1, metavar="ID", help="generator id (default: 1)")
@@ -157,6 +190,7 @@ def _pcaps(parser: argparse.ArgumentParser) -> None:
 
 VERBS = {
     "check": Verb("load and compile rules, report every error and warning with file, line and column", check, _strict),
+    "report": Verb("tell what is refused and why, what can never match, which keywords are used", report, _json),
     "list": Verb("list rules: id, severity, protocol, title", show_list),
     "show": Verb("show one rule as the sensor understands it", show_one, _id),
     "schema": Verb("print the JSON Schema of rule files", schema, paths=False),

@@ -136,3 +136,34 @@ def test_limits_and_classes_beside_the_rules(box):
     assert "missing: cannot be read: No such file" in ran.out
     limits.write_text("frob gen_id 1, sig_id 9\n")
     assert "t.config:1:1: unknown entry 'frob'" in box.xensor("rules", "check", rules, *beside).out
+
+
+def test_report_tells_what_is_refused_what_never_matches_and_what_is_used(box):
+    rules = write(
+        box,
+        'alert http any any -> any any (http.uri; content:"a"; content:"b"; sid:1;)\n'
+        'alert tcp any any -> any any (content:"a"; frob:x; sid:2;)\n'
+        'alert tcp any any -> any any (content:"a"; lua:x.lua; sid:3;)\n'
+        'alert tcp any any -> any any (content:"a"; flow:sideways; sid:4;)\n'
+        'alert tcp any any -> any any (content:"a"; flow:up; sid:5;)\n'
+        'alert tcp !any any -> any any (content:"a"; sid:6;)\n',
+        "a.rules",
+    )
+    more = write(box, "- {id: 9, protocol: tcp, match: [{content: abcd, nocase: true}, {ip.ttl: 5}]}\n")
+    ran = box.xensor("rules", "report", rules, more, "--json")
+    assert ran.status == 0, ran.err
+    found = json.loads(ran.out)
+    assert found["loaded"] == 3
+    assert [one["line"] for one in found["refused"]] == [2, 3, 4, 5]
+    assert all(one["column"] > 1 for one in found["refused"])
+    assert max(found["reasons"].values()) == 2
+    assert found["reasons"]["keyword 'flow' - unknown word '…'"] == 2
+    assert found["reasons"]["keyword 'lua' is not supported: rules cannot run code"] == 1
+    assert found["unmatchable"] == {"the source !any is empty": ["1:6"]}
+    assert found["keywords"] == {
+        "content": 3, "sid": 2, "http.uri": 1, "ip.ttl": 1, "payload_or_stream": 1,
+    }  # fmt: skip
+    text = box.xensor("rules", "report", rules, more).out
+    assert text.startswith("3 rules run, 4 refusals\n")
+    assert "       3  content\n" in text
+    assert "the source !any is empty: 1:6" in text
