@@ -14,16 +14,25 @@ def protocols() -> None:
 
 
 def keywords() -> None:
-    """Print the buffers and header fields that rules can test, each with its meaning."""
+    """Print the buffers and fields that rules can test, each once and with its meaning, then Suricata's keywords."""
     from sensor.proto.registry import PROTOCOLS
+    from sensor.rules.buffers import CORE
     from sensor.rules.fields import FIELDS
+    from sensor.rules.suricata.keywords import KEYWORDS
 
+    for name, text in CORE.items():
+        _entry(name, text, ())
+    seen: set[str] = set()
     for spec in PROTOCOLS:
         for buffer in spec.buffers:
-            if "@" not in buffer.name:
+            if "@" not in buffer.name and buffer.name not in seen:
+                seen.add(buffer.name)
                 _entry(buffer.name, buffer.help, buffer.aliases)
     for entry in FIELDS:
         _entry(entry.name, entry.help, entry.aliases)
+    out("\nin rules of Suricata's form, beside these names:")
+    for name in sorted(KEYWORDS):
+        out(f"  {name}")
 
 
 def _entry(name: str, text: str, aliases: tuple[str, ...]) -> None:

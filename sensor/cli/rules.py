@@ -1,4 +1,4 @@
-"""`xensor rules`: check, report, list, show, schema, test."""
+"""`xensor rules`: check, report, import, list, show, schema, test."""
 
 from __future__ import annotations
 
@@ -116,6 +116,47 @@ def _counts(title: str, counts: Mapping[str, int]) -> None:
         out(f"{number:>8}  {name}")
 
 
+def convert(args: argparse.Namespace) -> int:
+    """Write YAML files for files of Suricata rules. Raises RuleError where nothing could be taken over."""
+    from sensor.rules.classification import DEFAULT
+    from sensor.rules.convert import convert as make
+    from sensor.rules.convert import copy_lists
+    from sensor.rules.variables import Variables
+
+    made = common.settings(args.config, args.overrides)
+    variables = Variables(made.address_groups, made.port_groups, made.run.without)
+    folder, total = Path(args.output), 0
+    for source in _text_rules(args.paths):
+        target = folder / f"{source.stem}.yaml"
+        try:
+            found = make(source.read_text(encoding="utf-8-sig"), str(source), variables, DEFAULT)
+            folder.mkdir(parents=True, exist_ok=True)
+            with target.open("w" if args.force else "x", encoding="utf-8") as file:
+                file.write(found.text)
+        except FileExistsError:
+            raise UsageError(f"{target} is there already (--force writes over it)") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise RuleError(f"{source}: {error}") from None
+        common.report([*found.problems, *copy_lists(found, source.parent, folder)])
+        out(f"{target}: {found.rules} rules, {found.disabled} switched off, {len(found.problems)} refusals")
+        total += found.rules + found.disabled
+    if not total:
+        raise RuleError("no rule could be taken over")
+    return 0
+
+
+def _text_rules(paths: Sequence[str]) -> list[Path]:
+    """Return the `.rules` files of files and folders. Raises UsageError where there are none, or two of a name."""
+    given = [Path(path) for path in paths]
+    found = [file for path in given for file in (sorted(path.rglob("*.rules")) if path.is_dir() else [path])]
+    stems = [file.stem for file in found]
+    if not found:
+        raise UsageError("which files of rules? (`xensor rules import FILE.rules -o FOLDER`)")
+    if len(set(stems)) != len(stems):
+        raise UsageError("two files have the same name: import them one by one into folders of their own")
+    return found
+
+
 def show_list(args: argparse.Namespace) -> int:
     """List rules."""
     for rule in _load_good(args).rules.rules:
@@ -176,6 +217,11 @@ def _json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
+def _output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", dest="output", metavar="DIR", required=True, help="folder of the YAML files")
+    parser.add_argument("--force", action="store_true", help="write over files that are there")
+
+
 def _id(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--id", type=int, required=True, metavar="ID", help="rule id")
     parser.add_argument("--generator", type=int, default=1, metavar="ID", help="generator id (default: 1)")
@@ -191,6 +237,7 @@ def _pcaps(parser: argparse.ArgumentParser) -> None:
 VERBS = {
     "check": Verb("load and compile rules, report every error and warning with file, line and column", check, _strict),
     "report": Verb("tell what is refused and why, what can never match, which keywords are used", report, _json),
+    "import": Verb("write Suricata rules as YAML, those switched off as comments", convert, _output),
     "list": Verb("list rules: id, severity, protocol, title", show_list),
     "show": Verb("show one rule as the sensor understands it", show_one, _id),
     "schema": Verb("print the JSON Schema of rule files", schema, paths=False),

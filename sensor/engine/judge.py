@@ -28,7 +28,8 @@ from sensor.model.rows import FRAG_PART, FS_ESTABLISHED, TUNNEL_ERSPAN, TUNNEL_G
 from sensor.model.scene import Match, Scene
 from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
-from sensor.rules.fields import APP_EVENT, STREAM_EVENT
+from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, STREAM_EVENT
+from sensor.rules.fields import BY_NAME as FIELDS
 from sensor.rules.nodes import Rule
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ _CARRIED = frozenset({TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN})
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
 _ODD = (APP_EVENT, STREAM_EVENT)
+_APPS = FIELDS[APP_PROTOCOL].names
 _SIDES = MappingProxyType({"to_server": 0, "to_client": 1})
 _ACK = 0x10
 _ARP = 0x0806
@@ -187,6 +189,8 @@ class _Context:
         """Return a number of the packet or flow, or what was found odd."""
         if field in _ODD:
             return self._event[1] if self._event is not None and self._event[0] == field else None
+        if field == APP_PROTOCOL:
+            return _APPS.get(self.app)
         if self._row is None:
             return None
         if self._flow is None and self.place.slot >= 0 and field.startswith(("flow.", "stream.")):

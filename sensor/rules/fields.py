@@ -21,7 +21,7 @@ from sensor.model.rows import (
     STREAM_QUEUED,
     TUNNEL_NAMES,
 )
-from sensor.proto.registry import NUMBERS, PROTOCOLS
+from sensor.proto.registry import APP_ID, NUMBERS, PROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +84,9 @@ SEVERAL = frozenset({"decode.event", "ip.options"})
 
 APP_EVENT = "app.event"
 """What a parser of an application protocol found odd."""
+APP_PROTOCOL = "app.protocol"
+_APPS = MappingProxyType({**APP_ID, "failed": 255})
+"""Numbers of protocols; failed: none that is known."""
 STREAM_EVENT = "stream.event"
 """What the flow table finds odd in a TCP connection."""
 _STREAM_EVENTS = MappingProxyType({anomaly.event: int(anomaly) for anomaly in StreamAnomaly})
@@ -127,6 +130,7 @@ _OF_PACKETS: tuple[HeaderField, ...] = (
     HeaderField("flow.bytes.to_server", "bytes of the client's packets so far", _U63, packet=False),
     HeaderField("flow.bytes.to_client", "bytes of the server's packets so far", _U63, packet=False),
     HeaderField("decode.event", "anomaly of the packet, by its name", 63, NAME, _EVENTS, ("decode-event",)),
+    HeaderField(APP_PROTOCOL, "protocol that the flow speaks, once it is known", 255, NAME, _APPS, (), False),
     HeaderField(STREAM_EVENT, "what is odd in a TCP connection, by its name", 63, NAME, _STREAM_EVENTS, (), False),
     HeaderField(APP_EVENT, "what the parser of a protocol finds odd, by its name", _U16, NAME, _APP_EVENTS, (), False),
     HeaderField("tunnel.kind", "tunnel that the packet came out of", names=_TUNNELS, form=NAME, packet=False),

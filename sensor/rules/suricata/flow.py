@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sensor.rules import buffers
+from sensor.proto.registry import BY_WORD
+from sensor.rules import buffers, fields
 from sensor.rules.header import FLOW_SIDE, FLOW_STATE, TRACKS
 from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, HostBit, Threshold
 from sensor.rules.problems import one_of
@@ -45,9 +46,10 @@ def _once(draft: Draft, name: str, value: bool | str | None, what: str) -> None:
 
 
 def app_layer_protocol(draft: Draft, value: str) -> None:
-    """`app-layer-protocol:http`: as the protocol word of the header."""
+    """`app-layer-protocol:[!]http`: as the protocol word of the header; `!`: it is known, and another."""
     if value.startswith("!"):
-        raise Refused("what a flow does not speak is no condition here")
+        _speaks_other(draft, value[1:].strip('" '))
+        return
     spec = buffers.application(value.strip('"'))
     if spec is None:
         raise Refused(f"protocol '{value[:30]}' is not parsed")
@@ -55,6 +57,14 @@ def app_layer_protocol(draft: Draft, value: str) -> None:
     if draft.proto not in ("ip", "tcp", "udp", name):
         raise Refused(f"a rule on {draft.proto} cannot be about {name}")
     draft.proto = name
+
+
+def _speaks_other(draft: Draft, word: str) -> None:
+    numbers = fields.BY_NAME[fields.APP_PROTOCOL].names
+    names = ("failed",) if word == "failed" else tuple(spec.name for spec in BY_WORD.get(word, ()))
+    if not names:
+        raise Refused(f"protocol '{word[:30]}' is not parsed")
+    draft.conditions += (HeaderTest(fields.APP_PROTOCOL, "!=", numbers[name]) for name in names)
 
 
 def flowbits(draft: Draft, value: str) -> None:

@@ -107,6 +107,10 @@ def test_lists(box):
     keywords = box.xensor("--list-keywords").out
     for line in (r"^http\.uri +\S.*\(also http_uri", r"^tcp\.flags +\S", r"^dns\.query +\S"):
         assert re.search(line, keywords, re.MULTILINE), line
+    named = [line.split()[0] for line in keywords.partition("\nin rules of")[0].splitlines()]
+    assert len(named) == len(set(named))
+    assert {"payload", "file.data", "stream.event"} <= set(named)
+    assert {"byte_jump", "flowbits", "tcpv4-csum", "dataset"} <= set(keywords.partition("\nin rules of")[2].split())
 
 
 def test_dump_config(box):

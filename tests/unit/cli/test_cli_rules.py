@@ -2,7 +2,10 @@
 
 import json
 
+import msgspec
 from clikit import http, pcap
+
+from sensor.rules.load import load_rules
 
 GOOD = """
 - id: 9
@@ -167,3 +170,40 @@ def test_report_tells_what_is_refused_what_never_matches_and_what_is_used(box):
     assert text.startswith("3 rules run, 4 refusals\n")
     assert "       3  content\n" in text
     assert "the source !any is empty: 1:6" in text
+
+
+def test_import_writes_yaml_that_loads_as_the_same_rules(box):
+    write(box, "d41d8cd98f00b204e9800998ecf8427e\n", "known.txt")
+    source = write(
+        box,
+        "# A remark (not a rule)\n"
+        'alert http $HOME_NET any -> any any (msg:"on"; http.uri; content:"/a|20|b"; nocase; sid:1; rev:2;)\n'
+        '#alert tcp any any -> any any (msg:"off"; content:"x"; sid:2;)\n'
+        'alert http any any -> any any (msg:"list"; filemd5:known.txt; sid:3;)\n'
+        'alert tcp any any -> any any (msg:"never"; lua:x.lua; sid:4;)\n',
+        "a.rules",
+    )
+    ran = box.xensor("rules", "import", source, "-o", box.folder / "made")
+    assert ran.status == 0, ran.err
+    assert ran.out == f"{box.folder}/made/a.yaml: 2 rules, 1 switched off, 1 refusals\n"
+    assert "keyword 'lua'" in ran.err
+    target = box.folder / "made" / "a.yaml"
+
+    def rules(path):
+        found = load_rules([path]).rules
+        return [msgspec.structs.replace(rule, file="", line=0, text="") for rule in found]
+
+    assert rules(target) == rules(source)
+    assert len(rules(target)) == 2
+    switched_on = target.read_text().split("# Switched off:\n")[1].replace("# ", "")
+    assert [rule.msg for rule in rules(write(box, switched_on, "on.yaml"))] == ["off"]
+
+
+def test_import_says_what_it_cannot_do(box):
+    source = write(box, 'alert tcp any any -> any any (content:"x"; lua:x; sid:4;)\n', "a.rules")
+    target = box.folder / "made"
+    assert "no rule could be taken over" in box.xensor("rules", "import", source, "-o", target).err
+    again = box.xensor("rules", "import", source, "-o", target)
+    assert (again.status, "is there already" in again.err) == (2, True)
+    assert "is there already" not in box.xensor("rules", "import", source, "-o", target, "--force").err
+    assert "which files" in box.xensor("rules", "import", "-o", target).err

@@ -247,3 +247,13 @@ def test_what_is_odd_in_a_connection_raises_rules_about_it(tmp_path):
     assert sids(frames, one_rule(tmp_path, "protocol: tcp, match: [{stream.event: stream.port_reuse}]")) == []
     either = "match: [{stream.event: [stream.port_reuse, stream.midstream_pickup]}]"
     assert sids(frames, one_rule(tmp_path, f"protocol: tcp, {either}")) == [1]
+
+
+def test_what_a_flow_does_not_speak_is_a_condition_once_it_is_known(tmp_path):
+    web = Flow(dport=80).open().send(0, forge.request("/a")).send(1, forge.response()).close().frames()
+    other = Flow(dport=80).open().send(0, b"\x00" * 64).send(1, b"\x00" * 64).close().frames()
+    not_web = one_rule(tmp_path, "protocol: tcp, match: [{app.protocol: '!=http'}]")
+    assert sids(web, not_web) == []
+    assert sids(other, not_web)
+    assert sids(Flow(dport=80).open().frames(), not_web) == []
+    assert sids(web, one_rule(tmp_path, "protocol: tcp, match: [{app.protocol: '!=dns'}]"))

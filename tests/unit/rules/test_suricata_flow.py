@@ -1,7 +1,8 @@
 import pytest
 from suricatakit import conditions, matches, refused, rule
 
-from sensor.rules.nodes import FlowBits, FlowInt, HostBit, Threshold
+from sensor.rules import fields
+from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, HostBit, Threshold
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,14 @@ def test_variables_of_flows(options, expected):
     assert conditions(options) == [expected]
 
 
+def test_another_protocol():
+    failed, http, http2 = (fields.BY_NAME["app.protocol"].names[name] for name in ("failed", "http", "http2"))
+    one, two = (HeaderTest("app.protocol", "!=", number) for number in (http, http2))
+    assert set(conditions("app-layer-protocol:!http;")) == {one, two}
+    assert conditions("app-layer-protocol:!http1;") == [one]
+    assert conditions("app-layer-protocol:!failed;") == [HeaderTest("app.protocol", "!=", failed)]
+
+
 def test_noalert():
     assert rule("flowbits:set,a; flowbits:noalert;").noalert
     assert rule("flowbits:set,a; noalert;").noalert
@@ -89,7 +98,7 @@ def test_app_layer_protocol():
         ("threshold:type backoff, track by_flow, count 1, multiplier 10;", "unknown or repeated"),
         ("threshold:type limit, track by_moon, count 1, seconds 1;", "unknown track"),
         ("detection_filter:type limit, track by_src, count 1, seconds 1;", "takes no type"),
-        ("app-layer-protocol:!http;", "does not speak"),
+        ("app-layer-protocol:!smtpx;", "is not parsed"),
         ("app-layer-protocol:smtpx;", "is not parsed"),
     ],
 )
