@@ -45,3 +45,15 @@ def test_conditions_change_nothing():
     change_int(FlowInt("n", ">", 1), flow)
     assert not flow.bits
     assert not flow.ints
+
+
+def test_flows_with_the_same_bits_share_them():
+    """A set of its own for each of 262,144 flows took 73 MB."""
+    one, other = FlowVars(), FlowVars()
+    for flow in (one, other):
+        for name in ("a", "b", "c"):
+            flow.set_bit(name)
+        flow.unset_bit("b")
+        flow.unset_bit("never set")
+    assert one.bits == {"a", "c"}
+    assert one.bits is other.bits
