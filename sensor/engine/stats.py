@@ -66,6 +66,7 @@ def _detect(pipeline: Pipeline, rules_failed: int) -> dict[str, Any]:
     own = judge.counters.snapshot()
     return {
         "alert": own.pop("alerts"), "alert_queue_overflow": 0, "alerts_suppressed": own.pop("suppressed"), **own,
-        **judge.budget.counters.snapshot(), **{f"{kind}_forgotten": n for kind, n in pipeline.forgotten().items()},
+        **judge.budget.counters.snapshot(), **judge.var_counters.snapshot(), **judge.host_bits.counters.snapshot(),
+        **{f"{kind}_forgotten": n for kind, n in pipeline.forgotten().items()},
         "engines": [{"id": 0, "rules_loaded": pipeline.plan.loaded, "rules_failed": rules_failed}],
     }  # fmt: skip

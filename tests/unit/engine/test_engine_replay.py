@@ -163,7 +163,8 @@ def test_stats_have_the_names_users_expect(replay, tmp_path):
         "flow": ("total", "active", "memuse", "memcap", "emerg_mode_entered"),
         "tcp": ("sessions", "invalid_checksum", "midstream_pickups", "reassembly_gap", "overlap",
                 "overlap_diff_data", "segment_memcap_drop"),
-        "detect": ("alert", "alert_queue_overflow", "alerts_suppressed", "engines"),
+        "detect": ("alert", "alert_queue_overflow", "alerts_suppressed", "engines", "flow_names_dropped",
+                   "host_bits_dropped"),
     }  # fmt: skip
     for section, names in expected.items():
         assert set(names) <= set(body[section]), section
