@@ -69,12 +69,12 @@ def missing(data, start, end, rule, wanted, other_first, other_at, other_len, ot
     cache=True,
 )  # fmt: skip
 def expand(lits, hit_units, data, units, rows, flows, headers, ports, flow_masks, lit_first, lit_rules,
-           other_first, other_at, other_len, other_cased, pool, low, side_units, last_unit, last_left,
+           other_first, other_at, other_len, other_cased, pool, low, unit_of, last_unit, last_left,
            out_rule, out_hit, late_rule, late_hit, state):  # pragma: no cover  # fmt: skip
     """Write (rule, number of the hit) pairs that may match; return how many.
 
-    side_units: int32[2 * slots], how many stream units of the block a side has. last_unit, last_left: int32[rules] of
-    scratch: the unit in which a rule was looked at last (-1 at the start), and what was missing in it.
+    unit_of: int32[2 * slots], the one stream unit of the block that a side has, else negative. last_unit, last_left:
+    int32[rules] of scratch: the unit in which a rule was looked at last (-1 at the start), and what was missing in it.
     state: int64[3]: hit to go on from, rules of its literal done; (out) late pairs written. A late pair is one of
     which some other literal has not come yet: `late_rule`, and `late_hit` with the bits of what is missing above bit
     32. Stops early when an output is full.
@@ -135,7 +135,7 @@ def expand(lits, hit_units, data, units, rows, flows, headers, ports, flow_masks
                 last_unit[rule] = u
                 last_left[rule] = 0
                 start, end = starts[u], ends[u]
-                first = not stream or (poss[u] == 0 and side_units[2 * slots[u] + side] == 1)
+                first = not stream or (poss[u] == 0 and unit_of[2 * slots[u] + side] == u)
                 if first and end - start <= WHOLE and other_first[rule + 1] > other_first[rule]:
                     left = missing(
                         data, start, end, rule, np.int64(-1), other_first, other_at, other_len, other_cased, pool, low

@@ -147,8 +147,8 @@ class AppLayer:
     def drop(self, slots: Iterable[int]) -> None:
         """Forget flows."""
         if self._flows:
-            for slot in slots:
-                self._flows.pop(slot, None)
+            for slot in self._flows.keys() & slots:
+                del self._flows[slot]
 
     def datagram(self, app: int, side: int, data: bytes, ts: int) -> tuple[list[TxStage], list[tuple[AppAnomaly, int]]]:
         """Parse one datagram by itself."""

@@ -61,6 +61,8 @@ class Expectations:
         self._readers: dict[int, FtpAnnouncer] = {}
         self._waiting: dict[Key, _Waiting] = {}
         """The oldest first."""
+        self._ports: set[int] = set()
+        """Those waited for in this block, or more: what most connections have none of."""
 
     def apply(self, rows: np.ndarray, gathered: Gathered, flows: np.ndarray, changes: AppChanges) -> AppChanges:
         """Write `FLOW.app` of announced flows; return the changes of this block with these.
@@ -74,20 +76,22 @@ class Expectations:
         first = (segs["kind"] == SEG_DATA) & (segs["pos"] == 0)
         since = dict(zip(changes.slots.tolist(), changes.rows.tolist(), strict=True))
         found: dict[int, int] = {}
-        for index in np.flatnonzero(control | first).tolist():
-            slot = int(segs["flow"][index])
-            if slot not in found and first[index] and self._waiting:
+        at = np.flatnonzero(control | first)
+        slots = segs["flow"][at]
+        columns = at, slots, first[at], control[at], flows["sport"][slots], flows["dport"][slots]
+        ports = self._ports = {key[2] for key in self._waiting}
+        for index, slot, new, read, sport, dport in zip(*(column.tolist() for column in columns), strict=True):
+            if new and (dport in ports or sport in ports) and slot not in found:
                 self._meet(index, slot, rows, segs, flows, found)
-            if control[index] and slot not in found and int(segs["row"][index]) >= since.get(slot, -1):
+            if read and slot not in found and int(segs["row"][index]) >= since.get(slot, -1):
                 self._read(index, slot, rows, gathered, flows)
         return _with(changes, found) if found else changes
 
     def forget(self, slots: Iterable[int]) -> None:
         """Drop what is kept of ended flows."""
-        if self._readers or self.announced:
-            for slot in slots:
-                self._readers.pop(slot, None)
-                self.announced.pop(slot, None)
+        for kept in (self._readers, self.announced):
+            for slot in kept.keys() & slots if kept else ():
+                del kept[slot]
 
     def _read(self, index: int, slot: int, rows: np.ndarray, gathered: Gathered, flows: np.ndarray) -> None:
         """Give a control connection's segment to its reader."""
@@ -107,6 +111,7 @@ class Expectations:
         key = int(flow["vkey"]), hosts[one.listener], one.port, hosts[1 - one.listener]
         self._waiting.pop(key, None)
         self._waiting[key] = _Waiting(app, one.what, now + PATIENCE)
+        self._ports.add(one.port)
         self.counters.expected += 1
         if len(self._waiting) > MAX_EXPECTED:
             del self._waiting[next(iter(self._waiting))]

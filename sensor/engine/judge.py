@@ -386,8 +386,8 @@ class Judge:
         slots = list(slots)
         self.fired.forget(slots)
         if self._vars:
-            for slot in slots:
-                self._vars.pop(slot, None)
+            for slot in self._vars.keys() & slots:
+                del self._vars[slot]
 
     def flow_vars(self, slot: int) -> FlowVars | None:
         """Return the variables of a flow, made when first asked for; None: there is no flow."""

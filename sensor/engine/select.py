@@ -16,7 +16,7 @@ from sensor.detect.literals import LiteralRules
 from sensor.detect.plan import PACKET, STREAM, TX, Plan
 from sensor.detect.scan import Hits
 from sensor.detect.shorts import ANCHORED, ONE, floats
-from sensor.engine import derive
+from sensor.engine import derive, kernels_sides
 from sensor.engine.gathered import Gathered
 from sensor.engine.kernels_heads import contains_netbios
 from sensor.engine.late import Late, Pairs
@@ -61,8 +61,8 @@ class Bytes(NamedTuple):
     units: np.ndarray
     rows: np.ndarray
     flows: np.ndarray
-    side_units: np.ndarray
-    """int32[2 * slots]: stream units of a side; with more than one a rule's other literals are not looked for."""
+    unit_of: np.ndarray
+    """int32[2 * slots]: the one stream unit of a side, in which a rule's other literals are looked for."""
 
 
 class Found(NamedTuple):
@@ -97,7 +97,7 @@ class Expander:
             n = expand(
                 hits.lit, hits.unit, what.data, what.units, what.rows, what.flows, head.table, head.ports,
                 head.flow_masks, x.first, x.rules, x.other_first, x.other_at, x.other_len, x.other_cased, x.pool,
-                self.low, what.side_units, *self._last, *self._out, state,
+                self.low, what.unit_of, *self._last, *self._out, state,
             )  # fmt: skip
             sizes = n, n, int(state[2]), int(state[2])
             parts.append(tuple(column[:size].copy() for column, size in zip(self._out, sizes, strict=True)))
@@ -128,6 +128,7 @@ class Selector:
         self.recent = SideMarks()
         """Where the latest literal of a stream rule begins."""
         self._late = Late()
+        self._unit_of = np.zeros(0, np.int32)
         self._inherited = Candidates()
         """Flows to be parsed from the next block on, for what was seen before a reload."""
 
@@ -200,18 +201,23 @@ class Selector:
     def _literals(self, found: Candidates, rows: np.ndarray, gathered: Gathered, flows: np.ndarray,
                   messages: tuple[np.ndarray, np.ndarray], by_side: BySide) -> None:  # fmt: skip
         data, units, index = gathered.data, gathered.units, self._plan.literals.index
-        sides = 2 * units["flow"].astype(np.int64) + units["side"]
-        stream = units["kind"] == UNIT_STREAM
-        per_side = np.bincount(sides[stream], minlength=2 * flows.size).astype(np.int32)
         coded = self._decoded(found, gathered, rows, flows)
-        per_side[sides[coded & stream]] = 2  # what a percent sign hides is not looked for
-        what = Bytes(data, units, rows, flows, per_side)
+        what = Bytes(data, units, rows, flows, self._no_units(flows))
         hits = index.scan(data, units, self._groups.unit_bits(units, rows, flows))
+        # What a percent sign hides is not looked for.
+        kernels_sides.mark(units, coded.view(np.uint8), what.unit_of)
         if self._late.size:
-            self._streams(found, self._completed(what, sides, stream), by_side)
+            self._streams(found, self._completed(what), by_side)
         if hits.lit.size:
             self._escapes(found, hits, units)
             self._pairs(found, hits, what, gathered, messages, by_side)
+        kernels_sides.clear(units, what.unit_of)
+
+    def _no_units(self, flows: np.ndarray) -> np.ndarray:
+        """Return the table of the sides' units with nothing in it; one for all blocks, it may be 2 MB."""
+        if self._unit_of.size != 2 * flows.size:
+            self._unit_of = np.full(2 * flows.size, kernels_sides.NONE, np.int32)
+        return self._unit_of
 
     def _in_reach(self, rules: np.ndarray, at: np.ndarray) -> np.ndarray:
         """Return bool[n]: whether literals may begin at these offsets of the payload or stream."""
@@ -243,12 +249,9 @@ class Selector:
         sides = 2 * units["flow"][unit].astype(np.int64) + units["side"][unit]
         return Pairs(rules, sides, hits.lit[hit], units["pos"][unit] + (hits.pos[hit] - units["fresh"][unit]))
 
-    def _completed(self, what: Bytes, sides: np.ndarray, stream: np.ndarray) -> Pairs:
+    def _completed(self, what: Bytes) -> Pairs:
         """Return the pairs of earlier blocks whose other literals have come now."""
-        unit_of = np.full(what.side_units.size, -1, np.int32)
-        unit_of[sides[stream]] = np.flatnonzero(stream)
-        unit_of[what.side_units > 1] = -2
-        return self._late.complete(self._plan.literals, what.data, what.units, unit_of, self._raw.low)
+        return self._late.complete(self._plan.literals, what.data, what.units, what.unit_of, self._raw.low)
 
     def _datagrams(self, found: Candidates, rules: np.ndarray, rows: np.ndarray,
                    messages: tuple[np.ndarray, np.ndarray], table: np.ndarray) -> None:  # fmt: skip
@@ -356,7 +359,7 @@ class Selector:
         later = coded & (units["pos"] > 0)
         found.parse(np.unique(slots[later]).tolist(), mask)
         if plain.units.size:
-            what = Bytes(plain.data, plain.units, rows, flows, np.full(2 * flows.size, 2, np.int32))
+            what = Bytes(plain.data, plain.units, rows, flows, self._no_units(flows))
             bits = self._groups.unit_bits(plain.units, rows, flows)
             hits = self._plan.literals.index.scan(plain.data, plain.units, bits)
             pairs = self._raw.find(hits, what)
@@ -376,7 +379,7 @@ class Selector:
             return
         made, odd = derive.names(rows, buf, dns, responses=self._questions_back)
         found.datagrams.update(odd.tolist())
-        what = Bytes(made.data, made.units, rows, flows, np.full(2 * flows.size, 2, np.int32))
+        what = Bytes(made.data, made.units, rows, flows, self._no_units(flows))
         bits = self._groups.unit_bits(made.units, rows, flows)
         hits = self._plan.names.index.scan(made.data, made.units, bits)
         pairs = self._names.find(hits, what)

@@ -126,8 +126,8 @@ class Walk:
         slots = list(slots)
         self.apps.drop(slots)
         if self._due:
-            for slot in slots:
-                self._due.pop(slot, None)
+            for slot in self._due.keys() & slots:
+                del self._due[slot]
         self._judge.forget(slots)
 
     # ---- which flows are hot

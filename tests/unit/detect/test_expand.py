@@ -13,6 +13,7 @@ from sensor.detect.kernels_expand import WHOLE, complete, holds, missing
 from sensor.detect.literals import LiteralRules
 from sensor.detect.ruleplan import PACKET, STREAM, TX
 from sensor.detect.scan import Hits
+from sensor.engine import kernels_sides
 from sensor.engine.select import Bytes, Expander
 from sensor.model.rows import APP_UNDECIDED
 from sensor.model.units import UNIT, UNIT_PACKET, UNIT_STREAM
@@ -111,12 +112,12 @@ def traffic(seed):
             row = rows[rng.integers(rows.size)]
             unit["kind"], unit["row"] = UNIT_PACKET, np.flatnonzero(rows["pay"] == row["pay"])[0]
             unit["flow"], unit["side"] = row["flow"], row["side"]
-    stream = units["kind"] == UNIT_STREAM
-    per_side = np.bincount(2 * units["flow"][stream] + units["side"][stream], minlength=2 * flows.size)
+    unit_of_side = np.full(2 * flows.size, kernels_sides.NONE, np.int32)
+    kernels_sides.mark(units, np.zeros(units.size, np.uint8), unit_of_side)
     counts = rng.integers(0, 7, units.size)
     unit_of = np.repeat(np.arange(units.size), counts).astype(np.int32)
     lits = rng.integers(0, 3, unit_of.size).astype(np.int32)
-    what = Bytes(array(b"".join(texts)), units, rows, flows, per_side.astype(np.int32))
+    what = Bytes(array(b"".join(texts)), units, rows, flows, unit_of_side)
     return what, Hits(lits, unit_of, units["start"][unit_of])
 
 
@@ -176,7 +177,8 @@ def begins(unit, what):
     """Tell whether a unit holds all bytes of its side or payload so far."""
     if unit["kind"] != UNIT_STREAM:
         return True
-    return unit["pos"] == 0 and what.side_units[2 * unit["flow"] + unit["side"]] == 1
+    same = [unit[name] == what.units[name] for name in ("kind", "flow", "side")]
+    return unit["pos"] == 0 and np.count_nonzero(np.logical_and.reduce(same)) == 1
 
 
 def missing_in(unit, what, members):
@@ -220,7 +222,7 @@ def test_of_long_units_the_other_literals_count_as_found(size, found):
     units["flow"], units["kind"], units["pos"], units["start"], units["end"] = 0, UNIT_STREAM, 0, 0, size
     flows = what.flows.copy()
     flows["proto"] = 6
-    what = Bytes(np.zeros(size, np.uint8), units, what.rows, flows, np.ones(2 * flows.size, np.int32))
+    what = Bytes(np.zeros(size, np.uint8), units, what.rows, flows, np.zeros(2 * flows.size, np.int32))
     rules = [Rule(1, "", "tcp", All(()))]
     head = Headers(rules, [STREAM], [0], [])
     head.note(what.rows, what.flows)

@@ -1,0 +1,34 @@
+"""Which stream unit of a block holds the new bytes of each side, in one table for all blocks."""
+
+import numba
+from numba import njit
+from numba.types import int32, uint8, void
+
+from sensor.model.units import UNIT, UNIT_STREAM
+
+NONE = -1
+SEVERAL = -2
+
+_UNITS = numba.from_dtype(UNIT)[::1]
+
+
+@njit(void(_UNITS, uint8[::1], int32[::1]), cache=True)
+def mark(units, coded, unit_of):  # pragma: no cover
+    """Write the number of each stream unit at 2 * slot + side; SEVERAL where a side has more or the unit is coded.
+
+    coded: uint8[n]; unit_of: int32[2 * slots], NONE where nothing was marked.
+    """
+    kinds, slots, sides = units["kind"], units["flow"], units["side"]
+    for i in range(units.size):
+        if kinds[i] == UNIT_STREAM:
+            side = 2 * slots[i] + sides[i]
+            unit_of[side] = i if unit_of[side] == NONE and not coded[i] else SEVERAL
+
+
+@njit(void(_UNITS, int32[::1]), cache=True)
+def clear(units, unit_of):  # pragma: no cover
+    """Take back what `mark` wrote."""
+    kinds, slots, sides = units["kind"], units["flow"], units["side"]
+    for i in range(units.size):
+        if kinds[i] == UNIT_STREAM:
+            unit_of[2 * slots[i] + sides[i]] = NONE
