@@ -16,7 +16,7 @@ from sensor.capture.files import open_source
 from sensor.capture.memory import MemorySource
 from sensor.config.settings import EVE_TYPES, EveSettings, Settings
 from sensor.detect.groups import Groups
-from sensor.detect.plan import make_plan
+from sensor.detect.plan import make_plan, plan_rule
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.sinks import Sinks
@@ -55,7 +55,7 @@ def oracle_variants():
     stay cold until one is seen; single: of those, stream rules of one literal only, so that no windows are kept.
     """
     rules = oracle_rules()
-    plans = [p for p in make_plan(rules.rules, Groups()).rules if p.literal]
+    plans = [p for p in (plan_rule(n, rule) for n, rule in enumerate(rules.rules)) if p.literal]
     single = [p for p in plans if not make_plan([p.rule], Groups()).multi_step]
     subsets = {"all": rules.rules, "lazy": [p.rule for p in plans], "single": [p.rule for p in single]}
     return {name: RuleSet(subset, rules.suppressions) for name, subset in subsets.items()}

@@ -132,7 +132,7 @@ def _replay(
         # What start-up made lives as long as the process: the collector need not look at it again.
         gc.freeze()
         gc.enable()
-        screen.note(f"engine started: {pipeline.plan.loaded} rules")
+        screen.note(f"engine started: {pipeline.plan.table.loaded()} rules")
         with Stop(source.stop) as stop:
             summary = Replay(pipeline, writer, failed).run(source, screen.update)
     finally:

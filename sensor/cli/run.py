@@ -236,7 +236,7 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
         outlets.start()
         # What start-up made lives as long as the process: the collector need not look at it again.
         gc.freeze()
-        _log(f"engine started: {pipeline.plan.loaded} rules, {', '.join(ring.name for ring in source.rings)}")
+        _log(f"engine started: {pipeline.plan.table.loaded()} rules, {', '.join(ring.name for ring in source.rings)}")
         daemon = Daemon(pipeline, writer, source, around, parts.figures, parts.signals)
         if parts.control is not None:
             parts.control.start(daemon.asks.put)

@@ -63,6 +63,11 @@ class AddressIndex:
         return _lists([(spans(one), n) for n, one in named])
 
 
+def no_lists() -> BlockLists:
+    """Return lists that name no rule."""
+    return _lists([])
+
+
 def _rare_sides(rule: Rule, rare: set[AddressSet]) -> list[AddressSet]:
     """Return the set by which a rule is found: its source if that is rare, else its destination."""
     found = [side for side in (rule.src, rule.dst) if side in rare]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import hyperscan
 
+from sensor.detect.kept import Kept
 from sensor.rules.compile import buffer_literal
 
 if TYPE_CHECKING:
     from sensor.detect.context import Window
     from sensor.detect.ruleplan import RulePlan
+
+Groups = tuple[tuple[int, ...], ...]
+"""Numbers of rules, by literal."""
 
 FEW = 6
 """As many literals are quicker looked for one by one: a call of the matcher takes 1.1 us, `in` 0.1 us."""
@@ -19,31 +24,42 @@ FEW = 6
 _FLAGS = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_SINGLEMATCH
 
 
-class Matcher:
-    """Literals to rules. Case is ignored. Immutable after the first search, which compiles it."""
+class Matcher(Kept):
+    """Literals to rules. Case is ignored."""
 
-    __slots__ = ("_database", "_few", "_rules")
+    __slots__ = ("_database", "_few", "_octets", "_rules")
+    KEPT: ClassVar = {"_rules": Groups, "_few": tuple[tuple[bytes, tuple[int, ...]], ...], "_octets": bytes}
 
     def __init__(self, literals: Mapping[bytes, Sequence[int]]) -> None:
         """literals: lowercase → numbers of rules."""
-        self._rules = tuple(tuple(rules) for rules in literals.values())
+        self._rules: Groups = tuple(tuple(rules) for rules in literals.values())
         self._few: tuple[tuple[bytes, tuple[int, ...]], ...] = ()
-        self._database: hyperscan.Database | None = None
+        self._octets = b""
         if len(literals) <= FEW:
             self._few = tuple(zip(literals, self._rules, strict=True))
+            self.make_scratch()
             return
-        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        made = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         patterns = [_escaped(pattern) for pattern in literals]
-        self._database.compile(expressions=patterns, ids=list(range(len(patterns))), flags=[_FLAGS] * len(patterns))
+        made.compile(expressions=patterns, ids=list(range(len(patterns))), flags=[_FLAGS] * len(patterns))
+        self._octets = hyperscan.dumpb(made)
+        self.make_scratch()
+
+    def make_scratch(self) -> None:
+        """Note that Hyperscan has not been handed its tables."""
+        self._database: hyperscan.Database | None = None
 
     def search(self, window: Window, found: set[int]) -> None:
         """Add the numbers of the rules whose literal stands in a buffer."""
-        if self._database is None:
+        if not self._octets:
             lower = window.lower
             for pattern, rules in self._few:
                 if pattern in lower:
                     found.update(rules)
             return
+        if self._database is None:
+            self._database = hyperscan.loadb(self._octets, hyperscan.HS_MODE_BLOCK)
+            self._database.scratch = hyperscan.Scratch(self._database)
         rules_of = self._rules
         self._database.scan(window.data, match_event_handler=lambda number, *_: found.update(rules_of[number]))
 
@@ -53,32 +69,35 @@ def _escaped(pattern: bytes) -> bytes:
     return b"".join(b"\\x%02x" % byte for byte in pattern)
 
 
-class _Stage(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The rules judged at a stage of a protocol."""
+
+    every: tuple[int, ...]
+    files: tuple[int, ...]
+    """Those that ask for files."""
     always: tuple[int, ...]
     """Rules without a literal that must be there."""
     buffers: tuple[tuple[str, Matcher], ...]
 
 
-class TransactionIndex:
+class TransactionIndex(Kept):
     """The transaction rules by protocol and stage."""
 
-    def __init__(self, plans: Iterable[RulePlan]) -> None:
-        by_stage: dict[tuple[int, int], list[RulePlan]] = {}
-        for plan in plans:
-            by_stage.setdefault((plan.app, plan.stage), []).append(plan)
-        self._all = {key: tuple(plan.number for plan in members) for key, members in by_stage.items()}
-        self._files = {key: tuple(plan.number for plan in members if plan.files) for key, members in by_stage.items()}
-        self._plans = by_stage
-        self._stages: dict[tuple[int, int], _Stage] = {}
+    KEPT: ClassVar = {"_stages": dict[int, Stage]}
 
-    def prepare(self) -> None:
-        """Compile all matchers now: a process that gave up executable memory loses nothing, but time."""
-        for key in self._plans:
-            self._stage(key)
+    def __init__(self, plans: Iterable[RulePlan]) -> None:
+        by_stage: dict[int, list[RulePlan]] = {}
+        for plan in plans:
+            by_stage.setdefault(_key(plan.app, plan.stage), []).append(plan)
+        self._stages = {key: _stage(members) for key, members in by_stage.items()}
 
     def everything(self, app: int, stage: int, *, file: bool) -> tuple[int, ...]:
         """Return all rules of a stage, in the order in which they are judged. file: only those that ask for files."""
-        return (self._files if file else self._all).get((app, stage), ())
+        entry = self._stages.get(_key(app, stage))
+        if entry is None:
+            return ()
+        return entry.files if file else entry.every
 
     def candidates(
         self, app: int, stage: int, instances: Callable[[str], Sequence[Window]], *, file: bool
@@ -87,25 +106,32 @@ class TransactionIndex:
 
         instances: gives the windows of a buffer; file: as in `everything`.
         """
-        key = app, stage
-        if key not in self._plans:
+        entry = self._stages.get(_key(app, stage))
+        if entry is None:
             return ()
-        entry = self._stages.get(key) or self._stage(key)
         found = set(entry.always)
         for name, matcher in entry.buffers:
             for window in instances(name):
                 matcher.search(window, found)
-        return sorted(found.intersection(self._files[key]) if file else found)
+        return sorted(found.intersection(entry.files) if file else found)
 
-    def _stage(self, key: tuple[int, int]) -> _Stage:
-        always: list[int] = []
-        literals: dict[str, dict[bytes, list[int]]] = {}
-        for plan in self._plans[key]:
-            best = buffer_literal(plan.rule)
-            if best is None:
-                always.append(plan.number)
-            else:
-                literals.setdefault(best[0], {}).setdefault(best[1].lower(), []).append(plan.number)
-        made = _Stage(tuple(always), tuple((name, Matcher(members)) for name, members in literals.items()))
-        self._stages[key] = made
-        return made
+
+def _key(app: int, stage: int) -> int:
+    return app << 8 | stage
+
+
+def _stage(plans: Sequence[RulePlan]) -> Stage:
+    always: list[int] = []
+    literals: dict[str, dict[bytes, list[int]]] = {}
+    for plan in plans:
+        best = buffer_literal(plan.rule)
+        if best is None:
+            always.append(plan.number)
+        else:
+            literals.setdefault(best[0], {}).setdefault(best[1].lower(), []).append(plan.number)
+    return Stage(
+        every=tuple(plan.number for plan in plans),
+        files=tuple(plan.number for plan in plans if plan.files),
+        always=tuple(always),
+        buffers=tuple((name, Matcher(members)) for name, members in literals.items()),
+    )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 
-from sensor.detect.addrindex import AddressIndex, BlockLists
+from sensor.detect.addrindex import AddressIndex, BlockLists, Intervals, no_lists
 from sensor.detect.groups import ICMP, ICMP6, TCP, UDP
+from sensor.detect.kept import Kept
 from sensor.detect.kernels_headers import HEADER, note_flows, select_rows
 from sensor.detect.portsets import PortSets
 from sensor.detect.ruleplan import PACKET
@@ -25,34 +27,42 @@ _FRAGMENTS = 64
 _NO_LIMIT = 2**31 - 1
 
 
-class Headers:
+class Headers(Kept):
     """HEADER[rules] of a rule set, and the tables that its columns point into. To be used by one pipeline."""
+
+    KEPT: ClassVar = {
+        "at": Intervals, "lists": BlockLists, **dict.fromkeys(("table", "ports", "masks"), np.ndarray),
+    }  # fmt: skip
 
     def __init__(self, rules: Sequence[Rule], scopes: Sequence[int], apps: Sequence[int], bare: Sequence[int]) -> None:
         """scopes: bits of `plan`; apps: for each rule the mask of its application protocols, 0: any.
 
         bare: numbers of the rules that are chosen by their headers alone, packet by packet.
         """
-        self.addresses = AddressIndex(rules)
-        ports = PortSets()
+        addresses, ports = AddressIndex(rules), PortSets()
         self.table = np.zeros(len(rules), HEADER)
         for n, (rule, scope, mask) in enumerate(zip(rules, scopes, apps, strict=True)):
-            self.table[n] = header(n, rule, self.addresses, ports, scope, mask)
+            self.table[n] = header(n, rule, addresses, ports, scope, mask)
         self.ports = ports.bitmaps()
+        self.at, self.masks = addresses.at, addresses.masks
+        """Which of the sets that have a bit an address is in."""
+        self.lists = addresses.block_lists([rules[n] for n in bare])
+        """By position in `bare`."""
+        self.make_scratch()
+
+    def make_scratch(self) -> None:
+        """Make room for the flows' addresses."""
         none = np.zeros(0, np.uint64)
         self.flow_masks, self._owner, self._rare = none, none, none
-        self.bare = tuple(bare)
-        self.lists = self.addresses.block_lists([rules[n] for n in bare])
-        """By position in `bare`."""
 
     def note(self, rows: np.ndarray, flows: np.ndarray) -> None:
         """Look up the addresses of a block's flows. rows: ROW[n], flows: FLOW[slots]."""
         if self._owner.size < flows.size:
             self._owner = np.full(flows.size, ~np.uint64(0), np.uint64)
             self.flow_masks, self._rare = np.zeros(2 * flows.size, np.uint64), np.zeros(flows.size, np.uint64)
-        at, lists = self.addresses.at, self.lists
+        at, lists = self.at, self.lists
         note_flows(
-            rows, flows, at.hi, at.lo, self.addresses.masks, lists.at.hi, lists.at.lo, lists.first, self._owner,
+            rows, flows, at.hi, at.lo, self.masks, lists.at.hi, lists.at.lo, lists.first, self._owner,
             self.flow_masks, self._rare,
         )  # fmt: skip
 
@@ -62,8 +72,13 @@ class Headers:
         return self._rare
 
 
-class HeaderIndex:
+class HeaderIndex(Kept):
     """Rules without a usable literal, chosen by their headers."""
+
+    KEPT: ClassVar = {
+        "_lists": BlockLists, "_shorts": Shorts,
+        **dict.fromkeys(("_plain", "_listed", "_order", "_starts"), np.ndarray),
+    }  # fmt: skip
 
     def __init__(self, headers: Headers, rules: Sequence[tuple[int, Rule]], lists: BlockLists | None = None,
                  literals: int = ALL) -> None:  # fmt: skip
@@ -71,9 +86,8 @@ class HeaderIndex:
 
         literals: which of a rule's literals are looked for.
         """
-        self._headers = headers
         numbers = [number for number, _ in rules]
-        self._lists = lists or headers.addresses.block_lists([])
+        self._lists = lists or no_lists()
         listed = set(self._lists.rules.tolist())
         self._plain = headers.table[[number for n, number in enumerate(numbers) if n not in listed]]
         self._shorts = Shorts([rule for n, (_, rule) in enumerate(rules) if n not in listed], literals)
@@ -81,28 +95,38 @@ class HeaderIndex:
         groups = list(_classes(self._plain))
         self._order = np.concatenate(groups).astype(np.int32)
         self._starts = np.cumsum([0, *map(len, groups)]).astype(np.int32)
+        self.make_scratch()
+
+    def make_scratch(self) -> None:
+        """Make room for what is found."""
         self._pairs, self._noted = np.zeros(1 << 10, np.uint64), np.zeros(1, np.uint8)
         room = 4 * (self._plain.size + 2 * self._listed.size)
         self._out = np.empty(max(1 << 14, room), np.int32), np.empty(max(1 << 14, room), np.int32)
 
+    @property
+    def size(self) -> int:
+        """How many rules there are."""
+        return int(self._plain.size + self._listed.size)
+
     def select(
-        self, rows: np.ndarray, data: np.ndarray, at: np.ndarray, size: np.ndarray, base: np.ndarray
+        self, head: Headers, rows: np.ndarray, data: np.ndarray, at: np.ndarray, size: np.ndarray, base: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return (row numbers, rule numbers), int32[k] each, in row order.
 
-        rows: ROW[n], noted before; at, size: int32[n], where in data (uint8) the bytes stand that hold each literal of
-        a rule that matches there; size -1: nobody knows. base: int64[n], their offset in the stream.
+        head: those that the index was made of; rows: ROW[n], noted before; at, size: int32[n], where in data (uint8)
+        the bytes stand that hold each literal of a rule that matches there; size -1: nobody knows. base: int64[n],
+        their offset in the stream.
         """
         none = np.empty(0, np.int32)
-        if not (self._plain.size or self._listed.size) or not rows.size:
+        if not self.size or not rows.size:
             return none, none
-        state, head, lists = np.zeros(1, np.int32), self._headers, self._lists
-        table, short = head.addresses.at, self._shorts
+        state, lists = np.zeros(1, np.int32), self._lists
+        table, short = head.at, self._shorts
         parts = []
         while state[0] < rows.size:
             n = select_rows(
                 rows, data, at, size, base, short.first, short.table, short.pool, self._pairs, self._noted,
-                self._plain, self._order, self._starts, head.ports, table.hi, table.lo, head.addresses.masks,
+                self._plain, self._order, self._starts, head.ports, table.hi, table.lo, head.masks,
                 head.flow_masks, head.rare, lists.at.hi, lists.at.lo, lists.first, lists.rules, self._listed,
                 *self._out, state,
             )  # fmt: skip

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 
 from sensor.detect.buffermatch import TransactionIndex
 from sensor.detect.groups import Groups
-from sensor.detect.headers import Headers
+from sensor.detect.headers import HeaderIndex, Headers
+from sensor.detect.judged import JudgedRules
 from sensor.detect.literals import LiteralRules
 from sensor.detect.ruleplan import EVENT, NOTE, PACKET, STREAM, TX, RulePlan
+from sensor.detect.ruletable import RuleTable, make_table
 from sensor.detect.scan import MAX_LITERAL
-from sensor.detect.shorts import last_start
+from sensor.detect.shorts import ANCHORED, ONE, floats, last_start
 from sensor.detect.wire import in_question, others, raw_kinds, raw_of, scanned
 from sensor.model.anomaly import AppAnomaly, StreamAnomaly
 from sensor.model.app import RAW_BODY, RAW_QUESTION
@@ -26,7 +28,7 @@ from sensor.proto.registry import APP_ID, SPECS
 from sensor.rules import buffers, fields
 from sensor.rules.compile import protocol, scope, stage
 from sensor.rules.nodes import All, BufferMatch, Content, HeaderTest, Rule
-from sensor.rules.walk import buffers_of, leaves
+from sensor.rules.walk import buffers_of, leaves, regexes_of
 
 __all__ = ["EVENT", "PACKET", "STREAM", "TX", "Plan", "RulePlan", "make_plan"]
 
@@ -50,19 +52,26 @@ _RAW = frozenset({buffers.PAYLOAD, buffers.STREAM, buffers.EITHER})
 class Plan:
     """The rule set as triage sees it."""
 
-    rules: tuple[RulePlan, ...]
+    rules: JudgedRules
+    table: RuleTable
     headers: Headers
     literals: LiteralRules
     """Searched in the raw bytes."""
     names: LiteralRules
     """Searched in the names of DNS questions."""
     transactions: TransactionIndex
+    rows: HeaderIndex
+    """Packet rules without a literal."""
+    segs: HeaderIndex
+    """Stream rules without a literal that the scan can search for; if they have others, not just anywhere."""
+    sides: HeaderIndex
+    """Stream rules with short literals that may stand anywhere."""
+    regexes: tuple[tuple[str, str], ...] = ()
+    """(pattern, flags) of all rules."""
+    questions_back: bool = False
+    """Some rule asks for the questions of DNS responses."""
     escaped: dict[str, int] = field(default_factory=dict)
     """Raw kind → mask of the protocols with a scanned literal on such a buffer (that normalisation may hide)."""
-    header_packet: tuple[int, ...] = ()
-    """Packet rules without a literal."""
-    header_stream: tuple[int, ...] = ()
-    """Stream rules without a literal."""
     short_names: tuple[tuple[bytes, int], ...] = ()
     """(bytes, protocol): messages with a question whose name holds the bytes, case ignored, are parsed."""
     always_tx: frozenset[int] = frozenset()
@@ -80,15 +89,11 @@ class Plan:
     multi_step: bool = False
     """Some stream rule needs more than its literal: windows of earlier bytes must be kept."""
 
-    @property
-    def loaded(self) -> int:
-        """Rules as their authors count them: one may be judged as several."""
-        return len({(one.rule.gid, one.rule.sid) for one in self.rules})
 
 
 def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
     """Work out the plan of a rule set."""
-    plans = tuple(_plan_rule(number, rule) for number, rule in enumerate(rules))
+    plans = tuple(plan_rule(number, rule) for number, rule in enumerate(rules))
     live = [p for p in plans if not p.rule.unmatchable]
     raw, names = LiteralRules.Builder(), LiteralRules.Builder()
     escaped: dict[str, int] = {}
@@ -106,17 +111,23 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         raw.escape(pattern, groups.app_mask(_flow_apps(app)), app)
     bare = [p for p in live if not p.literal]
     tx = [p for p in live if p.scope == TX and p.app]
-    header_packet = tuple(p.number for p in bare if p.scope & PACKET)
     apps = [1 << p.app if p.app else 0 for p in plans]
+    packets = [(p.number, p.rule) for p in bare if p.scope & PACKET]
+    windows = [(p.number, p.rule) for p in bare if p.scope & STREAM]
+    headers = Headers([p.rule for p in plans], [p.scope for p in plans], apps, [number for number, _ in packets])
     return Plan(
-        rules=plans,
-        headers=Headers([p.rule for p in plans], [p.scope for p in plans], apps, header_packet),
+        rules=JudgedRules(rules),
+        table=make_table(plans),
+        headers=headers,
         literals=raw.build(len(plans)),
         names=names.build(len(plans)),
         transactions=TransactionIndex(tx),
+        rows=HeaderIndex(headers, packets, headers.lists),
+        segs=HeaderIndex(headers, [one for one in windows if not floats(one[1])], literals=ANCHORED),
+        sides=HeaderIndex(headers, [one for one in windows if floats(one[1])], literals=ONE),
+        regexes=tuple(dict.fromkeys(one for p in plans for one in regexes_of(p.rule.body))),
+        questions_back=any((p.question or p.name) and SPECS[p.app].stages[p.stage].side for p in plans),
         escaped=escaped,
-        header_packet=header_packet,
-        header_stream=tuple(p.number for p in bare if p.scope & STREAM),
         always_tx=frozenset(p.app for p in tx if not (p.literal or p.name)),
         short_names=tuple(dict.fromkeys((p.name, p.app) for p in tx if p.name)),
         tx=frozenset((*(p.app for p in tx), *(app for app, _ in carried))),
@@ -143,7 +154,8 @@ def _members(mask: int) -> list[int]:
     return [n for n in range(mask.bit_length()) if mask >> n & 1]
 
 
-def _plan_rule(number: int, rule: Rule) -> RulePlan:
+def plan_rule(number: int, rule: Rule) -> RulePlan:
+    """Return how a rule is judged."""
     bits = _SCOPES[scope(rule)]
     app = _app_of(rule) if bits == TX else 0
     place = stage(rule) if bits == TX else -1

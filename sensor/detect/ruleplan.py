@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from sensor.rules.nodes import Rule
 
@@ -10,8 +10,7 @@ PACKET, STREAM, TX, EVENT, NOTE = 1, 2, 4, 8, 16
 """What a rule is judged on, as bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class RulePlan:
+class RulePlan(msgspec.Struct, frozen=True):
     """How one rule is judged."""
 
     number: int

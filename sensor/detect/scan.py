@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
+from sensor.detect.kept import Kept
 from sensor.detect.kernels_scan import GRAM, HASH, scan
 
 MAX_LITERAL = 64
@@ -85,8 +87,16 @@ class Hits:
     pos: np.ndarray
 
 
-class LiteralIndex:
+class LiteralIndex(Kept):
     """Literals compiled for `kernels_scan.scan`. Immutable but for its scratch arrays: one per worker."""
+
+    KEPT: ClassVar = {
+        "size": int, "lengths": tuple[int, ...], "longest": int, "stride": int, "hash_bits": int,
+        **dict.fromkeys(
+            ("_len", "_at", "_pool", "_mask", "_cased", "_ent_lit", "_ent_off", "_bitmap", "_keys", "_first", "_count"),
+            np.ndarray,
+        ),
+    }  # fmt: skip
 
     def __init__(self, literals: Sequence[Literal]) -> None:
         self.size = len(literals)
@@ -102,9 +112,13 @@ class LiteralIndex:
         self._pool = np.frombuffer(b"".join(patterns) or b"\0", np.uint8).copy()
         self._mask = np.array([x.mask for x in literals], np.uint64)
         self._cased = np.array([x.cased for x in literals], np.uint8)
+        self._build()
+        self.make_scratch()
+
+    def make_scratch(self) -> None:
+        """Make room for hits."""
         self._low = np.arange(256, dtype=np.uint8)
         self._low[65:91] += 32
-        self._build()
         self._last_unit = np.full(max(self.size, 1), -1, np.int32)
         self._last_pos = np.zeros(max(self.size, 1), np.int64)
         self._grow(1 << 16)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 
+from sensor.detect.kept import Kept
 from sensor.detect.kernels_headers import SHORT
 from sensor.rules.compile import positive_literals
 from sensor.rules.nodes import Content, Rule
@@ -24,8 +26,10 @@ def floats(rule: Rule) -> bool:
     return bool(found) and max(found) < 0
 
 
-class Shorts:
+class Shorts(Kept):
     """SHORT records of rules, in their order."""
+
+    KEPT: ClassVar = dict.fromkeys(("first", "pool", "table"), np.ndarray)
 
     def __init__(self, rules: Sequence[Rule], which: int = ALL) -> None:
         members = [_chosen(rule, which) for rule in rules]

@@ -182,7 +182,7 @@ class Daemon(Replay):
             return
         error = done.error
         if done.book is not None and not self._reload_forced:
-            error = implausible(self._pipeline.plan.loaded, done.book.plan.loaded)
+            error = implausible(self._pipeline.plan.table.loaded(), done.book.plan.table.loaded())
         ask, self._reload_ask = self._reload_ask, None
         if done.book is None or error:
             self._figures.reloads["failed"] += 1
@@ -202,7 +202,7 @@ class Daemon(Replay):
         self._figures.reloads["done"] += 1
         self._figures.last_reload = time.time()
         self._figures.rules_failed = 0
-        self._around.log(f"rules reloaded: {done.book.plan.loaded}")
+        self._around.log(f"rules reloaded: {done.book.plan.table.loaded()}")
         if done.interpreted:
             self._around.log(f"{done.interpreted} regexes are interpreted until a restart: PCRE2 made no code for them")
 

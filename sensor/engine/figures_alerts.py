@@ -36,13 +36,15 @@ class AlertFigures:
         if plan is self._plan:
             return
         self._plan = plan
-        for one in plan.rules:
-            key, rule = (one.rule.gid, one.rule.sid), one.rule
-            self._severities[key] = str(rule.severity)
+        table = plan.table
+        columns = table.ids.tolist(), table.severities.tolist(), table.categories.tolist()
+        for (gid, sid), severity, number in zip(*columns, strict=True):
+            category = table.category_names[number]
+            self._severities[gid, sid] = str(severity)
             if len(self._known) < MAX_CATEGORIES:
-                self._known[rule.category] = None
-            self._categories[key] = rule.category if rule.category in self._known else OTHER
-        self.rules = len({(one.rule.gid, one.rule.sid) for one in plan.rules})
+                self._known[category] = None
+            self._categories[gid, sid] = category if category in self._known else OTHER
+        self.rules = table.loaded()
 
     def values(self, by_rule: Mapping[RuleKey, int]) -> dict[str, Mapping[tuple[str, ...], float]]:
         """Return the values of the metrics. by_rule: alerts, rules in the order of their first."""

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
-from sensor.detect.addresses import key16, matchers
+from sensor.detect.addresses import HeaderMatcher, HeaderMatchers, key16
 from sensor.detect.bits import FlowVarCounters, FlowVars
 from sensor.detect.budget import Budget
+from sensor.detect.compiled import CompiledRules
 from sensor.detect.context import Window
 from sensor.detect.header import FlowView, header_value, raw_header
 from sensor.detect.hostbits import HostBits
 from sensor.detect.naive import CompiledRule, apply_effects, judge
 from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.detect.plan import Plan
-from sensor.detect.quick import Needs, needs
+from sensor.detect.quick import needs
 from sensor.detect.threshold import Suppressor, Thresholds
 from sensor.engine.marks import SideMarks
 from sensor.engine.options import EngineOptions
@@ -32,8 +33,6 @@ from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, STREAM_EVENT
 from sensor.rules.fields import BY_NAME as FIELDS
 from sensor.rules.nodes import Rule
 
-T = TypeVar("T")
-
 _RAW_HEADERS = frozenset(
     {"ipv4.hdr", "ipv6.hdr", "tcp.hdr", "udp.hdr", "icmp.hdr", "icmpv4.hdr", "icmpv6.hdr", "ether.hdr"}
 )
@@ -44,7 +43,6 @@ _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
 _ODD = (APP_EVENT, STREAM_EVENT)
 _APPS = FIELDS[APP_PROTOCOL].names
-_SIDES = MappingProxyType({"to_server": 0, "to_client": 1})
 _ACK = 0x10
 _ARP = 0x0806
 
@@ -209,26 +207,19 @@ def _flow_at(place: Place, row: PacketRow) -> FlowView:
     return FlowView(int(flow["first"]), (p0, p1), (b0, b1), (int(isn[0]), int(isn[1])), (known[0], known[1]))
 
 
-def _by_word(rules: Iterable[Rule], make: Callable[[Rule], T]) -> Iterator[T]:
-    """Yield what is made of each rule's protocol word, made once for each word."""
-    known: dict[str, T] = {}
-    for rule in rules:
-        if rule.proto not in known:
-            known[rule.proto] = make(rule)
-        yield known[rule.proto]
+@functools.lru_cache(maxsize=256)
+def _app_names(word: str) -> frozenset[str]:
+    return frozenset(spec.name for spec in BY_WORD.get(word, ()))
 
 
-def _app_names(rule: Rule) -> frozenset[str]:
-    return frozenset(spec.name for spec in BY_WORD.get(rule.proto, ()))
-
-
-def _accepts(rule: Rule) -> Callable[[int, int], bool] | None:
+@functools.lru_cache(maxsize=256)
+def _accepts(word: str) -> Callable[[int, int], bool] | None:
     """Return the test of (IP protocol or -1, ethertype) that a rule's protocol word means; None: anything goes."""
-    if rule.proto == "pkthdr":
+    if word == "pkthdr":
         return None
-    if rule.proto == "arp":
+    if word == "arp":
         return lambda proto, ether: proto < 0 and ether == _ARP
-    allowed = transports(rule.proto)
+    allowed = transports(word)
     if allowed is None:
         return lambda proto, _ether: proto >= 0
     return lambda proto, _ether: proto in allowed
@@ -247,25 +238,32 @@ def _payload(view: BlockView, row: int) -> bytes:
     return view.buf[start : start + int(r["paylen"])].tobytes()
 
 
+class _Ready:
+    """What judging a rule takes, made when traffic first reaches it."""
+
+    __slots__ = ("accepts", "apps", "compiled", "header", "needs", "rule")
+
+    def __init__(self, rule: Rule, compiled: CompiledRule, header: HeaderMatcher) -> None:
+        self.rule, self.compiled, self.header = rule, compiled, header
+        self.accepts, self.apps = _accepts(rule.proto), _app_names(rule.proto)
+        self.needs = needs(rule)
+
+
 class Judge:
     """Judges events against rules. One rule's judgement is an isolation point."""
 
-    def __init__(self, plan: Plan, compiled: Sequence[CompiledRule], options: EngineOptions, thresholds: Thresholds,
+    def __init__(self, plan: Plan, compiled: CompiledRules, options: EngineOptions, thresholds: Thresholds,
                  suppressor: Suppressor, emit: Callable[[Match], None]) -> None:  # fmt: skip
         self._plan = plan
         self._compiled = compiled
-        self._headers = list(matchers(p.rule for p in plan.rules))
-        self._protos = list(_by_word((p.rule for p in plan.rules), _accepts))
-        self._pass = [p.rule.action == "pass" for p in plan.rules]
-        self._facing = [-1 if p.literal else _SIDES.get(p.rule.direction, -1) for p in plan.rules]
-        """The side that a rule asks for; -1: any, or its literal was searched in the bytes of one side only."""
-        self._apps = list(_by_word((p.rule for p in plan.rules), _app_names))
+        self._headers = HeaderMatchers()
+        self._pass: list[bool] = plan.table.passes.tolist()
+        self._facing: list[int] = plan.table.facing.tolist()
         self._options = options
         self._thresholds = thresholds
         self._suppressor = suppressor
         self._emit = emit
-        self._needs: list[Needs | None] = [None] * len(plan.rules)
-        """Made when a rule is first judged."""
+        self._ready: list[_Ready | None] = [None] * len(plan.rules)
         self._vars: dict[int, FlowVars] = {}
         self.fired = SideMarks()
         """Where the bytes end on which a stream rule fired."""
@@ -293,7 +291,7 @@ class Judge:
         if not self._options.triage:
             return False
         known = self._vars.get(slot)
-        return not any(self._need(number).bits_set(known) for number in rules)
+        return not any((self._ready[number] or self._make(number)).needs.bits_set(known) for number in rules)
 
     def window(self, place: Place, window: tuple[int, bytes], rules: Iterable[int]) -> None:
         """Judge stream rules on (stream offset, bytes); a rule that fired sees only later bytes."""
@@ -398,17 +396,16 @@ class Judge:
             found = self._vars[slot] = FlowVars(self.var_counters)
         return found
 
-    def _need(self, number: int) -> Needs:
-        found = self._needs[number]
-        if found is None:
-            found = self._needs[number] = needs(self._plan.rules[number].rule)
-        return found
+    def _make(self, number: int) -> _Ready:
+        rule = self._plan.rules[number]
+        made = self._ready[number] = _Ready(rule, self._compiled[number], self._headers.of(rule))
+        return made
 
     def _may(self, number: int, context: _Context, data: bytes) -> bool:
         """Tell whether a rule has what it needs at least. data: the payload, or the window."""
         if not self._options.triage:
             return True
-        need = self._need(number)
+        need = (self._ready[number] or self._make(number)).needs
         if need.bits and not need.bits_set(self._vars.get(context.slot)):
             return False
         return need.literals_stand(context.lower(data), context.instances)
@@ -417,25 +414,24 @@ class Judge:
         """Judge one rule; whatever goes wrong in it stays in it."""
         context.load()
         place = context.place
-        apps, accepts = self._apps[number], self._protos[number]
+        ready = self._ready[number] or self._make(number)
+        apps, accepts = ready.apps, ready.accepts
         if (apps and context.app not in apps) or (accepts is not None and not accepts(context.proto, context.ether)):
             return False
         side, established = (place.side, context.established) if place.slot >= 0 else (-1, None)
-        if not self._headers[number].matches(
-            context.src, context.dest, context.sport, context.dport, side, established
-        ):
+        if not ready.header.matches(context.src, context.dest, context.sport, context.dport, side, established):
             return False
         self.counters.judgements += 1
         try:
-            return judge(self._compiled[number], context, self.budget)
+            return judge(ready.compiled, context, self.budget)
         except Exception:  # noqa: BLE001 - isolation point: one rule
             self.counters.rule_errors += 1
             return False
 
     def _match(self, number: int, place: Place, data: bytes, *, stream: bool, context: _Context) -> None:
-        rule = self._plan.rules[number].rule
-        if self._compiled[number].effects:
-            apply_effects(self._compiled[number], context)
+        rule, compiled = self._plan.rules[number], self._compiled[number]
+        if compiled.effects:
+            apply_effects(compiled, context)
         if rule.noalert or self._pass[number]:
             return
         flow_id = int(place.view.flows["id"][place.slot]) if place.slot >= 0 else 0

@@ -102,14 +102,16 @@ class Replay:
 
     def _by_rule(self) -> list[RuleAlerts]:
         counts = self._writer.by_rule
-        rules = {(plan.rule.gid, plan.rule.sid): plan.rule for plan in self._pipeline.plan.rules}
-        found = [RuleAlerts(*key, r.msg, r.severity, counts[key]) for key, r in rules.items() if key in counts]
+        plan = self._pipeline.plan
+        numbers = {key: plan.table.number_of(*key) for key in counts}
+        rules = {key: plan.rules[number] for key, number in numbers.items() if number >= 0}
+        found = [RuleAlerts(*key, r.msg, r.severity, counts[key]) for key, r in rules.items()]
         return sorted(found, key=lambda r: (r.severity, -r.alerts, r.gid, r.sid))
 
     def _suspended(self) -> list[tuple[int, int]]:
         plans = self._pipeline.plan.rules
         numbers = sorted(number for number, _ in self._pipeline.judge.budget.drain_suspensions())
-        return [(plans[number].rule.gid, plans[number].rule.sid) for number in numbers]
+        return [(plans[number].gid, plans[number].sid) for number in numbers]
 
 
 _OPAQUE = {

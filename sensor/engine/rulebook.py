@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sensor.detect.compiled import CompiledRules
 from sensor.detect.groups import Groups
-from sensor.detect.naive import CompiledRule, RuleCompiler
+from sensor.detect.naive import RuleCompiler
 from sensor.detect.plan import Plan, make_plan
 from sensor.detect.threshold import Suppressor
 from sensor.engine.select import Selector
@@ -22,30 +21,21 @@ class Rulebook:
 
     plan: Plan
     selector: Selector
-    compiled: Sequence[CompiledRule]
+    compiled: CompiledRules
     suppressor: Suppressor
 
 
 def make_rulebook(rules: RuleSet, groups: Groups, inspect_window: int) -> Rulebook:
     """Plan and compile rules; touches nothing that runs. Raises RuleError where a rule cannot be compiled."""
-    judged = [one for rule in rules.rules for one in sided(rule)]
-    plan = make_plan(judged, groups)
-    plan.transactions.prepare()  # or the first transactions would wait: 1 s for 34,000 rules
+    plan = make_plan([one for rule in rules.rules for one in sided(rule)], groups)
     compiler = RuleCompiler(FOLDED)
-    compiled = [compiler.defer(rule, number) for number, rule in enumerate(judged)]
+    for pattern, flags in plan.regexes:  # a process that has given up executable memory could only interpret them
+        compiler.regex(pattern, flags)
+    compiled = CompiledRules(plan.rules, compiler)
     return Rulebook(plan, Selector(plan, groups, inspect_window), compiled, Suppressor(rules.suppressions))
 
 
 def renumbered(old: Plan, new: Plan) -> dict[int, int]:
     """Return old rule number → new, for rules whose ids are in both (whatever else about them has changed)."""
-    numbers = {key: number for number, key in _keys(new)}
-    return {number: numbers[key] for number, key in _keys(old) if key in numbers}
-
-
-def _keys(plan: Plan) -> Iterator[tuple[int, tuple[int, int, int]]]:
-    """Yield (rule number, (gid, sid, which of the rules that this one is judged as))."""
-    seen: Counter[tuple[int, int]] = Counter()
-    for one in plan.rules:
-        ids = one.rule.gid, one.rule.sid
-        yield one.number, (*ids, seen[ids])
-        seen[ids] += 1
+    numbers = {key: number for number, key in enumerate(new.table.keys())}
+    return {number: numbers[key] for number, key in enumerate(old.table.keys()) if key in numbers}

@@ -9,13 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from sensor.detect.groups import Groups
-from sensor.detect.headers import HeaderIndex
 from sensor.detect.kernels_expand import expand
 from sensor.detect.kernels_scan import REPEAT
 from sensor.detect.literals import LiteralRules
 from sensor.detect.plan import PACKET, STREAM, TX, Plan
 from sensor.detect.scan import Hits
-from sensor.detect.shorts import ANCHORED, ONE, floats
 from sensor.engine import derive, kernels_sides
 from sensor.engine.gathered import Gathered
 from sensor.engine.kernels_heads import contains_netbios
@@ -114,16 +112,9 @@ class Selector:
         self._groups = groups
         # Without rules of several steps what the gatherer carries is enough.
         self._window = inspect_window if plan.multi_step else max(plan.literals.index.longest - 1, 0)
-        bare = [(n, plan.rules[n].rule) for n in plan.header_packet]
-        self._rows = HeaderIndex(plan.headers, bare, plan.headers.lists)
-        windows = [(n, plan.rules[n].rule) for n in plan.header_stream]
-        self._segs = HeaderIndex(plan.headers, [one for one in windows if not floats(one[1])], literals=ANCHORED)
-        self._sides = HeaderIndex(plan.headers, [one for one in windows if floats(one[1])], literals=ONE)
         self._raw, self._names = Expander(plan.literals, plan), Expander(plan.names, plan)
-        self._scopes = np.array([p.scope for p in plan.rules], np.uint8)
+        self._scopes, self._last = plan.table.scopes, plan.table.last
         self._apps, self._low, self._high = (plan.headers.table[name] for name in ("apps", "pay_low", "pay_high"))
-        self._last = np.array([p.last for p in plan.rules], np.int64)
-        self._questions_back = any((p.question or p.name) and SPECS[p.app].stages[p.stage].side for p in plan.rules)
         self._lengths = plan.literals.index.lengths
         self.recent = SideMarks()
         """Where the latest literal of a stream rule begins."""
@@ -141,17 +132,18 @@ class Selector:
                messages: tuple[np.ndarray, np.ndarray]) -> Candidates:  # fmt: skip
         """Return the candidates of a block. rows: ROW[n], messages: rows and protocols of UDP payloads."""
         found, self._inherited = self._inherited, Candidates()
-        self._plan.headers.note(rows, flows)
+        plan = self._plan
+        plan.headers.note(rows, flows)
         at, size = (np.ascontiguousarray(rows[name]) for name in ("pay", "paylen"))
-        _collect(found.packets, *self._rows.select(rows, buf, at, size, np.zeros(rows.size, np.int64)))
+        _collect(found.packets, *plan.rows.select(plan.headers, rows, buf, at, size, np.zeros(rows.size, np.int64)))
         by_side: BySide = {}
-        if self._plan.header_stream and gathered.segs.size:
+        if (plan.segs.size or plan.sides.size) and gathered.segs.size:
             self._bare_windows(found, gathered, flows, by_side)
-        if gathered.units.size and self._plan.literals.index.size:
+        if gathered.units.size and plan.literals.index.size:
             self._literals(found, rows, gathered, flows, messages, by_side)
         if by_side or len(self.recent):
             self._windows(found, by_side, gathered.segs)
-        if self._plan.names.index.size or self._plan.short_names:
+        if plan.names.index.size or plan.short_names:
             self._questions(found, rows, buf, gathered, flows, messages)
         self._netbios(found, gathered, flows)
         return found
@@ -176,16 +168,16 @@ class Selector:
 
     def _bare_windows(self, found: Candidates, gathered: Gathered, flows: np.ndarray, by_side: BySide) -> None:
         """Choose windows by headers, and by literals that are too short for the scan."""
-        segs, units = gathered.segs, gathered.units
+        segs, units, plan = gathered.segs, gathered.units, self._plan
         rows = _stand_ins(segs, flows, segs["kind"] != SEG_DATA)
-        self._plan.headers.note(rows, flows)
+        plan.headers.note(rows, flows)
         unknown = np.full(segs.size, -1, np.int32)
         base = np.maximum(segs["pos"].astype(np.int64) - self._window, 0)
-        _collect(found.windows, *self._segs.select(rows, gathered.data, unknown, unknown, base))
+        _collect(found.windows, *plan.segs.select(plan.headers, rows, gathered.data, unknown, unknown, base))
         stream = units[units["kind"] == UNIT_STREAM]
         rows = _stand_ins(stream, flows, np.zeros(stream.size, np.bool_))
         at, size = stream["start"].astype(np.int32), (stream["end"] - stream["start"]).astype(np.int32)
-        where, rules = self._sides.select(rows, gathered.data, at, size, np.zeros(stream.size, np.int64))
+        where, rules = plan.sides.select(plan.headers, rows, gathered.data, at, size, np.zeros(stream.size, np.int64))
         self._note_sides(stream[where], rules, by_side)
 
     def _note_sides(self, units: np.ndarray, rules: np.ndarray, by_side: BySide) -> None:
@@ -377,7 +369,7 @@ class Selector:
         dns = messages[0][messages[1] == ids.DNS]
         if not dns.size:
             return
-        made, odd = derive.names(rows, buf, dns, responses=self._questions_back)
+        made, odd = derive.names(rows, buf, dns, responses=self._plan.questions_back)
         found.datagrams.update(odd.tolist())
         what = Bytes(made.data, made.units, rows, flows, self._no_units(flows))
         bits = self._groups.unit_bits(made.units, rows, flows)
@@ -446,7 +438,7 @@ def everything(plan: Plan, rows: np.ndarray, segs: np.ndarray) -> Candidates:
         rules = set(plan.packet)
         found.packets = dict.fromkeys(np.flatnonzero((rows["dup"] == 0) & ~part).tolist(), rules)
         # Of a fragment only its IP header is known.
-        rules = {n for n in plan.packet if plan.rules[n].rule.proto in {"ip", "pkthdr"}}
+        rules = {n for n in plan.packet if plan.rules[n].proto in {"ip", "pkthdr"}}
         found.packets |= dict.fromkeys(np.flatnonzero((rows["dup"] == 0) & part).tolist(), rules)
     if plan.stream:
         rules = set(plan.stream)

@@ -108,8 +108,7 @@ def _iface_stat(to: Controls, arguments: Arguments) -> dict[str, Any]:
 
 
 def _ruleset_stats(to: Controls, _arguments: Arguments) -> list[dict[str, int]]:
-    rules = to.pipeline.plan.rules
-    return [{"id": 0, "rules_loaded": len({(p.rule.gid, p.rule.sid) for p in rules}),
+    return [{"id": 0, "rules_loaded": to.pipeline.plan.table.loaded(),
              "rules_failed": len(to.failed()), "rules_skipped": 0}]  # fmt: skip
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from sensor.rules import parse
 from sensor.rules.cache import Cache, base_key, no_gc
 from sensor.rules.classification import DEFAULT, Classification
@@ -18,11 +16,12 @@ from sensor.rules.context import Context
 from sensor.rules.lists import Lists
 from sensor.rules.parse import Unit
 from sensor.rules.problems import Problem, Problems
+from sensor.rules.share import Sets, share
 from sensor.rules.suricata import read as suricata
 from sensor.rules.variables import Variables
 
 if TYPE_CHECKING:
-    from sensor.rules.nodes import AddressSet, PortSet, Rule, Suppression
+    from sensor.rules.nodes import Rule, Suppression
 
 MAX_FILE = 64 << 20
 """Bytes of one rule file; ET Open as one file has 25 MB."""
@@ -71,29 +70,16 @@ def load_rules(
     rules: list[Rule] = []
     suppressions: list[Suppression] = []
     files: list[str] = []
-    sets: dict[tuple[str, str], AddressSet | PortSet] = {}
+    sets: Sets = {}
     with no_gc():
         for file in _files(paths, errors):
             files.append(file)
             unit = _load_file(file, known, classes, cache)
-            _share(unit.rules, sets)
+            share(unit.rules, sets)
             rules += unit.rules
             suppressions += unit.suppressions
             errors += unit.problems
     return LoadResult(tuple(rules), tuple(suppressions), tuple(errors), tuple(files), cache.counters.snapshot())
-
-
-def _share(rules: Iterable[Rule], known: dict[tuple[str, str], AddressSet | PortSet]) -> None:
-    """Let equal sets be one object: as written in one load they mean the same (40 MB for ET Open's 34,000 rules)."""
-    for rule in rules:
-        for name, kind in _SETS:
-            found = getattr(rule, name)
-            kept = known.setdefault((kind, found.text), found)
-            if kept is not found:
-                msgspec.structs.force_setattr(rule, name, kept)
-
-
-_SETS = (("src", "address"), ("dst", "address"), ("sport", "port"), ("dport", "port"))
 
 
 def _files(paths: Iterable[str | os.PathLike[str]], errors: list[Problem]) -> Iterator[str]:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sensor.rules.nodes import All, Any, AnyNode, BufferMatch, FlowBits, FlowInt, HeaderTest, HostBit, Not
+from sensor.rules.nodes import (
+    All,
+    Any,
+    AnyNode,
+    Base64,
+    BufferMatch,
+    FlowBits,
+    FlowInt,
+    HeaderTest,
+    HostBit,
+    Not,
+    Regex,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,3 +47,11 @@ def required(node: AnyNode) -> Iterator[Leaf]:
 def buffers_of(node: AnyNode) -> Iterator[BufferMatch]:
     """Yield every buffer condition, in order."""
     return (leaf for leaf in leaves(node) if isinstance(leaf, BufferMatch))
+
+
+def regexes_of(node: AnyNode) -> Iterator[tuple[str, str]]:
+    """Yield (pattern, flags) of every regex."""
+    for leaf in buffers_of(node):
+        for test in leaf.tests:
+            inner = test.tests if isinstance(test, Base64) else (test,)
+            yield from ((each.pattern, each.flags) for each in inner if isinstance(each, Regex))

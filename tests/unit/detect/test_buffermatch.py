@@ -2,12 +2,14 @@
 
 from types import MappingProxyType
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor.detect.buffermatch import FEW, Matcher, TransactionIndex
 from sensor.detect.context import Window
+from sensor.detect.kept import packed, unpacked
 from sensor.detect.ruleplan import TX, RulePlan
 from sensor.rules.nodes import All, BufferMatch, Content, Rule
 
@@ -22,7 +24,7 @@ TEXTS = st.lists(st.sampled_from(b"aAbB.\\*[\0\xff"), max_size=12).map(bytes)
 def test_a_matcher_finds_what_a_plain_search_finds(table, texts):
     """With few literals it looks for one after the other, with many it has a database: the same is found."""
     matcher = Matcher(table)
-    assert (matcher._database is None) == (len(table) <= FEW)
+    assert (not matcher._octets) == (len(table) <= FEW)
     for text in texts:
         found = {99}
         matcher.search(Window(text), found)
@@ -91,11 +93,12 @@ def test_of_a_file_only_rules_about_files_are_judged(index):
     assert index.everything(DNS, 1, file=False) == ()
 
 
-def test_prepared_beforehand_it_chooses_the_same():
+def test_written_down_and_had_back_it_chooses_the_same():
     plans = [plan(n, has("http.uri", b"/path-%02d" % n)) for n in range(4 * FEW)]
-    lazy, ready = TransactionIndex(plans), TransactionIndex(plans)
-    ready.prepare()
-    assert len(ready._stages) == 1
+    made = TransactionIndex([*plans, plan(4 * FEW, has("http.host", b"few"))])
+    octets = msgspec.msgpack.encode(made, enc_hook=packed)
+    back = msgspec.msgpack.decode(octets, type=TransactionIndex, dec_hook=unpacked)
     for n in range(4 * FEW):
         buffers = {"http.uri": [b"/PATH-%02d?" % n]}
-        assert chosen(lazy, buffers) == chosen(ready, buffers) == [n]
+        assert chosen(made, buffers) == chosen(back, buffers) == [n]
+    assert chosen(back, {"http.host": [b"a FEW"]}) == [4 * FEW]

@@ -29,7 +29,7 @@ def chosen(head, index, rows, flows, data):
     """Return {row: rules}."""
     head.note(rows, flows)
     at, size = rows["pay"].astype(np.int32), rows["paylen"].astype(np.int32)
-    where, numbers = index.select(rows, data, at, size, np.zeros(rows.size, np.int64))
+    where, numbers = index.select(head, rows, data, at, size, np.zeros(rows.size, np.int64))
     assert where.tolist() == sorted(where.tolist())
     out = {}
     for row, number in zip(where.tolist(), numbers.tolist(), strict=True):
@@ -50,8 +50,9 @@ def test_selects_what_the_headers_say(rules, seed, fill):
     rules = [*_FILL, *rules] if fill else rules
     head, index = index_of(rules)
     sets = {side for rule in rules for side in (rule.src, rule.dst)}
-    tested = {side for side in sets if head.addresses.bit(side) >= 0}
-    by_list = listed(rules, head.addresses)
+    addresses = AddressIndex(rules)
+    tested = {side for side in sets if addresses.bit(side) >= 0}
+    by_list = listed(rules, addresses)
     rng = np.random.default_rng(seed)
     rows, flows, data = headerkit.forge(rng, 40)
     wanted = {i: headerkit.expected(rules, tested, by_list, row, data) for i, row in enumerate(rows)}
@@ -98,10 +99,10 @@ def test_no_rules_no_rows():
     ],
 )
 def test_of_unknown_bytes_only_the_place_is_looked_at(content, base, wanted):
-    _, index = index_of([Rule(1, "", "tcp", All((BufferMatch("payload", (content,)),)))])
+    head, index = index_of([Rule(1, "", "tcp", All((BufferMatch("payload", (content,)),)))])
     rows, unknown = new_rows(1), np.full(1, -1, np.int32)
     rows["ipv"], rows["proto"], rows["paylen"] = 4, 6, 2**31 - 1
-    found = index.select(rows, np.zeros(4, np.uint8), unknown, unknown, np.array([base], np.int64))
+    found = index.select(head, rows, np.zeros(4, np.uint8), unknown, unknown, np.array([base], np.int64))
     assert found[0].tolist() == [0] * wanted
 
 
@@ -119,12 +120,12 @@ def test_of_unknown_bytes_only_the_place_is_looked_at(content, base, wanted):
 )
 def test_literals_are_looked_for_at_their_places_only(content, texts):
     """Behind each payload stand bytes of another that would make it match."""
-    _, index = index_of([Rule(1, "", "tcp", All((BufferMatch("payload", (content,)),)))])
+    head, index = index_of([Rule(1, "", "tcp", All((BufferMatch("payload", (content,)),)))])
     rows = new_rows(len(texts))
     rows["ipv"], rows["proto"], rows["paylen"] = 4, 6, [len(text) for text in texts]
     data = np.frombuffer(b"".join(text.ljust(16, content.pattern[-1:]) for text in texts), np.uint8)
     at, size = 16 * np.arange(rows.size, dtype=np.int32), rows["paylen"].astype(np.int32)
-    where, _ = index.select(rows, data, at, size, np.zeros(rows.size, np.int64))
+    where, _ = index.select(head, rows, data, at, size, np.zeros(rows.size, np.int64))
     assert where.tolist() == [n for n, wanted in enumerate(texts.values()) if wanted]
 
 

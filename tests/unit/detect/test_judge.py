@@ -9,6 +9,7 @@ from sensor.errors import RuleError
 from sensor.rules.nodes import (
     All,
     Any,
+    Base64,
     BufferMatch,
     ByteExtract,
     ByteTest,
@@ -20,6 +21,7 @@ from sensor.rules.nodes import (
     Regex,
     Transform,
 )
+from sensor.rules.walk import regexes_of
 
 
 def has(buffer, *patterns):
@@ -107,8 +109,14 @@ def test_a_deferred_rule_judges_alike():
     assert judge(deferred, CTX, Budget())
     assert deferred.effects == (FlowBits("set", ("a",)),)
     assert judge(deferred, CTX, Budget())
+
+
+def test_regexes_are_found_wherever_they_stand():
+    coded = BufferMatch("payload", (Base64(tests=(Regex("b", "i"),)),))
+    nested = Any((Not(BufferMatch("http.uri", (Regex("("),))), coded))
+    assert list(regexes_of(nested)) == [("(", ""), ("b", "i")]
     with pytest.raises(RuleError):
-        compiler.defer(rule(Any((Not(BufferMatch("http.uri", (Regex("("),))),))))
+        RuleCompiler().regex("(", "")
 
 
 def test_a_deferred_rule_that_does_not_compile_says_so_once():

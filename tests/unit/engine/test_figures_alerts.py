@@ -2,22 +2,19 @@
 
 import pytest
 
+from sensor.detect.ruleplan import PACKET, RulePlan
+from sensor.detect.ruletable import make_table
 from sensor.engine.figures_alerts import MAX_CATEGORIES, MAX_RULES, AlertFigures
+from sensor.rules import nodes
 
 
-class Rule:
-    def __init__(self, sid, severity=1, category="web"):
-        self.gid, self.sid, self.severity, self.category = 1, sid, severity, category
-
-
-class Planned:
-    def __init__(self, rule):
-        self.rule = rule
+def Rule(sid, severity=1, category="web"):  # noqa: N802 - as the class
+    return nodes.Rule(sid, "", "ip", nodes.All(()), severity=severity, category=category)
 
 
 class Plan:
     def __init__(self, *rules):
-        self.rules = [Planned(rule) for rule in rules]
+        self.table = make_table([RulePlan(n, rule, PACKET, 0, -1) for n, rule in enumerate(rules)])
 
 
 @pytest.fixture

@@ -1,0 +1,108 @@
+"""The rules to judge, by number: as made, or read one by one from where they were written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import msgspec
+import numpy as np
+
+from sensor.rules.nodes import AnyNode, Rule
+from sensor.rules.share import Sets, share
+
+
+class _Part(msgspec.Struct, frozen=True, array_like=True):
+    """How a judged rule differs from the rule that it is judged for (`sensor.rules.sides`)."""
+
+    proto: str
+    direction: str
+    body: AnyNode
+
+
+class JudgedRules(Sequence[Rule]):
+    """Rules by number. Written down, 52,000 of them take no memory until traffic reaches them."""
+
+    def __init__(self, rules: Sequence[Rule], store: Written | None = None) -> None:
+        self._made: list[Rule | None] = list(rules)
+        self._store = store
+
+    @classmethod
+    def written(cls, store: Written) -> JudgedRules:
+        """Return rules that are read when they are asked for."""
+        made = cls((), store)
+        made._made = [None] * store.size
+        return made
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    @overload
+    def __getitem__(self, index: int) -> Rule: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Rule]: ...
+    def __getitem__(self, index: int | slice) -> Rule | list[Rule]:
+        if isinstance(index, slice):
+            return [self[n] for n in range(*index.indices(len(self)))]
+        found = self._made[index]
+        if found is None:
+            if self._store is None:
+                raise IndexError(index)
+            found = self._made[index] = self._store.read(index)
+        return found
+
+    def __iter__(self) -> Iterator[Rule]:
+        return (self[n] for n in range(len(self)))
+
+
+class Places(msgspec.Struct, frozen=True):
+    """Where written rules stand: each rule as loaded, and what is different in each that is judged for it."""
+
+    owner: np.ndarray
+    """int32[n]: number of the rule as loaded."""
+    bases: np.ndarray
+    """int64[loaded + 1]: where each begins."""
+    parts: np.ndarray
+    """int64[n + 1]: where each difference begins; nothing between two: there is none."""
+
+
+class Written:
+    """Bytes of rules."""
+
+    def __init__(self, octets: bytes | memoryview, places: Places) -> None:
+        self._octets = memoryview(octets)
+        self._at = places
+        self._rules, self._parts = msgspec.msgpack.Decoder(Rule), msgspec.msgpack.Decoder(_Part)
+        self._sets: Sets = {}
+
+    @property
+    def size(self) -> int:
+        """How many rules there are."""
+        return self._at.owner.size
+
+    def read(self, number: int) -> Rule:
+        """Return a rule."""
+        base = int(self._at.owner[number])
+        begin, end = int(self._at.parts[number]), int(self._at.parts[number + 1])
+        rule = self._rules.decode(self._octets[int(self._at.bases[base]) : int(self._at.bases[base + 1])])
+        share((rule,), self._sets)
+        if begin == end:
+            return rule
+        part = self._parts.decode(self._octets[begin:end])
+        return msgspec.structs.replace(rule, proto=part.proto, direction=part.direction, body=part.body)
+
+
+def write(loaded: Sequence[Rule], judged: Sequence[tuple[int, Rule]]) -> tuple[bytes, Places]:
+    """Return rules as bytes. judged: (number of the rule as loaded, rule to judge)."""
+    encode = msgspec.msgpack.Encoder().encode
+    out, bases, parts = bytearray(), [0], []
+    for rule in loaded:
+        out += encode(rule)
+        bases.append(len(out))
+    for owner, rule in judged:
+        parts.append(len(out))
+        if rule is not loaded[owner]:
+            out += encode(_Part(rule.proto, rule.direction, rule.body))
+    parts.append(len(out))
+    owners = np.array([owner for owner, _ in judged], np.int32)
+    return bytes(out), Places(owners, np.array(bases, np.int64), np.array(parts, np.int64))
