@@ -119,17 +119,22 @@ class Outcome:
 
 
 def run(what, rules=None, *, types=EVERYTHING, triage=True, block=BLOCK, linktype=LINKTYPE_ETHERNET, settings=None,
-        seed=0, packets=0):  # fmt: skip
+        seed=0, packets=0, directory=None):  # fmt: skip
     """Run frames [(ns, bytes)], or a capture file, through a pipeline.
 
-    block: packets of a block, or a list of packet numbers at which blocks end; packets: stop after so many.
+    block: packets of a block, or a list of packet numbers at which blocks end; packets: stop after so many;
+    directory: of guests.
     """
     settings = settings or settings_of(types)
     sink = Lines(settings.eve.types)
     flood = FloodControl(FloodLimits(settings.run.flood_burst, settings.run.flood_window * SECOND))
     sinks = Sinks([sink])
-    builder = EveBuilder(payload=settings.eve.payload, packet=settings.eve.packet)
+    builder = EveBuilder(
+        payload=settings.eve.payload, packet=settings.eve.packet, ethernet=settings.eve.ethernet
+    )  # fmt: skip
     writer = Writer(builder, flood, sinks)
+    if directory is not None:
+        writer.identify(directory)
     rules = rules if rules is not None else oracle_rules()
     pipeline = Pipeline(rules, EngineOptions(settings, triage=triage), writer, seed=seed)
     outcome = Outcome(sink.lines, pipeline, writer)

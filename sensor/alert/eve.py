@@ -60,7 +60,7 @@ class EveBuilder:
         self._live = live
         self._community_seed = community_seed
         self._sensor = sensor_name
-        self._identity = identity
+        self.identity = identity
         self.capture_file = capture_file
 
     def build(self, record: Record) -> Event:
@@ -137,7 +137,7 @@ class EveBuilder:
             out["host"] = self._sensor
         if self._names and scene.source:
             out["pcap_filename"] = scene.source
-        xen = self._identity(scene)
+        xen = self.identity(scene)
         if xen:
             out["xen"] = xen
         return out
@@ -185,6 +185,8 @@ class EveBuilder:
     def _flow(self, end: FlowEnd) -> Event:
         out = self.common(end.scene, "flow")
         out.pop("pkt_src", None)
+        if "ether" in out:
+            out["ether"] = {f"{name}s": [mac] for name, mac in out["ether"].items()}
         facts = end.scene.flow
         if end.scene.app_proto:
             out["app_proto"] = end.scene.app_proto
