@@ -25,6 +25,7 @@ from sensor.proto.modbus import kernels_probe as modbus
 from sensor.proto.mqtt import kernels as mqtt
 from sensor.proto.mysql import kernels as mysql
 from sensor.proto.nfs import kernels as nfs
+from sensor.proto.ntp import kernels_probe as ntp
 from sensor.proto.pgsql import kernels as pgsql
 from sensor.proto.probes import greetings
 from sensor.proto.quic import kernels_probe as quic
@@ -34,6 +35,7 @@ from sensor.proto.sip import kernels_probe as sip
 from sensor.proto.smb import kernels as smb
 from sensor.proto.snmp import kernels_probe as snmp
 from sensor.proto.tftp import kernels as tftp
+from sensor.proto.xenmigration import kernels_probe as xenmigration
 
 MODULES = (
     dcerpc,
@@ -56,6 +58,8 @@ MODULES = (
     modbus,
     ldap,
     rdp,
+    ntp,
+    xenmigration,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

@@ -23,6 +23,7 @@ from sensor.proto.modbus.fields import SPEC as MODBUS
 from sensor.proto.mqtt.fields import SPEC as MQTT
 from sensor.proto.mysql.fields import SPEC as MYSQL
 from sensor.proto.nfs.fields import SPEC as NFS
+from sensor.proto.ntp.fields import SPEC as NTP
 from sensor.proto.pgsql.fields import SPEC as PGSQL
 from sensor.proto.pop3.fields import SPEC as POP3
 from sensor.proto.quic.fields import SPEC as QUIC
@@ -36,6 +37,7 @@ from sensor.proto.ssh.fields import SPEC as SSH
 from sensor.proto.telnet.fields import SPEC as TELNET
 from sensor.proto.tftp.fields import SPEC as TFTP
 from sensor.proto.tls.fields import SPEC as TLS
+from sensor.proto.xenmigration.fields import SPEC as XEN_MIGRATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +62,8 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.TFTP: TFTP,
         ids.SNMP: SNMP,
         ids.SIP: SIP,
+        ids.NTP: NTP,
+        ids.XEN_MIGRATION: XEN_MIGRATION,
         ids.RFB: RFB,
         ids.IKE: IKE,
         ids.ENIP: ENIP,
