@@ -26,7 +26,7 @@ START = 1_700_000_000 * 10**9
 CLIENT, SERVER = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
 RULES = """
 - {id: 1, title: word, severity: high, protocol: tcp, match: [{content: xyzzy}]}
-- {id: 2, title: any, severity: low, protocol: udp}
+- {id: 2, title: any, severity: low, protocol: udp, match: [{ip.ttl: ">0"}]}
 """
 
 
@@ -92,15 +92,15 @@ def test_summary(replay, tmp_path):
     assert summary.octets == sum(len(frame) for _, frame in http() + dns())
     assert summary.seconds == 1.0
     assert [(r.sid, r.alerts, r.severity, r.message) for r in summary.by_rule] == [(1, 1, 1, "word"), (2, 1, 3, "any")]
-    assert summary.events == {"alert": 2, "http": 1, "dns": 1, "flow": 2, "stats": 1}
-    assert len(events) == 7
+    assert summary.events == {"alert": 2, "http": 1, "fileinfo": 1, "dns": 1, "flow": 2, "stats": 1}
+    assert len(events) == 8
     assert (summary.errors, summary.not_inspected, summary.notes, summary.suspended) == ([], {}, [], [])
 
 
 def test_every_event_has_its_object_and_begins_alike(replay, tmp_path):
     _, events, _ = replay(pcap(tmp_path / "a.pcap", http() + dns() + arp() + broken_udp()))
     kinds = {event["event_type"] for event in events}
-    assert kinds == {"alert", "http", "dns", "arp", "anomaly", "flow", "stats"}
+    assert kinds == {"alert", "http", "fileinfo", "dns", "arp", "anomaly", "flow", "stats"}
     for event in events:
         assert next(iter(event)) == "timestamp"
         assert isinstance(event[event["event_type"]], dict)
