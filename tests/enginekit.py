@@ -128,7 +128,9 @@ def run(what, rules=None, *, types=EVERYTHING, triage=True, block=BLOCK, linktyp
     sink = Lines(settings.eve.types)
     flood = FloodControl(FloodLimits(settings.run.flood_burst, settings.run.flood_window * SECOND))
     sinks = Sinks([sink])
-    builder = EveBuilder(payload=settings.eve.payload, packet=settings.eve.packet)
+    builder = EveBuilder(
+        payload=settings.eve.payload, packet=settings.eve.packet, ethernet=settings.eve.ethernet
+    )  # fmt: skip
     writer = Writer(builder, flood, sinks)
     rules = rules if rules is not None else oracle_rules()
     pipeline = Pipeline(rules, EngineOptions(settings, triage=triage), writer, seed=seed)

@@ -185,6 +185,8 @@ class EveBuilder:
     def _flow(self, end: FlowEnd) -> Event:
         out = self.common(end.scene, "flow")
         out.pop("pkt_src", None)
+        if "ether" in out:
+            out["ether"] = {f"{name}s": [mac] for name, mac in out["ether"].items()}
         facts = end.scene.flow
         if end.scene.app_proto:
             out["app_proto"] = end.scene.app_proto

@@ -22,6 +22,7 @@ from sensor.engine.options import EngineOptions
 from sensor.engine.rulebook import Rulebook, make_rulebook, renumbered
 from sensor.engine.scenes import BlockView
 from sensor.engine.select import Candidates, everything
+from sensor.engine.stations import Stations
 from sensor.engine.stopwatch import Stopwatch
 from sensor.engine.tally import Tally
 from sensor.engine.walk import COLD, BlockWork, Walk
@@ -56,6 +57,7 @@ class Pipeline:
         window = max(settings.journal.window, settings.run.inspect_window)
         self.journal = Journal(dataclasses.replace(settings.journal, window=window), slots)
         self._detector = Detector(slots)
+        self._stations = Stations(slots)
         self._expected = Expectations()
         self._emit = emit
         self._thresholds = Thresholds()
@@ -142,7 +144,10 @@ class Pipeline:
         streams = self._expected.apply(rows, gathered, flows, streams)
         at, apps, datagrams = self._detector.datagrams(rows, buf, flows)
         watch.lap("protocols")
-        view = BlockView(block, rows, buf, flows, numbers, self._app_names, streams + datagrams)
+        self._stations.learn(block, rows, buf)
+        view = BlockView(
+            block, rows, buf, flows, numbers, self._app_names, self._stations, streams + datagrams
+        )  # fmt: skip
         found = self._candidates(view, gathered, (at, apps))
         watch.lap("scan")
         work = BlockWork(view, segs, gathered, found, at, apps)

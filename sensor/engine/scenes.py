@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sensor.engine.history import AppChanges, History
+from sensor.engine.stations import Stations, of_row
 from sensor.model import addr
 from sensor.model.app import TO_CLIENT
-from sensor.model.block import LINKTYPE_ETHERNET, PacketBlock
+from sensor.model.block import PacketBlock
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, TUNNEL_NAMES
 from sensor.model.scene import FlowFacts, Scene
 
@@ -29,6 +30,7 @@ class BlockView:
     """int64[packets]: `pcap_cnt` of each packet."""
     app_names: tuple[str, ...]
     """App id → EVE `app_proto`."""
+    stations: Stations
     changes: AppChanges = field(default_factory=AppChanges)
     """Flows that got their protocol in this block."""
     _history: History | None = None
@@ -81,12 +83,11 @@ class BlockView:
         ipv, slot = int(r["ipv"]), int(r["flow"])
         src, dst = _pair(r, "src"), _pair(r, "dst")
         sport, dport, own = int(r["sport"]), int(r["dport"]), int(r["side"])
+        macs = of_row(self.block, self.rows, self.buf, row)
         if side not in (-1, own):
-            src, dst, sport, dport, own = dst, src, dport, sport, side
+            src, dst, sport, dport, own, macs = dst, src, dport, sport, side, macs[::-1]
         outer = int(r["parent"])
         o = self.rows[outer] if outer >= 0 and r["tunnel"] else None
-        ether = int(self.block.linktype[r["pkt"]]) == LINKTYPE_ETHERNET and r["caplen"] >= 12
-        l2 = int(r["l2"])
         return Scene(
             ts=int(r["ts"]),
             number=int(self.numbers[r["pkt"]]),
@@ -109,8 +110,8 @@ class BlockView:
             tunnel_dest_ip=addr.text(int(o["ipv"]), *_pair(o, "dst")) if o is not None else "",
             tunnel_proto=int(o["proto"]) if o is not None else 0,
             ethertype=int(r["ethertype"]),
-            dest_mac=addr.mac(self.buf[l2 : l2 + 6].tobytes()) if ether else "",
-            src_mac=addr.mac(self.buf[l2 + 6 : l2 + 12].tobytes()) if ether else "",
+            src_mac=macs[0],
+            dest_mac=macs[1],
         )
 
     def flow_scene(self, slot: int, *, ts: int, side: int = 0, row: int = -1, number: int = 0) -> Scene:
@@ -118,9 +119,9 @@ class BlockView:
         flow = self.flows[slot]
         ipv = int(flow["ipv"])
         src, dst = _pair(flow, "src"), _pair(flow, "dst")
-        sport, dport = int(flow["sport"]), int(flow["dport"])
+        sport, dport, macs = int(flow["sport"]), int(flow["dport"]), self.stations.of(slot)
         if side == TO_CLIENT:
-            src, dst, sport, dport = dst, src, dport, sport
+            src, dst, sport, dport, macs = dst, src, dport, sport, macs[::-1]
         return Scene(
             ts=ts, number=number, source=self.block.source, ipv=ipv,
             src_ip=addr.text(ipv, *src), dest_ip=addr.text(ipv, *dst), proto=int(flow["proto"]),
@@ -128,6 +129,7 @@ class BlockView:
             flow_id=int(flow["id"]), side=side,
             vlan=tuple(int(flow[f"vlan{k}"]) for k in range(min(int(flow["nvlan"]), 2))),
             app_proto=self.app_name(slot, row), flow=self.facts(slot, row), pkt_src="stream (flow timeout)",
+            src_mac=macs[0], dest_mac=macs[1],
         )  # fmt: skip
 
 

@@ -1,0 +1,52 @@
+"""MAC addresses of events: each beside the IP address of the same station."""
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+from enginekit import run, settings_of
+
+PCAPS = Path(__file__).resolve().parents[3] / "pcaps"
+GUEST = "00:16:3e:20:00:"
+"""The guests of the sample captures have one number, which their MAC and IP addresses end with (`pcaps/talk.py`)."""
+
+
+def card(address):
+    return GUEST + f"{ipaddress.ip_address(address).packed[-1]:02x}"
+
+
+def is_guest(address):
+    return ipaddress.ip_address(address) in ipaddress.ip_network(
+        "fd00:20::/64" if ":" in address else "10.20.0.0/16"
+    )  # fmt: skip
+
+
+def pairs(event):
+    """Yield (address, MAC) of both ends, where both are guests."""
+    if not (is_guest(event["src_ip"]) and is_guest(event["dest_ip"])):
+        return
+    ether = event["ether"]
+    for end in ("src", "dest"):
+        yield event[f"{end}_ip"], ether.get(f"{end}_mac") or ether[f"{end}_macs"][0]
+
+
+@pytest.mark.parametrize("block", [1, 7, 10_000])
+@pytest.mark.parametrize("name", ["lateral", "web", "fragments", "windows", "vlan"])
+def test_each_end_has_its_own_card(name, block):
+    """Also where an event is about the side that did not send its packet, where none did, and behind fragments."""
+    done = run(PCAPS / f"{name}.pcap", settings=settings_of(eve={"ethernet": True}), block=block)
+    found = [pair for event in done.events if "ether" in event for pair in pairs(event)]
+    assert {kind: done.of(kind) != [] for kind in ("flow", "alert")} == {"flow": True, "alert": True}
+    assert all("ether" in event for event in done.of("flow"))
+    assert len(found) > 20
+    assert [(address, mac) for address, mac in found if card(address) != mac] == []
+
+
+def test_a_tunnel_without_ethernet_has_no_cards():
+    done = run(PCAPS / "overlay.pcap", settings=settings_of(eve={"ethernet": True}))
+    inside = [event for event in done.events if event.get("tunnel", {}).get("proto") == "IPv4-in-IP"]
+    assert inside
+    assert not any("ether" in event for event in inside)
+    ethernet = [event for event in done.events if event.get("tunnel", {}).get("proto") == "UDP"]
+    assert ethernet
+    assert all(card(address) == mac for event in ethernet for address, mac in pairs(event))
