@@ -119,10 +119,11 @@ class Outcome:
 
 
 def run(what, rules=None, *, types=EVERYTHING, triage=True, block=BLOCK, linktype=LINKTYPE_ETHERNET, settings=None,
-        seed=0, packets=0):  # fmt: skip
+        seed=0, packets=0, directory=None):  # fmt: skip
     """Run frames [(ns, bytes)], or a capture file, through a pipeline.
 
-    block: packets of a block, or a list of packet numbers at which blocks end; packets: stop after so many.
+    block: packets of a block, or a list of packet numbers at which blocks end; packets: stop after so many;
+    directory: of guests.
     """
     settings = settings or settings_of(types)
     sink = Lines(settings.eve.types)
@@ -132,6 +133,8 @@ def run(what, rules=None, *, types=EVERYTHING, triage=True, block=BLOCK, linktyp
         payload=settings.eve.payload, packet=settings.eve.packet, ethernet=settings.eve.ethernet
     )  # fmt: skip
     writer = Writer(builder, flood, sinks)
+    if directory is not None:
+        writer.identify(directory)
     rules = rules if rules is not None else oracle_rules()
     pipeline = Pipeline(rules, EngineOptions(settings, triage=triage), writer, seed=seed)
     outcome = Outcome(sink.lines, pipeline, writer)

@@ -60,7 +60,7 @@ class EveBuilder:
         self._live = live
         self._community_seed = community_seed
         self._sensor = sensor_name
-        self._identity = identity
+        self.identity = identity
         self.capture_file = capture_file
 
     def build(self, record: Record) -> Event:
@@ -137,7 +137,7 @@ class EveBuilder:
             out["host"] = self._sensor
         if self._names and scene.source:
             out["pcap_filename"] = scene.source
-        xen = self._identity(scene)
+        xen = self.identity(scene)
         if xen:
             out["xen"] = xen
         return out

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor.cli import common
-from sensor.errors import RuleError, UsageError
+from sensor.errors import ConfigError, RuleError, UsageError
 
 if TYPE_CHECKING:
     from sensor.capture.erspan import Erspan
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sensor.engine.pipeline import Pipeline
     from sensor.engine.sinks import Sink, Sinks
     from sensor.engine.writer import Writer
+    from sensor.xen.directory import Directory
+    from sensor.xen.sources import Source
 
 
 FAST_LOG = "fast.log"
@@ -72,6 +74,38 @@ def writer(settings: Settings, sinks: Sinks, *, pcap_names: bool = False, live: 
     )  # fmt: skip
     flood = FloodControl(FloodLimits(settings.run.flood_burst, settings.run.flood_window * SECOND))
     return Writer(builder, flood, sinks)
+
+
+def inventory(settings: Settings) -> Source | None:
+    """Open where it stands who is which guest; None: nowhere. Raises ConfigError."""
+    from sensor.xen.inventory import MAX_BYTES
+    from sensor.xen.report import ReportError
+    from sensor.xen.sources import FileSource
+
+    where = settings.run.inventory
+    if where in {"", "no", "auto"}:
+        return None
+    try:
+        return FileSource(where, MAX_BYTES)
+    except ReportError as e:
+        raise ConfigError(f"guests.inventory: {e}") from e
+
+
+def directory(settings: Settings) -> Directory | None:
+    """Read the inventory once: captures know of no time at which it changed. Raises ConfigError."""
+    from sensor.xen.directory import Directory
+    from sensor.xen.inventory import parse
+    from sensor.xen.report import ReportError
+
+    source = inventory(settings)
+    if source is None:
+        return None
+    try:
+        return Directory().renewed(parse(source.poll() or ""), 0)
+    except ReportError as e:
+        raise ConfigError(f"guests.inventory: {e}") from e
+    finally:
+        source.close()
 
 
 def files(settings: Settings) -> list[Sink]:

@@ -127,6 +127,9 @@ def _replay(
             screen.on_gone = source.stop  # nobody is left to read anything
         sinks = Sinks([*kept, *shown], lambda e: screen.note(f"xensor: {e}"))
         writer = assembly.writer(settings, sinks, pcap_names=len(source.files) > 1)
+        known = assembly.directory(settings)
+        if known is not None:
+            writer.identify(known)
         options = EngineOptions(settings, triage=not args.no_triage, verify_checksums=args.checksums != "none")
         pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
         # What start-up made lives as long as the process: the collector need not look at it again.

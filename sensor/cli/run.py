@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sensor.engine.ctlsocket import ControlSocket
     from sensor.engine.daemon import Surroundings
     from sensor.engine.figures import Figures
+    from sensor.engine.guests import GuestWatch
     from sensor.engine.mirror import MirrorWatch
     from sensor.engine.pipeline import Pipeline
     from sensor.engine.replay import Summary
@@ -124,6 +125,7 @@ def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, 
     try_addresses(settings.metrics.address, args.user)
     try_rules(loaded, settings.run.log_dir, [], None, fatal=args.init_errors_fatal)
     _access(settings)
+    assembly.directory(settings)
     found = [finding for finding in findings(settings, args.interfaces) if finding.state != GOOD]
     for finding in found:
         common.warn(f"{finding.state}: {finding}")
@@ -143,7 +145,7 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, ex
     writer = assembly.writer(settings, Sinks([]), live=True)
     options = EngineOptions(settings, verify_checksums=args.checksums != "none")
     pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
-    access, mirror = _access(settings), _mirror(settings)
+    access, mirror, guests = _access(settings), _mirror(settings), _guests(settings, writer)
     source = _source(args, settings, expression)
     signals = Signals(source.wake)
     pidfile = control = None
@@ -155,13 +157,14 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, ex
         figures = Figures(
             __version__, time.time_ns(), rules_failed=failed, per_rule=settings.metrics.per_rule
         )  # fmt: skip
-        parts = _Parts(pipeline, writer, source, signals, figures, mirror, access, control)
+        parts = _Parts(pipeline, writer, source, signals, figures, mirror, guests, access, control)
         summary = _watch(args, settings, parts, _Failed(failed, loaded.problems))
     finally:
         signals.restore()
         source.close()
-        if mirror is not None:
-            mirror.close()
+        for told in (mirror, guests):
+            if told is not None:
+                told.close()
         if control is not None:
             control.close()
         if pidfile is not None:
@@ -180,6 +183,7 @@ class _Parts:
     signals: Signals
     figures: Figures
     mirror: MirrorWatch | None
+    guests: GuestWatch | None
     access: Access
     control: ControlSocket | None
 
@@ -222,7 +226,7 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
 
     pipeline, writer, source = parts.pipeline, parts.writer, parts.source
     latest = [parts.figures.snapshot(pipeline, writer, source)]
-    around = _surroundings(args, settings, failed, parts.mirror, lambda snapshot: latest.__setitem__(0, snapshot))
+    around = _surroundings(args, settings, failed, parts, lambda snapshot: latest.__setitem__(0, snapshot))
     server = outlets = None
     try:
         if settings.metrics.address:
@@ -286,8 +290,20 @@ def _mirror(settings: Settings) -> MirrorWatch | None:
     return None if source is None else MirrorWatch(source, settings.run.mirror_max_age, time.monotonic())
 
 
+def _guests(settings: Settings, writer: Writer) -> GuestWatch | None:
+    """Open where it stands who is which guest, and read it."""
+    from sensor.engine.guests import GuestWatch
+
+    source = assembly.inventory(settings)
+    if source is None:
+        return None
+    found = GuestWatch(source, _log, writer.identify)
+    found.look(time.monotonic(), time.time_ns())
+    return found
+
+
 def _surroundings(
-    args: argparse.Namespace, settings: Settings, failed: _Failed, mirror: MirrorWatch | None,
+    args: argparse.Namespace, settings: Settings, failed: _Failed, parts: _Parts,
     publish: Callable[[Snapshot], None],
 ) -> Surroundings:
     from sensor.config.load import as_text
@@ -297,7 +313,7 @@ def _surroundings(
     return Surroundings(
         log=_log, publish=publish, notifier=Notifier(os.environ),
         load_rules=lambda: _reload(args, settings), rules_failed=failed.number, failed_rules=failed.listed(),
-        mirror=mirror, settings=lambda: as_text(settings),
+        mirror=parts.mirror, guests=parts.guests, settings=lambda: as_text(settings),
     )  # fmt: skip
 
 

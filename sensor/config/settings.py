@@ -98,6 +98,8 @@ class RunSettings:
     """Where dom0 tells about the mirror: `auto` (xenstore where there is one), `xenstore`, `no`, or a file."""
     mirror_max_age: int = 60
     """Seconds without a report that are a fault."""
+    inventory: str = "auto"
+    """Where it stands who is which guest: `auto` (xenstore where there is one), `xenstore`, `no`, or a file."""
     control: bool = False
     control_socket: str = "/run/xensor/command.socket"
     ja3: bool = True

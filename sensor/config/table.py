@@ -159,6 +159,8 @@ SETTINGS: tuple[Setting, ...] = (
             "where dom0 tells about the mirror: auto, xenstore, no, a file"),
     Setting("mirror.max-age", within(count, 1, 86_400), "run.mirror_max_age",
             "seconds without a report that are a fault"),
+    Setting("guests.inventory", str, "run.inventory",
+            "where it stands who is which guest: auto, xenstore, no, a file"),
     Setting("unix-command.enabled", boolean_or_auto, "run.control",
             "take commands on a unix socket (`xensor ctl`)", _yes_no),
     Setting("unix-command.filename", below("/run/xensor"), "run.control_socket", "that socket"),

@@ -16,6 +16,7 @@ from sensor.capture.files import FileSource
 from sensor.engine import mirror
 from sensor.engine.asks import Answer, Ask, Asks
 from sensor.engine.figures import Figures, capture_stats
+from sensor.engine.guests import GuestWatch
 from sensor.engine.notify import Notifier
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.reload import Reloaded, Reloader, implausible
@@ -69,6 +70,8 @@ class Surroundings:
     """Returns each setting as text."""
     mirror: mirror.MirrorWatch | None = None
     """What dom0 tells about the mirror; None: nobody tells."""
+    guests: GuestWatch | None = None
+    """Who is which guest; None: nobody tells."""
 
 
 class Daemon(Replay):
@@ -145,6 +148,8 @@ class Daemon(Replay):
         self._packets_before = packets
         self._writer.pass_time(now)
         self._look_at_mirror()
+        if self._around.guests is not None:
+            self._around.guests.look(time.monotonic(), time.time_ns())
         self._publish()
         self._around.notifier.alive(self._status())
 
@@ -160,6 +165,8 @@ class Daemon(Replay):
         values = dict(self._figures.snapshot(self._pipeline, self._writer, self._source))
         if self._around.mirror is not None:
             values |= self._around.mirror.snapshot(time.monotonic())
+        if self._around.guests is not None:
+            values |= self._around.guests.snapshot(time.monotonic())
         self._around.publish(values)
 
     def _write_stats(self) -> None:

@@ -69,7 +69,7 @@ class Figures:
             "xensor_stream_marks_forgotten_total": _by(pipeline.forgotten()),
             "xensor_parser_errors_total": {_NONE: pipeline.walk.apps.counters.parser_errors},
             "xensor_rule_suspensions_total": {_NONE: budget.suspended},
-            **self._alerts.values(writer.by_rule),
+            **self._alerts.values(writer.by_rule), **writer.by_guest.snapshot(),
             "xensor_alerts_summarized_total": {_NONE: writer.flood.counters.summarized},
             "xensor_events_total": _by(writer.events),
         }

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from sensor.alert.eve import EveBuilder
 from sensor.alert.flood import FloodControl
+from sensor.alert.guests import identity, names
+from sensor.engine.guests import GuestAlerts
 from sensor.engine.sinks import Sinks
 from sensor.model.records import Event
 from sensor.model.scene import Match, Record
 from sensor.model.timestamps import eve as timestamp
+from sensor.xen.directory import Directory
 
 
 class Writer:
@@ -26,12 +30,20 @@ class Writer:
         """(gid, sid) → alerts raised, summarised ones included."""
         self.events: Counter[str] = Counter()
         """Event type → events handed to the sinks."""
+        self.by_guest = GuestAlerts()
+        self._directory: Directory | None = None
         self._on_alert: Callable[[Match], None] | None = None
 
     def keep_evidence(self, on_alert: Callable[[Match], None], capture_file: Callable[[int], str]) -> None:
         """Let somebody keep the packets of each alert that is written; alerts say in which file (see EveBuilder)."""
         self._on_alert = on_alert
         self._builder.capture_file = capture_file
+
+    def identify(self, directory: Directory) -> None:
+        """Name the guests at the ends of events from now on."""
+        self._directory = directory
+        self._builder.identity = partial(identity, directory)
+        self.by_guest.learn(directory)
 
     def __call__(self, record: Record) -> None:
         """Take a record of the engine."""
@@ -40,6 +52,8 @@ class Writer:
             return
         rule = record.rule
         self.by_rule[rule.gid, rule.sid] += 1
+        if self._directory is not None:
+            self.by_guest.count(names(self._directory, record.scene))
         if not self._alerts:
             return
         for match, held in self.flood.admit(record):

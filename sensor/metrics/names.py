@@ -83,6 +83,10 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("mirror_frames", "frames", "Frames copied in dom0 since the sensor started."),
     _counter("mirror_frames_lost", "frames", "Frames that dom0 lost on their way to the sensor: not inspected.", "way"),
     _counter("mirror_repairs", "ports", "Ports whose mirroring had stopped and was mended by dom0."),
+    # who is who
+    _gauge("guests_known", "guests", "Guests of the inventory."),
+    _gauge("inventory_age_seconds", "seconds", "Since the inventory was last read."),
+    _counter("inventory_errors", "times", "Times that the inventory could not be read: the last one stays."),
     # detection
     _gauge("rules_loaded", "rules", "Rules that run."),
     _gauge("rules_failed", "rules", "Rules that could not be loaded or compiled at the start."),
@@ -98,6 +102,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("parser_errors", "flows", "Parsers that failed: a fault of the sensor."),
     _counter("alerts", "alerts", "Alerts raised, those in flood summaries included.", "severity"),
     _counter("alerts_by_category", "alerts", "The same by category of the rule.", "category"),
+    _counter("alerts_by_guest", "alerts", "The same by guest at either end; `other`: neither end is a guest of the "
+             "inventory, or one beyond 256.", "guest"),
     _counter("rule_alerts", "alerts", "The same by rule, with `metrics.per-rule`; `other`: beyond 1000 rules.", "rule"),
     _counter("alerts_summarized", "alerts", "Alerts collapsed into flood summaries."),
     # outputs

@@ -31,10 +31,11 @@ class Source(Protocol):
 
 
 class FileSource:
-    """A file that is replaced as a whole."""
+    """A file that is replaced as a whole. most: bytes that it may have."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, most: int = MAX_BYTES) -> None:
         self._path = Path(path)
+        self._most = most
         self._seen: tuple[int, int] | None = None
 
     def poll(self) -> str | None:
@@ -45,7 +46,7 @@ class FileSource:
             if mark == self._seen:
                 return None
             with self._path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
+                data = file.read(self._most + 1)
         except OSError as e:
             self._seen = None
             raise ReportError(f"{self._path}: {e.strerror}") from e
