@@ -59,26 +59,29 @@ class FloodControl:
     """One window per (rule, source, destination), on packet time; windows are in the order of their start."""
 
     def __init__(self, limits: FloodLimits | None = None) -> None:
-        self._limits = limits or FloodLimits()
+        self.limits = limits or FloodLimits()
         self._windows: OrderedDict[tuple[int, int, bytes, bytes], _Window] = OrderedDict()
         self.counters = FloodCounters()
+
+    def __len__(self) -> int:
+        return len(self._windows)
 
     def admit(self, match: Match) -> Iterator[tuple[Match, Held | None]]:
         """Yield what is to be written when an alert comes: summaries that are due, then the alert itself or nothing.
 
         A summary is the latest alert held back, with the count of all that it stands for.
         """
-        if self._limits.burst == 0:
+        if self.limits.burst == 0:
             yield match, None
             return
         ts = match.scene.ts
         yield from self.due(ts)
         window = self._window(match)
-        if len(self._windows) > self._limits.keys:
+        if len(self._windows) > self.limits.keys:
             self.counters.evicted += 1
             yield from self._summary(self._windows.popitem(last=False)[1])
         window.count += 1
-        if window.count <= self._limits.burst:
+        if window.count <= self.limits.burst:
             yield match, None
             return
         window.first = window.first if window.held else ts
@@ -91,7 +94,7 @@ class FloodControl:
         while self._windows:
             name, window = next(iter(self._windows.items()))
             # A clock that was set back by more than a window must not hold alerts back until it has caught up.
-            if abs(now_ns - window.since) < self._limits.window_ns:
+            if abs(now_ns - window.since) < self.limits.window_ns:
                 return
             del self._windows[name]
             yield from self._summary(window)

@@ -81,35 +81,29 @@ def writer(settings: Settings, sinks: Sinks, *, pcap_names: bool = False, live: 
 
 
 def inventory(settings: Settings) -> Source | None:
-    """Open where it stands who is which guest; None: nowhere. Raises ConfigError."""
-    from sensor.xen.inventory import MAX_BYTES
+    """Open where it stands who is which guest; None: nowhere. Raises UsageError."""
     from sensor.xen.report import ReportError
-    from sensor.xen.sources import FileSource
+    from sensor.xen.sources import open_inventory
 
-    where = settings.run.inventory
-    if where in {"", "no", "auto"}:
-        return None
     try:
-        return FileSource(where, MAX_BYTES)
+        return open_inventory(settings.run.inventory)
     except ReportError as e:
-        raise ConfigError(f"guests.inventory: {e}") from e
+        raise UsageError(f"guests.inventory: {e}") from e
 
 
 def directory(settings: Settings) -> Directory | None:
-    """Read the inventory once: captures know of no time at which it changed. Raises ConfigError."""
+    """Read the inventory once, if it is a file: captures know of no time at which it changed. Raises ConfigError."""
     from sensor.xen.directory import Directory
-    from sensor.xen.inventory import parse
+    from sensor.xen.inventory import MAX_BYTES, parse
     from sensor.xen.report import ReportError
+    from sensor.xen.sources import FileSource
 
-    source = inventory(settings)
-    if source is None:
+    if settings.run.inventory in {"", "no", "auto", "xenstore"}:
         return None
     try:
-        return Directory().renewed(parse(source.poll() or ""), 0)
+        return Directory().renewed(parse(FileSource(settings.run.inventory, MAX_BYTES).poll() or ""), 0)
     except ReportError as e:
         raise ConfigError(f"guests.inventory: {e}") from e
-    finally:
-        source.close()
 
 
 def files(settings: Settings) -> list[Sink]:

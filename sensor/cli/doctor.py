@@ -83,6 +83,7 @@ def _findings(args: argparse.Namespace, settings: Settings) -> Iterator[Finding]
         if source is not None:
             source.close()
     yield from _dom0(settings)
+    yield from _guests(settings)
     yield from checkup.memory(len(args.interfaces) * args.ring_blocks * _RING_BLOCK)
     yield checkup.kernel()
     folder = args.log_dir or settings.run.log_dir
@@ -108,6 +109,18 @@ def _dom0(settings: Settings) -> Iterator[Finding]:
     if source is not None:
         try:
             yield from check(source, settings.run.mirror_max_age)
+        finally:
+            source.close()
+
+
+def _guests(settings: Settings) -> Iterator[Finding]:
+    """Read who is which guest, if anybody is to tell."""
+    from sensor.engine import checkup_dom0
+
+    source = assembly.inventory(settings)
+    if source is not None:
+        try:
+            yield checkup_dom0.inventory(source)
         finally:
             source.close()
 

@@ -94,6 +94,10 @@ class Budget:
         self.counters.judgements_skipped += 1
         return True
 
+    def suspended_at(self, ts_ns: int) -> int:
+        """Return how many rules are suspended."""
+        return sum(0 < until - ts_ns <= 2 * self.limits.suspend_ns for until in self._until.values())
+
     def drain_suspensions(self) -> list[tuple[int, int]]:
         """Return and forget (rule index, until ns) of rules suspended since the last call, for the log."""
         news, self._news = list(self._news.items()), {}

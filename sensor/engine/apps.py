@@ -87,6 +87,9 @@ class AppLayer:
         self._flows: dict[int, FlowApp] = {}
         """The flow that was silent longest comes first."""
 
+    def __len__(self) -> int:
+        return len(self._flows)
+
     def __contains__(self, slot: int) -> bool:
         return slot in self._flows
 

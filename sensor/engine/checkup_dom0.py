@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from sensor.engine.checkup import ERROR, GOOD, WARNING, Finding
 from sensor.xen.faults import Growth, faults
+from sensor.xen.inventory import parse as parse_inventory
 from sensor.xen.report import Report, ReportError, parse
 from sensor.xen.sources import Source
 
 SUBJECT: Final = "dom0"
+GUESTS: Final = "guests"
 _MEND: Final = "in dom0: xensor-mirror status; systemctl status xensor-mirror"
 _PATIENCE: Final = 3.0
 """Seconds that xenstore has for an answer."""
@@ -34,13 +37,34 @@ def check(source: Source, max_age: float, now: Callable[[], float] = time.time) 
 
 
 def _read(source: Source) -> Report | None:
+    text = _text(source)
+    return None if text is None else parse(text)
+
+
+def _text(source: Source) -> str | None:
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         text = source.poll()
         if text is not None:
-            return parse(text)
+            return text
         time.sleep(_PAUSE)
     return None
+
+
+def inventory(source: Source) -> Finding:
+    """Read who is which guest. Without that, events name addresses only."""
+    try:
+        text = _text(source)
+        found = None if text is None else parse_inventory(text)
+    except ReportError as e:
+        return Finding(GUESTS, WARNING, f"the inventory cannot be read: {e}", _MEND)
+    if found is None or not found.guests:
+        return Finding(GUESTS, WARNING, "none are known: events name no guests", _MEND)
+    cards = Counter(vif.mac for vif in found.vifs)
+    twice = sorted(mac for mac, n in cards.items() if n > 1)
+    if twice:
+        return Finding(GUESTS, WARNING, f"several have the MAC address {twice[0]}: neither of them will be named")
+    return Finding(GUESTS, GOOD, f"{len(found.guests)} are known, with {len(found.vifs)} vifs")
 
 
 def _judge(report: Report, age: float, max_age: float) -> Iterator[Finding]:

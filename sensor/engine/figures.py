@@ -8,6 +8,7 @@ from typing import Any
 from sensor.capture.afpacket import LiveSource
 from sensor.engine.evidence import Evidence
 from sensor.engine.figures_alerts import AlertFigures
+from sensor.engine.figures_caps import caps
 from sensor.engine.outlets import Outlets
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.writer import Writer
@@ -52,7 +53,7 @@ class Figures:
             "xensor_output_faults_total": {_NONE: writer.sinks.failures},
             **(_outlets(self.outlets) if self.outlets is not None else {}), **_capture(source),
             "xensor_stage_seconds_total": _by({name: ns / 1e9 for name, ns in pipeline.stopwatch.ns.items()}),
-            **_decode(pipeline), **_flows(pipeline), **self._detection(pipeline, writer),
+            **_decode(pipeline), **_flows(pipeline), **self._detection(pipeline, writer), **caps(pipeline, writer),
         }  # fmt: skip
 
     def _detection(self, pipeline: Pipeline, writer: Writer) -> dict[str, Mapping[tuple[str, ...], float]]:

@@ -60,9 +60,9 @@ class Pipeline:
         self.journal = Journal(dataclasses.replace(settings.journal, window=window), slots)
         self._detector = Detector(slots)
         self._stations = Stations(slots)
-        self._expected = Expectations()
+        self.expected = Expectations()
         self._emit = emit
-        self._thresholds = Thresholds()
+        self.thresholds = Thresholds()
         self._logs = Logs(options.log_kinds, emit)
         self._files = FileLog(emit, options.settings.eve.force_hash, wanted=FILE_KIND in options.log_kinds)
         self._tail = -1
@@ -101,9 +101,9 @@ class Pipeline:
         tail = _tail_of(book.plan)
         if tail > self._tail:
             self._gatherer, self._tail = Gatherer(self.table.flows.size, tail), tail
-        self.judge = Judge(book.plan, book.compiled, self.options, self._thresholds, book.suppressor, self._emit)
+        self.judge = Judge(book.plan, book.compiled, self.options, self.thresholds, book.suppressor, self._emit)
         self.walk = Walk(
-            book.plan, self.judge, self._logs, self.journal, book.selector.window, self._expected.announced,
+            book.plan, self.judge, self._logs, self.journal, book.selector.window, self.expected.announced,
             self._files, triage=self.options.triage,
         )  # fmt: skip
 
@@ -144,7 +144,7 @@ class Pipeline:
         gathered = Gathered(units.data, units.units, units.seg_at, segs)
         watch.lap("gather")
         streams = self._detector.streams(segs, units.seg_at, units.data, flows)
-        streams = self._expected.apply(rows, gathered, flows, streams)
+        streams = self.expected.apply(rows, gathered, flows, streams)
         at, apps, datagrams = self._detector.datagrams(rows, buf, flows)
         watch.lap("protocols")
         self._stations.learn(block, rows, buf)
@@ -222,7 +222,7 @@ class Pipeline:
             self.walk.forget(slots)
             self._selector.forget(slots)
             self._detector.forget(ended)
-            self._expected.forget(slots)
+            self.expected.forget(slots)
             self.journal.drop_many(ended)
         self.table.recycle()
 

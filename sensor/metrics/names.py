@@ -75,6 +75,15 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("stream_memcap_drops", "segments", "Out-of-order segments dropped at the memory cap."),
     _counter("stream_depth_reached", "streams", "Streams longer than the reassembly depth."),
     _counter("stream_ignored_segments", "segments", "TCP segments outside their stream, judged as packets only."),
+    # tables that have a cap
+    _gauge("table_entries", "", "Entries of a table: flows, datagrams (under reassembly), parsers, thresholds, "
+           "host_bits, floods (rule, source and destination of repeated alerts).", "table"),
+    _gauge("table_limit", "", "How many it can hold.", "table"),
+    _gauge("journal_bytes", "bytes", "Stream data kept for parsers that start late."),
+    _gauge("journal_limit_bytes", "bytes", "What may be kept (`journal.memcap`)."),
+    _counter("given_way", "", "What was dropped because its table was full; beside the tables above: fragments (of "
+             "one datagram), journal (records), announced (connections), flow_names (bits of flows that rules set).",
+             "table"),
     # the mirror, as dom0 sees it
     _gauge("mirror_fault", "", "1: something is wrong with the mirror; `event` tells what.", "event"),
     _gauge("mirror_report_age_seconds", "seconds", "Since dom0 last told about the mirror."),
@@ -95,6 +104,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("judgements", "judgements", "Rules judged on packets, windows and transactions."),
     _counter("judgements_cut", "judgements", "Judgements cut off at their budget."),
     _counter("judgements_skipped", "judgements", "Judgements left out because their rule is suspended."),
+    _gauge("rules_suspended", "rules", "Rules that are suspended now."),
     _counter("rule_suspensions", "times", "Times a rule was suspended because it exceeded its budget again and again."),
     _counter("rule_errors", "judgements", "Judgements that failed: a fault of the sensor."),
     _counter("stream_marks_forgotten", "marks", "Marks in streams that gave way. hits: a rule whose literals came long "

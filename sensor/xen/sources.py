@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
+from sensor.xen.guestlist import GuestListSource
+from sensor.xen.inventory import MAX_BYTES as INVENTORY_BYTES
 from sensor.xen.report import MAX_BYTES, ReportError
+from sensor.xen.xenbus import DEVICE, Xenbus
 
-DEVICE: Final = "/dev/xen/xenbus"
 NODE: Final = "data/ids/mirror"
 """Below this guest's own folder (`/local/domain/ID`); dom0 writes it and lets this guest only read it."""
-
-# xen/io/xs_wire.h
-_HEADER: Final = struct.Struct("=IIII")
-"""xsd_sockmsg: type, request id, transaction id, length of what follows."""
-_READ: Final = 2
-_ERROR: Final = 16
 
 
 class Source(Protocol):
@@ -60,29 +57,22 @@ class FileSource:
 class StoreSource:
     """One value of xenstore, asked for again and again: a question with one `poll`, its answer with a later one.
 
-    fd: the device, or what speaks like it. It must be opened while that is allowed (mode 0600, root). A dom0 that does
-    not answer costs nothing but the answer.
+    fd: the device, or what speaks like it. A dom0 that does not answer costs nothing but the answer.
     """
 
     def __init__(self, fd: int, node: str = NODE) -> None:
-        self._fd = fd
-        self._path = node.encode() + b"\0"
-        self._id = 0
-        self._asked = False
-        self._got = b""
+        self._bus = Xenbus(fd)
+        self._node = node
         self._last = b""
-        os.set_blocking(fd, False)
 
     def poll(self) -> str | None:
         """Take the answer to the last question if it is there, and ask again."""
         try:
-            value = self._take() if self._asked else None
-            if not self._asked:
-                self._ask()
+            value = self._take()
+            if not self._bus.asked:
+                self._bus.ask(self._node)
         except BlockingIOError:
             return None
-        except OSError as e:
-            raise ReportError(f"xenstore: {e.strerror}") from e
         if value is None or value == self._last:
             return None
         self._last = value
@@ -90,46 +80,39 @@ class StoreSource:
 
     def close(self) -> None:
         """Close the device."""
-        os.close(self._fd)
-
-    def _ask(self) -> None:
-        self._id = (self._id + 1) & 0xFFFFFFFF
-        os.write(self._fd, _HEADER.pack(_READ, self._id, 0, len(self._path)) + self._path)
-        self._asked = True
+        self._bus.close()
 
     def _take(self) -> bytes | None:
-        """Return the value of a whole answer, and ask the next question; None: it is not whole yet."""
-        self._got += os.read(self._fd, 1 << 16)
-        if len(self._got) < _HEADER.size:
-            return None
-        kind, number, _, length = _HEADER.unpack_from(self._got)
-        if length > MAX_BYTES:
-            self._got, self._asked = b"", False
-            raise ReportError(f"xenstore: an answer of {length} bytes")
-        if len(self._got) < _HEADER.size + length:
-            return None
-        body, self._got = self._got[_HEADER.size : _HEADER.size + length], self._got[_HEADER.size + length :]
-        if number != self._id:
-            return None
-        self._ask()
-        if kind != _READ:
-            name = body.rstrip(b"\0").decode(errors="replace") if kind == _ERROR else f"answer of type {kind}"
+        """Return the value asked for, None: it is not there yet."""
+        try:
+            return self._bus.answer() if self._bus.asked else None
+        except ReportError:
             self._last = b""
-            raise ReportError(f"xenstore: {NODE}: {name}")
-        return body
+            with contextlib.suppress(BlockingIOError):
+                self._bus.ask(self._node)
+            raise
 
 
 def open_source(where: str) -> Source | None:
-    """Return the source that a setting names; None: reports are not wanted, or (`auto`) there is no xenstore here.
+    """Return the source of reports that a setting names; None: they are not wanted, or (`auto`) no xenstore is here.
 
     where: `no`, `auto`, `xenstore`, or a file. Raises ReportError where `xenstore` cannot be opened.
     """
+    return _open(where, FileSource, StoreSource)
+
+
+def open_inventory(where: str) -> Source | None:
+    """Return the source of inventories that a setting names, in the same way."""
+    return _open(where, lambda path: FileSource(path, INVENTORY_BYTES), lambda fd: GuestListSource(Xenbus(fd)))
+
+
+def _open(where: str, file: Callable[[str], Source], store: Callable[[int], Source]) -> Source | None:
     if where in {"", "no"}:
         return None
     if where not in {"auto", "xenstore"}:
-        return FileSource(where)
+        return file(where)
     try:
-        return StoreSource(os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC))
+        return store(os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC))
     except OSError as e:
         if where == "auto":
             return None

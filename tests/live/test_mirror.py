@@ -282,7 +282,7 @@ case "$0 $1" in *read*/vif/*/mac) echo 00:16:3e:00:00:01 ;; esac
 
 
 def test_the_report_goes_into_a_folder_of_xenstore_that_the_sensor_cannot_change(own, tmp_path, monkeypatch):
-    for name in ("read", "write", "chmod"):
+    for name in ("read", "write", "chmod", "ls"):
         program = tmp_path / f"xenstore-{name}"
         program.write_text(STORE)
         program.chmod(0o755)
@@ -294,7 +294,9 @@ def test_the_report_goes_into_a_folder_of_xenstore_that_the_sensor_cannot_change
     folder = "/local/domain/9/data/ids"
     assert [line.partition(" {")[0] for line in lines] == [
         f"xenstore-write {folder} ", f"xenstore-chmod {folder} n0 r9", f"xenstore-write {folder}/mirror",
-        f"xenstore-chmod {folder}/mirror n0 r9",
+        f"xenstore-chmod {folder}/mirror n0 r9", "xenstore-ls -f /local/domain/0/backend/vif",
+        f"xenstore-read {folder}/guests", f"xenstore-write {folder} ", f"xenstore-chmod {folder} n0 r9",
+        f"xenstore-write {folder}/guests", f"xenstore-chmod {folder}/guests n0 r9",
     ]  # fmt: skip
     assert json.loads(lines[2].partition("mirror ")[2]) == json.loads((tmp_path / "report.json").read_text())
     own.control("add", "xenbr0", "--exempt", "00:16:3E:00:00:01")

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from xensor_mirror import hub
+from xensor_mirror import guests, hub
 from xensor_mirror.linux import LinuxBridge
 from xensor_mirror.openvswitch import OpenVSwitch, bridges
+from xensor_mirror.ports import sensor_domains
 from xensor_mirror.probe import probe
 from xensor_mirror.record import Mirror, Records
 from xensor_mirror.report import BridgeReport, VifReport, problems, publish, survey, text, vifs
@@ -21,6 +22,8 @@ from xensor_mirror.system import MirrorError, is_bridge
 
 STATE = Path("/var/lib/xensor-mirror")
 REPORT = Path("/run/xensor-mirror/report.json")
+GUESTS = "guests.json"
+"""Beside it: the inventory."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -152,7 +155,9 @@ def _publish(args: argparse.Namespace, records: Records) -> int:
         generation += 1
         with records.locked():
             report = text(*_survey(records), generation, repaired)
-            wrong = publish(report, {one.hub for one in records.all()}, args.report)
+            sensors = {domain for one in records.all() for domain in sensor_domains(one.hub)}
+            wrong = publish(report, sensors, args.report)
+            wrong += guests.publish(sensors, args.report.with_name(GUESTS))
             if args.repair:
                 mended, more = _repair_all(records)
                 repaired += len(mended)

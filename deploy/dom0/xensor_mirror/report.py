@@ -11,7 +11,7 @@ from typing import Protocol
 
 from xensor_mirror import xenstore
 from xensor_mirror.hub import sensor_ports
-from xensor_mirror.ports import Choice, sensor_domains
+from xensor_mirror.ports import Choice
 from xensor_mirror.record import Mirror
 from xensor_mirror.system import MirrorError, figure, run_json
 
@@ -145,14 +145,14 @@ def text(bridges: Sequence[BridgeReport], sensors: Sequence[VifReport], generati
         names //= 2
 
 
-def publish(report: str, hubs: Iterable[str], path: Path) -> list[str]:
+def publish(report: str, sensors: Iterable[int], path: Path) -> list[str]:
     """Hand a report to the sensor: by xenstore where there is one, and by a file; return what went wrong."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".new")
     fresh.write_text(report + "\n")
     fresh.replace(path)
     wrong = []
-    for domain in sorted({domain for hub in hubs for domain in sensor_domains(hub)}) if xenstore.present() else ():
+    for domain in sorted(sensors) if xenstore.present() else ():
         try:
             xenstore.publish(domain, NAME, report)
         except MirrorError as e:  # noqa: PERF203 - one sensor

@@ -15,7 +15,7 @@ PAYLOAD = 4096
 
 def present() -> bool:
     """Tell whether there is a xenstore to write to."""
-    return all(shutil.which(f"xenstore-{name}") for name in ("write", "chmod", "read"))
+    return all(shutil.which(f"xenstore-{name}") for name in ("write", "chmod", "read", "ls"))
 
 
 def vif_mac(domain: int, number: int) -> str:
@@ -24,6 +24,14 @@ def vif_mac(domain: int, number: int) -> str:
         return ""
     try:
         return run("xenstore-read", f"/local/domain/0/backend/vif/{domain}/{number}/mac").strip().lower()
+    except MirrorError:
+        return ""
+
+
+def value(domain: int, name: str) -> str:
+    """Return what a guest reads under a name, empty: nothing."""
+    try:
+        return run("xenstore-read", f"{ROOT.format(domain=domain)}/{name}").strip()
     except MirrorError:
         return ""
 

@@ -54,3 +54,20 @@ def test_a_silent_store_is_not_waited_for_without_end(monkeypatch):
     monkeypatch.setattr(checkup_dom0, "_PATIENCE", 0.2)
     (found,) = checkup_dom0.check(Answers(), 60.0)
     assert (found.state, found.text) == ("warning", "it does not tell about the mirror")
+
+
+def guests(*macs):
+    return json.dumps({"guests": [{"name": f"g{n}", "vifs": [{"mac": mac}]} for n, mac in enumerate(macs)]})
+
+
+@pytest.mark.parametrize(("answers", "found"), [
+    ((None, guests("00:16:3e:00:00:01", "00:16:3e:00:00:02")), ("good", "2 are known, with 2 vifs")),
+    ((guests("00:16:3e:00:00:01", "00:16:3e:00:00:01"),),
+     ("warning", "several have the MAC address 00:16:3e:00:00:01: neither of them will be named")),
+    ((guests(),), ("warning", "none are known: events name no guests")),
+    (("[]",), ("warning", "the inventory cannot be read: an inventory must be a mapping")),
+    ((ReportError("gone"),), ("warning", "the inventory cannot be read: gone")),
+])  # fmt: skip
+def test_the_inventory(answers, found):
+    told = checkup_dom0.inventory(Answers(*answers))
+    assert (told.subject, told.state, told.text) == ("guests", *found)

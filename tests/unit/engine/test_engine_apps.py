@@ -139,7 +139,7 @@ def test_expectations_are_bounded(monkeypatch):
     flow = Flow(dport=21).open().send(1, b"220 FTP\r\n")
     for port in range(50):
         flow.send(0, b"PORT 10,0,0,1,9,%d\r\nRETR x\r\n" % port)
-    found = run(flow.frames()).pipeline._expected
+    found = run(flow.frames()).pipeline.expected
     assert len(found._waiting) == 10
     assert (found.counters.expected, found.counters.dropped, found.counters.found) == (50, 40, 0)
     assert not found._readers
