@@ -31,6 +31,7 @@ EVE_TYPES = (
     "tftp",
     "snmp",
     "sip",
+    "ntp",
     "rfb",
     "ike",
     "enip",

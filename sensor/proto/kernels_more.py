@@ -25,6 +25,7 @@ from sensor.proto.modbus import kernels_probe as modbus
 from sensor.proto.mqtt import kernels as mqtt
 from sensor.proto.mysql import kernels as mysql
 from sensor.proto.nfs import kernels as nfs
+from sensor.proto.ntp import kernels_probe as ntp
 from sensor.proto.pgsql import kernels as pgsql
 from sensor.proto.probes import greetings
 from sensor.proto.quic import kernels_probe as quic
@@ -56,6 +57,7 @@ MODULES = (
     modbus,
     ldap,
     rdp,
+    ntp,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

@@ -23,6 +23,7 @@ from sensor.proto.modbus.fields import SPEC as MODBUS
 from sensor.proto.mqtt.fields import SPEC as MQTT
 from sensor.proto.mysql.fields import SPEC as MYSQL
 from sensor.proto.nfs.fields import SPEC as NFS
+from sensor.proto.ntp.fields import SPEC as NTP
 from sensor.proto.pgsql.fields import SPEC as PGSQL
 from sensor.proto.pop3.fields import SPEC as POP3
 from sensor.proto.quic.fields import SPEC as QUIC
@@ -60,6 +61,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.TFTP: TFTP,
         ids.SNMP: SNMP,
         ids.SIP: SIP,
+        ids.NTP: NTP,
         ids.RFB: RFB,
         ids.IKE: IKE,
         ids.ENIP: ENIP,

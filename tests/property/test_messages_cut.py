@@ -20,6 +20,7 @@ import rdpmake as rdp
 import sipmake as sip
 from rfbmake import rfb
 from test_handshakes_cut import talks
+from test_ntp import MONLIST, READVAR_ANSWER, packet
 
 from sensor.proto import registry
 
@@ -45,6 +46,7 @@ DATAGRAMS = {
     "ldap": [ldap.search(), ldap.bind(), ldap.entry(), ldap.result(), ldap.MODIFY],
     "ike": [ike.MAIN1, ike.MAIN2, ike.MAIN3, ike.INIT2, ike.ANSWER2],
     "quic": [quic.initial(quic.crypto(quic.HELLO)), quic.google43(), quic.google46(), quic.initial(quic.ack())],
+    "ntp": [packet(), packet(4, stratum=2), MONLIST, READVAR_ANSWER],
     "sip": [sip.INVITE, sip.RINGING],
     "snmp": [ber.snmp(), ber.snmp_v3(), ber.snmp(0, pdu=ber.snmp_trap_v1())],
 }
