@@ -39,7 +39,7 @@ _RAW_HEADERS = frozenset(
 _PORTED = frozenset({6, 17, 132})
 _CARRIED = frozenset({TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN})
 """Tunnels whose packet has no payload of its own but the packet inside, which is judged itself."""
-_ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5", "ntp"})
+_ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
 _ODD = (APP_EVENT, STREAM_EVENT)
 _APPS = FIELDS[APP_PROTOCOL].names

@@ -160,6 +160,10 @@ class StreamAnomaly(IntEnum):
         return f"stream.{self.name.lower()}"
 
 
+_XEN_MIGRATION = "xen_migration"
+"""The one protocol whose name is two words."""
+
+
 class AppAnomaly(IntEnum):
     """What parsers of application protocols find odd, with Suricata's name where it has one.
 
@@ -314,13 +318,18 @@ class AppAnomaly(IntEnum):
     MODBUS_VALUE_MISMATCH = 965
     MODBUS_FLOODED = 966
     MODBUS_INVALID_PROTOCOL_ID = 967
+    XEN_MIGRATION_MEMORY_IN_CLEAR = 1088
+    XEN_MIGRATION_MALFORMED_DATA = 1089
     LDAP_INVALID_DATA = 320
     RDP_MALFORMED = 352
 
     @property
     def event(self) -> str:
         """EVE `anomaly.event`, the rule keyword `app-layer-event` and the metric label."""
-        proto, _, rest = self.name.lower().partition("_")
+        name = self.name.lower()
+        if name.startswith(_XEN_MIGRATION):
+            return f"{_XEN_MIGRATION}.{name.removeprefix(_XEN_MIGRATION)[1:]}"
+        proto, _, rest = name.partition("_")
         if proto in {"parser", "protocol"}:
-            return f"applayer.{self.name.lower()}"
+            return f"applayer.{name}"
         return f"{proto}.{rest}"

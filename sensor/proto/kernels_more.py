@@ -35,6 +35,7 @@ from sensor.proto.sip import kernels_probe as sip
 from sensor.proto.smb import kernels as smb
 from sensor.proto.snmp import kernels_probe as snmp
 from sensor.proto.tftp import kernels as tftp
+from sensor.proto.xenmigration import kernels_probe as xenmigration
 
 MODULES = (
     dcerpc,
@@ -58,6 +59,7 @@ MODULES = (
     ldap,
     rdp,
     ntp,
+    xenmigration,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 

@@ -1,0 +1,1 @@
+"""Migration streams of Xen: a guest's memory on its way to another host, in clear."""
