@@ -9,8 +9,19 @@ from typing import Any
 from sensor.alert.community import community_id
 from sensor.alert.flood import Held
 from sensor.model.records import Event
-from sensor.model.scene import AnomalyRecord, ArpRecord, FlowEnd, FlowFacts, Match, Record, Scene, TxRecord
+from sensor.model.scene import (
+    AnomalyRecord,
+    ArpRecord,
+    FileRecord,
+    FlowEnd,
+    FlowFacts,
+    Match,
+    Record,
+    Scene,
+    TxRecord,
+)
 from sensor.model.timestamps import eve as timestamp
+from sensor.proto.text import text
 from sensor.rules.nodes import Rule
 
 PROTO_NAMES = {1: "ICMP", 2: "IGMP", 4: "IPv4-in-IP", 6: "TCP", 17: "UDP", 41: "IPv6-in-IP", 47: "GRE",
@@ -70,6 +81,8 @@ class EveBuilder:
                 return self.alert(record)
             case TxRecord():
                 return self._transaction(record)
+            case FileRecord():
+                return self._file(record)
             case FlowEnd():
                 return self._flow(record)
             case AnomalyRecord():
@@ -167,6 +180,14 @@ class EveBuilder:
         out |= record.beside
         return Event(record.key, out)
 
+    def _file(self, record: FileRecord) -> Event:
+        out = self.common(record.scene, "fileinfo")
+        out[record.key] = record.fields
+        out |= record.beside
+        out["app_proto"] = record.app_proto
+        out["fileinfo"] = _file_object(record)
+        return Event("fileinfo", out)
+
     def _anomaly(self, record: AnomalyRecord) -> Event:
         out = self.common(record.scene, "anomaly")
         body = {"type": record.kind, "event": record.event}
@@ -205,6 +226,17 @@ class EveBuilder:
             tcp |= {name: True for name, gap in zip(("ts_gap", "tc_gap"), end.gaps, strict=True) if gap}
             out["tcp"] = tcp
         return Event("flow", out)
+
+
+def _file_object(record: FileRecord) -> dict[str, Any]:
+    file = record.file
+    out: dict[str, Any] = {"filename": text(file.name)} if file.name else {}
+    out |= {"gaps": file.gaps, "state": "CLOSED" if file.complete else "TRUNCATED"}
+    for name in record.hashes:
+        digest = file.digest(name)
+        if digest:
+            out[name] = digest.decode()
+    return out | {"stored": False, "size": file.size, "tx_id": record.tx_id}
 
 
 def proto_name(number: int) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sensor.config.make import OVERRIDE, Made, make
@@ -18,8 +19,10 @@ _EVE_TYPES = "outputs.eve-log.types"
 _CAPTURE = "af-packet"
 _RELOADED = ("rule-files", "default-rule-path", "threshold-file", "classification-file", "vars.")
 """What a reload of the rules reads anew."""
-_OF_ALERT = ("payload", "payload-buffer-size", "packet")
-"""Options that Suricata has below the type `alert`, and this table below `eve-log`."""
+_OF_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"alert": ("payload", "payload-buffer-size", "packet"), "files": ("force-hash",)}
+)
+"""Options that Suricata has below a type, and this table below `eve-log`."""
 
 
 def load(path: str | None, overrides: Iterable[str] = ()) -> Made:
@@ -120,7 +123,7 @@ class _Flat:
                     chosen = options.items if isinstance(options, Map) else {}
                     if not _is_off(chosen.get("enabled")):
                         names.append(key)
-                    for option in _OF_ALERT if key == "alert" else ():
+                    for option in _OF_TYPES.get(key, ()):
                         if option in chosen:
                             self.take(f"outputs.eve-log.{option}", chosen[option][1])
         self._put(_EVE_TYPES, names, value)

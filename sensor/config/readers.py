@@ -133,6 +133,18 @@ def words(text: Any) -> tuple[str, ...]:
     return tuple(w.strip() for w in str(text).strip("[] ").split(",") if w.strip())
 
 
+def some_of(*known: str) -> Callable[[Any], tuple[str, ...]]:
+    """Return a reader of a list of words, each one of a few; in their order."""
+
+    def chosen(text: Any) -> tuple[str, ...]:
+        found = {word.lower() for word in words(text)}
+        if not found <= set(known):
+            raise ValueError(f"expected one or more of {', '.join(known)}")
+        return tuple(word for word in known if word in found)
+
+    return chosen
+
+
 def ports(text: Any) -> tuple[int, ...]:
     """Read a list of ports."""
     try:
@@ -142,8 +154,8 @@ def ports(text: Any) -> tuple[int, ...]:
 
 
 def eve_types(text: Any) -> tuple[str, ...]:
-    """Read a list of EVE event types; those that only Suricata has are left out."""
-    found = words(text)
+    """Read a list of EVE event types; those that only Suricata has are left out. `files` is its word for `fileinfo`."""
+    found = tuple("fileinfo" if word == "files" else word for word in words(text))
     for name in found:
         if name not in EVE_TYPES and name not in FOREIGN_EVE_TYPES:
             raise ValueError(f"expected one or more of {', '.join(EVE_TYPES)}, not {name!r}")

@@ -12,7 +12,7 @@ from sensor.outputs.limits import DiskOptions, EvidenceOptions, FileOptions, Kee
 from sensor.outputs.limits_remote import SpoolOptions, StreamOptions, SyslogOptions
 
 EVE_TYPES = (
-    "alert", "anomaly", "flow",
+    "alert", "anomaly", "flow", "fileinfo",
     "http",
     "dns",
     "tls",
@@ -70,6 +70,8 @@ class EveSettings:
     community_id: bool = True
     community_seed: int = 0
     sensor_name: str = ""
+    force_hash: tuple[str, ...] = ()
+    """Hashes of files that `fileinfo` events carry, of `md5`, `sha1`, `sha256`."""
 
 
 @dataclass(frozen=True, slots=True)

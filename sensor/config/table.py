@@ -19,9 +19,11 @@ from sensor.config.readers import (
     ports,
     seconds,
     size,
+    some_of,
     within,
     words,
 )
+from sensor.model.files import HASHES
 from sensor.outputs.limits_remote import FACILITIES, LEVELS, parse_address
 
 
@@ -99,6 +101,8 @@ SETTINGS: tuple[Setting, ...] = (
     _yes("outputs.eve-log.pcap-file", "eve.pcap_file", "events carry the capture's file name"),
     _yes("outputs.eve-log.community-id", "eve.community_id", "events carry the flow's community id"),
     Setting("outputs.eve-log.community-id-seed", within(count, 0, 65535), "eve.community_seed", "seed of that id"),
+    Setting("outputs.eve-log.force-hash", some_of(*HASHES), "eve.force_hash",
+            "hashes of files in fileinfo events", _list),
     Setting("outputs.eve-log.rotate-size", size, "files.rotate_size",
             "bytes at which files of the log folder are rotated out, 0: never"),
     Setting("outputs.eve-log.rotate-interval", interval, "files.rotate_seconds",

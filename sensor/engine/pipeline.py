@@ -14,6 +14,8 @@ from sensor.detect.plan import Plan
 from sensor.detect.threshold import Thresholds
 from sensor.engine import sight
 from sensor.engine.expect import Expectations
+from sensor.engine.filelog import KIND as FILE_KIND
+from sensor.engine.filelog import FileLog
 from sensor.engine.gathered import Gathered
 from sensor.engine.heads import Detector
 from sensor.engine.judge import Judge
@@ -60,6 +62,7 @@ class Pipeline:
         self._emit = emit
         self._thresholds = Thresholds()
         self._logs = Logs(options.log_kinds, emit)
+        self._files = FileLog(emit, options.settings.eve.force_hash, wanted=FILE_KIND in options.log_kinds)
         self._tail = -1
         self._use(self.prepare(rules))
         self.tally = Tally()
@@ -99,7 +102,7 @@ class Pipeline:
         self.judge = Judge(book.plan, book.compiled, self.options, self._thresholds, book.suppressor, self._emit)
         self.walk = Walk(
             book.plan, self.judge, self._logs, self.journal, book.selector.window, self._expected.announced,
-            triage=self.options.triage,
+            self._files, triage=self.options.triage,
         )  # fmt: skip
 
     def process(self, block: PacketBlock) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sensor.detect.plan import Plan
 from sensor.engine.apps import AppLayer, FlowApp
+from sensor.engine.filelog import FileLog
 from sensor.engine.gathered import Gathered
 from sensor.engine.judge import Judge, Place
 from sensor.engine.logs import Logs
@@ -63,7 +64,7 @@ class Walk:
     """Walks blocks. Keeps parsers."""
 
     def __init__(self, plan: Plan, judge: Judge, logs: Logs, journal: Journal, window: int,
-                 announced: Mapping[int, Announced], *, triage: bool) -> None:  # fmt: skip
+                 announced: Mapping[int, Announced], files: FileLog, *, triage: bool) -> None:  # fmt: skip
         self.keeps = KEEP_WINDOW if plan.multi_step else KEEP_NONE
         """What the journal keeps of a flow that no parser will ask for."""
         self._plan = plan
@@ -73,7 +74,8 @@ class Walk:
         self._window = window
         self._announced = announced
         """Slot → what another flow announced of it."""
-        self.apps = AppLayer(hash_files=plan.hashes)
+        self._files = files
+        self.apps = AppLayer(hash_files=plan.hashes or files.hashes)
         self._due: dict[int, int] = {}
         """Slot → mask of the protocols as which a flow must be parsed: it may not have been decided yet which it is."""
         self._wanted = np.zeros(APP_LIMIT, np.bool_)
@@ -84,6 +86,7 @@ class Walk:
         """Protocols that some rule or log could ask for."""
         for app, spec in SPECS.items():
             logged = logs.wants(spec.eve_key or spec.name) or logs.wants("anomaly")
+            logged |= files.wants(spec)
             logged |= not plan.events.keys().isdisjoint(spec.events)
             for one in (app, *(APP_ID[name] for name in spec.carriers)):
                 self._logged[one] |= logged
@@ -279,6 +282,7 @@ class Walk:
         for stage in stages:
             self._judge.transaction(place, app, stage, data)
             self._logs.transaction(place, spec, stage)
+            self._files.stage(place, spec, stage)
         for anomaly, side in odd:
             self._odd(place, spec, anomaly, side, data)
 
@@ -362,6 +366,7 @@ class Walk:
             flow.transactions += stage.stage == last
             self._judge.transaction(place, app, stage, data)
             self._logs.transaction(place, flow.spec, stage)
+            self._files.stage(place, flow.spec, stage)
             late = flow.note(stage) if self._logged[app] else None
             if late is not None:
                 self._logs.incomplete(place, flow.spec, late)

@@ -7,7 +7,7 @@ known; an EVE record is written at the stage that the protocol names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
@@ -189,6 +189,8 @@ class ProtocolSpec:
     new_parser: Callable[[], AppParser]
     log_stages: tuple[int, ...]
     """Stages at which a transaction gets its EVE record (the last one reached at flow end counts too)."""
+    files: Callable[[TxStage], Iterable[FileInfo]] | None = None
+    """Returns the files of which no more will come once a transaction is at a stage; None: it carries none."""
     eve_key: str = ""
     """Key of the EVE object, and event_type; empty: `name`."""
     rule_names: tuple[str, ...] = ()

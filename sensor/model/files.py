@@ -24,6 +24,8 @@ class FileInfo(msgspec.Struct, frozen=True, gc=False):
     """Bytes seen, those beyond `data` included."""
     complete: bool
     """Nothing is missing: neither its end nor bytes in the middle."""
+    gaps: bool = False
+    """Bytes in the middle are missing."""
     hashes: Mapping[str, bytes] = MappingProxyType({})
     """Hexadecimal hashes of a file of which `data` is the first part only."""
 

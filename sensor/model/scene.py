@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from sensor.model.files import FileInfo
+
 
 class FlowFacts(msgspec.Struct, frozen=True, gc=False):
     """A flow as it stood when the event happened (counts include the event's packet)."""
@@ -114,6 +116,23 @@ class TxRecord(msgspec.Struct, frozen=True, gc=False):
     """Further EVE objects of it, by key."""
 
 
+class FileRecord(msgspec.Struct, frozen=True, gc=False):
+    """A file that a transaction has carried."""
+
+    scene: Scene
+    """Seen from its sender."""
+    app_proto: str
+    key: str
+    """EVE key of the transaction's object."""
+    fields: dict[str, Any]
+    tx_id: int
+    file: FileInfo
+    hashes: tuple[str, ...] = ()
+    """Which of its hashes are written."""
+    beside: dict[str, Any] = {}
+    """Further EVE objects of the transaction, by key."""
+
+
 class AnomalyRecord(msgspec.Struct, frozen=True, gc=False):
     """Something odd."""
 
@@ -132,5 +151,5 @@ class ArpRecord(msgspec.Struct, frozen=True, gc=False):
     fields: dict[str, Any]
 
 
-Record = Match | FlowEnd | TxRecord | AnomalyRecord | ArpRecord
+Record = Match | FlowEnd | TxRecord | FileRecord | AnomalyRecord | ArpRecord
 """What the engine emits, in packet order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from sensor.model.app import TxStage
 from sensor.model.files import HASHES, FileInfo
 
 HEAD = 100 * 1024
@@ -14,6 +15,11 @@ MAX_WAITING = 1024 * 1024
 """Bytes of pieces that came before their turn."""
 MAX_PIECES = 64
 """Pieces that wait for their turn."""
+
+
+def of_stage(stage: TxStage) -> tuple[FileInfo, ...]:
+    """Return the file that is complete at a stage (see `sensor.model.app.ProtocolSpec.files`)."""
+    return (stage.file,) if stage.file is not None else ()
 
 
 class FileHash:
@@ -133,4 +139,5 @@ class FileBuilder:
         """Return the file. ended: its end was seen. Pieces still waiting mean that something is missing."""
         complete = ended and self._sound and not self._waiting
         hashes = self._hash.hex() if complete and self._hash is not None else {}
-        return FileInfo(self.name, bytes(self._head), self.size, complete, hashes)
+        gaps = not self._sound or bool(self._waiting)
+        return FileInfo(self.name, bytes(self._head), self.size, complete, gaps, hashes)

@@ -55,6 +55,7 @@ SPEC = ProtocolSpec(
         ),
     ),
     new_parser=FtpDataParser,
+    files=lambda stage: (stage.tx.file,) if stage.stage != STAGE_COMMAND else (),
     log_stages=(STAGE_SENT, STAGE_RECEIVED),
     eve_key="ftp_data",
 )

@@ -17,7 +17,7 @@ class Body:
     """
 
     __slots__ = (
-        "_chunks", "_fallback", "_left", "_mode", "_trailer", "ended", "faults", "hash",
+        "_chunks", "_fallback", "_left", "_mode", "_trailer", "cut", "ended", "faults", "gaps", "hash",
         "hashed", "limit", "parts", "total",
     )  # fmt: skip
 
@@ -32,6 +32,10 @@ class Body:
         self.total = 0
         """Payload bytes seen, kept or not."""
         self.ended = mode == _LENGTH and left == 0
+        self.cut = False
+        """Its end never came."""
+        self.gaps = False
+        """Bytes of it are lost."""
         self.faults: list[AppAnomaly] = []
         self.hashed = False
         """What is beyond the limit is to be hashed: some rule asks for hashes of files."""
@@ -54,6 +58,11 @@ class Body:
     def until_close(cls, limit: int) -> Body:
         """Return a body that ends with the connection."""
         return cls(_CLOSE, 0, limit)
+
+    @property
+    def whole(self) -> bool:
+        """Nothing of it is missing."""
+        return self.ended and not self.cut and not self.gaps
 
     @property
     def full(self) -> bool:
@@ -96,6 +105,7 @@ class Body:
         if self._mode == _CHUNK_LINE and not self._chunks and parse.chunk_size(bytes(data[pos:end])) < 0:
             self._give_up_chunks()
             self.feed(data, pos, end)
+        self.cut = not self.ended and self._mode != _CLOSE
         self.ended = True
 
     def _waits(self, data: bytes | bytearray, pos: int) -> bool:
@@ -125,6 +135,7 @@ class Body:
 
     def _cut(self) -> None:
         self.hash, self.hashed = None, False
+        self.gaps = True
         if self.parts[-1]:
             if len(self.parts) < limits.BODY_PARTS:
                 self.parts.append(bytearray())

@@ -20,7 +20,7 @@ from sensor.model.app import (
     StageSpec,
 )
 from sensor.proto.http1.state import HttpParser
-from sensor.proto.http1.transaction import MAKERS, RESPONSE_COMPLETE
+from sensor.proto.http1.transaction import MAKERS, RESPONSE_COMPLETE, files_of
 
 _STAGES = (
     StageSpec("request_headers", TO_SERVER),
@@ -104,6 +104,7 @@ SPEC = ProtocolSpec(
     stages=_STAGES,
     buffers=_BUFFERS,
     new_parser=HttpParser,
+    files=lambda stage: () if stage.file is not None else files_of(stage.tx, stage.stage),
     events=tuple(one for one in AppAnomaly if one.name.startswith("HTTP_")),
     log_stages=(RESPONSE_COMPLETE,),
     rule_names=("http1",),

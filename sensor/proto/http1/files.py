@@ -72,11 +72,11 @@ def whole_body(name: bytes, body: Body | None, forms: list[bytes], *, coded: boo
     if body is None or not forms:
         return None
     data = forms[0]
-    kept = len(body.parts) == 1 and body.ended and body.total == len(body.parts[0])
+    kept = len(body.parts) == 1 and body.whole and body.total == len(body.parts[0])
     if coded:
-        return FileInfo(name, data, len(data), kept and len(data) < limits.RESPONSE_BODY)
-    hashes = body.hash.hex() if body.hash is not None and body.ended else {}
-    return FileInfo(name, data, body.total, kept or bool(hashes), hashes)
+        return FileInfo(name, data, len(data), kept and len(data) < limits.RESPONSE_BODY, body.gaps)
+    hashes = body.hash.hex() if body.hash is not None and body.whole else {}
+    return FileInfo(name, data, body.total, kept or bool(hashes), body.gaps, hashes)
 
 
 def path(target: bytes) -> bytes:

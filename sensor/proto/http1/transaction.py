@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 REQUEST_HEADERS, REQUEST_BODY, REQUEST_COMPLETE, RESPONSE_HEADERS, RESPONSE_BODY, RESPONSE_COMPLETE = range(6)
 """Stages, in the order of `fields.SPEC.stages`."""
 
+_COMPLETE = MappingProxyType({REQUEST_COMPLETE: TO_SERVER, RESPONSE_COMPLETE: TO_CLIENT})
+
 Instances = Sequence[bytes]
 
 
@@ -102,6 +104,13 @@ class HttpTransaction:
         forms = self.decoded_response() if side == TO_CLIENT else _request_file(self)
         return files.whole_body(name, body, forms, coded=coded)
 
+    def files(self, side: int) -> tuple[FileInfo, ...]:
+        """Return the files that a side's message carried, once it is complete."""
+        found = self.file(side)
+        if found is not None:
+            return (found,)
+        return tuple(self.uploads()) if side == TO_SERVER else ()
+
     def decoded_response(self) -> list[bytes]:
         """Return the response body in the forms to inspect."""
         if self._decoded is None:
@@ -122,6 +131,12 @@ def _decode(headers: parse.Headers | None, body: Body | None) -> tuple[list[byte
         return parts, None
     forms, odd = coding.decode(parts[0], names, limits.RESPONSE_BODY)
     return [form for form in forms if form] + parts[1:], odd
+
+
+def files_of(tx: HttpTransaction, stage: int) -> tuple[FileInfo, ...]:
+    """Return the files of which no more will come once an exchange is at a stage."""
+    side = _COMPLETE.get(stage)
+    return tx.files(side) if side is not None else ()
 
 
 Maker = Callable[[HttpTransaction], Instances]

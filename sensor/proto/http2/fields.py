@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sensor.model.anomaly import AppAnomaly
@@ -14,9 +15,17 @@ from sensor.model.app import (
     NumberSpec,
     ProtocolSpec,
     StageSpec,
+    TxStage,
 )
+from sensor.model.files import FileInfo
 from sensor.proto.http1.fields import SPEC as HTTP
-from sensor.proto.http1.transaction import REQUEST_HEADERS, RESPONSE_COMPLETE, RESPONSE_HEADERS
+from sensor.proto.http1.transaction import (
+    REQUEST_COMPLETE,
+    REQUEST_HEADERS,
+    RESPONSE_COMPLETE,
+    RESPONSE_HEADERS,
+    files_of,
+)
 from sensor.proto.http2.frames import ERRORS, KINDS, SETTINGS_NAMES
 from sensor.proto.http2.state import STAGE_FRAME, STAGE_SERVER_FRAME, Http2Parser
 
@@ -27,6 +36,12 @@ _FRAMES = (("pdu", "each frame, its first 64 KB"), ("hdr", "its header"), ("data
 def _is_of_text(name: str) -> bool:
     """Tell whether a buffer of HTTP/1 is about its text form, which has no counterpart."""
     return name.startswith(("frame.", "http.header.raw"))
+
+
+def _files_at(stage: TxStage) -> Iterable[FileInfo]:
+    if stage.file is not None or stage.stage not in (REQUEST_COMPLETE, RESPONSE_COMPLETE):
+        return ()
+    return files_of(stage.tx.http, stage.stage)
 
 
 SPEC = ProtocolSpec(
@@ -56,6 +71,7 @@ SPEC = ProtocolSpec(
         ),
     ),
     new_parser=Http2Parser,
+    files=_files_at,
     events=tuple(one for one in AppAnomaly if one.name.startswith("HTTP2_")),
     log_stages=(RESPONSE_COMPLETE,),
     also=("http",),

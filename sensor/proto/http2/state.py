@@ -331,8 +331,11 @@ class Http2Parser:
         stream = self._streams.pop(number, None)
         if stream is None:
             return
-        self._end(stream, TO_SERVER, out)
-        self._end(stream, TO_CLIENT, out)
+        for side in (TO_SERVER, TO_CLIENT):
+            body = stream.tx.http.response_body if side == TO_CLIENT else stream.tx.http.request_body
+            if body is not None and not stream.ended[side]:
+                body.cut = True
+            self._end(stream, side, out)
         self._held = max(0, self._held - _size(stream.tx)) if self._streams else 0
         self._closed[number] = stream.tx.id
         if len(self._closed) > limits.CLOSED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, TO_CLIENT, TO_SERVER, BufferSpec, ProtocolSpec, StageSpec
+from sensor.proto.files import of_stage
 from sensor.proto.imap.state import STAGE_COMMAND, STAGE_DONE, STAGE_FETCHED, STAGE_STORED, ImapParser
 from sensor.proto.mime.fields import file_buffers
 
@@ -24,5 +25,6 @@ SPEC = ProtocolSpec(
         *file_buffers(STAGE_FETCHED, "@to_client"),
     ),
     new_parser=ImapParser,
+    files=of_stage,
     log_stages=(STAGE_DONE,),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import RAW_DERIVED, BufferSpec, NumberSpec, ProtocolSpec
+from sensor.proto.files import of_stage
 from sensor.proto.nfs import stages
 from sensor.proto.nfs.state import NfsParser
 
@@ -34,6 +35,7 @@ SPEC = ProtocolSpec(
         NumberSpec("nfs.procedure", stages.REQUEST, "procedure that is called", 0xFFFF, aliases=("nfs_procedure",)),
     ),
     new_parser=NfsParser,
+    files=of_stage,
     events=tuple(one for one in AppAnomaly if one.name.startswith("NFS_")),
     log_stages=(stages.WRITTEN, stages.READ, stages.RESPONSE),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, TO_CLIENT, TO_SERVER, BufferSpec, ProtocolSpec, StageSpec
+from sensor.proto.files import of_stage
 from sensor.proto.mime.fields import file_buffers
 from sensor.proto.pop3.state import STAGE_COMMAND, STAGE_DONE, STAGE_FILE, Pop3Parser
 
@@ -19,5 +20,6 @@ SPEC = ProtocolSpec(
         *file_buffers(STAGE_FILE, "@to_client"),
     ),
     new_parser=Pop3Parser,
+    files=of_stage,
     log_stages=(STAGE_DONE,),
 )

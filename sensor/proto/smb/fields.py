@@ -5,6 +5,7 @@ from __future__ import annotations
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, BufferSpec, ProtocolSpec
 from sensor.proto.dcerpc import fields as dcerpc
+from sensor.proto.files import of_stage
 from sensor.proto.smb import stages
 from sensor.proto.smb.state import SmbParser
 
@@ -55,6 +56,7 @@ SPEC = ProtocolSpec(
     ),
     numbers=dcerpc.numbers(stages.CALL_REQUEST, stages.CALL_RESPONSE),
     new_parser=SmbParser,
+    files=of_stage,
     events=tuple(one for one in AppAnomaly if one.name.startswith("SMB_")),
     log_stages=(stages.WRITTEN, stages.READ, stages.CALL_RESPONSE, stages.RESPONSE),
     also=("dcerpc",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, TO_SERVER, BufferSpec, ProtocolSpec, StageSpec
+from sensor.proto.files import of_stage
 from sensor.proto.mime.fields import file_buffers
 from sensor.proto.smtp.state import STAGE_ENVELOPE, STAGE_FILE, STAGE_MAIL, SmtpParser
 
@@ -30,6 +31,7 @@ SPEC = ProtocolSpec(
         *(BufferSpec(name, STAGE_MAIL, RAW_DERIVED, help=text) for name, text in _MAIL),
     ),
     new_parser=SmtpParser,
+    files=of_stage,
     events=tuple(one for one in AppAnomaly if one.name.startswith("SMTP_")),
     log_stages=(STAGE_MAIL,),
 )

@@ -1,0 +1,110 @@
+"""Records of files: what each protocol carried, from whom, and whether all of it was seen."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import pytest
+from enginekit import difference, empty_rules, run, settings_of
+from forgekit import Flow, request, response
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forged bytes of the parsers' tests
+
+import smbforge
+
+HASHED = {"types": ("fileinfo",), "eve": {"force_hash": ("md5", "sha256")}}
+BIG = bytes(range(256)) * 1000
+
+
+def frames(*talk, dport=80):
+    flow = Flow(dport=dport)
+    flow.open()
+    for side, data in talk:
+        flow.send(side, data)
+    flow.close()
+    return flow.frames()
+
+
+def records(traffic, **options):
+    """Return the records; they must be the same without triage and in blocks of one packet."""
+    settings = settings_of(**(options or {"types": ("fileinfo",)}))
+    found = run(traffic, empty_rules(), settings=settings)
+    assert not difference(found, run(traffic, empty_rules(), settings=settings, triage=False))
+    assert not difference(found, run(traffic, empty_rules(), settings=settings, block=1))
+    return found.of("fileinfo")
+
+
+def test_http_response():
+    (event,) = records(frames((0, request("/a/b.bin?x=1")), (1, response(b"hello"))), **HASHED)
+    assert event["fileinfo"] == {
+        "filename": "/a/b.bin",
+        "gaps": False,
+        "state": "CLOSED",
+        "md5": hashlib.md5(b"hello", usedforsecurity=False).hexdigest(),
+        "sha256": hashlib.sha256(b"hello").hexdigest(),
+        "stored": False,
+        "size": 5,
+        "tx_id": 0,
+    }
+    assert event["app_proto"] == "http"
+    assert event["http"]["url"] == "/a/b.bin?x=1"
+    assert event["src_port"] == 80
+
+
+def test_http_request():
+    (event,) = records(frames((0, request("/up", method="PUT", body=b"data!")), (1, response(b""))))
+    assert event["dest_port"] == 80
+    assert event["fileinfo"] == {
+        "filename": "/up",
+        "gaps": False,
+        "state": "CLOSED",
+        "stored": False,
+        "size": 5,
+        "tx_id": 0,
+    }
+
+
+def test_files_of_a_form():
+    form = b"".join(
+        b'--xx\r\nContent-Disposition: form-data; name="f"; filename="%s"\r\n\r\n%s\r\n' % one
+        for one in ((b"a.txt", b"first"), (b"b.txt", b"the second"))
+    )
+    headers = ("Content-Type: multipart/form-data; boundary=xx",)
+    asked = request("/up", method="POST", headers=headers, body=form + b"--xx--\r\n")
+    found = records(frames((0, asked), (1, response(b""))))
+    assert [(e["fileinfo"]["filename"], e["fileinfo"]["size"]) for e in found] == [("a.txt", 5), ("b.txt", 10)]
+
+
+def test_a_long_file_is_hashed_if_asked_for():
+    talk = frames((0, request("/big")), (1, response(BIG)))
+    (event,) = records(talk, **HASHED)
+    assert event["fileinfo"]["sha256"] == hashlib.sha256(BIG).hexdigest()
+    assert event["fileinfo"]["state"] == "CLOSED"
+    (event,) = records(talk)
+    assert event["fileinfo"]["size"] == len(BIG)
+    assert "sha256" not in event["fileinfo"]
+
+
+def test_a_file_without_its_end():
+    cut = response(b"hello")[:-2]
+    (event,) = records(frames((0, request("/x")), (1, cut)), **HASHED)
+    assert event["fileinfo"] == {
+        "filename": "/x",
+        "gaps": False,
+        "state": "TRUNCATED",
+        "stored": False,
+        "size": 3,
+        "tx_id": 0,
+    }
+
+
+def test_smb():
+    found = records(frames(*smbforge.file_talk(), dport=445), **HASHED)
+    assert found
+    assert all(e["app_proto"] == "smb" and e["smb"]["filename"] == e["fileinfo"]["filename"] for e in found)
+
+
+@pytest.mark.parametrize("types", [("flow",), ("http",)])
+def test_nothing_is_written_that_was_not_asked_for(types):
+    found = run(frames((0, request()), (1, response())), empty_rules(), types=types)
+    assert found.of("fileinfo") == []
