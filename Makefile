@@ -12,7 +12,7 @@ APT := python3-venv libpcap0.8 libpcre2-8-0 zstd iproute2
 # Real peers of the live tests: a switch and a metrics server. Tests that need them are skipped without.
 PEERS := openvswitch-switch prometheus
 
-.PHONY: demo check test bench bench-live soak conformance rules clean system peers install forge
+.PHONY: demo check test bench bench-live soak fuzz conformance rules clean system peers install forge
 
 demo: install  ## replay the shipped capture of an attack and show the alerts
 	$(VENV)/bin/xensor replay -S rules pcaps/demo.pcap
@@ -64,6 +64,9 @@ soak: install  ## ten minutes of load (ARGS="--seconds N"): nothing may grow, an
 
 forge: install  ## make the shipped captures anew
 	$(PY) -m pcaps
+
+fuzz: install  ## ten minutes of hostile input (ARGS="--seconds N NAME…") for every parser and the pipeline
+	$(PY) tests/fuzz $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

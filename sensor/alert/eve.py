@@ -106,6 +106,8 @@ class EveBuilder:
             out |= match.beside
         if scene.app_proto:
             out["app_proto"] = scene.app_proto
+        if scene.app_proto_orig:
+            out["app_proto_orig"] = scene.app_proto_orig
         out["direction"] = "to_client" if scene.side else "to_server"
         if scene.flow is not None:
             out["flow"] = _flow_of_alert(scene, scene.flow)
@@ -188,6 +190,8 @@ class EveBuilder:
         out[record.key] = record.fields
         out |= record.beside
         out["app_proto"] = record.app_proto
+        if record.scene.app_proto_orig:
+            out["app_proto_orig"] = record.scene.app_proto_orig
         out["fileinfo"] = _file_object(record)
         return Event("fileinfo", out)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sensor.engine.judge import Place
 from sensor.model.app import ProtocolSpec, TxStage, beside
-from sensor.model.scene import FileRecord
+from sensor.model.scene import FileRecord, speaking
 
 KIND = "fileinfo"
 """EVE event type."""
@@ -35,9 +35,6 @@ class FileLog:
             return
         key = spec.eve_key or spec.name
         for file in spec.files(stage):
-            self._emit(
-                FileRecord(
-                    place.scene(side=stage.side), spec.name, key, stage.tx.eve(), stage.tx.id, file, self._hashes,
-                    beside(stage.tx),
-                )
-            )  # fmt: skip
+            scene = speaking(place.scene(side=stage.side), spec.name)
+            fields, more = stage.tx.eve(), beside(stage.tx)
+            self._emit(FileRecord(scene, spec.name, key, fields, stage.tx.id, file, self._hashes, more))

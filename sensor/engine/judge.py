@@ -29,7 +29,7 @@ from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.counters import Counters
 from sensor.model.files import FileInfo
 from sensor.model.rows import FRAG_PART, FS_ESTABLISHED, TUNNEL_ERSPAN, TUNNEL_GRE, TUNNEL_IPIP
-from sensor.model.scene import Match, Scene
+from sensor.model.scene import Match, Scene, speaking
 from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
 from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, STREAM_EVENT
@@ -515,7 +515,7 @@ class Judge:
             place.view.flows["alerted"][place.slot] = 1
         tx: Any = context.tx
         shown = tx.eve() if tx is not None else {}
-        scene = place.scene()
+        scene = speaking(place.scene(), context.app)
         key = ""
         if tx is not None:
             spec = BY_NAME.get(context.app)

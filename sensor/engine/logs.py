@@ -12,7 +12,7 @@ from sensor.model import addr
 from sensor.model.anomaly import DecodeAnomaly, StreamAnomaly
 from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.rows import END_REASONS, TCP_ESTABLISHED, TCP_LAST_ACK, TCP_STATE_NAMES
-from sensor.model.scene import AnomalyRecord, ArpRecord, FlowEnd, Record, TxRecord
+from sensor.model.scene import AnomalyRecord, ArpRecord, FlowEnd, Record, TxRecord, speaking
 
 _ARP = 0x0806
 _ARP_SIZE = 28
@@ -86,7 +86,8 @@ class Logs:
     def app_anomaly(self, place: Place, event: str, proto: str) -> None:
         """Log what a parser found odd."""
         if "anomaly" in self._kinds:
-            self._emit(AnomalyRecord(place.scene(side=place.side), "applayer", event, "proto_parser" if proto else ""))
+            scene = speaking(place.scene(side=place.side), proto)
+            self._emit(AnomalyRecord(scene, "applayer", event, "proto_parser" if proto else ""))
 
     def odd_rows(self, rows: np.ndarray) -> list[int]:
         """Return the rows that are logged for what they are by themselves: anomalies and ARP. rows: ROW[n]."""

@@ -53,6 +53,8 @@ class Scene(msgspec.Struct, frozen=True, gc=False):
     vlan: tuple[int, ...] = ()
     app_proto: str = ""
     """Empty: none known; `failed`: detection gave up."""
+    app_proto_orig: str = ""
+    """What the connection spoke before; empty: nothing else."""
     flow: FlowFacts | None = None
     tunnel: str = ""
     """Kind of the tunnel that the packet came out of; empty: none."""
@@ -63,6 +65,13 @@ class Scene(msgspec.Struct, frozen=True, gc=False):
     src_mac: str = ""
     dest_mac: str = ""
     pkt_src: str = "wire/pcap"
+
+
+def speaking(scene: Scene, app: str) -> Scene:
+    """Return a scene in which a protocol is spoken: it may have followed another (STARTTLS, `Upgrade`)."""
+    if not app or scene.app_proto in {"", "failed", app}:
+        return scene
+    return msgspec.structs.replace(scene, app_proto=app, app_proto_orig=scene.app_proto)
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):

@@ -262,6 +262,11 @@ def test_tls_behind_another_protocol(tmp_path, proto, refused):
     assert 1 in both_ways(traffic, used) or refused
     assert (1 in both_ways(traffic, used)) is not refused
     assert bool(run(traffic, used, types=("tls",)).of("tls")) is not refused
+    spoken = {
+        e["alert"]["signature_id"]: (e["app_proto"], e.get("app_proto_orig")) for e in run(traffic, used).of("alert")
+    }
+    assert refused or spoken[1] == ("tls", proto)
+    assert spoken[3] == (proto, None)
 
 
 def test_http2_behind_http(tmp_path):
@@ -283,4 +288,6 @@ def test_http2_behind_http(tmp_path):
         (1, h2kit.frame(h2kit.GOAWAY, bytes(8)) + h2kit.frame(h2kit.HEADERS, b"\xc0", 4, 3)),
     ]
     assert both_ways(frames(talk, 8080), used) == [1, 2, 3, 5, 6]
+    spoken = {e["alert"]["signature_id"]: e["app_proto"] for e in run(frames(talk, 8080), used).of("alert")}
+    assert (spoken[1], spoken[3]) == ("http2", "http")
     assert len(run(frames(talk, 8080), used).of("http")) >= 2
