@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sensor.alert.community import community_id
@@ -12,6 +12,7 @@ from sensor.model.records import Event
 from sensor.model.scene import AnomalyRecord, ArpRecord, FlowEnd, FlowFacts, Match, Record, Scene, TxRecord
 from sensor.model.timestamps import eve as timestamp
 from sensor.rules.nodes import Rule
+from sensor.rules.references import DEFAULT, expand
 
 PROTO_NAMES = {1: "ICMP", 2: "IGMP", 4: "IPv4-in-IP", 6: "TCP", 17: "UDP", 41: "IPv6-in-IP", 47: "GRE",
                50: "ESP", 51: "AH", 58: "IPv6-ICMP", 89: "OSPF", 132: "SCTP"}  # fmt: skip
@@ -37,7 +38,7 @@ class EveBuilder:
 
     payload, packet: alerts carry an excerpt of what was judged, and the frame. pcap_names: events say which capture
     they come from; live: which interface. community_seed: None leaves the community id out. identity: who the guests
-    of a scene are. capture_file: None leaves that out.
+    of a scene are. capture_file: None leaves that out. references: kinds of sources of rules → addresses.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class EveBuilder:
         sensor_name: str = "",
         identity: Identity = no_identity,
         capture_file: CaptureFile | None = None,
+        references: Mapping[str, str] = DEFAULT,
     ) -> None:
         self._payload = payload
         self._packet = packet
@@ -61,6 +63,7 @@ class EveBuilder:
         self._community_seed = community_seed
         self._sensor = sensor_name
         self._identity = identity
+        self._references = references
         self.capture_file = capture_file
 
     def build(self, record: Record) -> Event:
@@ -83,7 +86,7 @@ class EveBuilder:
         out = self.common(scene, "alert")
         if match.tx_id is not None:
             out["tx_id"] = match.tx_id
-        out["alert"] = _alert_object(match)
+        out["alert"] = _alert_object(match, self._references)
         if match.app is not None:
             key, fields = match.app
             out[key] = fields
@@ -212,7 +215,7 @@ def proto_name(number: int) -> str:
     return PROTO_NAMES.get(number) or f"{number:03d}"
 
 
-def _alert_object(match: Match) -> dict[str, Any]:
+def _alert_object(match: Match, kinds: Mapping[str, str]) -> dict[str, Any]:
     rule: Rule = match.rule
     out: dict[str, Any] = {
         "action": "allowed", "gid": rule.gid, "signature_id": rule.sid, "rev": rule.rev, "signature": rule.msg,
@@ -228,7 +231,7 @@ def _alert_object(match: Match) -> dict[str, Any]:
     if metadata:
         out["metadata"] = metadata
     if rule.references:
-        out["references"] = list(rule.references)
+        out["references"] = [expand(each, kinds) for each in rule.references]
     if rule.action != "alert":
         out["context"] = {"rule_action": rule.action}
     return out

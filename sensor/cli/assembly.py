@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sensor.engine.pipeline import Pipeline
     from sensor.engine.sinks import Sink, Sinks
     from sensor.engine.writer import Writer
+    from sensor.rules.problems import Problem
 
 
 FAST_LOG = "fast.log"
@@ -65,10 +66,13 @@ def writer(settings: Settings, sinks: Sinks, *, pcap_names: bool = False, live: 
     from sensor.engine.writer import Writer
 
     eve = settings.eve
+    problems: list[Problem] = []
+    kinds = common.references_of(settings, problems)
+    common.report(problems)
     builder = EveBuilder(
         payload=eve.payload, packet=eve.packet, ethernet=eve.ethernet, sensor_name=eve.sensor_name,
         pcap_names=pcap_names or eve.pcap_file, live=live,
-        community_seed=eve.community_seed if eve.community_id else None,
+        community_seed=eve.community_seed if eve.community_id else None, references=kinds,
     )  # fmt: skip
     flood = FloodControl(FloodLimits(settings.run.flood_burst, settings.run.flood_window * SECOND))
     return Writer(builder, flood, sinks)

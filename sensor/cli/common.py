@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,11 @@ from sensor.errors import RuleError
 
 if TYPE_CHECKING:
     from sensor.config.settings import Settings
+    from sensor.rules.classification import Classification
     from sensor.rules.load import LoadResult
     from sensor.rules.problems import Problem
     from sensor.rules.ruleset import RuleSet
+    from sensor.rules.suricata.edits import Edits
 
 _PROBLEMS_SHOWN = 20
 _MAX_FILE = 16 << 20
@@ -61,7 +63,6 @@ class Loaded:
 
 def load(paths: Iterable[Path], made: Settings) -> Loaded:
     """Load rule files and folders. Raises RuleError where a path does not exist."""
-    from sensor.rules.classification import DEFAULT, parse
     from sensor.rules.load import load_rules
     from sensor.rules.ruleset import RuleSet, build
     from sensor.rules.suricata import threshold_file
@@ -75,12 +76,8 @@ def load(paths: Iterable[Path], made: Settings) -> Loaded:
     files = [path for path in paths if not path.is_char_device()]
     variables = Variables(made.address_groups, made.port_groups, made.run.without)
     problems: list[Problem] = []
-    classes = dict(DEFAULT)
-    if made.run.classification_file:
-        found, unclear = parse(_text(made.run.classification_file, problems), made.run.classification_file)
-        classes |= found
-        problems += unclear
-    result = load_rules(files, variables, cache_dir=cache_dir(), classes=classes)
+    classes, changes = classes_of(made, problems), edits_of(made, problems)
+    result = load_rules(files, variables, cache_dir=cache_dir(), classes=classes, edits=changes)
     rules, duplicates = build(result.rules, result.suppressions)
     problems += (*result.errors, *duplicates)
     if made.run.threshold_file:
@@ -91,10 +88,43 @@ def load(paths: Iterable[Path], made: Settings) -> Loaded:
     return Loaded(rules, result, problems)
 
 
+def classes_of(made: Settings, problems: list[Problem]) -> Mapping[str, Classification]:
+    """Return the classes of alerts: those of the configured file before the built-in ones."""
+    from sensor.rules.classification import DEFAULT, parse
+
+    file = made.run.classification_file
+    found, unclear = parse(_text(file, problems), file)
+    problems += unclear
+    return {**DEFAULT, **found}
+
+
+def edits_of(made: Settings, problems: list[Problem]) -> Edits:
+    """Return what the configured files switch off, switch on and change."""
+    from sensor.rules.suricata.edits import File, read
+
+    run = made.run
+    names = run.disable_conf, run.enable_conf, run.drop_conf, run.modify_conf
+    found, unclear = read(*(File(name, _text(name, problems)) for name in names))
+    problems += unclear
+    return found
+
+
+def references_of(made: Settings, problems: list[Problem]) -> Mapping[str, str]:
+    """Return the kinds of references: those of the configured file before the built-in ones."""
+    from sensor.rules.references import DEFAULT, parse
+
+    file = made.run.reference_file
+    found, unclear = parse(_text(file, problems), file)
+    problems += unclear
+    return {**DEFAULT, **found}
+
+
 def _text(file: str, problems: list[Problem]) -> str:
     """Return the text of a file that the configuration names; one that cannot be read is a problem, and empty."""
     from sensor.rules.problems import Problem
 
+    if not file:
+        return ""
     try:
         if Path(file).stat().st_size <= _MAX_FILE:
             return Path(file).read_text(encoding="utf-8", errors="replace")

@@ -7,13 +7,27 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from sensor.cli import common, exits
 from sensor.cli.parser import Parser, add_config, choose
 from sensor.cli.screen import out
 from sensor.errors import RuleError, SelfTestError, UsageError
 
+if TYPE_CHECKING:
+    from sensor.rules.problems import Problem
+
 PROG = "xensor rules"
+EDITS: Mapping[str, str] = MappingProxyType(
+    {
+        "disable-conf": "rules to switch off, suricata-update's form, as are the next",
+        "enable-conf": "rules to switch on",
+        "drop-conf": "rules that get the action drop",
+        "modify-conf": "changes of rules",
+    }
+)
+"""Options of `import` that are settings, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +132,21 @@ def _counts(title: str, counts: Mapping[str, int]) -> None:
 
 def convert(args: argparse.Namespace) -> int:
     """Write YAML files for files of Suricata rules. Raises RuleError where nothing could be taken over."""
-    from sensor.rules.classification import DEFAULT
     from sensor.rules.convert import convert as make
     from sensor.rules.convert import copy_lists
     from sensor.rules.variables import Variables
 
-    made = common.settings(args.config, args.overrides)
+    chosen = [f"{name}={getattr(args, name)}" for name in EDITS if getattr(args, name)]
+    made = common.settings(args.config, [*args.overrides, *chosen])
     variables = Variables(made.address_groups, made.port_groups, made.run.without)
+    problems: list[Problem] = []
+    classes, edits = common.classes_of(made, problems), common.edits_of(made, problems)
+    common.report(problems)
     folder, total = Path(args.output), 0
     for source in _text_rules(args.paths):
         target = folder / f"{source.stem}.yaml"
         try:
-            found = make(source.read_text(encoding="utf-8-sig"), str(source), variables, DEFAULT)
+            found = make(source.read_text(encoding="utf-8-sig"), str(source), variables, classes, edits)
             folder.mkdir(parents=True, exist_ok=True)
             with target.open("w" if args.force else "x", encoding="utf-8") as file:
                 file.write(found.text)
@@ -171,7 +188,10 @@ def show_one(args: argparse.Namespace) -> int:
     rule = _load_good(args).rules.get(args.id, args.generator)
     if rule is None:
         raise UsageError(f"no rule has id {args.id}")
-    out(describe(rule).rstrip("\n"))
+    problems: list[Problem] = []
+    kinds = common.references_of(common.settings(args.config, args.overrides), problems)
+    common.report(problems)
+    out(describe(rule, kinds).rstrip("\n"))
     return 0
 
 
@@ -220,6 +240,8 @@ def _json(parser: argparse.ArgumentParser) -> None:
 def _output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", dest="output", metavar="DIR", required=True, help="folder of the YAML files")
     parser.add_argument("--force", action="store_true", help="write over files that are there")
+    for name, text in EDITS.items():
+        parser.add_argument(f"--{name}", dest=name, metavar="FILE", help=text)
 
 
 def _id(parser: argparse.ArgumentParser) -> None:

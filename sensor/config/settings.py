@@ -86,6 +86,12 @@ class RunSettings:
     threshold_file: str = ""
     classification_file: str = ""
     """Empty: the built-in classes."""
+    reference_file: str = ""
+    """Empty: the built-in kinds."""
+    enable_conf: str = ""
+    disable_conf: str = ""
+    drop_conf: str = ""
+    modify_conf: str = ""
     log_dir: str = ""
     fast: bool = False
     interfaces: tuple[str, ...] = ()

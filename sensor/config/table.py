@@ -166,6 +166,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("default-rule-path", str, "run.rule_path", "folder that relative rule files start from"),
     Setting("threshold-file", str, "run.threshold_file", "limits of alert rates and suppressions, Suricata's form"),
     Setting("classification-file", str, "run.classification_file", "classes of alerts, Suricata's form"),
+    Setting("reference-config-file", str, "run.reference_file", "kinds of references, Suricata's form"),
+    Setting("disable-conf", str, "run.disable_conf", "rules to switch off, suricata-update's form, as are the next"),
+    Setting("enable-conf", str, "run.enable_conf", "rules to switch on, those behind `#`, too"),
+    Setting("drop-conf", str, "run.drop_conf", "rules that get the action drop: they alert, and say so"),
+    Setting("modify-conf", str, "run.modify_conf", "changes of rules"),
     Setting("default-log-dir", str, "run.log_dir", "folder of the outputs"),
 )  # fmt: skip
 
@@ -175,7 +180,7 @@ FOREIGN = frozenset({
     "exception-policy", "flow", "flow-timeouts", "heartbeat", "host", "host-mode", "ips", "ippair", "ipfw",
     "landlock", "legacy", "livedev", "logging", "lua", "luajit", "magic-file", "max-pending-packets", "mpm-algo",
     "multi-detect", "napatech", "netmap", "nfq", "nflog", "output", "outputs", "pcap", "pcap-file", "pcap-log",
-    "pcre", "pfring", "pid-file", "plugins", "profiling", "reference-config-file", "rule-reload", "run-as",
+    "pcre", "pfring", "pid-file", "plugins", "profiling", "rule-reload", "run-as",
     "runmode", "security", "spm-algo", "stats", "stream", "suricata-version", "threading",
     "umask", "unix-command", "vars", "vlan", "windivert",
 })  # fmt: skip

@@ -14,6 +14,7 @@ from sensor.rules.export import export
 from sensor.rules.lists import Lists
 from sensor.rules.nodes import InList
 from sensor.rules.problems import Problem, Problems
+from sensor.rules.suricata.edits import NO_EDITS, Edits
 from sensor.rules.suricata.read import parse
 from sensor.rules.walk import buffers_of
 
@@ -40,9 +41,10 @@ class Converted(msgspec.Struct, frozen=True):
 
 
 def convert(
-    text: str, file: str, variables: Variables, classes: Mapping[str, Classification]
+    text: str, file: str, variables: Variables, classes: Mapping[str, Classification], edits: Edits = NO_EDITS
 ) -> Converted:
-    """Return a `.rules` file as YAML. file: its path. Raises nothing."""
+    """Return a `.rules` file as YAML, as the edits leave it. file: its path. Raises nothing."""
+    text = edits.apply(text, file)
     unit = parse(text, _context(file, variables, classes))
     off = "\n".join(found[1] for line in text.splitlines() if (found := _OFF.fullmatch(line)))
     disabled = parse(off, _context(file, variables, classes)).rules

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from sensor.rules import literal
 from sensor.rules.compile import fast_literal, protocol, scope, stage
 from sensor.rules.export import export
+from sensor.rules.references import DEFAULT, expand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sensor.rules.nodes import PortSet, Rule
 
@@ -20,9 +21,10 @@ _JUDGED = {
 }
 
 
-def describe(rule: Rule) -> str:
+def describe(rule: Rule, references: Mapping[str, str] = DEFAULT) -> str:
     """Return what the rule is, what it is judged on and how it is found, and the rule as YAML."""
-    return "\n".join([*_lines(rule), "", export([rule]).rstrip()]) + "\n"
+    sources = (f"  source    {expand(each, references)}" for each in rule.references)
+    return "\n".join([*_lines(rule), *sources, "", export([rule]).rstrip()]) + "\n"
 
 
 def _lines(rule: Rule) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from sensor.rules.parse import Unit
 from sensor.rules.problems import Problem, Problems
 from sensor.rules.share import Sets, share
 from sensor.rules.suricata import read as suricata
+from sensor.rules.suricata.edits import NO_EDITS, Edits
 from sensor.rules.variables import Variables
 
 if TYPE_CHECKING:
@@ -29,8 +31,10 @@ MAX_FILE = 64 << 20
 FrontEnd = Callable[[str, Context], Unit]
 """Text of a file → what it holds. Raises nothing: problems go into the unit."""
 
+TEXT = ".rules"
+"""Suffix of files in Suricata's form."""
 FRONT_ENDS: Mapping[str, FrontEnd] = MappingProxyType(
-    {".yaml": parse.parse, ".yml": parse.parse, ".rules": suricata.parse}
+    {".yaml": parse.parse, ".yml": parse.parse, TEXT: suricata.parse}
 )
 """By suffix of the file."""
 
@@ -62,11 +66,13 @@ def load_rules(
     *,
     cache_dir: Path | None = None,
     classes: Mapping[str, Classification] = DEFAULT,
+    edits: Edits = NO_EDITS,
 ) -> LoadResult:
     """Load files and folders (deeply, hidden names left out). cache_dir None: no cache. Raises nothing."""
     known = variables or Variables()
     errors = [Problem("variables", 0, 0, f"{name}: {text}", hint) for name, text, hint in known.problems()]
-    cache = Cache(cache_dir, base_key(known, classes) if cache_dir else b"")
+    cache = Cache(cache_dir, base_key(known, classes, edits.fingerprint()) if cache_dir else b"")
+    compile_unit = partial(_compile, variables=known, classes=classes, edits=edits)
     rules: list[Rule] = []
     suppressions: list[Suppression] = []
     files: list[str] = []
@@ -74,9 +80,9 @@ def load_rules(
     with no_gc():
         for file in _files(paths, errors):
             files.append(file)
-            unit = _load_file(file, known, classes, cache)
+            unit = _load_file(file, compile_unit, cache)
             share(unit.rules, sets)
-            rules += unit.rules
+            rules += edits.chosen(unit.rules) if edits and Path(file).suffix != TEXT else unit.rules
             suppressions += unit.suppressions
             errors += unit.problems
     return LoadResult(tuple(rules), tuple(suppressions), tuple(errors), tuple(files), cache.counters.snapshot())
@@ -103,7 +109,7 @@ def _walk(folder: str) -> Iterator[str]:
                 yield str(Path(directory, file))
 
 
-def _load_file(file: str, variables: Variables, classes: Mapping[str, Classification], cache: Cache) -> Unit:
+def _load_file(file: str, compile_unit: Callable[[str, bytes, FrontEnd], Unit], cache: Cache) -> Unit:
     front_end = FRONT_ENDS.get(Path(file).suffix)
     if front_end is None:
         hint = f"rule files end in {' or '.join(FRONT_ENDS)}"
@@ -116,7 +122,7 @@ def _load_file(file: str, variables: Variables, classes: Mapping[str, Classifica
         return _failed(file, f"the file cannot be read: {getattr(error, 'strerror', None) or error}")
     unit = cache.get(file, content)
     if unit is None:
-        unit = _compile(file, content, front_end, variables, classes)
+        unit = compile_unit(file, content, front_end)
         cache.put(file, content, unit)
     return unit
 
@@ -127,6 +133,7 @@ def _compile(
     front_end: FrontEnd,
     variables: Variables,
     classes: Mapping[str, Classification],
+    edits: Edits,
 ) -> Unit:
     try:
         text = content.decode("utf-8-sig")
@@ -134,6 +141,8 @@ def _compile(
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
         return Unit(problems=(Problem(file, line, column, "the file is not UTF-8", "save it as UTF-8"),))
+    if Path(file).suffix == TEXT:
+        text = edits.apply(text, file)
     return front_end(text, Context(Problems(file), variables, classes, Lists(Path(file).parent)))
 
 

@@ -104,12 +104,12 @@ def test_what_a_rule_says():
     rule = Rule(
         sid=7, msg="m", proto="tcp", body=All(()), action="drop", target="src_ip",
         attack=("T1190", "T1021"),
-        labels=labels_of(("cve:1",), (("tag", ("a", "b")), ("mitre_technique_id", ("T1021",)))),
+        labels=labels_of(("cve:1", "odd:2"), (("tag", ("a", "b")), ("mitre_technique_id", ("T1021",)))),
     )  # fmt: skip
     got = fields(alert(rule))["alert"]
     assert got["action"] == "allowed"
     assert got["context"] == {"rule_action": "drop"}
-    assert got["references"] == ["cve:1"]
+    assert got["references"] == ["https://cve.mitre.org/cgi-bin/cvename.cgi?name=1", "odd:2"]
     assert got["metadata"] == {"tag": ["a", "b"], "mitre_technique_id": ["T1021", "T1190"]}
     assert got["source"] == {"ip": "10.0.0.2", "port": 80}
     assert got["target"] == {"ip": "10.0.0.1", "port": 40000}

@@ -141,6 +141,29 @@ def test_limits_and_classes_beside_the_rules(box):
     assert "t.config:1:1: unknown entry 'frob'" in box.xensor("rules", "check", rules, *beside).out
 
 
+def test_import_and_show_with_files_of_suricata_update(box):
+    text = 'alert tcp any any -> any any (msg:"m{0}"; content:"abcd"; reference:bug,7; sid:{0};)\n'
+    rules = write(box, text.format(1) + text.format(2) + "#" + text.format(3), "a.rules")
+    off, on = write(box, "1\n", "disable.conf"), write(box, "3\n", "enable.conf")
+    modify = write(box, '2 "abcd" "wxyz"\n', "modify.conf")
+    files = ("--disable-conf", off, "--enable-conf", on, "--modify-conf", modify)
+    ran = box.xensor("rules", "import", rules, "-o", box.folder / "out", *files)
+    assert ran.status == 0, ran.err
+    assert "2 rules, 1 switched off, 0 refusals" in ran.out
+    listed = box.xensor("rules", "list", box.folder / "out")
+    assert [line.split()[-1] for line in listed.out.splitlines()] == ["m2", "m3"]
+    kinds = write(box, "config reference: bug https://bugs.example/\n", "reference.config")
+    sets = ("--set", f"modify-conf={modify}", "--set", f"reference-config-file={kinds}")
+    shown = box.xensor("rules", "show", rules, "--id", "2", *sets)
+    assert shown.status == 0, shown.err
+    assert "source    https://bugs.example/7" in shown.out
+    assert "wxyz" in shown.out
+    off.write_text("frob:1\n")
+    assert "disable.conf:1:1: 'frob:1' names no rules" in box.xensor(
+        "rules", "check", rules, "--set", f"disable-conf={off}"
+    ).out
+
+
 def test_report_tells_what_is_refused_what_never_matches_and_what_is_used(box):
     rules = write(
         box,
