@@ -36,6 +36,9 @@ from sensor.rules.nodes import Rule
 _RAW_HEADERS = frozenset(
     {"ipv4.hdr", "ipv6.hdr", "tcp.hdr", "udp.hdr", "icmp.hdr", "icmpv4.hdr", "icmpv6.hdr", "ether.hdr"}
 )
+_ENDS = frozenset({"ip.src", "ip.dst"})
+_MAPPED = bytes(10) + b"\xff\xff"
+"""How an IPv4 address begins in 16 bytes (RFC 4291 section 2.5.5.2)."""
 _PORTED = frozenset({6, 17, 132})
 _CARRIED = frozenset({TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN})
 """Tunnels whose packet has no payload of its own but the packet inside, which is judged itself."""
@@ -173,8 +176,13 @@ class _Context:
             made = [Window(data) for data in self.tx.buffer(buffer)]  # type: ignore[attr-defined]
             if made:
                 return made
-        if buffer in _RAW_HEADERS and self._row is not None:
-            raw = raw_header(buffer, self._row, self.place.view.buf)
+        if buffer in _ENDS:
+            self.load()
+            end = self.src if buffer == "ip.src" else self.dest
+            return [Window(end.removeprefix(_MAPPED))] if self.proto >= 0 else []
+        if buffer in _RAW_HEADERS:
+            self.load()
+            raw = raw_header(buffer, self._row, self.place.view.buf) if self._row is not None else None
             return [] if raw is None else [Window(raw)]
         return []
 

@@ -25,6 +25,8 @@ CORE: Mapping[str, str] = MappingProxyType(
         PAYLOAD: "payload of the packet",
         STREAM: "inspection window of the reassembled stream",
         EITHER: "the stream for TCP that is reassembled, the packet's payload otherwise",
+        "ip.src": "source address, 4 or 16 bytes",
+        "ip.dst": "destination address, 4 or 16 bytes",
         "ether.hdr": "Ethernet header with its VLAN tags",
         "ipv4.hdr": "IPv4 header with options",
         "ipv6.hdr": "IPv6 header without extension headers",

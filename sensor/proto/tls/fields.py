@@ -9,6 +9,7 @@ from sensor.model.app import (
     TO_CLIENT,
     TO_SERVER,
     BufferSpec,
+    NumberSpec,
     ProtocolSpec,
     StageSpec,
 )
@@ -21,6 +22,8 @@ from sensor.proto.tls.state import (
     TlsParser,
 )
 
+_LATEST = 253_402_300_799
+"""The end of the year 9999."""
 _PER_CERTIFICATE = (
     BufferSpec(
         "tls.certs",
@@ -62,6 +65,15 @@ _ONE_SIDED = (
 )
 
 
+_NUMBERS = (
+    NumberSpec("tls.cert_notbefore", STAGE_CERTIFICATES, "when the server's certificate begins to hold, seconds since "
+               "1970", _LATEST),
+    NumberSpec("tls.cert_notafter", STAGE_CERTIFICATES, "when it ends to hold, likewise", _LATEST),
+    NumberSpec("tls.cert_expired", STAGE_CERTIFICATES, "1: that is over at the time of the packet", 1),
+    NumberSpec("tls.cert_valid", STAGE_CERTIFICATES, "1: the packet's time is between the two", 1),
+)  # fmt: skip
+
+
 def _twins(specs: tuple[BufferSpec, ...], to_server: int, to_client: int) -> tuple[BufferSpec, ...]:
     """Return each buffer for both sides: its plain name is the client's, `name@to_client` the server's."""
     client = tuple(BufferSpec(s.name, to_server, s.raw, s.multi, s.aliases, s.lowercase, s.help) for s in specs)
@@ -85,6 +97,7 @@ SPEC = ProtocolSpec(
         *_twins(_PER_HELLO, STAGE_CLIENT_HELLO, STAGE_SERVER_HELLO),
         *_twins(_PER_CERTIFICATE, STAGE_CLIENT_CERTIFICATES, STAGE_CERTIFICATES),
     ),
+    numbers=_NUMBERS,
     new_parser=TlsParser,
     carriers=("smtp", "ftp", "pop3", "imap"),
     switch=(b"starttls", b"auth tls", b"auth ssl", b"stls\r\n"),

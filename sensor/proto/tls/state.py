@@ -38,7 +38,7 @@ class TlsParser:
     stop making sense, or the flow ends. The first hello of each side counts, be it a HelloRetryRequest.
     """
 
-    __slots__ = ("_anomalies", "_encrypted", "_reached", "_seen", "_sides", "_tx", "done")
+    __slots__ = ("_anomalies", "_encrypted", "_now", "_reached", "_seen", "_sides", "_tx", "done")
 
     def __init__(self) -> None:
         self.done = False
@@ -46,16 +46,18 @@ class TlsParser:
         self._sides = (RecordSide(), RecordSide())
         self._encrypted = [0, 0]
         """Events of encryption per side."""
+        self._now = 0
         self._reached = 0
         """Bit set of stages."""
         self._anomalies: list[tuple[AppAnomaly, int]] = []
         self._seen: set[tuple[AppAnomaly, int]] = set()
 
-    def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+    def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:
         """Take the next bytes of a side."""
         out: list[TxStage] = []
         if self.done:
             return out
+        self._now = ts_ns // 10**9
         for event in self._sides[side].feed(data):
             if self._on_event(side, event, out):
                 break
@@ -145,7 +147,7 @@ class TlsParser:
     ) -> None:
         tx = self._transaction()
         if side == TO_CLIENT:
-            tx.certs, tx.leaf = chain, leaf
+            tx.certs, tx.leaf, tx.certs_at = chain, leaf, self._now
             self._reach(STAGE_CERTIFICATES, side, out)
         else:
             tx.client_certs, tx.client_leaf = chain, leaf

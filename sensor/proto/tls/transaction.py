@@ -11,7 +11,9 @@ from sensor.proto.tls.parse import ClientHello, ServerHello, negotiated, offered
 class TlsTransaction:
     """One TLS handshake. Holds at most two hellos and two certificate lists (64 KiB each)."""
 
-    __slots__ = ("_memo", "certs", "client", "client_certs", "client_leaf", "id", "leaf", "resumed", "server")
+    __slots__ = (
+        "_memo", "certs", "certs_at", "client", "client_certs", "client_leaf", "id", "leaf", "resumed", "server",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.id = 0
@@ -19,6 +21,8 @@ class TlsTransaction:
         self.server: ServerHello | None = None
         self.certs: tuple[bytes, ...] = ()
         """The server's chain, DER."""
+        self.certs_at = 0
+        """Seconds since 1970 at which the chain was complete."""
         self.leaf: x509.Certificate | None = None
         self.client_certs: tuple[bytes, ...] = ()
         self.client_leaf: x509.Certificate | None = None
@@ -35,6 +39,19 @@ class TlsTransaction:
             if found:  # what is absent now may come with a later message
                 self._memo[name] = found
         return found
+
+    def numbers(self, name: str) -> Sequence[int]:
+        """Return when the server's certificate holds, or what that says at the time it was seen."""
+        leaf = self.leaf
+        begin, end = (x509.seconds(leaf.not_before), x509.seconds(leaf.not_after)) if leaf else (None, None)
+        if name == "tls.cert_notbefore":
+            return () if begin is None else (begin,)
+        if name == "tls.cert_notafter":
+            return () if end is None else (end,)
+        if begin is None or end is None:
+            return ()
+        expired = self.certs_at > end
+        return (int(expired if name == "tls.cert_expired" else begin <= self.certs_at and not expired),)
 
     def eve(self) -> dict[str, Any]:
         """Return the EVE object."""

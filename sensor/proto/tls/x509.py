@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 import msgspec
@@ -99,6 +100,14 @@ def parse(der: bytes) -> Certificate:
         cert.cut = isinstance(error, CutError) and not cert.malformed
         cert.malformed = True
     return cert
+
+
+def seconds(text: str) -> int | None:
+    """Return a time of a certificate in seconds since 1970, at least 0; None: it has none that can be read."""
+    try:
+        return max(int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()), 0)
+    except ValueError:
+        return None
 
 
 def element(data: bytes, pos: int, end: int) -> tuple[int, int, int]:

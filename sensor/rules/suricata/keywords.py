@@ -22,6 +22,7 @@ from sensor.rules.suricata import (
     regex,
     rpc,
     subjects,
+    tlswords,
 )
 from sensor.rules.suricata.flagwords import FLAGS, flags
 from sensor.rules.suricata.refusal import Refused
@@ -114,6 +115,15 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "ftpbounce": subjects.ftp_bounce,
         "http2.settings": subjects.http2_settings,
         "pkt_data": subjects.pkt_data,
+        "ssh.protoversion": subjects.ssh_version,
+        "tls_cert_notbefore": tlswords.validity("notbefore"),
+        "tls_cert_notafter": tlswords.validity("notafter"),
+        "tls_cert_expired": tlswords.verdict("tls.cert_expired"),
+        "tls_cert_valid": tlswords.verdict("tls.cert_valid"),
+        "ssl_state": tlswords.state,
+        "ssl_version": tlswords.version,
+        "l3_proto": packet.network_protocol,
+        "engine-event": packet.engine_event,
         "tls.version": subjects.tls_version,
         "xor": subjects.xor,
         "pcrexform": subjects.pcrexform,
@@ -122,8 +132,8 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         **{name: subjects.four_bytes(name) for name in subjects.FOUR_BYTES},
         **{name: subjects.in_digits(name) for name in subjects.IN_DIGITS},
         **{name: subjects.transform(name) for name in subjects.TRANSFORMS},
-        # No condition: hints for other engines, or further packets to log.
-        **dict.fromkeys(("prefilter", "rawbytes", "tag", "logto"), _nothing),
+        # No condition: hints for other engines, further packets to log, or what only an inline engine does.
+        **dict.fromkeys(("prefilter", "rawbytes", "tag", "logto", "tls_store", "nfq_set_mark"), _nothing),
     }
 )
 

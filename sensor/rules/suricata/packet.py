@@ -213,6 +213,22 @@ def stream_event(draft: Draft, value: str) -> None:
     draft.conditions.append(HeaderTest(fields.STREAM_EVENT, "=", number))
 
 
+def engine_event(draft: Draft, value: str) -> None:
+    """`engine-event:stream.reassembly_seq_gap`, `engine-event:ipv4.trunc_pkt`."""
+    (stream_event if value.strip('" ').startswith("stream.") else decode_event)(draft, value)
+
+
+_IP_VERSIONS: Mapping[str, int] = MappingProxyType({"ipv4": 4, "ip4": 4, "ipv6": 6, "ip6": 6})
+
+
+def network_protocol(draft: Draft, value: str) -> None:
+    """`l3_proto:ipv4`."""
+    version = _IP_VERSIONS.get(value.strip('" ').lower())
+    if version is None:
+        raise Refused(f"unknown protocol '{value[:20]}'", ", ".join(_IP_VERSIONS))
+    draft.conditions.append(HeaderTest("ip.version", "=", version))
+
+
 def decode_event(draft: Draft, value: str) -> None:
     """`decode-event:ipv4.trunc_pkt`. Events of fragments have one name here, whatever the version of IP."""
     events = fields.BY_NAME["decode.event"].names

@@ -29,13 +29,10 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("lua", "luajit", "luaxform"), _CODE),
         **dict.fromkeys(("iprep", "geoip"), _OUTSIDE),
         **dict.fromkeys(("filemagic", "file.magic", "file_magic"), _MAGIC),
-        "ssl_state": "the state of a TLS handshake is not kept",
-        "ssl_version": "the state of a TLS handshake is not kept",
         "asn1": "ASN.1 is not decoded",
         "config": "rules do not configure the sensor",
         "bypass": "a mirror cannot hand traffic on",
         "replace": "a mirror cannot change traffic",
-        "tls_store": "certificates are not stored",
     }
 )
 

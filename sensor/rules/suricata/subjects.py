@@ -54,7 +54,8 @@ IN_DIGITS: Mapping[str, int] = MappingProxyType({"dns.opcode": 15})
 """Compared as numbers, which the buffers hold as text; their largest value."""
 
 _SETTING = re.compile(r"SETTINGS_?([A-Z_]{1,40}?)\s*((?:[<>=!]|\d).{0,40})?", re.IGNORECASE)
-HEADERS = ("tcp.hdr", "udp.hdr", "ipv4.hdr", "ipv6.hdr", "icmpv4.hdr", "icmpv6.hdr", "ether.hdr")
+HEADERS = ("ip.src", "ip.dst", "tcp.hdr", "udp.hdr", "ipv4.hdr", "ipv6.hdr", "icmpv4.hdr", "icmpv6.hdr",
+           "ether.hdr")  # fmt: skip
 
 TRANSFORMS = (
     "to_lowercase", "to_uppercase", "strip_whitespace", "compress_whitespace", "to_md5", "to_sha1", "to_sha256",
@@ -116,6 +117,17 @@ def tls_version(draft: Draft, value: str) -> None:
     if word not in ("1.0", "1.1", "1.2", "1.3"):
         raise Refused(f"unknown version '{word[:20]}'", "1.0, 1.1, 1.2, 1.3")
     draft.add_aside("tls.version", Content(word.encode(), startswith=True, endswith=True))
+
+
+def ssh_version(draft: Draft, value: str) -> None:
+    """`ssh.protoversion:2.0`, `ssh.protoversion:2_compat` (2, or 1.99, which offers it)."""
+    word = value.strip('"')
+    if word == "2_compat":
+        draft.add_aside("ssh.proto", Regex(r"^(?:2|1\.99)", "E"))
+    elif re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,3})?", word):
+        draft.add_aside("ssh.proto", Content(word.encode(), startswith=True, endswith=True))
+    else:
+        raise Refused(f"unknown version '{word[:20]}'", "2.0, 1.99, 2_compat")
 
 
 def ftp_bounce(draft: Draft, value: str) -> None:

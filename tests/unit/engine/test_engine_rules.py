@@ -257,3 +257,19 @@ def test_what_a_flow_does_not_speak_is_a_condition_once_it_is_known(tmp_path):
     assert sids(other, not_web)
     assert sids(Flow(dport=80).open().frames(), not_web) == []
     assert sids(web, one_rule(tmp_path, "protocol: tcp, match: [{app.protocol: '!=dns'}]"))
+
+
+def test_addresses_are_buffers(tmp_path):
+    ends = ("0a000002", "0a000001")
+    tests = "[{{ip.src: [{{content: '|{}|'}}, {{bsize: 4}}]}}, {{ip.dst: '|{}|'}}, {{payload: reply}}]"
+    rule = f"protocol: tcp, match: {tests}"
+    frames = Flow().open().send(0, b"ask").send(1, b"reply").frames()
+    assert len(sids(frames, one_rule(tmp_path, rule.format(*ends)))) == 1
+    assert sids(frames, one_rule(tmp_path, rule.format(*ends[::-1]))) == []
+
+
+def test_addresses_beside_a_buffer_of_a_protocol(tmp_path):
+    rule = "protocol: http, flow: to_server, match: [{http.uri: /page}, {ip.dst: '|0a000002|'}]"
+    frames = Flow(dport=80).open().send(0, b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n").frames()
+    assert sids(frames, one_rule(tmp_path, rule)) == [1]
+    assert sids(frames, one_rule(tmp_path, rule.replace("02|", "03|"))) == []

@@ -409,3 +409,24 @@ def test_client_hello_same_as_dpkt():
     assert (mine.version, mine.random, mine.session_id) == (theirs.version, theirs.random, theirs.session_id)
     assert mine.ciphers == tuple(suite.code for suite in theirs.ciphersuites)
     assert mine.extensions == tuple(kind for kind, _ in theirs.extensions)
+
+
+@pytest.mark.parametrize(
+    ("now", "expired", "valid"),
+    [("2026-11-23T22:36:59", 0, 0), ("2026-11-23T22:37:00", 0, 1), ("2191-03-03T22:37:01", 1, 0)],
+)
+def test_whether_the_certificate_holds(now, expired, valid):
+    parser, seconds = TlsParser(), x509.seconds(now)
+    stages = [stage for side, data in tls12(HELLO) for stage in parser.feed(side, data, seconds * 10**9)]
+    tx = stages[-1].tx
+    assert [*tx.numbers("tls.cert_expired"), *tx.numbers("tls.cert_valid")] == [expired, valid]
+    assert x509.seconds("2026-11-23T22:37:00") == tx.numbers("tls.cert_notbefore")[0] == 1795473420
+    assert x509.seconds("2191-03-03T22:37:00") == tx.numbers("tls.cert_notafter")[0]
+
+
+def test_without_a_certificate_nothing_holds():
+    tx = transaction.TlsTransaction()
+    assert not any(tx.numbers(number.name) for number in SPEC.numbers)
+    tx.leaf = x509.Certificate(not_before="2026-11-23T22:37:00", not_after="nonsense")
+    assert [len(tx.numbers(number.name)) for number in SPEC.numbers] == [1, 0, 0, 0]
+    assert x509.seconds("1950-01-01T00:00:00") == 0

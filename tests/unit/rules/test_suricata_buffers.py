@@ -1,5 +1,5 @@
 import pytest
-from suricatakit import matches, refused, rule
+from suricatakit import matches, refused, rule, steps_of
 
 from sensor.rules.nodes import BufferMatch, ByteTest, Content, Regex, Transform
 
@@ -115,3 +115,15 @@ def test_keywords_with_values():
 )
 def test_refused(options, why):
     assert any(why in message for message in refused(options, HTTP))
+
+
+@pytest.mark.parametrize(
+    ("word", "test"),
+    [
+        ("2_compat", Regex(r"^(?:2|1\.99)", "E")),
+        ('"2.0"', Content(b"2.0", startswith=True, endswith=True)),
+    ],
+)
+def test_ssh_version(word, test):
+    assert steps_of(f"ssh.protoversion:{word};", "alert ssh any any -> any any") == (test,)
+    assert refused("ssh.protoversion:two;", "alert ssh any any -> any any")

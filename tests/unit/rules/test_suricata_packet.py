@@ -114,3 +114,15 @@ def test_events_of_fragments_have_one_name(version):
 )
 def test_refused(options, why):
     assert why in refused(options)[0]
+
+
+@pytest.mark.parametrize(("word", "version"), [("ipv4", 4), ("ip4", 4), ("IPv6", 6)])
+def test_network_protocol(word, version):
+    assert conditions(f"l3_proto:{word};") == [HeaderTest("ip.version", "=", version)]
+    assert refused("l3_proto:arp;")
+
+
+def test_an_engine_event_is_one_of_the_stream_or_of_the_decoder():
+    gap, cut = "stream.reassembly_seq_gap", "ipv4.trunc_pkt"
+    assert conditions(f"engine-event:{gap};") == conditions(f"stream-event:{gap};")
+    assert conditions(f"engine-event:{cut};") == conditions(f"decode-event:{cut};")
