@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensor.detect.ruleplan import RulePlan
+from sensor.rules.flowwide import once
 
 _SIDES = {"to_server": 0, "to_client": 1}.get
 
@@ -27,6 +28,8 @@ class RuleTable:
     """int8[n]: the side that a rule asks for; -1: any, or its literal was searched in the bytes of one side only."""
     passes: np.ndarray
     """bool[n]: its action is `pass`."""
+    once: np.ndarray
+    """bool[n]: it is judged once for each side of a flow (`sensor.rules.flowwide`)."""
     severities: np.ndarray
     """uint8[n]"""
     categories: np.ndarray
@@ -60,6 +63,7 @@ def make_table(plans: Sequence[RulePlan]) -> RuleTable:
         last=np.array([plan.last for plan in plans], np.int64),
         facing=np.array([-1 if plan.literal else _SIDES(plan.rule.direction, -1) for plan in plans], np.int8),
         passes=np.array([rule.action == "pass" for rule in rules], np.bool_),
+        once=np.array([once(rule) for rule in rules], np.bool_),
         severities=np.array([rule.severity for rule in rules], np.uint8),
         categories=np.array([names[rule.category] for rule in rules], np.int32),
         category_names=tuple(names),

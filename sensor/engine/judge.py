@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from sensor.detect.addresses import HeaderMatcher, HeaderMatchers, key16
 from sensor.detect.bits import FlowVarCounters, FlowVars
 from sensor.detect.budget import Budget
@@ -16,11 +18,12 @@ from sensor.detect.header import FlowView, header_value, raw_header
 from sensor.detect.hostbits import HostBits
 from sensor.detect.naive import CompiledRule, apply_effects, judge
 from sensor.detect.packetrow import PacketRow, packet_row
-from sensor.detect.plan import Plan
+from sensor.detect.plan import TX, Plan
 from sensor.detect.quick import needs
 from sensor.detect.threshold import Suppressor, Thresholds
 from sensor.engine.marks import SideMarks
 from sensor.engine.options import EngineOptions
+from sensor.engine.passing import FLOW, Passed, reach
 from sensor.engine.scenes import BlockView
 from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.counters import Counters
@@ -40,6 +43,7 @@ _ENDS = frozenset({"ip.src", "ip.dst"})
 _MAPPED = bytes(10) + b"\xff\xff"
 """How an IPv4 address begins in 16 bytes (RFC 4291 section 2.5.5.2)."""
 _PORTED = frozenset({6, 17, 132})
+_WITH_FLOWS = frozenset({1, 6, 17, 58, 132})
 _CARRIED = frozenset({TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN})
 """Tunnels whose packet has no payload of its own but the packet inside, which is judged itself."""
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
@@ -53,8 +57,10 @@ _ARP = 0x0806
 class JudgeCounters(Counters):
     """Judgements."""
 
-    __slots__ = ("alerts", "judgements", "rule_errors", "suppressed")
+    __slots__ = ("alerts", "flows_passed", "judgements", "rule_errors", "suppressed")
     alerts: int
+    flows_passed: int
+    """Flows of which a `pass` rule took the rest out of inspection."""
     judgements: int
     rule_errors: int
     suppressed: int
@@ -246,6 +252,17 @@ def _payload(view: BlockView, row: int) -> bytes:
     return view.buf[start : start + int(r["paylen"])].tobytes()
 
 
+_Held = tuple[Rule, Place, bytes, bool, _Context]
+"""An alert that waits: what `Judge._raise` takes."""
+
+
+def _begins(place: Place) -> bool:
+    """Tell whether a packet is the first of its side of a flow, or of a protocol of which packets stand alone."""
+    view, slot, row = place.view, place.slot, place.row
+    alone = slot < 0 or int(view.rows["proto"][row]) not in _WITH_FLOWS
+    return alone or view.counts_at(slot, row)[place.side] <= 1
+
+
 class _Ready:
     """What judging a rule takes, made when traffic first reaches it."""
 
@@ -267,6 +284,11 @@ class Judge:
         self._headers = HeaderMatchers()
         self._pass: list[bool] = plan.table.passes.tolist()
         self._facing: list[int] = plan.table.facing.tolist()
+        self._once: list[bool] = plan.table.once.tolist()
+        self.passes_messages = bool(np.any(plan.table.passes & (plan.table.scopes & TX != 0)))
+        """What is raised on a datagram waits for rules on its message."""
+        self.passed = Passed()
+        self._held: list[_Held] | None = None
         self._options = options
         self._thresholds = thresholds
         self._suppressor = suppressor
@@ -284,15 +306,19 @@ class Judge:
         """Judge packet rules on a row."""
         r = view.rows[row]
         slot = int(r["flow"])
+        if self.passed.flow(slot):
+            return
         place = Place(view, slot, int(r["side"]), row, int(view.numbers[r["pkt"]]), int(r["ts"]))
         payload = _payload(view, row)
         windows: Sequence[Window] = [Window(payload)] if payload else []
         context = _Context(place, self, {"payload": windows, "payload_or_stream": windows})
         for number in rules:
-            if self._may(number, context, payload) and self._holds(number, context):
-                self._match(number, place, payload, stream=False, context=context)
-                if self._pass[number]:
-                    break
+            if self._once[number] and not _begins(place):
+                continue
+            if not (self._may(number, context, payload) and self._holds(number, context)):
+                continue
+            if self._match(number, place, payload, stream=False, context=context):
+                break
 
     def hopeless(self, slot: int, rules: Iterable[int]) -> bool:
         """Tell whether each of the rules needs flowbits that the flow does not have: then none can come to set them."""
@@ -303,6 +329,8 @@ class Judge:
 
     def window(self, place: Place, window: tuple[int, bytes], rules: Iterable[int]) -> None:
         """Judge stream rules on (stream offset, bytes); a rule that fired sees only later bytes."""
+        if self._passed(place):
+            return
         base, data = window
         end = base + len(data)
         whole = [Window(data, base)]
@@ -319,8 +347,7 @@ class Judge:
                 used = _Context(place, self, {"stream": part, "payload_or_stream": part})
             if self._holds(number, used):
                 self.fired.note(side, number, end)
-                self._match(number, place, data, stream=True, context=used)
-                if self._pass[number]:
+                if self._match(number, place, data, stream=True, context=used):
                     break
 
     def transaction(self, place: Place, app: int, stage: TxStage, data: bytes) -> None:
@@ -328,7 +355,7 @@ class Judge:
         index = self._plan.transactions
         file = stage.file is not None
         every = index.everything(app, stage.stage, file=file)
-        if not every:
+        if not every or self._passed(place):
             return
         whole = [Window(data)] if data else []
         sided = Place(place.view, place.slot, stage.side, place.row, place.number, place.ts)
@@ -341,10 +368,10 @@ class Judge:
         rules = index.candidates(app, stage.stage, context.instances, file=file) if self._options.triage else every
         for number in rules:
             seen = views.get(self._facing[number], context)
-            if self._may(number, context, data) and self._holds(number, seen):
-                self._match(number, seen.place, data, stream=True, context=seen)
-                if self._pass[number]:
-                    break
+            if not (self._may(number, context, data) and self._holds(number, seen)):
+                continue
+            if self._match(number, seen.place, data, stream=True, context=seen):
+                break
 
     def event(self, place: Place, spec: ProtocolSpec, anomaly: int, side: int, rules: Iterable[int],
               data: bytes) -> None:  # fmt: skip
@@ -352,6 +379,8 @@ class Judge:
 
         Where a transaction is about both sides, so is what is odd in it: a rule is judged from the side it names.
         """
+        if self._passed(place):
+            return
         odd = (APP_EVENT, anomaly)
         sided = Place(place.view, place.slot, side, place.row, place.number, place.ts)
         whole = [Window(data)] if data else []
@@ -363,27 +392,28 @@ class Judge:
             views[back.side] = _Context(back, self, windows, None, spec.name, event=odd)
         for number in rules:
             seen = views.get(self._facing[number], context)
-            if self._holds(number, seen):
-                self._match(number, seen.place, data, stream=True, context=seen)
-                if self._pass[number]:
-                    break
+            if not self._holds(number, seen):
+                continue
+            if self._match(number, seen.place, data, stream=True, context=seen):
+                break
 
     def note(self, place: Place, anomaly: int, rules: Iterable[int]) -> None:
         """Judge rules on what the flow table found odd, with the packet that showed it."""
+        if self._passed(place):
+            return
         payload = _payload(place.view, place.row) if place.row >= 0 else b""
         whole = [Window(payload)] if payload else []
         windows: dict[str, Sequence[Window]] = {"payload": whole, "payload_or_stream": whole}
         context = _Context(place, self, windows, event=(STREAM_EVENT, anomaly))
         for number in rules:
-            if self._holds(number, context):
-                self._match(number, place, payload, stream=False, context=context)
-                if self._pass[number]:
-                    break
+            if self._holds(number, context) and self._match(number, place, payload, stream=False, context=context):
+                break
 
     def adopt(self, old: Judge, renumbered: Mapping[int, int]) -> None:
         """Take over the state of the judge before a reload. renumbered: old rule number → new, of unchanged rules."""
         self.counters, self.var_counters, self._vars = old.counters, old.var_counters, old._vars
         self.host_bits = old.host_bits
+        self.passed.adopt(old.passed)
         self.budget.counters = old.budget.counters
         self.fired.adopt(old.fired, renumbered)
 
@@ -391,6 +421,7 @@ class Judge:
         """Drop the variables of ended flows."""
         slots = list(slots)
         self.fired.forget(slots)
+        self.passed.forget(slots)
         if self._vars:
             for slot in self._vars.keys() & slots:
                 del self._vars[slot]
@@ -436,12 +467,44 @@ class Judge:
             self.counters.rule_errors += 1
             return False
 
-    def _match(self, number: int, place: Place, data: bytes, *, stream: bool, context: _Context) -> None:
+    def hold(self) -> None:
+        """Keep back what is raised, until `release`."""
+        self._held = []
+
+    def release(self, slot: int) -> None:
+        """Raise what was kept back, unless a `pass` rule has passed the flow meanwhile."""
+        held, self._held = self._held or (), None
+        if not self.passed.flow(slot):
+            for one in held:
+                self._raise(*one)
+
+    def _passed(self, place: Place) -> bool:
+        return self.passed.flow(place.slot) or self.passed.at(place.view, place.row)
+
+    def _match(self, number: int, place: Place, data: bytes, *, stream: bool, context: _Context) -> bool:
+        """Carry out what a match means; tell whether nothing else is to be judged here."""
         rule, compiled = self._plan.rules[number], self._compiled[number]
         if compiled.effects:
             apply_effects(compiled, context)
-        if rule.noalert or self._pass[number]:
-            return
+        if self._pass[number]:
+            self._take_out(rule, place, stream=stream)
+            if rule.loud:
+                self._raise(rule, place, data, stream, context)
+            return True
+        if rule.noalert:
+            return False
+        if self._held is not None:
+            self._held.append((rule, place, data, stream, context))
+        else:
+            self._raise(rule, place, data, stream, context)
+        return False
+
+    def _take_out(self, rule: Rule, place: Place, *, stream: bool) -> None:
+        how = FLOW if stream else reach(rule)
+        self.counters.flows_passed += how == FLOW and place.slot >= 0
+        self.passed.note(place.view, place.slot, place.row, how)
+
+    def _raise(self, rule: Rule, place: Place, data: bytes, stream: bool, context: _Context) -> None:
         flow_id = int(place.view.flows["id"][place.slot]) if place.slot >= 0 else 0
         if self._suppressor.suppressed(rule, context.src, context.dest):
             self.counters.suppressed += 1

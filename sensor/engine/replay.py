@@ -150,6 +150,7 @@ def not_inspected(pipeline: Pipeline, writer: Writer, source: FileSource) -> dic
         "judgements cut off at their budget": judge.budget.counters.budget_exceeded,
         "judgements skipped (rule suspended)": judge.budget.counters.judgements_skipped,
         "judgements that failed": judge.counters.rule_errors,
+        "flows of which rules passed the rest": judge.counters.flows_passed,
         "alerts collapsed into summaries": writer.flood.counters.summarized,
     }  # fmt: skip
     return {name: n for name, n in found.items() if n}

@@ -257,6 +257,14 @@ class Walk:
         return events
 
     def _packet(self, work: BlockWork, row: int) -> None:
+        if row in work.apps and self._judge.passes_messages:
+            self._judge.hold()
+            self._row(work, row)
+            self._judge.release(int(work.view.rows["flow"][row]))
+        else:
+            self._row(work, row)
+
+    def _row(self, work: BlockWork, row: int) -> None:
         view = work.view
         rules = work.found.packets.get(row)
         if rules and not self._judge.hopeless(int(view.rows["flow"][row]), rules):

@@ -298,6 +298,8 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
     direction: str = ""
     """`to_server`, `to_client` or both (empty)."""
     noalert: bool = False
+    loud: bool = False
+    """A `pass` rule that alerts, too."""
     severity: int = 3
     """EVE severity, 1 is worst."""
     classtype: str = ""

@@ -87,11 +87,11 @@ def noalert(draft: Draft, value: str) -> None:
 
 
 def alert(draft: Draft, value: str) -> None:
-    """`alert`: the default, but for `pass` rules."""
+    """`alert`: the default; a `pass` rule alerts, too."""
     if value:
         raise Refused("takes no value")
     if draft.values.get("action") == "pass":
-        raise Refused("a pass rule raises nothing here")
+        draft.values["loud"] = True
     draft.values["noalert"] = False
 
 

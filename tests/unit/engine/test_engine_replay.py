@@ -26,7 +26,7 @@ START = 1_700_000_000 * 10**9
 CLIENT, SERVER = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
 RULES = """
 - {id: 1, title: word, severity: high, protocol: tcp, match: [{content: xyzzy}]}
-- {id: 2, title: any, severity: low, protocol: udp}
+- {id: 2, title: any, severity: low, protocol: udp, match: [{ip.ttl: ">0"}]}
 """
 
 
