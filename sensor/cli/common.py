@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sensor.config.settings import Settings
     from sensor.rules.classification import Classification
     from sensor.rules.load import LoadResult
+    from sensor.rules.outside import Outside
     from sensor.rules.problems import Problem
     from sensor.rules.ruleset import RuleSet
     from sensor.rules.suricata.edits import Edits
@@ -77,13 +78,16 @@ def load(paths: Iterable[Path], made: Settings) -> Loaded:
     variables = Variables(made.address_groups, made.port_groups, made.run.without)
     problems: list[Problem] = []
     classes, changes = classes_of(made, problems), edits_of(made, problems)
-    result = load_rules(files, variables, cache_dir=cache_dir(), classes=classes, edits=changes)
-    rules, duplicates = build(result.rules, result.suppressions)
+    outside = outside_of(made, problems)
+    result = load_rules(
+        files, variables, cache_dir=cache_dir(), classes=classes, edits=changes, outside=outside
+    )
+    rules, duplicates = build(result.rules, result.suppressions, outside)
     problems += (*result.errors, *duplicates)
     if made.run.threshold_file:
         text = _text(made.run.threshold_file, problems)
         limits = threshold_file.apply(text, made.run.threshold_file, rules.rules, variables)
-        rules = RuleSet(limits.rules, (*rules.suppressions, *limits.suppressions))
+        rules = RuleSet(limits.rules, (*rules.suppressions, *limits.suppressions), outside)
         problems += limits.problems
     return Loaded(rules, result, problems)
 
@@ -107,6 +111,20 @@ def edits_of(made: Settings, problems: list[Problem]) -> Edits:
     found, unclear = read(*(File(name, _text(name, problems)) for name in names))
     problems += unclear
     return found
+
+
+def outside_of(made: Settings, problems: list[Problem]) -> Outside:
+    """Return reputations and countries of addresses, as far as they are configured."""
+    from sensor.rules.outside import Outside, open_countries
+    from sensor.rules.reputation import categories, scores
+
+    run = made.run
+    known, unclear = categories(_text(run.reputation_categories, problems), run.reputation_categories)
+    files = [str(Path(run.reputation_path, name)) for name in run.reputation_files]
+    found, bad = scores(((_text(file, problems), file) for file in files), known)
+    country, missing = open_countries(run.geoip_database) if run.geoip_database else (None, [])
+    problems += (*unclear, *bad, *missing)
+    return Outside(known, found, country)
 
 
 def references_of(made: Settings, problems: list[Problem]) -> Mapping[str, str]:
@@ -171,7 +189,7 @@ def compilable(rules: RuleSet) -> tuple[RuleSet, list[Problem]]:
     from sensor.rules.problems import Problem
     from sensor.rules.ruleset import RuleSet
 
-    compiler = RuleCompiler(FOLDED)
+    compiler = RuleCompiler(FOLDED, outside=rules.outside)
     good, problems = [], []
     for number, rule in enumerate(rules.rules):
         try:
@@ -180,4 +198,4 @@ def compilable(rules: RuleSet) -> tuple[RuleSet, list[Problem]]:
             problems.append(Problem(rule.file, rule.line, 1, f"rule {rule.gid}:{rule.sid}: {e}"))
         else:
             good.append(rule)
-    return RuleSet(good, rules.suppressions), problems
+    return RuleSet(good, rules.suppressions, rules.outside), problems

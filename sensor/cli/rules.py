@@ -141,12 +141,13 @@ def convert(args: argparse.Namespace) -> int:
     variables = Variables(made.address_groups, made.port_groups, made.run.without)
     problems: list[Problem] = []
     classes, edits = common.classes_of(made, problems), common.edits_of(made, problems)
+    outside = common.outside_of(made, problems)
     common.report(problems)
     folder, total = Path(args.output), 0
     for source in _text_rules(args.paths):
         target = folder / f"{source.stem}.yaml"
         try:
-            found = make(source.read_text(encoding="utf-8-sig"), str(source), variables, classes, edits)
+            found = make(source.read_text(encoding="utf-8-sig"), str(source), variables, classes, edits, outside)
             folder.mkdir(parents=True, exist_ok=True)
             with target.open("w" if args.force else "x", encoding="utf-8") as file:
                 file.write(found.text)

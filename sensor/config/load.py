@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _EVE_TYPES = "outputs.eve-log.types"
 _CAPTURE = "af-packet"
 _RELOADED = ("rule-files", "default-rule-path", "threshold-file", "classification-file", "disable-conf",
-             "enable-conf", "drop-conf", "modify-conf", "vars.")  # fmt: skip
+             "enable-conf", "drop-conf", "modify-conf", "reputation-categories-file", "default-reputation-path",
+             "reputation-files", "geoip-database", "vars.")  # fmt: skip
 """What a reload of the rules reads anew."""
 _OF_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"alert": ("payload", "payload-buffer-size", "packet"), "files": ("force-hash",)}

@@ -92,6 +92,11 @@ class RunSettings:
     """Empty: the built-in classes."""
     reference_file: str = ""
     """Empty: the built-in kinds."""
+    reputation_categories: str = ""
+    reputation_path: str = ""
+    """Folder that relative names of `reputation_files` start from."""
+    reputation_files: tuple[str, ...] = ()
+    geoip_database: str = ""
     enable_conf: str = ""
     disable_conf: str = ""
     drop_conf: str = ""

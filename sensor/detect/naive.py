@@ -16,6 +16,7 @@ from sensor.detect.bits import change_bits, change_int
 from sensor.detect.budget import Budget, BudgetExceededError, Meter
 from sensor.detect.chain import Step, accept, retry_helps
 from sensor.detect.conditions import Check, bit_key, bits_check, header_check, host_bit_check, int_check
+from sensor.detect.conditions_ends import country_check, reputation_check
 from sensor.detect.tests_base64 import base64_step
 from sensor.detect.tests_bytes import (
     compare_step,
@@ -43,6 +44,7 @@ from sensor.rules.nodes import (
     ByteMath,
     ByteTest,
     Content,
+    Country,
     FlowBits,
     FlowInt,
     HeaderTest,
@@ -51,8 +53,10 @@ from sensor.rules.nodes import (
     IsDataAt,
     Not,
     Regex,
+    Reputation,
     Rule,
 )
+from sensor.rules.outside import NOTHING, Outside
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -97,10 +101,13 @@ class RuleCompiler:
     """Compiles the rules of one set; equal regexes and transform chains are made once and shared.
 
     folded: names of buffers that are lowercase by normalisation (`BufferSpec.lowercase`): contents on them
-    match as if `nocase`.
+    match as if `nocase`. outside: the operator's files that rules ask.
     """
 
-    def __init__(self, folded: Collection[str] = (), lib: pcre.Pcre2Library | None = None) -> None:
+    def __init__(
+        self, folded: Collection[str] = (), lib: pcre.Pcre2Library | None = None, outside: Outside = NOTHING
+    ) -> None:
+        self.outside = outside
         self._folded = frozenset(folded)
         self._lib = lib or pcre.library()
         self._regexes: dict[tuple[str, str], pcre.Regex] = {}
@@ -228,6 +235,10 @@ class _Scope:
                 return int_check(node)
             case HostBit():
                 return host_bit_check(node)
+            case Reputation():
+                return reputation_check(node, self.compiler.outside)
+            case Country():
+                return country_check(node, self.compiler.outside)
             case All():
                 return self._all(node)
             case Any():

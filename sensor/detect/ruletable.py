@@ -29,7 +29,7 @@ class RuleTable:
     passes: np.ndarray
     """bool[n]: its action is `pass`."""
     once: np.ndarray
-    """bool[n]: it holds of a flow as a whole (`rules.flowwide`)."""
+    """bool[n]: it is judged once for each side of a flow (`sensor.rules.flowwide`)."""
     severities: np.ndarray
     """uint8[n]"""
     categories: np.ndarray

@@ -58,7 +58,7 @@ def run(rules: RuleSet, pcaps: Path, settings: Settings, selected: Iterable[Rule
             if check.refused:
                 yield Outcome(rule, check, 0)
             elif check.flow is not None:
-                own = RuleSet([*(h for h in helpers if h is not rule), rule])
+                own = RuleSet([*(h for h in helpers if h is not rule), rule], (), rules.outside)
                 counts = _alerts(own, MemorySource(_forge(check.flow), LINKTYPE_ETHERNET), settings)
                 yield Outcome(rule, check, counts[rule.gid, rule.sid])
             else:

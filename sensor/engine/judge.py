@@ -252,16 +252,6 @@ def _payload(view: BlockView, row: int) -> bytes:
     return view.buf[start : start + int(r["paylen"])].tobytes()
 
 
-class _Ready:
-    """What judging a rule takes, made when traffic first reaches it."""
-
-    __slots__ = ("accepts", "apps", "compiled", "header", "needs", "rule")
-
-    def __init__(self, rule: Rule, compiled: CompiledRule, header: HeaderMatcher) -> None:
-        self.rule, self.compiled, self.header = rule, compiled, header
-        self.accepts, self.apps = _accepts(rule.proto), _app_names(rule.proto)
-        self.needs = needs(rule)
-
 _Held = tuple[Rule, Place, bytes, bool, _Context]
 """An alert that waits: what `Judge._raise` takes."""
 
@@ -273,6 +263,17 @@ def _begins(place: Place) -> bool:
     return alone or view.counts_at(slot, row)[place.side] <= 1
 
 
+class _Ready:
+    """What judging a rule takes, made when traffic first reaches it."""
+
+    __slots__ = ("accepts", "apps", "compiled", "header", "needs", "rule")
+
+    def __init__(self, rule: Rule, compiled: CompiledRule, header: HeaderMatcher) -> None:
+        self.rule, self.compiled, self.header = rule, compiled, header
+        self.accepts, self.apps = _accepts(rule.proto), _app_names(rule.proto)
+        self.needs = needs(rule)
+
+
 class Judge:
     """Judges events against rules. One rule's judgement is an isolation point."""
 
@@ -281,13 +282,13 @@ class Judge:
         self._plan = plan
         self._compiled = compiled
         self._headers = HeaderMatchers()
-        self._pass = {number: reach(plan.rules[number]) for number in np.flatnonzero(plan.table.passes).tolist()}
-        self._once = frozenset(np.flatnonzero(plan.table.once).tolist())
-        self.passes_messages = bool((plan.table.scopes[plan.table.passes] & TX).any())
+        self._pass: list[bool] = plan.table.passes.tolist()
+        self._facing: list[int] = plan.table.facing.tolist()
+        self._once: list[bool] = plan.table.once.tolist()
+        self.passes_messages = bool(np.any(plan.table.passes & (plan.table.scopes & TX != 0)))
         """What is raised on a datagram waits for rules on its message."""
         self.passed = Passed()
         self._held: list[_Held] | None = None
-        self._facing: list[int] = plan.table.facing.tolist()
         self._options = options
         self._thresholds = thresholds
         self._suppressor = suppressor
@@ -312,7 +313,7 @@ class Judge:
         windows: Sequence[Window] = [Window(payload)] if payload else []
         context = _Context(place, self, {"payload": windows, "payload_or_stream": windows})
         for number in rules:
-            if number in self._once and not _begins(place):
+            if self._once[number] and not _begins(place):
                 continue
             if not (self._may(number, context, payload) and self._holds(number, context)):
                 continue
@@ -485,8 +486,8 @@ class Judge:
         rule, compiled = self._plan.rules[number], self._compiled[number]
         if compiled.effects:
             apply_effects(compiled, context)
-        if number in self._pass:
-            self._take_out(number, place, stream=stream)
+        if self._pass[number]:
+            self._take_out(rule, place, stream=stream)
             if rule.loud:
                 self._raise(rule, place, data, stream, context)
             return True
@@ -498,8 +499,8 @@ class Judge:
             self._raise(rule, place, data, stream, context)
         return False
 
-    def _take_out(self, number: int, place: Place, *, stream: bool) -> None:
-        how = FLOW if stream else self._pass[number]
+    def _take_out(self, rule: Rule, place: Place, *, stream: bool) -> None:
+        how = FLOW if stream else reach(rule)
         self.counters.flows_passed += how == FLOW and place.slot >= 0
         self.passed.note(place.view, place.slot, place.row, how)
 

@@ -28,7 +28,7 @@ class Rulebook:
 def make_rulebook(rules: RuleSet, groups: Groups, inspect_window: int) -> Rulebook:
     """Plan and compile rules; touches nothing that runs. Raises RuleError where a rule cannot be compiled."""
     plan = make_plan([one for rule in rules.rules for one in sided(rule)], groups)
-    compiler = RuleCompiler(FOLDED)
+    compiler = RuleCompiler(FOLDED, outside=rules.outside)
     for pattern, flags in plan.regexes:  # a process that has given up executable memory could only interpret them
         compiler.regex(pattern, flags)
     compiled = CompiledRules(plan.rules, compiler)

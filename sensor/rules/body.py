@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sensor.rules import buffers, fields
-from sensor.rules.conditions import FIELD_KINDS, FLOWBITS, FLOWINT, HOSTBIT, TRANSFORM_LIST
+from sensor.rules.conditions import BY_KEY, FIELD_KINDS, TRANSFORM_LIST
 from sensor.rules.kinds import Plain, each, scalar
 from sensor.rules.nodes import (
     All,
     AnyNode,
     AnyTest,
     BufferMatch,
-    FlowBits,
-    FlowInt,
     HeaderTest,
-    HostBit,
     Not,
     Transform,
 )
@@ -32,7 +29,7 @@ if TYPE_CHECKING:
 _TCP = 6
 
 COMBINERS = ("all", "any", "not")
-SUBJECTS = (*COMBINERS, "flowbits", "flowint", "hostbit", "present", "absent")
+SUBJECTS = (*COMBINERS, *BY_KEY, "present", "absent")
 
 
 def default_buffer(proto: str) -> str:
@@ -124,12 +121,9 @@ def _read_subject(key: Scalar, value: Value, transforms: tuple[Transform, ...], 
         return All(children) if name == "all" else AnyOf(children)
     if name == "not":
         return Not(read_body(value, ctx))
-    if name == "flowbits":
-        return FLOWBITS.read(value, ctx)
-    if name == "flowint":
-        return FLOWINT.read(value, ctx)
-    if name == "hostbit":
-        return HOSTBIT.read(value, ctx)
+    if name in BY_KEY:
+        found: AnyNode = BY_KEY[name][1].read(value, ctx)
+        return found
     if name in ("present", "absent"):
         leaf = scalar(value, ctx, "the name of a buffer")
         buffer, either = _buffer(leaf, ctx)
@@ -169,15 +163,12 @@ def write_node(node: AnyNode, direction: str) -> dict[str, Any]:
         return _write_buffer(node, direction)
     if isinstance(node, HeaderTest):
         return {node.field: FIELD_KINDS[node.field].write(node)}
-    if isinstance(node, FlowBits):
-        return {"flowbits": FLOWBITS.write(node)}
-    if isinstance(node, FlowInt):
-        return {"flowint": FLOWINT.write(node)}
-    if isinstance(node, HostBit):
-        return {"hostbit": HOSTBIT.write(node)}
     if isinstance(node, Not):
         return {"not": write_body(node.child, direction)}
-    return {"all" if isinstance(node, All) else "any": _write_list(node.children, direction)}
+    if isinstance(node, All | AnyOf):
+        return {"all" if isinstance(node, All) else "any": _write_list(node.children, direction)}
+    name, kind = next((name, kind) for name, (struct, kind) in BY_KEY.items() if isinstance(node, struct))
+    return {name: kind.write(node)}
 
 
 def _write_buffer(node: BufferMatch, direction: str) -> dict[str, Any]:

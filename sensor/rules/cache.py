@@ -44,9 +44,9 @@ class CacheCounters(Counters):
     cache_unwritable: int
 
 
-def base_key(variables: Variables, classes: Mapping[str, Classification], edits: bytes = b"") -> bytes:
-    """Return 32 bytes that stand for everything but the file. edits: fingerprint of what is changed in it."""
-    digest = hashlib.sha256(FORMAT + edits)
+def base_key(variables: Variables, classes: Mapping[str, Classification], besides: bytes = b"") -> bytes:
+    """Return 32 bytes that stand for everything but the file. besides: fingerprint of what else decides."""
+    digest = hashlib.sha256(FORMAT + besides)
     digest.update(variables.fingerprint())
     digest.update(repr(sorted(classes.items())).encode())
     owned = [(name, [(spec.name, one) for spec, one in BUFFERS[name]]) for name in sorted(BUFFERS)]

@@ -6,10 +6,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sensor.rules import fields
-from sensor.rules.kinds import Kind, ListOf, Num, Plain, Text, Whole, Word, each, scalar
-from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, HostBit, Transform
-from sensor.rules.problems import suggest
+from sensor.rules.kinds import Flag, Kind, ListOf, Num, Plain, Text, Whole, Word, each, scalar
+from sensor.rules.nodes import Country, FlowBits, FlowInt, HeaderTest, HostBit, Reputation, Transform
+from sensor.rules.problems import one_of, suggest
 from sensor.rules.record import Key, Record
+from sensor.rules.reputation import MAX_SCORE
 from sensor.rules.steps import Comparison
 from sensor.rules.yamlio import Map, Seq, Value
 
@@ -239,7 +240,54 @@ HOSTBIT = Record(
     Key("track", Word(("by_src", "by_dst", "by_both")), "whose bit: either end's, or the pair's", required=True),
     Key("seconds", Whole(0, 0xFFFFFFFF), "how long set lasts; 0: until it is unset"),
 )
+_END = Key("end", Word(("src", "dst", "any", "both")), "source, destination, either of them, both", required=True)
+
+
+def _check_category(values: dict[str, Any], node: Map, ctx: Context) -> None:
+    if values.get("category", "") not in ctx.outside.categories:
+        hint = one_of(values.get("category", ""), ctx.outside.categories) or "reputation-categories-file names them"
+        ctx.problems.fail(node, "there is no such category of reputations", hint)
+
+
+def _check_countries(_values: dict[str, Any], node: Map, ctx: Context) -> None:
+    if ctx.outside.country is None:
+        ctx.problems.fail(node, "there is no database of countries", "geoip-database: FILE.mmdb in the configuration")
+
+
+def _scored(values: dict[str, Any]) -> dict[str, Any]:
+    op, value, high = values.pop("score")
+    return {**values, "op": op, "value": int(value), "high": high}
+
+
+REPUTATION = Record(
+    Reputation,
+    "reputation",
+    _END,
+    Key("category", Text(), "one of the reputation-categories-file", required=True),
+    Key("score", Comparison(MAX_SCORE), "what its score must be", required=True),
+    check=_check_category,
+    to_fields=_scored,
+    from_fields=lambda node: {"end": node.end, "category": node.category, "score": (node.op, node.value, node.high)},
+)
+COUNTRY = Record(
+    Country,
+    "country",
+    _END,
+    Key("in", ListOf(Text(r"[A-Z]{2}", "US"), least=1), "ISO 3166 codes", "countries", required=True),
+    Key("not", Flag(), "any other country that is known", "negated"),
+    check=_check_countries,
+)
 FLOWBITS = FlowBitsKind()
+BY_KEY: Mapping[str, tuple[type, Kind[Any]]] = MappingProxyType(
+    {
+        "flowbits": (FlowBits, FLOWBITS),
+        "flowint": (FlowInt, FLOWINT),
+        "hostbit": (HostBit, HOSTBIT),
+        "reputation": (Reputation, REPUTATION),
+        "country": (Country, COUNTRY),
+    }
+)
+"""Conditions that name neither a buffer nor a field: key → node, and how it is read."""
 TRANSFORM_LIST = ListOf(TransformKind(), least=1)
 FIELD_KINDS: Mapping[str, Kind[HeaderTest]] = MappingProxyType(
     {f.name: BitsKind(f) if f.form == fields.BITS else FieldKind(f) for f in fields.FIELDS}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sensor.rules.classification import DEFAULT, Classification
 from sensor.rules.lists import Lists
+from sensor.rules.outside import NOTHING, Outside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,8 @@ class Context:
     classes: Mapping[str, Classification] = field(default_factory=lambda: DEFAULT)
     lists: Lists = field(default_factory=Lists)
     """Files that rules name."""
+    outside: Outside = NOTHING
+    """Files of the operator that rules may ask."""
     proto: str = "ip"
     """Protocol of the rule being read; decides which buffer a bare `content` means."""
     direction: str = ""

@@ -13,6 +13,7 @@ from sensor.rules.context import Context
 from sensor.rules.export import export
 from sensor.rules.lists import Lists
 from sensor.rules.nodes import InList
+from sensor.rules.outside import NOTHING, Outside
 from sensor.rules.problems import Problem, Problems
 from sensor.rules.suricata.edits import NO_EDITS, Edits
 from sensor.rules.suricata.read import parse
@@ -41,13 +42,14 @@ class Converted(msgspec.Struct, frozen=True):
 
 
 def convert(
-    text: str, file: str, variables: Variables, classes: Mapping[str, Classification], edits: Edits = NO_EDITS
+    text: str, file: str, variables: Variables, classes: Mapping[str, Classification], edits: Edits = NO_EDITS,
+    outside: Outside = NOTHING,
 ) -> Converted:
     """Return a `.rules` file as YAML, as the edits leave it. file: its path. Raises nothing."""
     text = edits.apply(text, file)
-    unit = parse(text, _context(file, variables, classes))
+    unit = parse(text, _context(file, variables, classes, outside))
     off = "\n".join(found[1] for line in text.splitlines() if (found := _OFF.fullmatch(line)))
-    disabled = parse(off, _context(file, variables, classes)).rules
+    disabled = parse(off, _context(file, variables, classes, outside)).rules
     body = export(unit.rules) if unit.rules else "[]\n"
     if disabled:
         body += "\n# Switched off:\n" + "".join(f"# {line}\n" for line in export(disabled).splitlines())
@@ -72,8 +74,10 @@ def copy_lists(made: Converted, source: Path, target: Path) -> tuple[Problem, ..
     return tuple(problems)
 
 
-def _context(file: str, variables: Variables, classes: Mapping[str, Classification]) -> Context:
-    return Context(Problems(file), variables, classes, Lists(Path(file).parent))
+def _context(
+    file: str, variables: Variables, classes: Mapping[str, Classification], outside: Outside
+) -> Context:
+    return Context(Problems(file), variables, classes, Lists(Path(file).parent), outside)
 
 
 def _lists(rules: Iterable[Rule]) -> Iterable[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sensor.rules import buffers
 from sensor.rules.header import CORE_PROTOCOLS
-from sensor.rules.nodes import AddressSet, All, AnyNode, FlowBits, HeaderTest, HostBit, Rule
+from sensor.rules.nodes import AddressSet, All, AnyNode, FlowBits, HeaderTest, HostBit, Reputation, Rule
 from sensor.rules.walk import leaves
 
 _OF_FLOWS = frozenset({"ip.proto", "ip.version", "same_ip"})
@@ -46,7 +46,7 @@ def of_packets(rule: Rule) -> bool:
 def _same(node: AnyNode) -> bool:
     if isinstance(node, HeaderTest):
         return node.field in _OF_FLOWS
-    return isinstance(node, HostBit) or (isinstance(node, FlowBits) and node.action == "set")
+    return isinstance(node, HostBit | Reputation) or (isinstance(node, FlowBits) and node.action == "set")
 
 
 def _negated(addresses: AddressSet) -> bool:

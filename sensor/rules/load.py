@@ -15,6 +15,7 @@ from sensor.rules.cache import Cache, base_key, no_gc
 from sensor.rules.classification import DEFAULT, Classification
 from sensor.rules.context import Context
 from sensor.rules.lists import Lists
+from sensor.rules.outside import NOTHING, Outside
 from sensor.rules.parse import Unit
 from sensor.rules.problems import Problem, Problems
 from sensor.rules.share import Sets, share
@@ -67,12 +68,14 @@ def load_rules(
     cache_dir: Path | None = None,
     classes: Mapping[str, Classification] = DEFAULT,
     edits: Edits = NO_EDITS,
+    outside: Outside = NOTHING,
 ) -> LoadResult:
     """Load files and folders (deeply, hidden names left out). cache_dir None: no cache. Raises nothing."""
     known = variables or Variables()
     errors = [Problem("variables", 0, 0, f"{name}: {text}", hint) for name, text, hint in known.problems()]
-    cache = Cache(cache_dir, base_key(known, classes, edits.fingerprint()) if cache_dir else b"")
-    compile_unit = partial(_compile, variables=known, classes=classes, edits=edits)
+    besides = edits.fingerprint() + outside.fingerprint()
+    cache = Cache(cache_dir, base_key(known, classes, besides) if cache_dir else b"")
+    compile_unit = partial(_compile, variables=known, classes=classes, edits=edits, outside=outside)
     rules: list[Rule] = []
     suppressions: list[Suppression] = []
     files: list[str] = []
@@ -134,6 +137,7 @@ def _compile(
     variables: Variables,
     classes: Mapping[str, Classification],
     edits: Edits,
+    outside: Outside,
 ) -> Unit:
     try:
         text = content.decode("utf-8-sig")
@@ -143,7 +147,7 @@ def _compile(
         return Unit(problems=(Problem(file, line, column, "the file is not UTF-8", "save it as UTF-8"),))
     if Path(file).suffix == TEXT:
         text = edits.apply(text, file)
-    return front_end(text, Context(Problems(file), variables, classes, Lists(Path(file).parent)))
+    return front_end(text, Context(Problems(file), variables, classes, Lists(Path(file).parent), outside))
 
 
 def _failed(file: str, message: str, hint: str = "") -> Unit:

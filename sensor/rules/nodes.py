@@ -213,6 +213,29 @@ class HostBit(Node, frozen=True, tag="hostbit"):
     seconds: int = 0
 
 
+class Reputation(Node, frozen=True, tag="reputation"):
+    """The score of an address in a category of the operator's files compares so; an address without one never does.
+
+    end: src, dst, any (either), both. op as in `BufferSize`.
+    """
+
+    end: str
+    category: str
+    op: str
+    value: int
+    high: int = 0
+
+
+class Country(Node, frozen=True, tag="country"):
+    """The country of an address is (negated: is known, and is not) one of these, by the operator's database."""
+
+    end: str
+    """src, dst, any (either), both."""
+    countries: tuple[str, ...]
+    """ISO 3166 codes in capitals."""
+    negated: bool = False
+
+
 class All(Node, frozen=True, tag="all"):
     """Every child holds."""
 
@@ -231,7 +254,7 @@ class Not(Node, frozen=True, tag="not"):
     child: AnyNode
 
 
-AnyNode = BufferMatch | HeaderTest | FlowBits | FlowInt | HostBit | All | Any | Not
+AnyNode = BufferMatch | HeaderTest | FlowBits | FlowInt | HostBit | Reputation | Country | All | Any | Not
 
 
 class AddressSet(msgspec.Struct, frozen=True, omit_defaults=True):

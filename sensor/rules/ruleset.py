@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sensor.rules.nodes import FlowBits, FlowInt, HostBit, Rule, Suppression
+from sensor.rules.outside import NOTHING, Outside
 from sensor.rules.problems import Problem
 from sensor.rules.walk import leaves
 
@@ -18,9 +19,13 @@ _READS = frozenset({"isset", "isnotset", "notset", "<", ">", "<=", ">=", "==", "
 class RuleSet:
     """Rules and suppressions of one run. Do not construct with duplicates: `build` removes them."""
 
-    __slots__ = ("_by_id", "rules", "suppressions")
+    __slots__ = ("_by_id", "outside", "rules", "suppressions")
 
-    def __init__(self, rules: Iterable[Rule] = (), suppressions: Iterable[Suppression] = ()) -> None:
+    def __init__(
+        self, rules: Iterable[Rule] = (), suppressions: Iterable[Suppression] = (), outside: Outside = NOTHING
+    ) -> None:
+        self.outside = outside
+        """The operator's files that rules ask."""
         self.rules: tuple[Rule, ...] = tuple(rules)
         self.suppressions: tuple[Suppression, ...] = tuple(suppressions)
         self._by_id: Mapping[tuple[int, int], Rule] = MappingProxyType({(r.gid, r.sid): r for r in self.rules})
@@ -37,10 +42,12 @@ class RuleSet:
         return tuple(rule for rule in self.rules if rule.unmatchable)
 
 
-def build(rules: Iterable[Rule], suppressions: Iterable[Suppression] = ()) -> tuple[RuleSet, tuple[Problem, ...]]:
+def build(
+    rules: Iterable[Rule], suppressions: Iterable[Suppression] = (), outside: Outside = NOTHING
+) -> tuple[RuleSet, tuple[Problem, ...]]:
     """Return the rules in the order in which they are judged, and a problem for each left out."""
     kept, dropped = unique(rules)
-    return RuleSet(sorted(kept, key=judged), suppressions), tuple(problem for problem, _ in dropped)
+    return RuleSet(sorted(kept, key=judged), suppressions, outside), tuple(problem for problem, _ in dropped)
 
 
 def unique(rules: Iterable[Rule]) -> tuple[list[Rule], list[tuple[Problem, Rule]]]:

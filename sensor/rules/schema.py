@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sensor.rules import buffers, header
-from sensor.rules.conditions import FIELD_KINDS, FLOWBITS, FLOWINT, HOSTBIT, TRANSFORM_LIST
+from sensor.rules.conditions import BY_KEY, FIELD_KINDS, TRANSFORM_LIST
 from sensor.rules.fields import FIELDS
 from sensor.rules.record import object_schema
 from sensor.rules.steps import STEP_LIST, STEPS
@@ -30,9 +30,7 @@ def _subjects() -> dict[str, Any]:
     out["all"] = conditions | {"description": "every condition holds"}
     out["any"] = conditions | {"minItems": 1, "description": "at least one condition holds"}
     out["not"] = {"anyOf": [_ref("condition"), conditions], "description": "the condition does not hold"}
-    out["flowbits"] = FLOWBITS.schema()
-    out["flowint"] = FLOWINT.schema()
-    out["hostbit"] = HOSTBIT.schema()
+    out |= {name: kind.schema() for name, (_, kind) in BY_KEY.items()}
     name = {"enum": list(buffers.names())}
     out["present"] = name | {"description": "the buffer exists"}
     out["absent"] = name | {"description": "the buffer does not exist"}

@@ -10,18 +10,20 @@ from sensor.rules.nodes import (
     AnyNode,
     Base64,
     BufferMatch,
+    Country,
     FlowBits,
     FlowInt,
     HeaderTest,
     HostBit,
     Not,
     Regex,
+    Reputation,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Leaf = BufferMatch | HeaderTest | FlowBits | FlowInt | HostBit
+Leaf = BufferMatch | HeaderTest | FlowBits | FlowInt | HostBit | Reputation | Country
 
 
 def leaves(node: AnyNode) -> Iterator[Leaf]:

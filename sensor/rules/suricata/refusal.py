@@ -21,13 +21,11 @@ class Refused(Exception):  # noqa: N818 - caught where a problem is made of it
 
 
 _MAGIC = "files are not identified by libmagic"
-_OUTSIDE = "it needs data from outside the rule file"
 _CODE = "rules cannot run code"
 
 _REASONS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("lua", "luajit", "luaxform"), _CODE),
-        **dict.fromkeys(("iprep", "geoip"), _OUTSIDE),
         **dict.fromkeys(("filemagic", "file.magic", "file_magic"), _MAGIC),
         "asn1": "ASN.1 is not decoded",
         "config": "rules do not configure the sensor",

@@ -164,6 +164,28 @@ def test_import_and_show_with_files_of_suricata_update(box):
     ).out
 
 
+def test_reputations_and_countries_of_the_configuration(box):
+    text = 'alert ip any any -> any any (msg:"m"; iprep:src,Bad,>,30; sid:1;)\n'
+    rules = write(box, f"{text}alert ip any any -> any any (geoip:src,US; sid:2;)\n", "a.rules")
+    write(box, "1,Bad,bad hosts\n", "categories.txt")
+    write(box, "10.0.0.1,1,50\nnonsense\n", "scores.list")
+    given = (
+        f"reputation-categories-file={box.folder / 'categories.txt'}",
+        f"default-reputation-path={box.folder}",
+        "reputation-files=scores.list",
+        f"geoip-database={box.folder / 'none.mmdb'}",
+    )
+    ran = box.xensor("rules", "check", rules, *(word for one in given for word in ("--set", one)))
+    assert "scores.list:2:1: not a score" in ran.out
+    assert "none.mmdb" in ran.out
+    assert "a.rules:2:" in ran.out
+    assert "1 rules, 3 errors" in ran.err
+    capture = pcap(box.folder / "a.pcap", http() + http(client="10.0.0.9", port=40001))
+    sets = [word for one in given for word in ("--set", one)]
+    ran = box.xensor("replay", capture, "-S", rules, "--eve-stdout", *sets)
+    assert [json.loads(line)["src_ip"] for line in ran.out.splitlines()] == ["10.0.0.1"]
+
+
 def test_report_tells_what_is_refused_what_never_matches_and_what_is_used(box):
     rules = write(
         box,

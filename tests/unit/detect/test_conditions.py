@@ -1,9 +1,16 @@
+from dataclasses import replace
+
 import pytest
 from judgekit import FakeContext, body_holds
 
+from sensor.detect.addresses import key16
 from sensor.detect.bits import FlowVars
+from sensor.detect.budget import Budget
+from sensor.detect.naive import RuleCompiler, judge
 from sensor.errors import RuleError
-from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest
+from sensor.rules.nodes import Country, FlowBits, FlowInt, HeaderTest, Reputation, Rule
+from sensor.rules.outside import Outside
+from sensor.rules.reputation import scores
 
 OPS = [
     (HeaderTest("ip.ttl", "=", 64), True),
@@ -106,3 +113,47 @@ def test_effects_are_no_conditions(test):
 def test_unknown_operators_are_refused(test):
     with pytest.raises(RuleError):
         body_holds(test, FakeContext())
+
+
+OUTSIDE = Outside(
+    {"Bad": 1},
+    scores([("10.0.0.1,1,50\n10.0.0.2,1,10\n", "a")], {"Bad": 1})[0],
+    {key16(4, 0, 0x0A000001): "US", key16(4, 0, 0x0A000002): "NZ"}.get,
+)
+
+
+def _between(source, destination):
+    made = FakeContext()
+    made.src, made.dest = key16(4, 0, source), key16(4, 0, destination)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("node", "holds"),
+    [
+        (Reputation("src", "Bad", ">", 20), True),
+        (Reputation("dst", "Bad", ">", 20), False),
+        (Reputation("any", "Bad", "<", 20), True),
+        (Reputation("both", "Bad", ">", 5), True),
+        (Reputation("both", "Bad", "<>", 5, 20), False),
+        (Country("src", ("US",)), True),
+        (Country("dst", ("US",)), False),
+        (Country("any", ("NZ",)), True),
+        (Country("both", ("US", "NZ")), True),
+        (Country("both", ("US",), negated=True), False),
+        (Country("dst", ("US",), negated=True), True),
+    ],
+)
+def test_files_of_the_operator_are_asked_for_ends(node, holds):
+    compiled = RuleCompiler(outside=OUTSIDE).compile(Rule(sid=1, msg="", proto="ip", body=node))
+    ends = _between(0x0A000001, 0x0A000002)
+    assert judge(compiled, ends, Budget()) is holds
+    strangers = _between(0x0B000001, 0x0B000001)
+    unknown = RuleCompiler(outside=replace(OUTSIDE, country=lambda _address: ""))
+    assert not judge(unknown.compile(Rule(sid=1, msg="", proto="ip", body=node)), strangers, Budget())
+
+
+@pytest.mark.parametrize("node", [Reputation("src", "Ugly", ">", 20), Country("src", ("US",))])
+def test_without_the_files_such_a_rule_does_not_compile(node):
+    with pytest.raises(RuleError):
+        RuleCompiler().compile(Rule(sid=1, msg="", proto="ip", body=node))

@@ -11,7 +11,7 @@ from sensor.rules.suricata.refusal import reason
     ("option", "why"),
     [
         ("lua:x.lua;", "rules cannot run code"),
-        ("iprep:src,x,>,9;", "outside the rule file"),
+        ("iprep:src,x,>,9;", "no category"),
         ("filemd5:x;", "x: no such file"),
         ("filesha1:!;", "the name of a list is missing"),
         ('filemagic:"PE";', "libmagic"),
