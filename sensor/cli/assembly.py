@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,14 @@ from sensor.errors import RuleError, UsageError
 
 if TYPE_CHECKING:
     from sensor.capture.erspan import Erspan
+    from sensor.capture.shares import Share
     from sensor.config.settings import Settings
+    from sensor.detect.threshold import Rates
     from sensor.engine.options import EngineOptions
     from sensor.engine.pipeline import Pipeline
     from sensor.engine.sinks import Sink, Sinks
     from sensor.engine.writer import Writer
+    from sensor.model.scene import Record
 
 
 FAST_LOG = "fast.log"
@@ -38,8 +41,11 @@ def capture_filter(file: str | None, words: Sequence[str]) -> str | None:
     return " ".join(line for line in lines if not line.lstrip().startswith("#")).strip() or None
 
 
-def pipeline(loaded: common.Loaded, options: EngineOptions, writer: Writer, *, fatal: bool) -> tuple[Pipeline, int]:
-    """Return the pipeline and the number of rules that it lacks.
+def pipeline(
+    loaded: common.Loaded, options: EngineOptions, emit: Callable[[Record], None], rates: Rates | None = None, *,
+    fatal: bool,
+) -> tuple[Pipeline, int]:  # fmt: skip
+    """Return the pipeline and the number of rules that it lacks. emit, rates: see `Pipeline`.
 
     Raises RuleError where a rule cannot be compiled and `fatal`, or none can.
     """
@@ -48,14 +54,22 @@ def pipeline(loaded: common.Loaded, options: EngineOptions, writer: Writer, *, f
     seed = secrets.randbits(63)  # of the hash tables; it never shows in any output
     failed = len(loaded.problems)
     try:
-        return Pipeline(loaded.rules, options, writer, seed), failed
+        return Pipeline(loaded.rules, options, emit, seed, rates), failed
     except RuleError:
         # One rule that loads but does not compile must not cost the others.
         rules, problems = common.compilable(loaded.rules)
         common.report(problems)
         if fatal or not len(rules):
             raise
-        return Pipeline(rules, options, writer, seed), failed + len(problems)
+        return Pipeline(rules, options, emit, seed, rates), failed + len(problems)
+
+
+def shares(settings: Settings) -> list[Share]:
+    """Return what each worker takes of the traffic."""
+    from sensor.capture.shares import Share
+
+    secret = secrets.randbits(32)
+    return [Share(i, settings.run.workers, secret) for i in range(settings.run.workers)]
 
 
 def writer(settings: Settings, sinks: Sinks, *, pcap_names: bool = False, live: bool = False) -> Writer:

@@ -98,6 +98,10 @@ class RunSettings:
     """Where dom0 tells about the mirror: `auto` (xenstore where there is one), `xenstore`, `no`, or a file."""
     mirror_max_age: int = 60
     """Seconds without a report that are a fault."""
+    workers: int = 1
+    """Processes that share the traffic."""
+    worker_cpus: tuple[int, ...] = ()
+    """CPUs that they are bound to in turn; empty: to none."""
     control: bool = False
     control_socket: str = "/run/xensor/command.socket"
     ja3: bool = True

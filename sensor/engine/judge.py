@@ -17,7 +17,7 @@ from sensor.detect.naive import CompiledRule, apply_effects, judge
 from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.detect.plan import Plan
 from sensor.detect.quick import Needs, needs
-from sensor.detect.threshold import Suppressor, Thresholds
+from sensor.detect.threshold import Rates, Suppressor
 from sensor.engine.marks import SideMarks
 from sensor.engine.options import EngineOptions
 from sensor.engine.scenes import BlockView
@@ -250,7 +250,7 @@ def _payload(view: BlockView, row: int) -> bytes:
 class Judge:
     """Judges events against rules. One rule's judgement is an isolation point."""
 
-    def __init__(self, plan: Plan, compiled: Sequence[CompiledRule], options: EngineOptions, thresholds: Thresholds,
+    def __init__(self, plan: Plan, compiled: Sequence[CompiledRule], options: EngineOptions, rates: Rates,
                  suppressor: Suppressor, emit: Callable[[Match], None]) -> None:  # fmt: skip
         self._plan = plan
         self._compiled = compiled
@@ -261,7 +261,7 @@ class Judge:
         """The side that a rule asks for; -1: any, or its literal was searched in the bytes of one side only."""
         self._apps = list(_by_word((p.rule for p in plan.rules), _app_names))
         self._options = options
-        self._thresholds = thresholds
+        self._rates = rates
         self._suppressor = suppressor
         self._emit = emit
         self._needs: list[Needs | None] = [None] * len(plan.rules)
@@ -442,7 +442,7 @@ class Judge:
         if self._suppressor.suppressed(rule, context.src, context.dest):
             self.counters.suppressed += 1
             return
-        if not self._thresholds.check(rule, place.ts, context.src, context.dest, flow_id):
+        if not self._rates.check(rule, place.ts, context.src, context.dest, flow_id):
             return
         self.counters.alerts += 1
         if place.slot >= 0:

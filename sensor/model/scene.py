@@ -63,7 +63,7 @@ class Scene(msgspec.Struct, frozen=True, gc=False):
     pkt_src: str = "wire/pcap"
 
 
-class Match(msgspec.Struct, frozen=True, gc=False):
+class Match(msgspec.Struct, frozen=True, gc=False, tag="match"):
     """A rule holds."""
 
     rule: Any
@@ -85,7 +85,7 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     flowbits: tuple[str, ...] = ()
 
 
-class FlowEnd(msgspec.Struct, frozen=True, gc=False):
+class FlowEnd(msgspec.Struct, frozen=True, gc=False, tag="flow"):
     """A flow is over."""
 
     scene: Scene
@@ -102,7 +102,7 @@ class FlowEnd(msgspec.Struct, frozen=True, gc=False):
     tx_cnt: int
 
 
-class TxRecord(msgspec.Struct, frozen=True, gc=False):
+class TxRecord(msgspec.Struct, frozen=True, gc=False, tag="tx"):
     """A transaction for the log."""
 
     scene: Scene
@@ -114,7 +114,7 @@ class TxRecord(msgspec.Struct, frozen=True, gc=False):
     """Further EVE objects of it, by key."""
 
 
-class AnomalyRecord(msgspec.Struct, frozen=True, gc=False):
+class AnomalyRecord(msgspec.Struct, frozen=True, gc=False, tag="anomaly"):
     """Something odd."""
 
     scene: Scene
@@ -125,7 +125,7 @@ class AnomalyRecord(msgspec.Struct, frozen=True, gc=False):
     layer: str = ""
 
 
-class ArpRecord(msgspec.Struct, frozen=True, gc=False):
+class ArpRecord(msgspec.Struct, frozen=True, gc=False, tag="arp"):
     """An ARP packet."""
 
     scene: Scene
