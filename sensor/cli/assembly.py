@@ -64,11 +64,10 @@ def pipeline(
         return Pipeline(rules, options, emit, seed, rates), failed + len(problems)
 
 
-def shares(settings: Settings) -> list[Share]:
-    """Return what each worker takes of the traffic."""
+def shares(settings: Settings, secret: int = 0) -> list[Share]:
+    """Return what each worker takes of the traffic. Without a secret it is the same at each run."""
     from sensor.capture.shares import Share
 
-    secret = secrets.randbits(32)
     return [Share(i, settings.run.workers, secret) for i in range(settings.run.workers)]
 
 
