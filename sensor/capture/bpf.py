@@ -73,24 +73,28 @@ class Filter:
 
     def apply(self, block: PacketBlock) -> PacketBlock:
         """Return the packets of `block` that pass, with the numbers they have in the file; same buffer."""
-        keep = self.mask(block)
-        if keep.all():
-            return block
-        kept = np.flatnonzero(keep)
-        numbers = block.first + kept if block.numbers is None else block.numbers[kept]
-        return replace(
-            block,
-            off=block.off[kept],
-            caplen=block.caplen[kept],
-            wirelen=block.wirelen[kept],
-            ts=block.ts[kept],
-            linktype=block.linktype[kept],
-            first=int(numbers[0]) if kept.size else block.first,
-            vlan_tci=None if block.vlan_tci is None else block.vlan_tci[kept],
-            vlan_tpid=None if block.vlan_tpid is None else block.vlan_tpid[kept],
-            hints=None if block.hints is None else block.hints[kept],
-            numbers=numbers,
-        )
+        return select(block, self.mask(block))
+
+
+def select(block: PacketBlock, keep: np.ndarray) -> PacketBlock:
+    """Return the packets of a block for which keep (bool[n]) is true, with their numbers; same buffer."""
+    if keep.all():
+        return block
+    kept = np.flatnonzero(keep)
+    numbers = block.first + kept if block.numbers is None else block.numbers[kept]
+    return replace(
+        block,
+        off=block.off[kept],
+        caplen=block.caplen[kept],
+        wirelen=block.wirelen[kept],
+        ts=block.ts[kept],
+        linktype=block.linktype[kept],
+        first=int(numbers[0]) if kept.size else block.first,
+        vlan_tci=None if block.vlan_tci is None else block.vlan_tci[kept],
+        vlan_tpid=None if block.vlan_tpid is None else block.vlan_tpid[kept],
+        hints=None if block.hints is None else block.hints[kept],
+        numbers=numbers,
+    )
 
 
 def verified(program: list[Instruction]) -> np.ndarray:

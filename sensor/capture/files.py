@@ -47,7 +47,7 @@ class FileSource:
         """Link types that cannot be decoded → packets passed over (pcapng files with several interfaces)."""
         self._stop = stop or StopSignal()
         self._size = size or BlockSize()
-        self._follow = follow
+        self.follows = follow
         self._bpf = bpf
         self._on_error = on_error
         self._sizes = [_size_of(name) for name in self.files]
@@ -63,7 +63,7 @@ class FileSource:
             if self._stop.is_set():
                 return
             try:
-                yield from self._file(name, follow=self._follow and i == len(self.files) - 1)
+                yield from self._file(name, follow=self.follows and i == len(self.files) - 1)
             except CaptureError as error:
                 self._damaged(error)
             except StoppedError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,14 @@ from sensor.errors import ConfigError, RuleError, UsageError
 
 if TYPE_CHECKING:
     from sensor.capture.erspan import Erspan
+    from sensor.capture.shares import Share
     from sensor.config.settings import Settings
+    from sensor.detect.threshold import Rates
     from sensor.engine.options import EngineOptions
     from sensor.engine.pipeline import Pipeline
     from sensor.engine.sinks import Sink, Sinks
     from sensor.engine.writer import Writer
+    from sensor.model.scene import Record
     from sensor.rules.problems import Problem
     from sensor.xen.directory import Directory
     from sensor.xen.sources import Source
@@ -41,8 +44,11 @@ def capture_filter(file: str | None, words: Sequence[str]) -> str | None:
     return " ".join(line for line in lines if not line.lstrip().startswith("#")).strip() or None
 
 
-def pipeline(loaded: common.Loaded, options: EngineOptions, writer: Writer, *, fatal: bool) -> tuple[Pipeline, int]:
-    """Return the pipeline and the number of rules that it lacks.
+def pipeline(
+    loaded: common.Loaded, options: EngineOptions, emit: Callable[[Record], None], rates: Rates | None = None, *,
+    fatal: bool,
+) -> tuple[Pipeline, int]:  # fmt: skip
+    """Return the pipeline and the number of rules that it lacks. emit, rates: see `Pipeline`.
 
     Raises RuleError where a rule cannot be compiled and `fatal`, or none can.
     """
@@ -51,14 +57,21 @@ def pipeline(loaded: common.Loaded, options: EngineOptions, writer: Writer, *, f
     seed = secrets.randbits(63)  # of the hash tables; it never shows in any output
     failed = len(loaded.problems)
     try:
-        return Pipeline(loaded.rules, options, writer, seed), failed
+        return Pipeline(loaded.rules, options, emit, seed, rates), failed
     except RuleError:
         # One rule that loads but does not compile must not cost the others.
         rules, problems = common.compilable(loaded.rules)
         common.report(problems)
         if fatal or not len(rules):
             raise
-        return Pipeline(rules, options, writer, seed), failed + len(problems)
+        return Pipeline(rules, options, emit, seed, rates), failed + len(problems)
+
+
+def shares(settings: Settings, secret: int = 0) -> list[Share]:
+    """Return what each worker takes of the traffic. Without a secret it is the same at each run."""
+    from sensor.capture.shares import Share
+
+    return [Share(i, settings.run.workers, secret) for i in range(settings.run.workers)]
 
 
 def writer(settings: Settings, sinks: Sinks, *, pcap_names: bool = False, live: bool = False) -> Writer:

@@ -43,6 +43,11 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--init-errors-fatal", action="store_true", help="one bad rule is an error")
 
 
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add --workers."""
+    parser.add_argument("--workers", metavar="N", help="processes that share the traffic (default: workers, 1)")
+
+
 def choose(word: str, known: tuple[str, ...], what: str, prog: str) -> str:
     """Return the word if it is known. Raises UsageError with the nearest one else."""
     if word in known:

@@ -7,18 +7,23 @@ import dataclasses
 import gc
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sensor.cli import assembly, common, exits
-from sensor.cli.parser import Parser, add_config, add_rules
+from sensor.cli.parser import Parser, add_config, add_rules, add_workers
 from sensor.cli.screen import Screen, coloured, out
 from sensor.errors import UsageError
 
 if TYPE_CHECKING:
+    from sensor.capture.files import FileSource
     from sensor.config.settings import Settings
+    from sensor.engine.options import EngineOptions
     from sensor.engine.replay import Summary
     from sensor.engine.sinks import Sink, Sinks
+    from sensor.engine.writer import Writer
 
 PROG = "xensor replay"
 
@@ -37,6 +42,7 @@ def parser() -> Parser:
     found.add_argument("-r", dest="more", action="append", default=[], metavar="FILE", help="a capture (repeatable)")
     add_config(found)
     add_rules(found)
+    add_workers(found)
     found.add_argument("-l", dest="log_dir", metavar="DIR", help="append events to DIR/eve.json")
     found.add_argument("--fast", action="store_true", help="append alerts to DIR/fast.log, too")
     found.add_argument("--eve-stdout", action="store_true", help="write events to standard output")
@@ -91,7 +97,7 @@ def _main(words: Sequence[str]) -> int:
 
 def _settings(args: argparse.Namespace) -> Settings:
     """Return the settings with what options say on top."""
-    made = common.settings(args.config, args.overrides)
+    made = common.settings(args.config, [*args.overrides, *([f"workers={args.workers}"] if args.workers else [])])
     run, flow = made.run, made.flow
     if args.log_dir:
         run = dataclasses.replace(run, log_dir=args.log_dir)
@@ -111,37 +117,74 @@ def _replay(
     from sensor.cli.progress import Bar
     from sensor.cli.signals import Stop
     from sensor.engine.options import EngineOptions
-    from sensor.engine.replay import Replay
     from sensor.engine.sinks import Sinks
 
-    screen = Screen()
+    screen, alone = Screen(), settings.run.workers == 1
     source = open_source(
         files, follow=args.follow, recursive=args.recursive, bpf=expression,
-        on_error=lambda e: screen.note(f"xensor: {e}"),
+        on_error=lambda e: screen.note(f"xensor: {e}") if alone else None,
     )  # fmt: skip
     try:
-        if sys.stderr.isatty() and not args.quiet:
+        if sys.stderr.isatty() and not args.quiet and alone:
             screen.attach(Bar(source.position, sys.stderr))
         kept, shown = assembly.files(settings), _shown(args, settings, screen)
-        if not kept:
-            screen.on_gone = source.stop  # nobody is left to read anything
         sinks = Sinks([*kept, *shown], lambda e: screen.note(f"xensor: {e}"))
         writer = assembly.writer(settings, sinks, pcap_names=len(source.files) > 1)
         known = assembly.directory(settings)
         if known is not None:
             writer.identify(known)
         options = EngineOptions(settings, triage=not args.no_triage, verify_checksums=args.checksums != "none")
-        pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
+        make = _alone if alone else _crew
+        runner = make(loaded, options, writer, source, fatal=args.init_errors_fatal)
+        if not kept:
+            screen.on_gone = runner.stop  # nobody is left to read anything
         # What start-up made lives as long as the process: the collector need not look at it again.
         gc.freeze()
         gc.enable()
-        screen.note(f"engine started: {pipeline.plan.table.loaded()} rules")
-        with Stop(source.stop) as stop:
-            summary = Replay(pipeline, writer, failed).run(source, screen.update)
+        screen.note(f"engine started: {runner.rules} rules")
+        with Stop(runner.stop) as stop:
+            summary = runner.run(screen.update)
+        for error in () if alone else summary.errors:
+            screen.note(f"xensor: {error}")
     finally:
         source.close()
         screen.close()
     return _end(args, summary, sinks, screen, stop.number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Runner:
+    """A replay that may begin. run: takes what is to be called now and then. stop: ends it soon."""
+
+    rules: int
+    run: Callable[[Callable[[], None]], Summary]
+    stop: Callable[[], None]
+
+
+def _alone(
+    loaded: common.Loaded, options: EngineOptions, writer: Writer, source: FileSource, *, fatal: bool
+) -> _Runner:
+    from sensor.engine.replay import Replay
+
+    pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=fatal)
+    return _Runner(pipeline.plan.table.loaded(), partial(Replay(pipeline, writer, failed).run, source), source.stop)
+
+
+def _crew(
+    loaded: common.Loaded, options: EngineOptions, writer: Writer, source: FileSource, *, fatal: bool
+) -> _Runner:
+    from sensor.capture.rawinput import STDIN
+    from sensor.detect.threshold import NoRates
+    from sensor.engine.crew.outbox import Outbox
+    from sensor.engine.crew.replay import CrewReplay, Kit, PacketKey
+
+    if STDIN in source.files or source.follows:
+        raise UsageError("with several workers each reads the captures: standard input and --follow need --workers 1")
+    key = PacketKey()
+    outbox = Outbox(key)
+    pipeline, failed = assembly.pipeline(loaded, options, outbox, NoRates(), fatal=fatal)
+    crew = CrewReplay(Kit(pipeline, source, outbox, key, failed), writer, assembly.shares(options.settings))
+    return _Runner(pipeline.plan.table.loaded(), crew.run, crew.stop)
 
 
 def _shown(args: argparse.Namespace, settings: Settings, screen: Screen) -> list[Sink]:

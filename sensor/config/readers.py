@@ -153,6 +153,11 @@ def ports(text: Any) -> tuple[int, ...]:
         raise ValueError("expected port numbers") from None
 
 
+def cpus(text: Any) -> tuple[int, ...]:
+    """Read a list of CPUs, counted from 0."""
+    return tuple(count(word) for word in words(text))
+
+
 def eve_types(text: Any) -> tuple[str, ...]:
     """Read a list of EVE event types; those that only Suricata has are left out. `files` is its word for `fileinfo`."""
     found = tuple("fileinfo" if word == "files" else word for word in words(text))

@@ -115,6 +115,10 @@ class RunSettings:
     """Seconds without a report that are a fault."""
     inventory: str = "auto"
     """Where it stands who is which guest: `auto` (xenstore where there is one), `xenstore`, `no`, or a file."""
+    workers: int = 1
+    """Processes that share the traffic."""
+    worker_cpus: tuple[int, ...] = ()
+    """CPUs that they are bound to in turn; empty: to none."""
     control: bool = False
     control_socket: str = "/run/xensor/command.socket"
     ja3: bool = True

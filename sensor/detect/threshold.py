@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sensor.detect.addresses import address_test, widen
 from sensor.detect.budget import SECOND
@@ -24,6 +24,21 @@ class ThresholdLimits:
     """An entry takes about 400 bytes."""
 
     entries: int = 65_536
+
+
+class Rates(Protocol):
+    """Tells whether a match is to alert."""
+
+    def check(self, rule: Rule, ts_ns: int, src: bytes, dst: bytes, flow_id: int) -> bool:
+        """Count a match and tell."""
+
+
+class NoRates:
+    """Every match alerts: somebody else counts."""
+
+    def check(self, _rule: Rule, _ts_ns: int, _src: bytes, _dst: bytes, _flow_id: int) -> bool:
+        """Tell that it does."""
+        return True
 
 
 class ThresholdCounters(Counters):

@@ -20,7 +20,7 @@ from sensor.detect.naive import CompiledRule, apply_effects, judge
 from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.detect.plan import TX, Plan
 from sensor.detect.quick import needs
-from sensor.detect.threshold import Suppressor, Thresholds
+from sensor.detect.threshold import Rates, Suppressor
 from sensor.engine.marks import SideMarks
 from sensor.engine.options import EngineOptions
 from sensor.engine.passing import FLOW, Passed, reach
@@ -277,7 +277,7 @@ class _Ready:
 class Judge:
     """Judges events against rules. One rule's judgement is an isolation point."""
 
-    def __init__(self, plan: Plan, compiled: CompiledRules, options: EngineOptions, thresholds: Thresholds,
+    def __init__(self, plan: Plan, compiled: CompiledRules, options: EngineOptions, rates: Rates,
                  suppressor: Suppressor, emit: Callable[[Match], None]) -> None:  # fmt: skip
         self._plan = plan
         self._compiled = compiled
@@ -290,7 +290,7 @@ class Judge:
         self.passed = Passed()
         self._held: list[_Held] | None = None
         self._options = options
-        self._thresholds = thresholds
+        self._rates = rates
         self._suppressor = suppressor
         self._emit = emit
         self._ready: list[_Ready | None] = [None] * len(plan.rules)
@@ -509,7 +509,7 @@ class Judge:
         if self._suppressor.suppressed(rule, context.src, context.dest):
             self.counters.suppressed += 1
             return
-        if not self._thresholds.check(rule, place.ts, context.src, context.dest, flow_id):
+        if not self._rates.check(rule, place.ts, context.src, context.dest, flow_id):
             return
         self.counters.alerts += 1
         if place.slot >= 0:

@@ -11,7 +11,7 @@ from sensor.decode.dpkt_view import decode_block_dpkt
 from sensor.decode.kernels import decode_block
 from sensor.detect.groups import Groups
 from sensor.detect.plan import Plan
-from sensor.detect.threshold import Thresholds
+from sensor.detect.threshold import Rates, Thresholds
 from sensor.engine import sight
 from sensor.engine.expect import Expectations
 from sensor.engine.filelog import KIND as FILE_KIND
@@ -45,9 +45,13 @@ _NETBIOS_LABEL = 32
 
 
 class Pipeline:
-    """All stages of one worker. `emit` gets the records of each block in packet order."""
+    """All stages of one worker. `emit` gets the records of each block in packet order.
 
-    def __init__(self, rules: RuleSet, options: EngineOptions, emit: Callable[[Record], None], seed: int = 0) -> None:
+    rates: tells which matches alert; where several workers share the traffic, somebody behind `emit` does.
+    """
+
+    def __init__(self, rules: RuleSet, options: EngineOptions, emit: Callable[[Record], None], seed: int = 0,
+                 rates: Rates | None = None) -> None:  # fmt: skip
         self.options = options
         settings = options.settings
         policies, default = settings.os_policies, settings.default_policy
@@ -63,6 +67,7 @@ class Pipeline:
         self.expected = Expectations()
         self._emit = emit
         self.thresholds = Thresholds()
+        self._rates = self.thresholds if rates is None else rates
         self._logs = Logs(options.log_kinds, emit)
         self._files = FileLog(emit, options.settings.eve.force_hash, wanted=FILE_KIND in options.log_kinds)
         self._tail = -1
@@ -101,7 +106,7 @@ class Pipeline:
         tail = _tail_of(book.plan)
         if tail > self._tail:
             self._gatherer, self._tail = Gatherer(self.table.flows.size, tail), tail
-        self.judge = Judge(book.plan, book.compiled, self.options, self.thresholds, book.suppressor, self._emit)
+        self.judge = Judge(book.plan, book.compiled, self.options, self._rates, book.suppressor, self._emit)
         self.walk = Walk(
             book.plan, self.judge, self._logs, self.journal, book.selector.window, self.expected.announced,
             self._files, triage=self.options.triage,
@@ -127,9 +132,9 @@ class Pipeline:
         """Let time pass without a packet (a quiet link): flows end whose time has come."""
         self._without_packets(self.table.expire(now_ns))
 
-    def finish(self) -> None:
-        """End of the input: every flow ends."""
-        self._without_packets(self.table.finish(self.tally.last_ts or 0))
+    def finish(self, now_ns: int = 0) -> None:
+        """End of the input: every flow ends. now_ns: the latest packet time that others have come to."""
+        self._without_packets(self.table.finish(max(self.tally.last_ts or 0, now_ns)))
 
     def _without_packets(self, segs: np.ndarray) -> None:
         if self._last is not None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sensor.capture.files import FileSource
+from sensor.detect.plan import Plan
+from sensor.engine.crew.wire import Part
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.stats import stats
 from sensor.engine.writer import Writer
@@ -80,38 +82,66 @@ class Replay:
         return self._summary(source)
 
     def _summary(self, source: FileSource) -> Summary:
-        pipeline, writer = self._pipeline, self._writer
-        tally = pipeline.tally
-        anomalies = sorted(tally.anomalies.items(), key=lambda item: (-item[1], item[0]))
-        return Summary(
-            captures=source.counters.files,
-            packets=tally.decode.pkts,
-            octets=tally.decode.bytes,
-            seconds=((tally.last_ts or 0) - (tally.first_ts or 0)) / 1e9,
-            flows=pipeline.table.counters.snapshot()["total"],
-            alerts=writer.by_rule.total(),
-            by_rule=self._by_rule(),
-            events=dict(writer.events),
-            filtered=source.counters.packets_filtered,
-            not_inspected=not_inspected(pipeline, writer, source),
-            suspended=self._suspended(),
-            anomalies=dict(anomalies),
-            notes=source.problems,
-            errors=list(source.errors),
-        )
+        return summary([part_of(self._pipeline, source, self._rules_failed)], self._writer, self._pipeline.plan)
 
-    def _by_rule(self) -> list[RuleAlerts]:
-        counts = self._writer.by_rule
-        plan = self._pipeline.plan
-        numbers = {key: plan.table.number_of(*key) for key in counts}
-        rules = {key: plan.rules[number] for key, number in numbers.items() if number >= 0}
-        found = [RuleAlerts(*key, r.msg, r.severity, counts[key]) for key, r in rules.items()]
-        return sorted(found, key=lambda r: (r.severity, -r.alerts, r.gid, r.sid))
 
-    def _suspended(self) -> list[tuple[int, int]]:
-        plans = self._pipeline.plan.rules
-        numbers = sorted(number for number, _ in self._pipeline.judge.budget.drain_suspensions())
-        return [(plans[number].gid, plans[number].sid) for number in numbers]
+def part_of(pipeline: Pipeline, source: FileSource, rules_failed: int) -> Part:
+    """Return what one pipeline has seen of a source."""
+    tally = pipeline.tally
+    return Part(
+        captures=source.counters.files, packets=tally.decode.pkts, octets=tally.decode.bytes,
+        first=tally.first_ts or 0, last=tally.last_ts or 0, flows=pipeline.table.counters.snapshot()["total"],
+        filtered=source.counters.packets_filtered, not_inspected=not_inspected(pipeline, source),
+        suspended=_suspended(pipeline), anomalies=pipeline.tally.anomalies, notes=source.problems,
+        errors=[str(error) for error in source.errors], stats=stats(pipeline, source.counters, rules_failed),
+    )  # fmt: skip
+
+
+def summary(parts: Sequence[Part], writer: Writer, plan: Plan) -> Summary:
+    """Return the sum of what workers have seen, and what became of it."""
+    anomalies = _sums(part.anomalies for part in parts)
+    began = [part.first for part in parts if part.first]
+    not_seen = _sums(part.not_inspected for part in parts)
+    if held := writer.flood.counters.summarized:
+        not_seen["alerts collapsed into summaries"] = held
+    return Summary(
+        captures=sum(part.captures for part in parts),
+        packets=sum(part.packets for part in parts),
+        octets=sum(part.octets for part in parts),
+        seconds=(max(part.last for part in parts) - min(began, default=0)) / 1e9,
+        flows=sum(part.flows for part in parts),
+        alerts=writer.by_rule.total(),
+        by_rule=_by_rule(writer, plan),
+        events=dict(writer.events),
+        filtered=sum(part.filtered for part in parts),
+        not_inspected=not_seen,
+        suspended=sorted({ids for part in parts for ids in part.suspended}),
+        anomalies=dict(sorted(anomalies.items(), key=lambda item: (-item[1], item[0]))),
+        notes=[note for part in parts for note in part.notes],
+        errors=[CaptureError(error) for part in parts for error in part.errors],
+    )
+
+
+def _sums(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for one in counts:
+        for name, n in one.items():
+            total[name] = total.get(name, 0) + n
+    return total
+
+
+def _by_rule(writer: Writer, plan: Plan) -> list[RuleAlerts]:
+    counts = writer.by_rule
+    numbers = {key: plan.table.number_of(*key) for key in counts}
+    rules = {key: plan.rules[number] for key, number in numbers.items() if number >= 0}
+    found = [RuleAlerts(*key, r.msg, r.severity, counts[key]) for key, r in rules.items()]
+    return sorted(found, key=lambda r: (r.severity, -r.alerts, r.gid, r.sid))
+
+
+def _suspended(pipeline: Pipeline) -> list[tuple[int, int]]:
+    plans = pipeline.plan.rules
+    numbers = sorted(number for number, _ in pipeline.judge.budget.drain_suspensions())
+    return [(plans[number].gid, plans[number].sid) for number in numbers]
 
 
 _OPAQUE = {
@@ -125,7 +155,7 @@ _OPAQUE = {
 }
 
 
-def not_inspected(pipeline: Pipeline, writer: Writer, source: FileSource) -> dict[str, int]:
+def not_inspected(pipeline: Pipeline, source: FileSource) -> dict[str, int]:
     """Return what was seen but not (or not wholly) judged, and why; zero counts left out."""
     judge, decode, lost = pipeline.judge, pipeline.tally.decode, pipeline.defrag.counters
     flow = pipeline.table.counters.snapshot()
@@ -150,7 +180,5 @@ def not_inspected(pipeline: Pipeline, writer: Writer, source: FileSource) -> dic
         "judgements cut off at their budget": judge.budget.counters.budget_exceeded,
         "judgements skipped (rule suspended)": judge.budget.counters.judgements_skipped,
         "judgements that failed": judge.counters.rule_errors,
-        "flows of which rules passed the rest": judge.counters.flows_passed,
-        "alerts collapsed into summaries": writer.flood.counters.summarized,
     }  # fmt: skip
     return {name: n for name, n in found.items() if n}

@@ -74,7 +74,7 @@ def speaking(scene: Scene, app: str) -> Scene:
     return msgspec.structs.replace(scene, app_proto=app, app_proto_orig=scene.app_proto)
 
 
-class Match(msgspec.Struct, frozen=True, gc=False):
+class Match(msgspec.Struct, frozen=True, gc=False, tag="match"):
     """A rule holds."""
 
     rule: Any
@@ -96,7 +96,7 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     flowbits: tuple[str, ...] = ()
 
 
-class FlowEnd(msgspec.Struct, frozen=True, gc=False):
+class FlowEnd(msgspec.Struct, frozen=True, gc=False, tag="flow"):
     """A flow is over."""
 
     scene: Scene
@@ -113,7 +113,7 @@ class FlowEnd(msgspec.Struct, frozen=True, gc=False):
     tx_cnt: int
 
 
-class TxRecord(msgspec.Struct, frozen=True, gc=False):
+class TxRecord(msgspec.Struct, frozen=True, gc=False, tag="tx"):
     """A transaction for the log."""
 
     scene: Scene
@@ -125,7 +125,7 @@ class TxRecord(msgspec.Struct, frozen=True, gc=False):
     """Further EVE objects of it, by key."""
 
 
-class FileRecord(msgspec.Struct, frozen=True, gc=False):
+class FileRecord(msgspec.Struct, frozen=True, gc=False, tag="file"):
     """A file that a transaction has carried."""
 
     scene: Scene
@@ -142,7 +142,7 @@ class FileRecord(msgspec.Struct, frozen=True, gc=False):
     """Further EVE objects of the transaction, by key."""
 
 
-class AnomalyRecord(msgspec.Struct, frozen=True, gc=False):
+class AnomalyRecord(msgspec.Struct, frozen=True, gc=False, tag="anomaly"):
     """Something odd."""
 
     scene: Scene
@@ -153,7 +153,7 @@ class AnomalyRecord(msgspec.Struct, frozen=True, gc=False):
     layer: str = ""
 
 
-class ArpRecord(msgspec.Struct, frozen=True, gc=False):
+class ArpRecord(msgspec.Struct, frozen=True, gc=False, tag="arp"):
     """An ARP packet."""
 
     scene: Scene

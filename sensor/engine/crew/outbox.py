@@ -1,0 +1,54 @@
+"""The last stage of a worker: its records, on their way to the process that collects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec.structs import replace
+
+from sensor.engine.crew.wire import Lot, encode
+from sensor.model.scene import Match, Record, Scene
+
+LOT: Final = 256
+"""Records of one message; with payloads about 1 MB."""
+
+
+def _nowhere(_message: bytes) -> None:
+    raise RuntimeError("the outbox has no receiver yet")
+
+
+class Outbox:
+    """Gives each record a key and hands them on in lots.
+
+    key: returns the key of a scene; what is raised without a packet, or by one that came before, has that of the last.
+    """
+
+    def __init__(self, key: Callable[[Scene], int]) -> None:
+        self._key = key
+        self._keys: list[int] = []
+        self._records: list[Record] = []
+        self.last = 0
+        """Key of the last record; none that comes has a lower one."""
+        self.send: Callable[[bytes], None] = _nowhere
+        """Takes messages."""
+
+    def __call__(self, record: Record) -> None:
+        """Take a record of the engine."""
+        self.last = max(self.last, self._key(record.scene))
+        if isinstance(record, Match):
+            record = replace(record, rule=(record.rule.gid, record.rule.sid))
+        self._keys.append(self.last)
+        self._records.append(record)
+        if len(self._records) >= LOT:
+            self._hand_on()
+
+    def upto(self, key: int) -> None:
+        """Hand on what there is: whatever comes later has at least this key."""
+        self.last = max(self.last, key)
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        lot = Lot(self._keys, self._records, self.last)
+        self._keys, self._records = [], []
+        self.send(encode(lot))

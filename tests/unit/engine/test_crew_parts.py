@@ -1,0 +1,186 @@
+"""What travels between workers and the one that collects: messages, matches, sums."""
+
+import socket
+from contextlib import closing
+
+import msgspec
+import pytest
+
+from sensor.alert.eve import EveBuilder
+from sensor.alert.flood import FloodControl, FloodLimits
+from sensor.detect.groups import Groups
+from sensor.detect.plan import make_plan
+from sensor.engine.crew.channel import MAX_MESSAGE, Channel, ChannelError, pair
+from sensor.engine.crew.outbox import LOT, Outbox
+from sensor.engine.crew.sums import total
+from sensor.engine.crew.verdicts import Verdicts
+from sensor.engine.crew.wire import FromWorker
+from sensor.engine.sinks import Sinks
+from sensor.engine.writer import Writer
+from sensor.model.scene import AnomalyRecord, ArpRecord, FlowEnd, FlowFacts, Match, Scene, TxRecord
+from sensor.rules.nodes import All, Rule, Threshold
+
+DECODER = msgspec.msgpack.Decoder(FromWorker)
+
+
+def rule(sid=1, **more):
+    return Rule(sid=sid, msg="m", proto="ip", body=All(()), **more)
+
+
+def scene(ts=1, src=b"\x0a\0\0\1", dest=b"\x0a\0\0\2", flow=7, number=1):
+    facts = FlowFacts(1, "10.0.0.1", 1, "10.0.0.2", 2, 1, 0, 60, 0)
+    return Scene(ts=ts, number=number, source="s", ipv=4, src_ip="10.0.0.1", dest_ip="10.0.0.2", proto=6, src_port=1,
+                 dest_port=2, src=src, dest=dest, flow_id=flow, flow=facts, vlan=(3,))  # fmt: skip
+
+
+def end(flow=7):
+    return FlowEnd(scene(flow=flow), 9, "new", "timeout", True, (2, 0), "syn_sent", (0, 1), 3)
+
+
+class Kept:
+    def __init__(self):
+        self.events = []
+
+    def write(self, event):
+        self.events.append(event)
+
+    def flush(self):
+        pass
+
+    reopen = close = flush
+
+
+def collected(rules, flows=0, burst=0):
+    sink = Kept()
+    writer = Writer(EveBuilder(), FloodControl(FloodLimits(burst)), Sinks([sink]))
+    return Verdicts(writer, make_plan(rules, Groups()), flows), sink
+
+
+def through(*records):
+    """Records as they arrive at the other end."""
+    outbox, found = Outbox(lambda s: s.ts), []
+    outbox.send = found.append
+    for record in records:
+        outbox(record)
+    outbox.upto(0)
+    return [one for message in found for one in DECODER.decode(message).records]
+
+
+def test_every_kind_of_record_arrives_as_it_was():
+    match = Match(rule(), scene(), b"\0\xff", 2, True, 4, ("http", {"url": "/é", "n": [1, None]}), {"x": {}}, b"f", 1,
+                  ("bit",))  # fmt: skip
+    others = [end(), TxRecord(scene(), "dns", {"rrname": "a"}, 1, {"b": {}}), AnomalyRecord(scene(), "decode", "e"),
+              ArpRecord(scene(), {"opcode": "request"})]  # fmt: skip
+    found = through(match, *others)
+    assert found[1:] == others
+    assert found[0].rule == [1, 1]
+    assert msgspec.structs.replace(found[0], rule=match.rule) == match
+
+
+def test_keys_never_fall_and_lots_are_bounded():
+    outbox, found = Outbox(lambda s: s.ts), []
+    outbox.send = found.append
+    for ts in (5, 3, 9):
+        outbox(AnomalyRecord(scene(ts=ts), "decode", "e"))
+    outbox.upto(20)
+    outbox(AnomalyRecord(scene(ts=10), "decode", "e"))
+    outbox.upto(15)
+    for _ in range(LOT):
+        outbox(AnomalyRecord(scene(ts=30), "decode", "e"))
+    lots = [DECODER.decode(message) for message in found]
+    assert [(lot.keys, lot.upto) for lot in lots[:2]] == [([5, 5, 9], 20), ([20], 20)]
+    assert lots[2].keys == [30] * LOT
+    assert lots[2].upto == 30
+
+
+def test_messages_arrive_whole_however_they_are_cut():
+    ours, theirs = pair()
+    with closing(Channel(ours)) as here, theirs:
+        assert list(here.read()) == []
+        data = b"".join(len(m).to_bytes(4, "big") + m for m in (b"one", b"", b"x" * 300))
+        found = []
+        for at in range(0, len(data), 7):
+            theirs.send(data[at : at + 7])
+            found += here.read()
+        assert found == [b"one", b"", b"x" * 300]
+        Channel(theirs).send(b"last")
+        theirs.send(b"\0\0\0\5half")
+        theirs.close()
+        assert list(here.read()) == [b"last"]
+        assert not here.ended
+        assert list(here.read()) == []
+        assert here.ended
+
+
+def test_a_message_that_claims_too_much_is_refused():
+    ours, theirs = pair()
+    with closing(Channel(ours)) as here, theirs:
+        theirs.send((MAX_MESSAGE + 1).to_bytes(4, "big"))
+        with pytest.raises(ChannelError):
+            list(here.read())
+
+
+def test_nobody_there_is_told_to_the_sender():
+    ours, theirs = socket.socketpair()
+    ours.close()
+    with closing(Channel(theirs)) as channel, pytest.raises(BrokenPipeError):
+        channel.send(b"x")
+
+
+def test_thresholds_count_the_matches_of_all_workers():
+    limited = rule(thresholds=(Threshold("threshold", "by_src", 3, 60),))
+    verdicts, sink = collected([limited])
+    for n in range(6):
+        for match in through(Match(limited, scene(dest=bytes([10, 0, 0, n]), flow=n))):
+            verdicts.take(match)
+    assert len(sink.events) == 2
+    assert verdicts.alerts == 2
+
+
+def test_flood_control_sees_the_alerts_of_all_workers():
+    verdicts, sink = collected([rule()], burst=2)
+    for _ in range(5):
+        for match in through(Match(rule(), scene())):
+            verdicts.take(match)
+    assert len(sink.events) == 2
+    assert verdicts.alerts == 5
+
+
+def test_a_flow_alerted_if_its_alert_was_let_through():
+    limited = rule(thresholds=(Threshold("limit", "by_src", 1, 60),))
+    verdicts, sink = collected([limited], flows=10)
+    for record in through(*(Match(limited, scene(flow=n)) for n in (1, 2)), end(1), end(2), end(1)):
+        verdicts.take(record)
+    assert [e.fields["flow"]["alerted"] for e in sink.events if e.kind == "flow"] == [True, False, False]
+
+
+def test_flows_whose_end_never_comes_are_forgotten():
+    verdicts, sink = collected([rule()], flows=2)
+    for record in through(*(Match(rule(), scene(flow=n)) for n in (1, 2, 3)), *(end(n) for n in (1, 2, 3))):
+        verdicts.take(record)
+    assert [e.fields["flow"]["alerted"] for e in sink.events if e.kind == "flow"] == [False, True, True]
+
+
+def test_rules_of_a_reload_are_learned_and_old_ones_still_known():
+    verdicts, sink = collected([rule(1)])
+    for match in through(Match(rule(2), scene())):
+        verdicts.take(match)
+    assert (verdicts.unknown, sink.events) == (1, [])
+    verdicts.learn(make_plan([rule(2)], Groups()))
+    for match in through(Match(rule(2), scene()), Match(rule(1), scene())):
+        verdicts.take(match)
+    assert [e.fields["alert"]["signature_id"] for e in sink.events] == [2, 1]
+
+
+def body(pkts, size, alerts=5):
+    return {"uptime": 3, "decoder": {"pkts": pkts, "bytes": size, "max_pkt_size": size, "avg_pkt_size": 0,
+                                     "event": {f"e{pkts}": 1}},
+            "detect": {"alert": alerts, "engines": [{"id": 0, "rules_loaded": 9, "rules_failed": 1}]}}  # fmt: skip
+
+
+def test_statistics_of_workers_are_summed_where_sums_make_sense():
+    found = total([body(2, 100), body(3, 200)], alerts=7)
+    assert found["decoder"] == {"pkts": 5, "bytes": 300, "max_pkt_size": 200, "avg_pkt_size": 60,
+                                "event": {"e2": 1, "e3": 1}}  # fmt: skip
+    assert found["detect"] == {"alert": 7, "engines": [{"id": 0, "rules_loaded": 9, "rules_failed": 1}]}
+    assert found["uptime"] == 3
