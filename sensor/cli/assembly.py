@@ -13,6 +13,7 @@ from sensor.errors import ConfigError, RuleError, UsageError
 if TYPE_CHECKING:
     from sensor.capture.erspan import Erspan
     from sensor.capture.shares import Share
+    from sensor.cli.runnable import Runnable
     from sensor.config.settings import Settings
     from sensor.detect.threshold import Rates
     from sensor.engine.options import EngineOptions
@@ -45,13 +46,14 @@ def capture_filter(file: str | None, words: Sequence[str]) -> str | None:
 
 
 def pipeline(
-    loaded: common.Loaded, options: EngineOptions, emit: Callable[[Record], None], rates: Rates | None = None, *,
+    loaded: Runnable, options: EngineOptions, emit: Callable[[Record], None], rates: Rates | None = None, *,
     fatal: bool,
 ) -> tuple[Pipeline, int]:  # fmt: skip
     """Return the pipeline and the number of rules that it lacks. emit, rates: see `Pipeline`.
 
     Raises RuleError where a rule cannot be compiled and `fatal`, or none can.
     """
+    from sensor.engine.bookstore import ReadyRules
     from sensor.engine.pipeline import Pipeline
 
     seed = secrets.randbits(63)  # of the hash tables; it never shows in any output
@@ -59,6 +61,8 @@ def pipeline(
     try:
         return Pipeline(loaded.rules, options, emit, seed, rates), failed
     except RuleError:
+        if isinstance(loaded.rules, ReadyRules):  # those that are stored have been compiled before
+            raise
         # One rule that loads but does not compile must not cost the others.
         rules, problems = common.compilable(loaded.rules)
         common.report(problems)

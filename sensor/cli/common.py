@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sensor.rules.problems import Problem
     from sensor.rules.ruleset import RuleSet
     from sensor.rules.suricata.edits import Edits
+    from sensor.rules.variables import Variables
 
 _PROBLEMS_SHOWN = 20
 _MAX_FILE = 16 << 20
@@ -62,31 +63,67 @@ class Loaded:
     problems: list[Problem]
 
 
-def load(paths: Iterable[Path], made: Settings) -> Loaded:
-    """Load rule files and folders. Raises RuleError where a path does not exist."""
-    from sensor.rules.load import load_rules
-    from sensor.rules.ruleset import RuleSet, build
-    from sensor.rules.suricata import threshold_file
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What decides how rules are read, besides the rule files."""
+
+    variables: Variables
+    classes: Mapping[str, Classification]
+    edits: Edits
+    outside: Outside
+    limits_file: str
+    limits: str
+    """Text of the file of limits."""
+    problems: tuple[Problem, ...]
+
+    def key(self) -> bytes:
+        """Return what stands for all of it."""
+        from sensor.rules.cache import base_key
+
+        key = base_key(self.variables, self.classes, self.edits.fingerprint() + self.outside.fingerprint())
+        return key + repr((self.limits_file, self.limits, self.problems)).encode()
+
+
+def given(made: Settings) -> Given:
+    """Read what the configuration names."""
     from sensor.rules.variables import Variables
 
+    variables = Variables(made.address_groups, made.port_groups, made.run.without)
+    problems: list[Problem] = []
+    parts = classes_of(made, problems), edits_of(made, problems), outside_of(made, problems)
+    limits = _text(made.run.threshold_file, problems)
+    return Given(variables, *parts, made.run.threshold_file, limits, tuple(problems))
+
+
+def rule_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the paths that name rules. Raises RuleError where one does not exist."""
     paths = list(paths)
     for path in paths:
         if not path.exists():
             raise RuleError(f"{path}: no such file or folder")
     # `-S /dev/null` is the usual way to run without rules.
-    files = [path for path in paths if not path.is_char_device()]
-    variables = Variables(made.address_groups, made.port_groups, made.run.without)
-    problems: list[Problem] = []
-    classes, changes = classes_of(made, problems), edits_of(made, problems)
-    outside = outside_of(made, problems)
+    return [path for path in paths if not path.is_char_device()]
+
+
+def load(paths: Iterable[Path], made: Settings) -> Loaded:
+    """Load rule files and folders. Raises RuleError where a path does not exist."""
+    return load_as(rule_files(paths), given(made))
+
+
+def load_as(files: Iterable[Path], how: Given) -> Loaded:
+    """Load rule files and folders."""
+    from sensor.rules.load import load_rules
+    from sensor.rules.ruleset import RuleSet, build
+    from sensor.rules.suricata import threshold_file
+
+    outside = how.outside
     result = load_rules(
-        files, variables, cache_dir=cache_dir(), classes=classes, edits=changes, outside=outside
+        files, how.variables, cache_dir=cache_dir(), classes=how.classes, edits=how.edits, outside=outside
     )
     rules, duplicates = build(result.rules, result.suppressions, outside)
-    problems += (*result.errors, *duplicates)
-    if made.run.threshold_file:
-        text = _text(made.run.threshold_file, problems)
-        limits = threshold_file.apply(text, made.run.threshold_file, rules.rules, variables)
+    problems = [*how.problems, *result.errors, *duplicates]
+    if how.limits_file:
+        limits = threshold_file.apply(how.limits, how.limits_file, rules.rules, how.variables)
         rules = RuleSet(limits.rules, (*rules.suppressions, *limits.suppressions), outside)
         problems += limits.problems
     return Loaded(rules, result, problems)
@@ -172,14 +209,19 @@ def report(problems: Sequence[Problem]) -> None:
 def rules_to_run(paths: Iterable[Path], made: Settings, *, fatal: bool) -> Loaded:
     """Load rules and print what is wrong with them. Raises RuleError where all are bad, or one is and `fatal`."""
     loaded = load(paths, made)
-    report(loaded.problems)
-    for reason, n in loaded.result.unmatchable().items():
-        warn(f"{n} rules can never match: {reason}")
-    if loaded.problems and (fatal or not len(loaded.rules)):
-        raise RuleError(f"{len(loaded.problems)} problems in the rules, {len(loaded.rules)} rules are good")
-    if not len(loaded.rules):
-        warn("there are no rules: nothing can alert")
+    tell(loaded.problems, loaded.result.unmatchable(), len(loaded.rules), fatal=fatal)
     return loaded
+
+
+def tell(problems: Sequence[Problem], unmatchable: Mapping[str, int], good: int, *, fatal: bool) -> None:
+    """Print what is wrong with rules. Raises RuleError where all are bad, or one is and `fatal`."""
+    report(problems)
+    for reason, n in unmatchable.items():
+        warn(f"{n} rules can never match: {reason}")
+    if problems and (fatal or not good):
+        raise RuleError(f"{len(problems)} problems in the rules, {good} rules are good")
+    if not good:
+        warn("there are no rules: nothing can alert")
 
 
 def compilable(rules: RuleSet) -> tuple[RuleSet, list[Problem]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sensor.cli import assembly, common, exits
 from sensor.cli.parser import Parser, add_config, add_rules, add_workers
+from sensor.cli.runnable import Runnable, rules_to_run
 from sensor.cli.screen import Screen, coloured, out
 from sensor.errors import UsageError
 
@@ -86,13 +87,14 @@ def _main(words: Sequence[str]) -> int:
     if not files and not args.test:
         raise UsageError(f"no capture is named (see `{PROG} --help`)")
     paths = common.rule_paths(args.only, args.extra, settings)
-    loaded = common.rules_to_run(paths, settings, fatal=args.init_errors_fatal)
     if args.test:
         from sensor.cli.trial import trial
 
+        loaded = common.rules_to_run(paths, settings, fatal=args.init_errors_fatal)
         trial(loaded, settings.run.log_dir, files, expression, fatal=args.init_errors_fatal)
         return 0
-    return _replay(args, settings, loaded, files, expression)
+    runnable = rules_to_run(paths, settings, fatal=args.init_errors_fatal)
+    return _replay(args, settings, runnable, files, expression)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -111,7 +113,7 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 
 def _replay(
-    args: argparse.Namespace, settings: Settings, loaded: common.Loaded, files: list[str], expression: str | None
+    args: argparse.Namespace, settings: Settings, loaded: Runnable, files: list[str], expression: str | None
 ) -> int:
     from sensor.capture.files import open_source
     from sensor.cli.progress import Bar
@@ -162,7 +164,7 @@ class _Runner:
 
 
 def _alone(
-    loaded: common.Loaded, options: EngineOptions, writer: Writer, source: FileSource, *, fatal: bool
+    loaded: Runnable, options: EngineOptions, writer: Writer, source: FileSource, *, fatal: bool
 ) -> _Runner:
     from sensor.engine.replay import Replay
 
@@ -171,7 +173,7 @@ def _alone(
 
 
 def _crew(
-    loaded: common.Loaded, options: EngineOptions, writer: Writer, source: FileSource, *, fatal: bool
+    loaded: Runnable, options: EngineOptions, writer: Writer, source: FileSource, *, fatal: bool
 ) -> _Runner:
     from sensor.capture.rawinput import STDIN
     from sensor.detect.threshold import NoRates

@@ -19,11 +19,13 @@ from sensor import __version__
 from sensor.cli import assembly, common, exits
 from sensor.cli.outlets import outlets as open_outlets
 from sensor.cli.parser import Parser, add_config, add_rules
+from sensor.cli.runnable import Runnable, rules_to_run
 from sensor.errors import CaptureError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
     from sensor.config.settings import Settings
+    from sensor.engine.bookstore import ReadyRules
     from sensor.engine.ctlsocket import ControlSocket
     from sensor.engine.daemon import Surroundings
     from sensor.engine.figures import Figures
@@ -91,10 +93,11 @@ def main(words: Sequence[str]) -> int:
         raise UsageError(f"no interface is named: -i INTERFACE, or af-packet.interface (see `{PROG} --help`)")
     expression = assembly.capture_filter(args.filter_file, words[at + 1 :])
     paths = common.rule_paths(args.only, args.extra, settings)
-    loaded = common.rules_to_run(paths, settings, fatal=args.init_errors_fatal)
     if args.test:
+        loaded = common.rules_to_run(paths, settings, fatal=args.init_errors_fatal)
         return _trial(args, settings, loaded, expression)
-    return _run(args, settings, loaded, expression)
+    runnable = rules_to_run(paths, settings, fatal=args.init_errors_fatal)
+    return _run(args, settings, runnable, expression)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -132,7 +135,7 @@ def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, 
     return CaptureError.exit_code if worst(found) == ERROR else 0
 
 
-def _run(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, expression: str | None) -> int:
+def _run(args: argparse.Namespace, settings: Settings, loaded: Runnable, expression: str | None) -> int:
     from sensor.engine.ctlsocket import ControlSocket
     from sensor.engine.figures import Figures
     from sensor.engine.options import EngineOptions
@@ -193,7 +196,7 @@ class _Failed:
     """Rules that do not run."""
 
     number: int
-    problems: list[Problem]
+    problems: Sequence[Problem]
 
     def listed(self) -> list[dict[str, Any]]:
         """Return them as the control socket tells of them."""
@@ -317,7 +320,7 @@ def _surroundings(
     )  # fmt: skip
 
 
-def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet:
+def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet | ReadyRules:
     """Read the configuration and the rules anew.
 
     Raises RuleError where any is bad (the old ones are better than fewer), ConfigError or UsageError.
@@ -329,7 +332,7 @@ def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet:
     if changed:
         _log(f"these settings take effect at the next start: {', '.join(changed)}")
     paths = common.rule_paths(args.only, args.extra, fresh)
-    return common.rules_to_run(paths, fresh, fatal=True).rules
+    return rules_to_run(paths, fresh, fatal=True).rules
 
 
 def _write_pid(name: str | None) -> Path | None:

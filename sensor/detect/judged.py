@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import overload
+from typing import ClassVar, overload
 
 import msgspec
 import numpy as np
 
+from sensor.detect.kept import Kept
 from sensor.rules.nodes import AnyNode, Rule
 from sensor.rules.share import Sets, share
 
@@ -20,19 +21,20 @@ class _Part(msgspec.Struct, frozen=True, array_like=True):
     body: AnyNode
 
 
-class JudgedRules(Sequence[Rule]):
+class JudgedRules(Kept, Sequence[Rule]):
     """Rules by number. Written down, 52,000 of them take no memory until traffic reaches them."""
 
-    def __init__(self, rules: Sequence[Rule], store: Written | None = None) -> None:
-        self._made: list[Rule | None] = list(rules)
+    KEPT: ClassVar = {}
+    """They are written apart from the plan (`write`)."""
+
+    def __init__(self, rules: Sequence[Rule] = (), store: Written | None = None) -> None:
+        """store: where the rules are read when they are asked for."""
+        self._made: list[Rule | None] = list(rules) if store is None else [None] * store.size
         self._store = store
 
-    @classmethod
-    def written(cls, store: Written) -> JudgedRules:
-        """Return rules that are read when they are asked for."""
-        made = cls((), store)
-        made._made = [None] * store.size
-        return made
+    def make_scratch(self) -> None:
+        """Begin with none."""
+        self._made, self._store = [], None
 
     def __len__(self) -> int:
         return len(self._made)

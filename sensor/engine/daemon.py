@@ -15,6 +15,7 @@ from sensor.capture.afpacket import LiveSource
 from sensor.capture.files import FileSource
 from sensor.engine import mirror
 from sensor.engine.asks import Answer, Ask, Asks
+from sensor.engine.bookstore import ReadyRules
 from sensor.engine.figures import Figures, capture_stats
 from sensor.engine.guests import GuestWatch
 from sensor.engine.notify import Notifier
@@ -60,7 +61,7 @@ class Surroundings:
 
     log: Callable[[str], None]
     publish: Callable[[Snapshot], None]
-    load_rules: Callable[[], RuleSet]
+    load_rules: Callable[[], RuleSet | ReadyRules]
     """Loads the rules anew, for a reload. Raises RuleError."""
     notifier: Notifier
     rules_failed: int = 0

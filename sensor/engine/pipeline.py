@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sensor.decode.dpkt_view import decode_block_dpkt
 from sensor.decode.kernels import decode_block
 from sensor.detect.groups import Groups
 from sensor.detect.plan import Plan
 from sensor.detect.threshold import Rates, Thresholds
 from sensor.engine import sight
+from sensor.engine.bookstore import ReadyRules
 from sensor.engine.expect import Expectations
 from sensor.engine.filelog import KIND as FILE_KIND
 from sensor.engine.filelog import FileLog
@@ -50,9 +50,12 @@ class Pipeline:
     rates: tells which matches alert; where several workers share the traffic, somebody behind `emit` does.
     """
 
-    def __init__(self, rules: RuleSet, options: EngineOptions, emit: Callable[[Record], None], seed: int = 0,
-                 rates: Rates | None = None) -> None:  # fmt: skip
+    def __init__(
+        self, rules: RuleSet | ReadyRules, options: EngineOptions, emit: Callable[[Record], None], seed: int = 0,
+        rates: Rates | None = None,
+    ) -> None:  # fmt: skip
         self.options = options
+        self._decoder = decode_block if options.triage else _through_dpkt()
         settings = options.settings
         policies, default = settings.os_policies, settings.default_policy
         self._groups = Groups()
@@ -80,7 +83,7 @@ class Pipeline:
         self.observer: Callable[[BlockView], None] | None = None
         """Sees each block once all its alerts are raised."""
 
-    def prepare(self, rules: RuleSet) -> Rulebook:
+    def prepare(self, rules: RuleSet | ReadyRules) -> Rulebook:
         """Plan and compile rules beside those that run; may be called from another thread. Raises RuleError."""
         return make_rulebook(rules, self._groups, self.options.settings.run.inspect_window)
 
@@ -171,8 +174,7 @@ class Pipeline:
         self._last = block
 
     def _decode(self, block: PacketBlock) -> np.ndarray:
-        decode = decode_block if self.options.triage else decode_block_dpkt
-        rows: np.ndarray = decode(
+        rows: np.ndarray = self._decoder(
             block, verify_checksums=self.options.verify_checksums, options=self.options.settings.decode
         )
         return rows
@@ -230,6 +232,13 @@ class Pipeline:
             self.expected.forget(slots)
             self.journal.drop_many(ended)
         self.table.recycle()
+
+
+def _through_dpkt() -> Callable[..., np.ndarray]:
+    """Return the slow decoder. dpkt brings all its protocols along (50 ms), and most runs need none."""
+    from sensor.decode.dpkt_view import decode_block_dpkt  # noqa: PLC0415 - see above
+
+    return decode_block_dpkt
 
 
 def _tail_of(plan: Plan) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sensor.detect.pcre import library
+from sensor.engine.bookstore import ReadyRules
 from sensor.engine.rulebook import Rulebook
 from sensor.errors import SensorError
 from sensor.rules.ruleset import RuleSet
@@ -40,7 +41,8 @@ def implausible(before: int, after: int) -> str:
 class Reloader:
     """Prepares rules on demand, one set at a time."""
 
-    def __init__(self, load: Callable[[], RuleSet], prepare: Callable[[RuleSet], Rulebook]) -> None:
+    def __init__(self, load: Callable[[], RuleSet | ReadyRules],
+                 prepare: Callable[[RuleSet | ReadyRules], Rulebook]) -> None:
         self._load = load
         self._prepare = prepare
         self._thread: threading.Thread | None = None

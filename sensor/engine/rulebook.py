@@ -9,6 +9,7 @@ from sensor.detect.groups import Groups
 from sensor.detect.naive import RuleCompiler
 from sensor.detect.plan import Plan, make_plan
 from sensor.detect.threshold import Suppressor
+from sensor.engine.bookstore import ReadyRules
 from sensor.engine.select import Selector
 from sensor.proto.registry import FOLDED
 from sensor.rules.ruleset import RuleSet
@@ -25,9 +26,12 @@ class Rulebook:
     suppressor: Suppressor
 
 
-def make_rulebook(rules: RuleSet, groups: Groups, inspect_window: int) -> Rulebook:
+def make_rulebook(rules: RuleSet | ReadyRules, groups: Groups, inspect_window: int) -> Rulebook:
     """Plan and compile rules; touches nothing that runs. Raises RuleError where a rule cannot be compiled."""
-    plan = make_plan([one for rule in rules.rules for one in sided(rule)], groups)
+    if isinstance(rules, ReadyRules):
+        plan = rules.plan
+    else:
+        plan = make_plan([one for rule in rules.rules for one in sided(rule)], groups)
     compiler = RuleCompiler(FOLDED, outside=rules.outside)
     for pattern, flags in plan.regexes:  # a process that has given up executable memory could only interpret them
         compiler.regex(pattern, flags)

@@ -8,9 +8,8 @@ Sets of numbers are tuples here: numba builds a set display at run time (measure
 
 import numpy as np
 import numpy.typing as npt
-from numba import int64, njit, types, uint8, uint16
+from numba import njit
 
-from sensor.model.stamp import stamp
 from sensor.proto import kernels_more
 from sensor.proto.ids import DHCP, DNS, HTTP, HTTP2, SSH, TLS
 
@@ -51,11 +50,6 @@ _RESPONSE = np.frombuffer(b"HTTP/", np.uint8)
 _PREFACE = np.frombuffer(b"PRI * HTTP/2.0", np.uint8)
 _BANNER = np.frombuffer(b"SSH-", np.uint8)
 
-_HEADS_T = types.Array(uint8, 3, "C", readonly=True)
-_LENGTHS_T = types.Array(int64, 2, "C", readonly=True)
-_BYTES_T = types.Array(uint8, 1, "C", readonly=True)
-_INTS_T = types.Array(int64, 1, "C", readonly=True)
-_PORTS_T = types.Array(uint16, 1, "C", readonly=True)
 
 
 @njit
@@ -305,16 +299,6 @@ def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, h: I
 
 
 @njit
-def _probe_streams(heads: Bytes, lengths: Ints, sport: Ports, dport: Ports) -> Bytes:
-    """See `sensor.proto.probe.probe_streams`."""
-    out = np.zeros(heads.shape[0], np.uint8)
-    h = np.zeros(HEAD, np.int64)
-    for i in range(out.size):
-        out[i] = judge_flow(heads, lengths, i, sport[i], dport[i], h)
-    return out
-
-
-@njit
 def _u16(buf: Bytes, pos: int) -> int:
     return int(np.int64(buf[pos]) << 8 | np.int64(buf[pos + 1]))
 
@@ -386,26 +370,3 @@ def judge_datagram(buf: Bytes, pos: int, size: int, sport: int, dport: int) -> i
     if _is_dns_datagram(buf, pos, size, _is_dns_udp_port(sport) or _is_dns_udp_port(dport)):
         return DNS
     return int(kernels_more.datagram(buf, pos, size, sport, dport))
-
-
-@njit
-def _probe_datagrams(buf: Bytes, off: Ints, length: Ints, sport: Ports, dport: Ports) -> Bytes:
-    """See `sensor.proto.probe.probe_datagrams`."""
-    out = np.ones(off.size, np.uint8)
-    for i in range(off.size):
-        out[i] = judge_datagram(buf, off[i], length[i], sport[i], dport[i])
-    return out
-
-
-def _build(stamped):  # dispatchers; with NUMBA_DISABLE_JIT functions
-    def streams_(heads, lengths, sport, dport):
-        return _probe_streams(heads, lengths, sport if stamped >= 0 else dport, dport)
-
-    def datagrams_(buf, off, length, sport, dport):
-        return _probe_datagrams(buf, off, length, sport if stamped >= 0 else dport, dport)
-
-    streams = njit(uint8[::1](_HEADS_T, _LENGTHS_T, _PORTS_T, _PORTS_T), cache=True)(streams_)
-    return streams, njit(uint8[::1](_BYTES_T, _INTS_T, _INTS_T, _PORTS_T, _PORTS_T), cache=True)(datagrams_)
-
-
-probe_streams, probe_datagrams = _build(stamp(kernels_more, *kernels_more.MODULES))  # type: ignore[no-untyped-call]

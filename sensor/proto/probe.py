@@ -3,7 +3,7 @@
 import numpy as np
 
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
-from sensor.proto import kernels_probe
+from sensor.proto import kernels_batch
 from sensor.proto.ids import DHCP, DNS, HTTP, SSH, TLS
 from sensor.proto.kernels_probe import HEAD, Bytes, Ints, Ports
 
@@ -33,7 +33,7 @@ def probe_streams(heads: Bytes, lengths: Ints, sport: Ports, dport: Ports) -> By
     from the other side could tell otherwise. So the first decision is the one that counts: ask after each
     segment that lengthens a head, in packet order, and keep the answer (`kernels_probe.judge_flow`).
     """
-    found: Bytes = kernels_probe.probe_streams(
+    found: Bytes = kernels_batch.probe_streams(
         np.ascontiguousarray(heads, np.uint8),
         np.ascontiguousarray(lengths, np.int64),
         np.ascontiguousarray(sport, np.uint16),
@@ -48,7 +48,7 @@ def probe_datagrams(buf: Bytes, off: Ints, length: Ints, sport: Ports, dport: Po
     off, length: int64[k]; sport, dport: uint16[k]. Returns uint8[k]: APP_UNKNOWN, DNS or DHCP. A payload that
     leaves the buffer is unknown.
     """
-    found: Bytes = kernels_probe.probe_datagrams(
+    found: Bytes = kernels_batch.probe_datagrams(
         np.ascontiguousarray(buf, np.uint8),
         np.ascontiguousarray(off, np.int64),
         np.ascontiguousarray(length, np.int64),

@@ -55,10 +55,10 @@ class ListError(ValueError):
     """A list that cannot be used; the text says where and why."""
 
 
-def digest_of(path: Path) -> bytes:
-    """Return what stands for the content of a list file; empty: there is none that can be read."""
+def digest_of(path: Path, limit: int = MAX_BYTES) -> bytes:
+    """Return what stands for the content of a file; empty: there is none that can be read, or it has more bytes."""
     try:
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        if not path.is_file() or path.stat().st_size > limit:
             return b""
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -51,6 +52,8 @@ class LoadResult:
     """Files read, whether they loaded or not."""
     cache: Mapping[str, int] = field(default_factory=dict)
     """Counters of the compile cache."""
+    digests: Mapping[str, bytes] = field(default_factory=dict)
+    """File or list that was read → SHA-256 of its content, empty: it could not be read."""
 
     def unmatchable(self) -> dict[str, int]:
         """Return reason → number of rules that can never match for it."""
@@ -80,18 +83,22 @@ def load_rules(
     suppressions: list[Suppression] = []
     files: list[str] = []
     sets: Sets = {}
+    digests: dict[str, bytes] = {}
     with no_gc():
-        for file in _files(paths, errors):
+        for file in found_in(paths, errors):
             files.append(file)
-            unit = _load_file(file, compile_unit, cache)
+            unit = _load_file(file, compile_unit, cache, digests)
+            digests |= dict(unit.lists)
             share(unit.rules, sets)
             rules += edits.chosen(unit.rules) if edits and Path(file).suffix != TEXT else unit.rules
             suppressions += unit.suppressions
             errors += unit.problems
-    return LoadResult(tuple(rules), tuple(suppressions), tuple(errors), tuple(files), cache.counters.snapshot())
+    counters = cache.counters.snapshot()
+    return LoadResult(tuple(rules), tuple(suppressions), tuple(errors), tuple(files), counters, digests)
 
 
-def _files(paths: Iterable[str | os.PathLike[str]], errors: list[Problem]) -> Iterator[str]:
+def found_in(paths: Iterable[str | os.PathLike[str]], errors: list[Problem]) -> Iterator[str]:
+    """Yield the rule files that paths name, in the order in which they are read."""
     seen: set[str] = set()
     for given in paths:
         path = os.fspath(given)
@@ -112,17 +119,21 @@ def _walk(folder: str) -> Iterator[str]:
                 yield str(Path(directory, file))
 
 
-def _load_file(file: str, compile_unit: Callable[[str, bytes, FrontEnd], Unit], cache: Cache) -> Unit:
+def _load_file(
+    file: str, compile_unit: Callable[[str, bytes, FrontEnd], Unit], cache: Cache, digests: dict[str, bytes]
+) -> Unit:
     front_end = FRONT_ENDS.get(Path(file).suffix)
     if front_end is None:
         hint = f"rule files end in {' or '.join(FRONT_ENDS)}"
         return _failed(file, f"unsupported kind of rule file: '{Path(file).suffix}'", hint)
+    digests[file] = b""
     try:
         if Path(file).stat().st_size > MAX_FILE:
             return _failed(file, f"the file is larger than {MAX_FILE >> 20} MiB")
         content = Path(file).read_bytes()
     except (OSError, ValueError) as error:
         return _failed(file, f"the file cannot be read: {getattr(error, 'strerror', None) or error}")
+    digests[file] = hashlib.sha256(content).digest()
     unit = cache.get(file, content)
     if unit is None:
         unit = compile_unit(file, content, front_end)

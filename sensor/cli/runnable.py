@@ -1,0 +1,68 @@
+"""The rules of a run, from the store where they are as they were, else loaded, planned and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sensor.cli import common
+from sensor.errors import RuleError
+
+if TYPE_CHECKING:
+    from sensor.config.settings import Settings
+    from sensor.engine.bookstore import BookStore, ReadyRules
+    from sensor.rules.problems import Problem
+    from sensor.rules.ruleset import RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Runnable:
+    """Rules that can run, and what is wrong with others."""
+
+    rules: RuleSet | ReadyRules
+    problems: Sequence[Problem]
+
+
+def rules_to_run(paths: Iterable[Path], made: Settings, *, fatal: bool) -> Runnable:
+    """Return the rules; print what is wrong with others. Raises RuleError as `common.rules_to_run` does."""
+    from sensor.engine.bookstore import BookStore
+    from sensor.rules.load import found_in
+
+    files, how = common.rule_files(paths), common.given(made)
+    store, key = BookStore(common.cache_dir()), how.key() + repr(files).encode()
+    found = store.find(key, list(found_in(files, [])), how.outside)
+    if found is not None:
+        common.tell(found.report.problems, found.report.unmatchable, len(found), fatal=fatal)
+        return Runnable(found, found.report.problems)
+    loaded = common.load_as(files, how)
+    common.tell(loaded.problems, loaded.result.unmatchable(), len(loaded.rules), fatal=fatal)
+    return Runnable(_planned(loaded, store, key), loaded.problems)
+
+
+def _planned(loaded: common.Loaded, store: BookStore, key: bytes) -> RuleSet | ReadyRules:
+    """Return the rules with their plan, stored if they can be; as they are, if one turns out not to compile."""
+    from sensor.detect.groups import Groups
+    from sensor.detect.naive import RuleCompiler
+    from sensor.detect.plan import make_plan
+    from sensor.engine.bookstore import ReadyRules, Report
+    from sensor.proto.registry import FOLDED
+    from sensor.rules.sides import sided
+
+    rules, result = loaded.rules, loaded.result
+    judged = [(n, one) for n, rule in enumerate(rules.rules) for one in sided(rule)]
+    plan = make_plan([rule for _, rule in judged], Groups())
+    compiler = RuleCompiler(FOLDED, outside=rules.outside)
+    try:
+        for pattern, flags in plan.regexes:
+            compiler.regex(pattern, flags)
+    except RuleError:
+        return rules
+    report = Report(result.files, len(rules), tuple(loaded.problems), result.unmatchable())
+    ready = ReadyRules(plan, rules.suppressions, rules.outside, report)
+    try:
+        store.put(key, ready, rules.rules, [owner for owner, _ in judged], result.digests)
+    except OSError:
+        return ready  # without a place to keep it, each start takes its time
+    return store.find(key, result.files, rules.outside) or ready
