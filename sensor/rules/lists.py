@@ -55,10 +55,10 @@ class ListError(ValueError):
     """A list that cannot be used; the text says where and why."""
 
 
-def digest_of(path: Path, limit: int = MAX_BYTES) -> bytes:
-    """Return what stands for the content of a file; empty: there is none that can be read, or it has more bytes."""
+def digest_of(path: Path, limit: int = 0) -> bytes:
+    """Return what stands for the content of a file; empty: none can be read, or it has more bytes (0: than lists may)."""
     try:
-        if not path.is_file() or path.stat().st_size > limit:
+        if not path.is_file() or path.stat().st_size > (limit or MAX_BYTES):
             return b""
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
