@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
@@ -33,15 +33,17 @@ class KernelCache(UserProvidedCacheLocator):
 
     @classmethod
     def from_function(cls, py_func: Callable[..., Any], py_file: str) -> Self | Any:  # noqa: ANN401 - numba's locators
-        """Return numba's own choice if it has one, else a folder through which the shipped kernels are seen."""
-        for other in (UserProvidedCacheLocator, InTreeCacheLocator, UserWideCacheLocator):
-            found = other.from_function(py_func, py_file)
-            if found is not None:
-                return found
+        """Return numba's own choice, unless that is to compile anew what was shipped but cannot be written."""
+        found = _first((UserProvidedCacheLocator, InTreeCacheLocator), py_func, py_file)
+        if found is not None:
+            return found
         shipped = _shipped(py_func, py_file)
+        files = list(shipped.glob(f"{Path(py_file).stem}.*.nb[ci]"))
+        if not files and (found := _first((UserWideCacheLocator,), py_func, py_file)) is not None:
+            return found
         for folder in _writable():
             with suppress(OSError):
-                return cls(py_func, py_file, str(_seen_through(shipped, folder, f"{Path(py_file).stem}.*.nb[ci]")))
+                return cls(py_func, py_file, str(_seen_through(files, folder, shipped)))
         return _ReadOnly(py_func, py_file, str(shipped))
 
 
@@ -54,6 +56,12 @@ class _ReadOnly(KernelCache):
             f"compiled kernels are missing or out of date in {self._cache_path}, which cannot be written, nor can any "
             "other folder: let NUMBA_CACHE_DIR name one that can, or run `xensor` once where it can be written"
         )
+
+
+def _first(locators: Iterable[Any], py_func: Callable[..., Any], py_file: str) -> Any:  # noqa: ANN401 - numba's
+    """Return the first of numba's own places that can be written, None: none can."""
+    found = (locator.from_function(py_func, py_file) for locator in locators)
+    return next((one for one in found if one is not None), None)
 
 
 def _shipped(py_func: Callable[..., Any], py_file: str) -> Path:
@@ -74,8 +82,8 @@ def _writable() -> Iterator[Path]:
         yield Path(tempfile.gettempdir()) / f"xensor-{_FOLDER}-{os.geteuid()}"
 
 
-def _seen_through(shipped: Path, folder: Path, pattern: str) -> Path:
-    """Make a folder in which the shipped files of a pattern are linked. Raises OSError.
+def _seen_through(files: Iterable[Path], folder: Path, shipped: Path) -> Path:
+    """Make a folder in which files of a shipped one are linked. Raises OSError.
 
     Compiled kernels are programs: a folder that somebody else has made or may write is not used.
     """
@@ -86,7 +94,7 @@ def _seen_through(shipped: Path, folder: Path, pattern: str) -> Path:
     own = folder / f"{shipped.parent.name}_{shipped.name}"
     own.mkdir(mode=0o700, exist_ok=True)
     tempfile.TemporaryFile(dir=own).close()
-    for file in shipped.glob(pattern):
+    for file in files:
         with suppress(FileExistsError):
             (own / file.name).symlink_to(file)
     return own

@@ -61,9 +61,10 @@ def test_shipped_kernels_do_where_nothing_can_be_written(warm):
     assert time.monotonic() - start < 20  # compiling takes longer
 
 
-def test_a_folder_for_temporary_files_gets_links_only(warm):
+@pytest.mark.parametrize("folder", [{"TMPDIR": "/mnt"}, {"XDG_CACHE_HOME": "/mnt"}], ids=["temporary", "cache"])
+def test_a_folder_that_can_be_written_gets_links_only(warm, folder):
     look = "; find /mnt -name '*.nb[ci]' -printf '%y\\n' | sort | uniq -c"
-    done = replay(ROOT, MOUNTS + "mount -t tmpfs none /mnt", look, TMPDIR="/mnt")
+    done = replay(ROOT, MOUNTS + "mount -t tmpfs none /mnt", look, **folder)
     assert done.returncode == 0, done.stderr
     number, kind = done.stdout.removeprefix(warm.stdout).split()
     assert kind == "l"
