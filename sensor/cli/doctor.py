@@ -86,6 +86,8 @@ def _findings(args: argparse.Namespace, settings: Settings) -> Iterator[Finding]
     yield from _guests(settings)
     yield from checkup.memory(len(args.interfaces) * args.ring_blocks * _RING_BLOCK)
     yield checkup.kernel()
+    if settings.run.landlock:
+        yield checkup.confinement()
     folder = args.log_dir or settings.run.log_dir
     if folder:
         yield from checkup.disk(Path(folder), settings.disk, settings.keep)

@@ -105,6 +105,7 @@ def entry() -> None:
     """
     # numpy's BLAS would start a thread per core (60 ms); nothing here multiplies matrices.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("NUMBA_CACHE_LOCATOR_CLASSES", "sensor.cli.kernelcache.KernelCache")
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by whoever started us

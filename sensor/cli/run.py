@@ -136,6 +136,7 @@ def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, 
 
 
 def _run(args: argparse.Namespace, settings: Settings, loaded: Runnable, expression: str | None) -> int:
+    from sensor.cli.confinement import confine
     from sensor.engine.ctlsocket import ControlSocket
     from sensor.engine.figures import Figures
     from sensor.engine.options import EngineOptions
@@ -157,6 +158,7 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: Runnable, express
         pidfile = _write_pid(args.pidfile)
         control = ControlSocket(Path(settings.run.control_socket)) if settings.run.control else None
         _harden(args.user)
+        confine(settings, args.pidfile, _log)
         figures = Figures(
             __version__, time.time_ns(), rules_failed=failed, per_rule=settings.metrics.per_rule
         )  # fmt: skip

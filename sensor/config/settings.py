@@ -119,6 +119,10 @@ class RunSettings:
     """Processes that share the traffic."""
     worker_cpus: tuple[int, ...] = ()
     """CPUs that they are bound to in turn; empty: to none."""
+    landlock: bool = True
+    """The kernel keeps the running sensor from what its settings do not name."""
+    landlock_writable: tuple[str, ...] = ()
+    """Folders that may be written, too."""
     control: bool = False
     control_socket: str = "/run/xensor/command.socket"
     ja3: bool = True

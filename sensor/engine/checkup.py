@@ -13,6 +13,7 @@ from typing import Final
 
 from sensor.capture import ifcheck
 from sensor.capture.uapi import ETH_P_ALL
+from sensor.engine import landlock
 from sensor.outputs.limits import DiskOptions, KeepOptions
 
 GOOD, WARNING, ERROR = "good", "warning", "error"
@@ -139,6 +140,14 @@ def kernel(release: str | None = None) -> Finding:
         return Finding("kernel", WARNING, f"Linux {text} cannot refuse new executable memory (6.3 can): the sensor "
                        "goes on without")  # fmt: skip
     return Finding("kernel", GOOD, f"Linux {text}")
+
+
+def confinement() -> Finding:
+    """Find out whether the kernel can keep the sensor from what is not its own."""
+    if landlock.abi():
+        return Finding("landlock", GOOD, "the running sensor is kept from all files that are not its own")
+    return Finding("landlock", WARNING, "this kernel has no Landlock (or has it off): the sensor goes on without",
+                   "lsm=landlock,… on the kernel's command line")  # fmt: skip
 
 
 def programs(path: str | None = None) -> list[Finding]:

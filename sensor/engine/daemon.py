@@ -20,7 +20,7 @@ from sensor.engine.figures import Figures, capture_stats
 from sensor.engine.guests import GuestWatch
 from sensor.engine.notify import Notifier
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.reload import Reloaded, Reloader, implausible
+from sensor.engine.reload import Reloaded, Reloader, implausible, release
 from sensor.engine.replay import Replay, Summary
 from sensor.engine.signals import Signals
 from sensor.engine.stats import stats
@@ -205,6 +205,7 @@ class Daemon(Replay):
         if done.book is None:
             return
         self._pipeline.replace_rules(done.book)
+        release()
         self._rules_failed = 0  # with one that failed there would be no reload
         self._around.failed_rules.clear()
         self._figures.reloads["done"] += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +24,16 @@ class Reloaded:
     error: str
     interpreted: int
     """Regexes that run without machine code, because PCRE2 could make none (see `hardening.deny_new_code`)."""
+
+
+def release() -> None:
+    """Give the memory of rules that no longer run back to the system, once they have been replaced.
+
+    They are full of cycles, which the collector would find at some time or other, with the same halt. Measured with
+    10,000 rules: 0.05-0.2 s (the ring holds 2.5 s), and 275 MiB instead of 340 after some reloads.
+    """
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
 
 
 KEPT_SHARE = 2

@@ -13,6 +13,7 @@ import pytest
 from livekit import ADDRESSES, RULES, Sensor, inside, unhappy, write_pcap
 
 from sensor.cli.main import main
+from sensor.engine import landlock
 from sensor.engine.forge import Conversation
 
 pytestmark = pytest.mark.live
@@ -140,6 +141,32 @@ def test_an_interface_that_comes_back_needs_no_restart_and_no_privilege(lab, pub
         sensor.stop()
         assert sensor.sids() == [1, 1]
         assert "went down or away 1 times" in sensor.log
+
+
+def test_a_confined_sensor_writes_in_its_own_folders_only(lab, public):
+    if not landlock.abi():
+        pytest.skip("this kernel has no Landlock")
+    elsewhere = public / "elsewhere"
+    (public / "log").mkdir(mode=0o777)
+    elsewhere.mkdir(mode=0o777)
+    control = f"unix-command.filename={public}/log/command.socket"
+    options = ("--set", "unix-command.enabled=yes", "--set", control)
+    with Sensor(lab, public / "log", *options, env={"XDG_CACHE_HOME": str(public / "log")}) as sensor:
+        assert "Landlock" not in sensor.log
+        moved = public / "log" / "eve.json"
+        lab.say(b"this is a live-needle for you")
+        sensor.wait_alerts(1)
+        # It would follow a link out of its folder, and root may write there.
+        moved.unlink()
+        moved.symlink_to(elsewhere / "eve.json")
+        sensor.signal(signal.SIGHUP)
+        sensor.wait_log("eve.json: ")
+        assert list(elsewhere.iterdir()) == []
+        moved.unlink()
+        sensor._until(moved.exists, 10, "the log file to be made anew")
+        lab.say(b"this is a live-needle for you")
+        sensor.wait_alerts(1)
+        sensor.stop()
 
 
 def test_time_passes_on_a_quiet_link(lab, tmp_path):

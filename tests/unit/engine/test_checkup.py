@@ -115,3 +115,9 @@ def test_one_way_flows_of_real_packets():
 def test_this_machine_s_files_are_where_they_are_looked_for():
     assert Path("/proc/meminfo").exists()
     assert checkup.permission().subject == "permission"
+
+
+def test_confinement(monkeypatch):
+    for version, state in ((6, "good"), (0, "warning")):
+        monkeypatch.setattr("sensor.engine.landlock.abi", lambda version=version: version)
+        assert checkup.confinement().state == state

@@ -1,0 +1,41 @@
+"""What a running sensor is left with follows from its settings."""
+
+from pathlib import Path
+
+from sensor.cli.common import cache_dir
+from sensor.cli.confinement import confine, connect, listen, writable
+from sensor.config.make import make
+
+
+def settings(**values):
+    return make({name.replace("__", ".").replace("_", "-"): value for name, value in values.items()}).settings
+
+
+def test_without_anything_only_the_cache_is_written():
+    found = settings()
+    assert set(writable(found, None)) == {cache_dir(), Path("/dev/null")}
+    assert list(listen(found)) == list(connect(found)) == []
+
+
+def test_what_is_named_is_left():
+    found = settings(
+        default_log_dir="/var/log/x", outputs__eve_log__filename="sub/eve.json",
+        outputs__pcap_log__filename="/p/a.pcap", unix_command__enabled="yes",
+        unix_command__filename="/run/x/c.socket", metrics__address="[::1]:9177",
+        security__landlock__directories__write=["/more"], outputs__syslog__enabled="yes",
+        outputs__syslog__server="tls://log.example.org",
+    )  # fmt: skip
+    assert set(map(str, writable(found, "pid"))) == {
+        "/var/log/x", "/var/log/x/sub", "/p", "/run/x", str(Path.cwd()), str(cache_dir()), "/dev/null", "/more",
+    }  # fmt: skip
+    assert list(listen(found)) == [9177]
+    assert set(connect(found)) == {53, 6514}
+
+
+def test_it_can_be_switched_off(monkeypatch):
+    monkeypatch.setattr("sensor.engine.landlock.confine", lambda *_: False)
+    log = []
+    confine(settings(security__landlock__enabled="no"), None, log.append)
+    assert log == []
+    confine(settings(), None, log.append)
+    assert log == ["this kernel has no Landlock (Linux 5.13 can have it): going on without"]
