@@ -56,7 +56,7 @@ class ListError(ValueError):
 
 
 def digest_of(path: Path, limit: int = 0) -> bytes:
-    """Return what stands for the content of a file; empty: none can be read, or it has more bytes (0: than lists may)."""
+    """Return what stands for the content of a file; empty: none can be read, or it is longer (0: than lists may be)."""
     try:
         if not path.is_file() or path.stat().st_size > (limit or MAX_BYTES):
             return b""
