@@ -132,6 +132,7 @@ class Walk:
             for slot in self._due.keys() & slots:
                 del self._due[slot]
         self._judge.forget(slots)
+        self._files.wanted.forget(slots)
 
     # ---- which flows are hot
 

@@ -29,6 +29,11 @@ class FileInfo(msgspec.Struct, frozen=True, gc=False):
     hashes: Mapping[str, bytes] = MappingProxyType({})
     """Hexadecimal hashes of a file of which `data` is the first part only."""
 
+    @property
+    def content(self) -> bytes:
+        """What is kept of it, from its start."""
+        return self.data
+
     def digest(self, algorithm: str) -> bytes:
         """Return a hash of `HASHES` of the whole file in lowercase hex digits; empty where something is missing."""
         if not self.complete:

@@ -140,6 +140,12 @@ class FileRecord(msgspec.Struct, frozen=True, gc=False, tag="file"):
     """Which of its hashes are written."""
     beside: dict[str, Any] = {}
     """Further EVE objects of the transaction, by key."""
+    logged: bool = True
+    """It is written to the log."""
+    store: bool = False
+    """The file is to be stored."""
+    sids: tuple[int, ...] = ()
+    """Rules that want it stored."""
 
 
 class AnomalyRecord(msgspec.Struct, frozen=True, gc=False, tag="anomaly"):

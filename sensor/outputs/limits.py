@@ -67,6 +67,24 @@ class DiskOptions:
         _within("outputs.disk.min-free", self.min_free, 0, 1 << 40)
 
 
+@dataclass(frozen=True, slots=True)
+class FileStoreOptions:
+    """`outputs.file-store`: files from the traffic. Raises ValueError outside the ranges given."""
+
+    enabled: bool = False
+    folder: str = "filestore"
+    """In the log folder."""
+    force: bool = False
+    """Every file is stored, not only those that rules want."""
+    describe: bool = False
+    """Keep the `fileinfo` record beside each file."""
+    total: int = 1 << 30
+    """Bytes of all files, 1 MiB-1 TiB; the oldest give way."""
+
+    def __post_init__(self) -> None:
+        _within("outputs.file-store.max-total", self.total, 1 << 20, 1 << 40)
+
+
 FOLLOWED_MAX: Final = 1024
 """Flows whose packets are kept after an alert; the one that alerted longest ago gives way."""
 
