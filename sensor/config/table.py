@@ -132,6 +132,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("outputs.file-store.dir", str, "file_store.folder", "their folder, in the log folder"),
     _yes("outputs.file-store.force-filestore", "file_store.force", "keep every file"),
     _yes("outputs.file-store.write-fileinfo", "file_store.describe", "keep the fileinfo record beside each file"),
+    Setting("outputs.file-store.stream-depth", size, "file_store.per_file", "bytes kept of one file"),
+    Setting("outputs.file-store.memcap", size, "file_store.memory", "bytes of files that are under way"),
     Setting("outputs.file-store.max-total", size, "file_store.total", "bytes of all files; the oldest give way"),
     _yes("outputs.pcap-log.enabled", "evidence.enabled", "keep the packets of flows that alert"),
     Setting("outputs.pcap-log.filename", str, "evidence.filename",

@@ -9,6 +9,7 @@ from sensor.detect.plan import Plan
 from sensor.engine.filewants import FileWants
 from sensor.engine.judge import Place
 from sensor.model.app import ProtocolSpec, TxStage, beside
+from sensor.model.keeping import Shelf
 from sensor.model.scene import FileRecord, speaking
 
 KIND = "fileinfo"
@@ -27,6 +28,9 @@ class FileLog:
         self._by_rule = False
         """Some rule wants files stored."""
         self.wanted = FileWants()
+        options = settings.file_store
+        self.shelf = Shelf(options.memory, options.per_file) if options.enabled else None
+        """Where long files are kept until they are complete."""
 
     def use(self, plan: Plan) -> None:
         """Go by other rules."""

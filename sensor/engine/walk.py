@@ -75,7 +75,7 @@ class Walk:
         self._announced = announced
         """Slot → what another flow announced of it."""
         self._files = files
-        self.apps = AppLayer(hash_files=plan.hashes or files.hashes)
+        self.apps = AppLayer(hash_files=plan.hashes or files.hashes, shelf=files.shelf)
         self._due: dict[int, int] = {}
         """Slot → mask of the protocols as which a flow must be parsed: it may not have been decided yet which it is."""
         self._wanted = np.zeros(APP_LIMIT, np.bool_)

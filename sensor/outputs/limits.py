@@ -80,8 +80,14 @@ class FileStoreOptions:
     """Keep the `fileinfo` record beside each file."""
     total: int = 1 << 30
     """Bytes of all files, 1 MiB-1 TiB; the oldest give way."""
+    per_file: int = 10 << 20
+    """Bytes that are kept of one file, 100 KiB-1 GiB."""
+    memory: int = 64 << 20
+    """Bytes of files that are kept until they are complete, 1 MiB-16 GiB."""
 
     def __post_init__(self) -> None:
+        _within("outputs.file-store.stream-depth", self.per_file, 100 << 10, 1 << 30)
+        _within("outputs.file-store.memcap", self.memory, 1 << 20, 1 << 34)
         _within("outputs.file-store.max-total", self.total, 1 << 20, 1 << 40)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
+from sensor.model.keeping import NO_POLICY, FilePolicy
 from sensor.proto.http1 import limits as http_limits
 from sensor.proto.http1.body import Body
 from sensor.proto.http1.transaction import (
@@ -61,16 +62,19 @@ class Http2Parser:
         self._closed: dict[int, int] = {}
         """Stream → number of its transaction."""
         self._held = 0
-        self._hashed = False
+        self._files = NO_POLICY
+        self._spent: list[Body] = []
+        """Bodies that are complete; what is kept of them is given back once it was seen."""
         self._anomalies: list[tuple[AppAnomaly, int]] = []
 
-    def hash_files(self) -> None:
-        """Hash also what is too long to be kept."""
-        self._hashed = True
+    def treat_files(self, policy: FilePolicy) -> None:
+        """Learn what to do with files."""
+        self._files = policy
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
         out: list[TxStage] = []
+        self._settle()
         if side == TO_SERVER and not self._begun and not self.done:
             data = self._take_preface(data)
         pieces = iter(()) if self.done else self._readers[side].feed(data)
@@ -283,8 +287,16 @@ class Http2Parser:
         else:
             http.request_body = http.request_body or Body.until_close(http_limits.REQUEST_BODY)
             body = http.request_body
-        body.hashed |= self._hashed and not body.total
+        if not body.total and body.tail is None and not body.hashed:
+            body.treat(self._files)
         return body
+
+    def _settle(self) -> None:
+        """Forget what was kept of bodies that were seen."""
+        for body in self._spent:
+            if body.tail is not None:
+                body.tail.close()
+        self._spent.clear()
 
     def _reach_body(self, tx: Http2Transaction, side: int, out: list[TxStage]) -> None:
         """Rules see all they will see of a body; of a form also each file."""
@@ -316,6 +328,7 @@ class Http2Parser:
         body = tx.http.response_body if side == TO_CLIENT else tx.http.request_body
         if body is not None:
             body.ended = True
+            self._spent.append(body)
         if (tx.http.response if side == TO_CLIENT else tx.http.request) is None and body is None:
             return
         self._reach_body(tx, side, out)

@@ -12,6 +12,7 @@ from sensor.proto.reader import WireError
 
 if TYPE_CHECKING:
     from sensor.model.app import TxStage
+    from sensor.model.keeping import FilePolicy
     from sensor.proto.nfs.files import Sink
     from sensor.proto.pieces import Piece
 
@@ -35,9 +36,9 @@ class NfsParser:
         self._odd: list[tuple[AppAnomaly, int]] = []
         self._seen: set[tuple[AppAnomaly, int]] = set()
 
-    def hash_files(self) -> None:
-        """Hash all of each file."""
-        self._session.files.hashes = True
+    def treat_files(self, policy: FilePolicy) -> None:
+        """Learn what to do with files."""
+        self._session.files.policy = policy
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side (TCP), or one datagram (UDP)."""

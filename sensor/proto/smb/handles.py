@@ -184,7 +184,7 @@ class Handles:
         context.buffers["smb.share"] = share
         context.fields |= {"filename": _text(handle.name), "share": _text(share), "fuid": handle.fuid}
         connection = self._connection
-        return Transfer(context, side, handle.name, connection.reach, _FILES[side], hashed=connection.hashes)
+        return Transfer(context, side, handle.name, connection.reach, _FILES[side], connection.files)
 
     def _is_pipe(self, handle: Handle, data: bytes) -> bool:
         """Tell whether a handle is read as DCE/RPC: it begins with a bind, in a share of pipes or an unknown one."""

@@ -18,6 +18,7 @@ from sensor.proto.smb.wire import Cut
 
 if TYPE_CHECKING:
     from sensor.model.app import TxStage
+    from sensor.model.keeping import FilePolicy
     from sensor.proto.pieces import Piece
 
 _ENCRYPTED, _ENCRYPTED_HEADER = b"\xfdSMB", 52
@@ -44,9 +45,9 @@ class SmbParser:
         self._sinks: list[Sink | None] = [None, None]
         """Where the rest of each side's message goes."""
 
-    def hash_files(self) -> None:
-        """Hash all of each file."""
-        self._connection.hashes = True
+    def treat_files(self, policy: FilePolicy) -> None:
+        """Learn what to do with files."""
+        self._connection.files = policy
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""

@@ -3,6 +3,7 @@ import pytest
 from handshakes import TO_CLIENT, TO_SERVER, drive
 
 from sensor.model.anomaly import AppAnomaly
+from sensor.model.keeping import FilePolicy
 from sensor.proto.nfs import limits, rpc, stages
 from sensor.proto.nfs.fields import SPEC
 from sensor.proto.nfs.state import NfsParser
@@ -100,7 +101,7 @@ def test_pings_and_other_services_are_no_transactions(data):
 def test_long_writes_are_followed_to_their_end():
     big = b"z" * 300_000
     parser = NfsParser()
-    parser.hash_files()
+    parser.treat_files(FilePolicy(hashed=True))
     found = drive(
         parser, [(0, nfs.record(nfs.write3(big))), (0, nfs.record(nfs.commit3())), (1, nfs.record(nfs.committed3()))]
     )

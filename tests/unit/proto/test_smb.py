@@ -6,6 +6,7 @@ import smbforge as smb
 from handshakes import TO_CLIENT, TO_SERVER, drive
 
 from sensor.model.anomaly import AppAnomaly
+from sensor.model.keeping import FilePolicy
 from sensor.proto.files import HEAD
 from sensor.proto.pieces import Pieces
 from sensor.proto.smb import limits, ntlmssp, stages
@@ -185,7 +186,7 @@ def test_a_file_is_shown_before_its_end():
 
 def test_long_files_are_hashed_on_request():
     parser = SmbParser()
-    parser.hash_files()
+    parser.treat_files(FilePolicy(hashed=True))
     big = b"y" * (HEAD * 2)
     talk = [*smb.file_talk()[:8], (0, smb.nbss(smb.write2(big))), (0, smb.nbss(smb.close2()))]
     (written,) = at(drive(parser, talk), stages.WRITTEN)
