@@ -239,20 +239,15 @@ class EveBuilder:
 
 
 def _file_object(record: FileRecord, stored: str, number: int) -> dict[str, Any]:
-    file = record.file
-    out: dict[str, Any] = {"filename": text(file.name)} if file.name else {}
+    out: dict[str, Any] = {"filename": text(record.name)} if record.name else {}
     if record.sids:
         out["sid"] = list(record.sids)
-    out |= {"gaps": file.gaps, "state": "CLOSED" if file.complete else "TRUNCATED"}
-    for name in record.hashes:
-        digest = file.digest(name)
-        if digest:
-            out[name] = digest.decode()
+    out |= {"gaps": record.gaps, "state": "CLOSED" if record.complete else "TRUNCATED", **record.digests}
     if stored:
         out |= {"sha256": stored, "stored": True, "file_id": number}
     else:
         out["stored"] = False
-    return out | {"size": file.size, "tx_id": record.tx_id}
+    return out | {"size": record.size, "tx_id": record.tx_id}
 
 
 def proto_name(number: int) -> str:

@@ -55,11 +55,12 @@ class FileLog:
             return
         for file in spec.files(stage):
             scene = speaking(place.scene(side=stage.side), spec.name)
-            fields, more = stage.tx.eve(), beside(stage.tx)
-            key = spec.eve_key or spec.name
+            digests = {name: digest for name in self._hashes if (digest := file.digest(name).decode())}
             self._emit(
                 FileRecord(
-                    scene, spec.name, key, fields, stage.tx.id, file, self._hashes, more, self._logged, store,
-                    sids if store else (),
+                    scene=scene, app_proto=spec.name, key=spec.eve_key or spec.name, fields=stage.tx.eve(),
+                    tx_id=stage.tx.id, name=file.name, size=file.size, complete=file.complete, gaps=file.gaps,
+                    digests=digests, beside=beside(stage.tx), logged=self._logged,
+                    content=file.content if store else b"", sids=sids if store else (),
                 )
             )  # fmt: skip

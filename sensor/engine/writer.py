@@ -76,9 +76,9 @@ class Writer:
         self._store = store
 
     def _file(self, record: FileRecord) -> None:
-        store, content = self._store, record.file.content
+        store, content = self._store, record.content
         digest, number = "", 0
-        if record.store and store is not None and content:
+        if store is not None and content:
             name = hashlib.sha256(content).hexdigest()
             if store.put(name, content):
                 self._stored += 1
