@@ -32,6 +32,7 @@ EVE_TYPES = (
     "snmp",
     "sip",
     "ntp",
+    "websocket",
     "xen_migration",
     "rfb",
     "ike",

@@ -229,6 +229,9 @@ class RequestSide(Side):
         self.state = START
 
 
+_UPGRADES = ((b"h2c", "http2"), (b"websocket", "websocket"))
+
+
 class ResponseSide(Side):
     """Server to client."""
 
@@ -328,9 +331,8 @@ class ResponseSide(Side):
         if status == 101 or (method == b"CONNECT" and 200 <= status < 300):
             self._complete(tx)
             self._exchange.done = True
-            if status == 101 and b"h2c" in (headers.get(b"upgrade") or b"").lower():
-                self._exchange.becomes = "http2"
-                self._exchange.behind = bytes(self._buf[self._pos :])
+            if status == 101:
+                self._switch((headers.get(b"upgrade") or b"").lower())
             self.give_up()
         elif method == b"HEAD":
             self._complete(tx)
@@ -338,6 +340,13 @@ class ResponseSide(Side):
             self._doubtful(tx, headers)
         else:
             self._begin_body(tx)
+
+    def _switch(self, upgrade: bytes) -> None:
+        """Note what the connection goes on with (RFC 9110 section 7.8)."""
+        for word, protocol in _UPGRADES:
+            if word in upgrade:
+                self._exchange.becomes = protocol
+                self._exchange.behind = bytes(self._buf[self._pos :])
 
     def _doubtful(self, tx: HttpTransaction, headers: parse.Headers) -> None:
         """RFC 9110 forbids a body: only one that is announced nevertheless is looked for."""
