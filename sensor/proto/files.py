@@ -74,6 +74,11 @@ class FileBuilder:
         return self._sound
 
     @property
+    def crowded(self) -> bool:
+        """As many pieces wait for their turn as may."""
+        return len(self._waiting) >= MAX_PIECES
+
+    @property
     def full(self) -> bool:
         """No further byte will be kept."""
         return self.size >= self._limit

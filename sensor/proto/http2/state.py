@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sensor.model.anomaly import AppAnomaly
@@ -33,13 +35,20 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _OPENING = frozenset({frames.HEADERS, frames.PUSH_PROMISE})
 
 
+_SIZES = MappingProxyType({frames.PRIORITY: 5, frames.RST_STREAM: 4, frames.WINDOW_UPDATE: 4})
+"""Bytes of frames of one size only (RFC 9113 section 6)."""
+_RANGE = re.compile(rb"bytes (?:[0-9]{1,20}-[0-9]{1,20}|\*)/(?:[0-9]{1,20}|\*)", re.IGNORECASE)
+"""Content-Range (RFC 9110 section 14.4)."""
+
+
 class _Stream:
     """An open stream."""
 
-    __slots__ = ("ended", "seen", "tx")
+    __slots__ = ("ended", "frames", "seen", "tx")
 
     def __init__(self, tx: Http2Transaction) -> None:
         self.tx = tx
+        self.frames = 0
         self.ended = [False, False]
         self.seen: set[tuple[int, int, tuple[int, ...]]] = set()
         """What frames said before: it counts once."""
@@ -125,6 +134,7 @@ class Http2Parser:
     # ---- frames
 
     def _on_frame(self, side: int, frame: Frame, out: list[TxStage]) -> None:
+        self._count_frame(side, frame)
         if frame.kind == frames.DATA:
             self._on_data(side, frame, out)
         elif len(frame.payload) < frame.length:
@@ -135,10 +145,20 @@ class Http2Parser:
         else:
             self._on_control(side, frame, out)
 
+    def _count_frame(self, side: int, frame: Frame) -> None:
+        stream = self._streams.get(frame.stream) if frame.last else None
+        if stream is not None:
+            stream.frames += 1
+            if stream.frames == limits.FRAMES + 1:
+                self._report(AppAnomaly.HTTP2_TOO_MANY_FRAMES, side)
+
     def _on_control(self, side: int, frame: Frame, out: list[TxStage]) -> None:
         found = facts(frame)
-        if found is None:
+        if frame.length != _SIZES.get(frame.kind, frame.length):
+            self._report(AppAnomaly.HTTP2_INVALID_FRAME_LENGTH, side)
+        elif found is None:
             self._report(AppAnomaly.HTTP2_INVALID_FRAME_DATA, side)
+        if found is None:
             return
         self._tell(side, frame, found.numbers, found.fields, out)
         stream = self._streams.get(frame.stream)
@@ -234,6 +254,7 @@ class Http2Parser:
         tx = stream.tx
         self._held += sum(len(name) + len(value) for name, value in fields)
         if side == TO_CLIENT:
+            self._check_range(fields)
             if tx.http.response is None and tx.take_response(fields):
                 self._reach(tx, RESPONSE_HEADERS, TO_CLIENT, out)
         elif tx.http.request is None:
@@ -244,6 +265,11 @@ class Http2Parser:
             if authority and b"@" in authority:
                 self._report(AppAnomaly.HTTP2_USERINFO_IN_URI, TO_SERVER)
             self._reach(tx, REQUEST_HEADERS, TO_SERVER, out)
+
+    def _check_range(self, fields: list[tuple[bytes, bytes]]) -> None:
+        for name, value in fields:
+            if name.lower() == b"content-range" and not _RANGE.fullmatch(value):
+                self._report(AppAnomaly.HTTP2_INVALID_RANGE, TO_CLIENT)
 
     def _stream(self, number: int, side: int, out: list[TxStage]) -> _Stream | None:
         """Return an open stream, made if it is new; None: it has ended."""
@@ -274,6 +300,8 @@ class Http2Parser:
                 self._reach_body(stream.tx, side, out)
         if not frame.last:
             return
+        if not frame.stream:
+            self._report(AppAnomaly.HTTP2_DATA_STREAM_ZERO, side)
         self._tell(side, frame, {"http2.frametype": (frames.DATA,)}, {}, out)
         if stream is not None and frame.flags & frames.END_STREAM:
             self._end(stream, side, out)

@@ -130,6 +130,8 @@ class MimeParser:
             self._is_text = not transfer.strip() or word.startswith(b"text/")
             self._coding = coding(transfer)
             name = headers.file_name(disposition, kind)
+            if len(name) > limits.NAME:
+                self.events.add(AppAnomaly.SMTP_MIME_LONG_FILENAME)
             if name:
                 self._open_file(name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import TO_SERVER
 from sensor.proto.nfs import limits, rpc
 from sensor.proto.nfs.session import Session
 from sensor.proto.pieces import Pieces
@@ -109,5 +110,7 @@ class NfsParser:
             self._odd.append((anomaly, side))
 
     def _reached(self) -> list[TxStage]:
+        if self._session.crowded:
+            self._report(AppAnomaly.NFS_TOO_MANY_TRANSACTIONS, TO_SERVER)
         found, self._session.out = self._session.out, []
         return found

@@ -190,3 +190,10 @@ def test_every_stage_has_its_side_and_every_buffer_its_stage():
     _, found = run(nfs.talk3())
     seen = {b.name for s in found for b in SPEC.buffers if b.stage == s.stage and (s.file or s.tx.buffer(b.name))}
     assert {b.name for b in SPEC.buffers} == seen
+
+
+def test_calls_that_give_way_are_told():
+    parser = NfsParser()
+    for xid in range(limits.CALLS + 5):
+        parser.feed(TO_SERVER, nfs.record(nfs.lookup3(b"x", xid=xid)), 0)
+    assert parser.anomalies() == [(AppAnomaly.NFS_TOO_MANY_TRANSACTIONS, TO_SERVER)]
