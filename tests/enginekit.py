@@ -119,7 +119,7 @@ class Outcome:
 
 
 def run(what, rules=None, *, types=EVERYTHING, triage=True, block=BLOCK, linktype=LINKTYPE_ETHERNET, settings=None,
-        seed=0, packets=0, directory=None):  # fmt: skip
+        seed=0, packets=0, directory=None, store=None):  # fmt: skip
     """Run frames [(ns, bytes)], or a capture file, through a pipeline.
 
     block: packets of a block, or a list of packet numbers at which blocks end; packets: stop after so many;
@@ -135,6 +135,8 @@ def run(what, rules=None, *, types=EVERYTHING, triage=True, block=BLOCK, linktyp
     writer = Writer(builder, flood, sinks)
     if directory is not None:
         writer.identify(directory)
+    if store is not None:
+        writer.keep_files(store)
     rules = rules if rules is not None else oracle_rules()
     pipeline = Pipeline(rules, EngineOptions(settings, triage=triage), writer, seed=seed)
     outcome = Outcome(sink.lines, pipeline, writer)

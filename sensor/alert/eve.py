@@ -85,7 +85,7 @@ class EveBuilder:
             case TxRecord():
                 return self._transaction(record)
             case FileRecord():
-                return self._file(record)
+                return self.file(record)
             case FlowEnd():
                 return self._flow(record)
             case AnomalyRecord():
@@ -185,14 +185,15 @@ class EveBuilder:
         out |= record.beside
         return Event(record.key, out)
 
-    def _file(self, record: FileRecord) -> Event:
+    def file(self, record: FileRecord, digest: str = "", number: int = 0) -> Event:
+        """Return the event of a file. digest: SHA-256 under which it is stored as the so manieth, empty: it is not."""
         out = self.common(record.scene, "fileinfo")
         out[record.key] = record.fields
         out |= record.beside
         out["app_proto"] = record.app_proto
         if record.scene.app_proto_orig:
             out["app_proto_orig"] = record.scene.app_proto_orig
-        out["fileinfo"] = _file_object(record)
+        out["fileinfo"] = _file_object(record, digest, number)
         return Event("fileinfo", out)
 
     def _anomaly(self, record: AnomalyRecord) -> Event:
@@ -237,15 +238,16 @@ class EveBuilder:
         return Event("flow", out)
 
 
-def _file_object(record: FileRecord) -> dict[str, Any]:
-    file = record.file
-    out: dict[str, Any] = {"filename": text(file.name)} if file.name else {}
-    out |= {"gaps": file.gaps, "state": "CLOSED" if file.complete else "TRUNCATED"}
-    for name in record.hashes:
-        digest = file.digest(name)
-        if digest:
-            out[name] = digest.decode()
-    return out | {"stored": False, "size": file.size, "tx_id": record.tx_id}
+def _file_object(record: FileRecord, stored: str, number: int) -> dict[str, Any]:
+    out: dict[str, Any] = {"filename": text(record.name)} if record.name else {}
+    if record.sids:
+        out["sid"] = list(record.sids)
+    out |= {"gaps": record.gaps, "state": "CLOSED" if record.complete else "TRUNCATED", **record.digests}
+    if stored:
+        out |= {"sha256": stored, "stored": True, "file_id": number}
+    else:
+        out["stored"] = False
+    return out | {"size": record.size, "tx_id": record.tx_id}
 
 
 def proto_name(number: int) -> str:

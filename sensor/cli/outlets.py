@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sensor.engine.sinks import Sink
     from sensor.outputs.courier import Courier
     from sensor.outputs.disk import Disk
+    from sensor.outputs.filestore import FileStore
     from sensor.outputs.transports import Transport
 
 Tell = Callable[[str], None]
@@ -45,6 +46,8 @@ def check(settings: Settings) -> None:
         raise ConfigError("outputs.syslog and outputs.unix-socket need default-log-dir (or -l): events wait there")
     if not settings.run.log_dir and settings.evidence.enabled:
         raise ConfigError("outputs.pcap-log needs default-log-dir (or -l)")
+    if not settings.run.log_dir and settings.file_store.enabled:
+        raise ConfigError("outputs.file-store needs default-log-dir (or -l)")
     if settings.syslog.enabled:
         from sensor.outputs.transports import syslog_transport
 
@@ -55,7 +58,7 @@ def _in_folder(settings: Settings, folder: Path, tell: Tell) -> Outlets:
     from sensor.engine.housekeeping import Housekeeper
     from sensor.engine.outlets import Outlets
     from sensor.outputs.archive import Archive
-    from sensor.outputs.disk import Disk
+    from sensor.outputs.disk import ROOMY, Disk
     from sensor.outputs.lines import EveFile, FastFile
     from sensor.outputs.logfile import LogFile
 
@@ -77,7 +80,17 @@ def _in_folder(settings: Settings, folder: Path, tell: Tell) -> Outlets:
     disk = Disk(folder, settings.disk, tell)
     evidence = _evidence(settings, folder, disk, tell)
     keeper = Housekeeper(disk, archive, evidence.log if evidence is not None else None)
-    return Outlets([*(sink for sink, _ in receivers), *sinks], watched, couriers, keeper, evidence)
+    store = file_store(settings, tell, lambda: disk.level != ROOMY)
+    return Outlets([*(sink for sink, _ in receivers), *sinks], watched, couriers, keeper, evidence, store)
+
+
+def file_store(settings: Settings, tell: Tell, sheds: Callable[[], bool] = lambda: False) -> FileStore | None:
+    """Open the store of files; None: none are kept."""
+    from sensor.outputs.filestore import FileStore
+
+    if not settings.file_store.enabled:
+        return None
+    return FileStore(Path(settings.run.log_dir), settings.file_store, tell, sheds)
 
 
 def _evidence(settings: Settings, folder: Path, disk: Disk, tell: Tell) -> Evidence | None:

@@ -109,6 +109,8 @@ def _settings(args: argparse.Namespace) -> Settings:
         flow = dataclasses.replace(flow, checksum_validation=args.checksums == "all")
     if run.fast and not run.log_dir:
         raise UsageError("fast.log needs a folder: name it with -l")
+    if made.file_store.enabled and not run.log_dir:
+        raise UsageError("the file store needs a folder: name it with -l")
     return dataclasses.replace(made, run=run, flow=flow)
 
 
@@ -116,6 +118,7 @@ def _replay(
     args: argparse.Namespace, settings: Settings, loaded: Runnable, files: list[str], expression: str | None
 ) -> int:
     from sensor.capture.files import open_source
+    from sensor.cli.outlets import file_store
     from sensor.cli.progress import Bar
     from sensor.cli.signals import Stop
     from sensor.engine.options import EngineOptions
@@ -135,6 +138,9 @@ def _replay(
         known = assembly.directory(settings)
         if known is not None:
             writer.identify(known)
+        store = file_store(settings, screen.note)
+        if store is not None:
+            writer.keep_files(store)
         options = EngineOptions(settings, triage=not args.no_triage, verify_checksums=args.checksums != "none")
         make = _alone if alone else _crew
         runner = make(loaded, options, writer, source, fatal=args.init_errors_fatal)

@@ -52,8 +52,9 @@ What follows after -- is a capture filter in tcpdump's language: xensor run -i e
 
 _LATER = (
     "sensor.engine.daemon", "sensor.engine.evidence", "sensor.engine.housekeeping", "sensor.metrics.http",
-    "sensor.outputs.logfile", "sensor.outputs.lines", "sensor.outputs.remote", "sensor.outputs.syslog",
-    "sensor.outputs.transports", "sensor.cli.screen", "sensor.cli.summary", "sensor.cli.terminal",
+    "sensor.outputs.filestore", "sensor.outputs.logfile", "sensor.outputs.lines", "sensor.outputs.remote",
+    "sensor.outputs.syslog", "sensor.outputs.transports", "sensor.cli.screen", "sensor.cli.summary",
+    "sensor.cli.terminal",
 )  # fmt: skip
 """Used after privileges are given up: kernels cannot be loaded then, nor any module that only root may read."""
 
@@ -242,6 +243,8 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
         if outlets.evidence is not None:
             writer.keep_evidence(outlets.evidence.alerted, outlets.evidence.capture_file)
             pipeline.observer = outlets.evidence.observe
+        if outlets.store is not None:
+            writer.keep_files(outlets.store)
         outlets.start()
         # What start-up made lives as long as the process: the collector need not look at it again.
         gc.freeze()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sensor.decode.limits import DecodeOptions
 from sensor.flow.limits import FlowLimits
 from sensor.flow.limits_fragments import DedupLimits, DefragLimits, JournalLimits
-from sensor.outputs.limits import DiskOptions, EvidenceOptions, FileOptions, KeepOptions
+from sensor.outputs.limits import DiskOptions, EvidenceOptions, FileOptions, FileStoreOptions, KeepOptions
 from sensor.outputs.limits_remote import SpoolOptions, StreamOptions, SyslogOptions
 
 EVE_TYPES = (
@@ -32,6 +32,7 @@ EVE_TYPES = (
     "snmp",
     "sip",
     "ntp",
+    "websocket",
     "xen_migration",
     "rfb",
     "ike",
@@ -174,6 +175,7 @@ class Settings:
     syslog: SyslogOptions = field(default_factory=SyslogOptions)
     stream: StreamOptions = field(default_factory=StreamOptions)
     evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
+    file_store: FileStoreOptions = field(default_factory=FileStoreOptions)
     address_groups: Mapping[str, str] = field(default_factory=dict)
     port_groups: Mapping[str, str] = field(default_factory=dict)
     os_policies: tuple[tuple[str, str], ...] = ()

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from sensor.model.anomaly import AppAnomaly
-from sensor.model.app import AppParser, HandsOver, HashesFiles, ProtocolSpec, TxStage
+from sensor.model.app import AppParser, CarriesFiles, HandsOver, ProtocolSpec, TxStage
 from sensor.model.counters import Counters
+from sensor.model.keeping import FilePolicy, Room, Shelf
 from sensor.proto.registry import BY_NAME, SPECS
 
 MAX_PARSERS = 16_384
@@ -47,6 +48,8 @@ class FlowApp:
     """Highest number of a transaction that was logged."""
     told: bool = False
     """Its failure was reported."""
+    room: Room | None = None
+    """What it keeps for the file store."""
     hands_over: bool = False
     """Its protocol may be followed by another."""
 
@@ -80,9 +83,11 @@ class FlowApp:
 class AppLayer:
     """All parsers, by flow slot."""
 
-    def __init__(self, limit: int = MAX_PARSERS, *, hash_files: bool = False) -> None:
+    def __init__(self, limit: int = MAX_PARSERS, *, hash_files: bool = False, shelf: Shelf | None = None) -> None:
+        """shelf: where long files are kept."""
         self.counters = AppCounters()
         self._hash_files = hash_files
+        self._shelf = shelf
         self._limit = limit
         self._flows: dict[int, FlowApp] = {}
         """The flow that was silent longest comes first."""
@@ -96,15 +101,16 @@ class AppLayer:
     def start(self, slot: int, app: int) -> FlowApp:
         """Make the parser of a flow."""
         spec = SPECS[app]
-        flow = self._flows[slot] = FlowApp(spec, self._parser(spec))
+        room = Room(self._shelf) if self._shelf is not None and spec.files is not None else None
+        flow = self._flows[slot] = FlowApp(spec, self._parser(spec, room), room=room)
         flow.hands_over = isinstance(flow.parser, HandsOver)
         self.counters.flows += 1
         return flow
 
-    def _parser(self, spec: ProtocolSpec) -> AppParser:
+    def _parser(self, spec: ProtocolSpec, room: Room | None) -> AppParser:
         parser = spec.new_parser()
-        if self._hash_files and isinstance(parser, HashesFiles):
-            parser.hash_files()
+        if spec.files is not None and (self._hash_files or room is not None):
+            cast("CarriesFiles", parser).treat_files(FilePolicy(self._hash_files, room))
         return parser
 
     def succeed(self, flow: FlowApp) -> list[tuple[int, bytes]]:
@@ -114,7 +120,7 @@ class AppLayer:
         if not flow.hands_over or not old.becomes or flow.failed:
             return []
         flow.spec = BY_NAME[old.becomes]
-        flow.parser = self._parser(flow.spec)
+        flow.parser = self._parser(flow.spec, flow.room)
         flow.hands_over = isinstance(flow.parser, HandsOver)
         flow.unlogged.clear()
         flow.logged = -1
@@ -128,7 +134,7 @@ class AppLayer:
     def evict(self, slot: int) -> None:
         """Forget a flow that is not over."""
         self.counters.parsers_evicted += 1
-        self._flows.pop(slot, None)
+        self.drop([slot])
 
     def get(self, slot: int) -> FlowApp | None:
         """Return a flow's parser."""
@@ -151,7 +157,9 @@ class AppLayer:
         """Forget flows."""
         if self._flows:
             for slot in self._flows.keys() & slots:
-                del self._flows[slot]
+                room = self._flows.pop(slot).room
+                if room is not None:
+                    room.leave()
 
     def datagram(self, app: int, side: int, data: bytes, ts: int) -> tuple[list[TxStage], list[tuple[AppAnomaly, int]]]:
         """Parse one datagram by itself."""

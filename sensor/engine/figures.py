@@ -13,6 +13,7 @@ from sensor.engine.outlets import Outlets
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.writer import Writer
 from sensor.metrics.names import Snapshot
+from sensor.outputs.filestore import FileStore
 
 _NONE: tuple[str, ...] = ()
 _PROTOCOLS = ("arp", "ipv4", "ipv6", "tcp", "udp", "icmpv4", "icmpv6", "sctp")
@@ -136,6 +137,8 @@ def _outlets(outlets: Outlets) -> dict[str, Mapping[tuple[str, ...], float]]:
     found["xensor_spool_limit_bytes"] = {(o.name,): o.spool.limit for o in outlets.spooled}
     if outlets.evidence is not None:
         found |= _evidence(outlets.evidence)
+    if outlets.store is not None:
+        found |= _store(outlets.store)
     keeper = outlets.keeper
     return found if keeper is None else found | {
         "xensor_events_shed_total": _by(keeper.disk.shed),
@@ -146,6 +149,14 @@ def _outlets(outlets: Outlets) -> dict[str, Mapping[tuple[str, ...], float]]:
         "xensor_archive_files_deleted_total": {_NONE: keeper.archive.counters.deleted},
         "xensor_archive_errors_total": {_NONE: keeper.archive.counters.errors},
     }  # fmt: skip
+
+
+def _store(store: FileStore) -> dict[str, Mapping[tuple[str, ...], float]]:
+    names = ("files", "bytes", "known", "deleted", "errors", "lost")
+    found: dict[str, Mapping[tuple[str, ...], float]] = {
+        f"xensor_file_store_{name}_total": {_NONE: getattr(store.counters, name)} for name in names
+    }
+    return found | {"xensor_file_store_size_bytes": {_NONE: store.size}}
 
 
 def _evidence(evidence: Evidence) -> dict[str, Mapping[tuple[str, ...], float]]:

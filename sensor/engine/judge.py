@@ -21,6 +21,7 @@ from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.detect.plan import TX, Plan
 from sensor.detect.quick import needs
 from sensor.detect.threshold import Rates, Suppressor
+from sensor.engine.filewants import FileWants
 from sensor.engine.marks import SideMarks
 from sensor.engine.options import EngineOptions
 from sensor.engine.passing import FLOW, Passed, reach
@@ -278,7 +279,7 @@ class Judge:
     """Judges events against rules. One rule's judgement is an isolation point."""
 
     def __init__(self, plan: Plan, compiled: CompiledRules, options: EngineOptions, rates: Rates,
-                 suppressor: Suppressor, emit: Callable[[Match], None]) -> None:  # fmt: skip
+                 suppressor: Suppressor, emit: Callable[[Match], None], wanted: FileWants) -> None:  # fmt: skip
         self._plan = plan
         self._compiled = compiled
         self._headers = HeaderMatchers()
@@ -293,6 +294,7 @@ class Judge:
         self._rates = rates
         self._suppressor = suppressor
         self._emit = emit
+        self._wanted = wanted
         self._ready: list[_Ready | None] = [None] * len(plan.rules)
         self._vars: dict[int, FlowVars] = {}
         self.fired = SideMarks()
@@ -491,6 +493,10 @@ class Judge:
             if rule.loud:
                 self._raise(rule, place, data, stream, context)
             return True
+        if rule.store and place.slot >= 0:
+            carrier: Any = context.tx
+            number_of = carrier.id if carrier is not None else None
+            self._wanted.note(place.slot, number_of, place.side, rule.sid, rule.store)
         if rule.noalert:
             return False
         if self._held is not None:

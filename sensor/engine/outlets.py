@@ -9,6 +9,7 @@ from sensor.engine.evidence import Evidence
 from sensor.engine.housekeeping import Housekeeper
 from sensor.engine.sinks import Sink
 from sensor.outputs.backlog import OutputCounters
+from sensor.outputs.filestore import FileStore
 from sensor.outputs.spool import Spool
 
 
@@ -34,16 +35,19 @@ class Spooled(Protocol):
 class Outlets:
     """Open outputs. spooled: those with a spool.
 
-    keeper: None where nothing is written to a disk; evidence: None where packets are not kept.
+    keeper: None where nothing is written to a disk; evidence, store: None where packets,
+    or files, are not kept.
     """
 
     def __init__(self, sinks: Sequence[Sink], watched: Sequence[Watched], spooled: Sequence[Spooled] = (),
-                 keeper: Housekeeper | None = None, evidence: Evidence | None = None) -> None:  # fmt: skip
+                 keeper: Housekeeper | None = None, evidence: Evidence | None = None,
+                 store: FileStore | None = None) -> None:  # fmt: skip
         self.sinks = sinks
         self.watched = watched
         self.spooled = spooled
         self.keeper = keeper
         self.evidence = evidence
+        self.store = store
 
     def sheds(self, kind: str) -> bool:
         """Tell whether events of a kind are left out now, the disk being nearly full."""
@@ -57,6 +61,8 @@ class Outlets:
         if self.keeper is not None:
             disk = self.keeper.disk
             found["disk"] = {"free": disk.free, "level": disk.level, "shed": disk.shed.total()}
+        if self.store is not None:
+            found["file_store"] = {**self.store.counters.snapshot(), "size": self.store.size}
         return found
 
     def start(self) -> None:

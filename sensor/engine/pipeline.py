@@ -14,7 +14,6 @@ from sensor.detect.threshold import Rates, Thresholds
 from sensor.engine import sight
 from sensor.engine.bookstore import ReadyRules
 from sensor.engine.expect import Expectations
-from sensor.engine.filelog import KIND as FILE_KIND
 from sensor.engine.filelog import FileLog
 from sensor.engine.gathered import Gathered
 from sensor.engine.heads import Detector
@@ -72,7 +71,7 @@ class Pipeline:
         self.thresholds = Thresholds()
         self._rates = self.thresholds if rates is None else rates
         self._logs = Logs(options.log_kinds, emit)
-        self._files = FileLog(emit, options.settings.eve.force_hash, wanted=FILE_KIND in options.log_kinds)
+        self._files = FileLog(options.settings, emit)
         self._tail = -1
         self._use(self.prepare(rules))
         self.tally = Tally()
@@ -109,7 +108,10 @@ class Pipeline:
         tail = _tail_of(book.plan)
         if tail > self._tail:
             self._gatherer, self._tail = Gatherer(self.table.flows.size, tail), tail
-        self.judge = Judge(book.plan, book.compiled, self.options, self._rates, book.suppressor, self._emit)
+        self._files.use(book.plan)
+        self.judge = Judge(
+            book.plan, book.compiled, self.options, self._rates, book.suppressor, self._emit, self._files.wanted
+        )
         self.walk = Walk(
             book.plan, self.judge, self._logs, self.journal, book.selector.window, self.expected.announced,
             self._files, triage=self.options.triage,

@@ -75,7 +75,7 @@ class Walk:
         self._announced = announced
         """Slot → what another flow announced of it."""
         self._files = files
-        self.apps = AppLayer(hash_files=plan.hashes or files.hashes)
+        self.apps = AppLayer(hash_files=plan.hashes or files.hashes, shelf=files.shelf)
         self._due: dict[int, int] = {}
         """Slot → mask of the protocols as which a flow must be parsed: it may not have been decided yet which it is."""
         self._wanted = np.zeros(APP_LIMIT, np.bool_)
@@ -132,6 +132,7 @@ class Walk:
             for slot in self._due.keys() & slots:
                 del self._due[slot]
         self._judge.forget(slots)
+        self._files.wanted.forget(slots)
 
     # ---- which flows are hot
 

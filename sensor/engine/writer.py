@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
+
+import msgspec
 
 from sensor.alert.eve import EveBuilder
 from sensor.alert.flood import FloodControl
@@ -13,8 +16,9 @@ from sensor.alert.guests import identity, names
 from sensor.engine.guests import GuestAlerts
 from sensor.engine.sinks import Sinks
 from sensor.model.records import Event
-from sensor.model.scene import Match, Record
+from sensor.model.scene import FileRecord, Match, Record
 from sensor.model.timestamps import eve as timestamp
+from sensor.outputs.filestore import FileStore
 from sensor.xen.directory import Directory
 
 
@@ -32,6 +36,9 @@ class Writer:
         """Event type → events handed to the sinks."""
         self.by_guest = GuestAlerts()
         self._directory: Directory | None = None
+        self._store: FileStore | None = None
+        self._stored = 0
+        """Files stored, those that were there already included."""
         self._on_alert: Callable[[Match], None] | None = None
 
     def keep_evidence(self, on_alert: Callable[[Match], None], capture_file: Callable[[int], str]) -> None:
@@ -47,6 +54,9 @@ class Writer:
 
     def __call__(self, record: Record) -> None:
         """Take a record of the engine."""
+        if isinstance(record, FileRecord):
+            self._file(record)
+            return
         if not isinstance(record, Match):
             self._write(self._builder.build(record))
             return
@@ -60,6 +70,26 @@ class Writer:
             if self._on_alert is not None:
                 self._on_alert(match)
             self._write(self._builder.alert(match, held))
+
+    def keep_files(self, store: FileStore) -> None:
+        """Let somebody keep the files that are to be stored."""
+        self._store = store
+
+    def _file(self, record: FileRecord) -> None:
+        store, content = self._store, record.content
+        digest, number = "", 0
+        if store is not None and content:
+            name = hashlib.sha256(content).hexdigest()
+            if store.put(name, content):
+                self._stored += 1
+                digest, number = name, self._stored
+        if not record.logged and not (digest and store is not None and store.describes):
+            return
+        event = self._builder.file(record, digest, number)
+        if digest and store is not None and store.describes:
+            store.describe(digest, record.scene.ts // 10**9, number, msgspec.json.encode(event.fields))
+        if record.logged:
+            self._write(event)
 
     def _write(self, event: Event) -> None:
         self.events[event.kind] += 1

@@ -137,6 +137,13 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("evidence_flows_cut", "flows", "Flows of which not all was kept: limit (of one flow), evicted (by other "
              "flows that alerted).", "reason"),
     _gauge("evidence_memory_bytes", "bytes", "Packets remembered for flows that alert later."),
+    _counter("file_store_files", "files", "Files from the traffic that were stored."),
+    _counter("file_store_bytes", "bytes", "Bytes of those."),
+    _counter("file_store_known", "files", "Files that were stored already."),
+    _counter("file_store_deleted", "files", "Old files deleted to make room."),
+    _counter("file_store_errors", "times", "Times that files could not be stored."),
+    _counter("file_store_lost", "files", "Files not stored: error, or the disk was nearly full."),
+    _gauge("file_store_size_bytes", "bytes", "All files stored."),
     _counter("output_faults", "times", "Errors inside an output: a fault of the sensor."),
     _gauge("disk_free_bytes", "bytes", "Free on the disk of the log folder."),
     _gauge("disk_level", "", "0: there is room; 1: flow records are left out, 2: all records but alerts and "

@@ -17,6 +17,7 @@ import msgspec
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.expected import Announced
 from sensor.model.files import FileInfo
+from sensor.model.keeping import FilePolicy
 
 TO_SERVER, TO_CLIENT = 0, 1
 
@@ -87,11 +88,11 @@ class AppParser(Protocol):
 
 
 @runtime_checkable
-class HashesFiles(Protocol):
-    """A parser that hashes what is too long to be kept only when asked: 4.5 ms a megabyte."""
+class CarriesFiles(Protocol):
+    """A parser of a protocol that carries files."""
 
-    def hash_files(self) -> None:
-        """Hash all of each file."""
+    def treat_files(self, policy: FilePolicy) -> None:
+        """Learn what to do with them, before the first byte."""
 
 
 @runtime_checkable

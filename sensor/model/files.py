@@ -28,13 +28,20 @@ class FileInfo(msgspec.Struct, frozen=True, gc=False):
     """Bytes in the middle are missing."""
     hashes: Mapping[str, bytes] = MappingProxyType({})
     """Hexadecimal hashes of a file of which `data` is the first part only."""
+    rest: bytes = b""
+    """What follows `data`, as far as it was kept for the file store."""
+
+    @property
+    def content(self) -> bytes:
+        """What is kept of it, from its start."""
+        return self.data + self.rest if self.rest else self.data
 
     def digest(self, algorithm: str) -> bytes:
         """Return a hash of `HASHES` of the whole file in lowercase hex digits; empty where something is missing."""
         if not self.complete:
             return b""
-        if self.size == len(self.data):
-            return hashlib.new(algorithm, self.data, usedforsecurity=False).hexdigest().encode()
+        if self.size == len(self.data) + len(self.rest):
+            return hashlib.new(algorithm, self.content, usedforsecurity=False).hexdigest().encode()
         return self.hashes.get(algorithm, b"")
 
     def buffer(self, name: str) -> tuple[bytes, ...]:

@@ -6,8 +6,6 @@ from typing import Any
 
 import msgspec
 
-from sensor.model.files import FileInfo
-
 
 class FlowFacts(msgspec.Struct, frozen=True, gc=False):
     """A flow as it stood when the event happened (counts include the event's packet)."""
@@ -135,11 +133,21 @@ class FileRecord(msgspec.Struct, frozen=True, gc=False, tag="file"):
     """EVE key of the transaction's object."""
     fields: dict[str, Any]
     tx_id: int
-    file: FileInfo
-    hashes: tuple[str, ...] = ()
-    """Which of its hashes are written."""
+    name: bytes
+    size: int
+    """Bytes seen."""
+    complete: bool
+    gaps: bool
+    digests: dict[str, str] = {}
+    """Hashes that are written: hex digits by name."""
     beside: dict[str, Any] = {}
     """Further EVE objects of the transaction, by key."""
+    logged: bool = True
+    """It is written to the log."""
+    content: bytes = b""
+    """What is to be stored of it, from its start."""
+    sids: tuple[int, ...] = ()
+    """Rules that want it stored."""
 
 
 class AnomalyRecord(msgspec.Struct, frozen=True, gc=False, tag="anomaly"):

@@ -67,6 +67,30 @@ class DiskOptions:
         _within("outputs.disk.min-free", self.min_free, 0, 1 << 40)
 
 
+@dataclass(frozen=True, slots=True)
+class FileStoreOptions:
+    """`outputs.file-store`: files from the traffic. Raises ValueError outside the ranges given."""
+
+    enabled: bool = False
+    folder: str = "filestore"
+    """In the log folder."""
+    force: bool = False
+    """Every file is stored, not only those that rules want."""
+    describe: bool = False
+    """Keep the `fileinfo` record beside each file."""
+    total: int = 1 << 30
+    """Bytes of all files, 1 MiB-1 TiB; the oldest give way."""
+    per_file: int = 10 << 20
+    """Bytes that are kept of one file, 100 KiB-32 MiB: it goes from a worker to the store in one message."""
+    memory: int = 64 << 20
+    """Bytes of files that are kept until they are complete, 1 MiB-16 GiB."""
+
+    def __post_init__(self) -> None:
+        _within("outputs.file-store.stream-depth", self.per_file, 100 << 10, 32 << 20)
+        _within("outputs.file-store.memcap", self.memory, 1 << 20, 1 << 34)
+        _within("outputs.file-store.max-total", self.total, 1 << 20, 1 << 40)
+
+
 FOLLOWED_MAX: Final = 1024
 """Flows whose packets are kept after an alert; the one that alerted longest ago gives way."""
 

@@ -6,9 +6,11 @@ import hashlib
 
 from sensor.model.app import TxStage
 from sensor.model.files import HASHES, FileInfo
+from sensor.model.keeping import FilePolicy
 
 HEAD = 100 * 1024
 """Bytes of a file that rules see (Suricata's default inspection limits of HTTP bodies and SMTP attachments)."""
+HASHED = FilePolicy(hashed=True)
 MAX_NAME = 4096
 """Bytes of a name that are kept."""
 MAX_WAITING = 1024 * 1024
@@ -48,18 +50,19 @@ class FileBuilder:
     incomplete.
     """
 
-    __slots__ = ("_hash", "_hashed", "_head", "_limit", "_sound", "_waiting", "_waiting_bytes", "name", "size")
+    __slots__ = ("_hash", "_hashed", "_head", "_limit", "_sound", "_tail", "_waiting", "_waiting_bytes", "name", "size")
 
-    def __init__(self, name: bytes = b"", limit: int = HEAD, *, hashed: bool = True) -> None:
+    def __init__(self, name: bytes = b"", limit: int = HEAD, policy: FilePolicy = HASHED) -> None:
         self.name = name[:MAX_NAME]
         self.size = 0
         """Bytes seen in order; lost ones count."""
         self._limit = limit
         self._head = bytearray()
-        self._hashed = hashed
+        self._hashed = policy.hashed
         """Also what outgrows its head is hashed."""
         self._hash: FileHash | None = None
         """Made when the file outgrows its head."""
+        self._tail = policy.tail(limit)
         self._sound = True
         self._waiting: dict[int, bytes] = {}
         """Offset → piece that came before its turn."""
@@ -71,13 +74,18 @@ class FileBuilder:
         return self._sound
 
     @property
+    def crowded(self) -> bool:
+        """As many pieces wait for their turn as may."""
+        return len(self._waiting) >= MAX_PIECES
+
+    @property
     def full(self) -> bool:
         """No further byte will be kept."""
         return self.size >= self._limit
 
     @property
     def held(self) -> int:
-        """Bytes in memory."""
+        """Bytes in memory that rules see or may come to see."""
         return len(self._head) + self._waiting_bytes
 
     def drop(self) -> None:
@@ -88,6 +96,7 @@ class FileBuilder:
         self._limit = 0
         self._sound = False
         self._hash = None
+        self._end_tail()
 
     def add(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes."""
@@ -100,6 +109,8 @@ class FileBuilder:
             self._hash.update(data)
         if room > 0:
             self._head += data[:room]
+        if self._tail is not None and len(data) > room:
+            self._tail.add(data[max(0, room) :])
         self.size += len(data)
 
     def gap(self, nbytes: int) -> None:
@@ -108,6 +119,8 @@ class FileBuilder:
             self._sound = False
             self._limit = min(self._limit, self.size)
             self._hash = None
+            if self._tail is not None:
+                self._tail.stop()
             self.size += nbytes
 
     def put(self, offset: int, data: bytes) -> None:
@@ -135,9 +148,25 @@ class FileBuilder:
         self._waiting[offset] = data
         self._waiting_bytes += grown
 
+    def _end_tail(self) -> bytes:
+        """Return what was kept for the file store, and keep it no longer."""
+        if self._tail is None:
+            return b""
+        kept = self._tail.bytes()
+        self._tail.close()
+        return kept
+
     def close(self, *, ended: bool = True) -> FileInfo:
-        """Return the file. ended: its end was seen. Pieces still waiting mean that something is missing."""
+        """Return the file, of which no more will come. ended: its end was seen."""
+        return self._file(ended=ended, rest=self._end_tail())
+
+    def so_far(self) -> FileInfo:
+        """Return the file as it stands."""
+        return self._file(ended=False, rest=b"")
+
+    def _file(self, *, ended: bool, rest: bytes) -> FileInfo:
+        """Pieces still waiting mean that something is missing."""
         complete = ended and self._sound and not self._waiting
         hashes = self._hash.hex() if complete and self._hash is not None else {}
         gaps = not self._sound or bool(self._waiting)
-        return FileInfo(self.name, bytes(self._head), self.size, complete, gaps, hashes)
+        return FileInfo(self.name, bytes(self._head), self.size, complete, gaps, hashes, rest)

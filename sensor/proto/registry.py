@@ -37,6 +37,7 @@ from sensor.proto.ssh.fields import SPEC as SSH
 from sensor.proto.telnet.fields import SPEC as TELNET
 from sensor.proto.tftp.fields import SPEC as TFTP
 from sensor.proto.tls.fields import SPEC as TLS
+from sensor.proto.websocket.fields import SPEC as WEBSOCKET
 from sensor.proto.xenmigration.fields import SPEC as XEN_MIGRATION
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.SNMP: SNMP,
         ids.SIP: SIP,
         ids.NTP: NTP,
+        ids.WEBSOCKET: WEBSOCKET,
         ids.XEN_MIGRATION: XEN_MIGRATION,
         ids.RFB: RFB,
         ids.IKE: IKE,

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sensor.model.app import Transaction
 from sensor.model.files import FileInfo
+from sensor.model.keeping import FilePolicy
 from sensor.proto.files import FileBuilder
 
 Reach = Callable[[Transaction, int, "FileInfo | None"], None]
@@ -28,7 +29,7 @@ class Transfer:
     __slots__ = ("_context", "_reach", "_seen", "_stages", "builder", "id", "side")
 
     def __init__(
-        self, context: Transaction, side: int, name: bytes, reach: Reach, stages: FileStages, *, hashed: bool
+        self, context: Transaction, side: int, name: bytes, reach: Reach, stages: FileStages, policy: FilePolicy
     ) -> None:
         """context: what its record says besides; its number is the file's, too."""
         self._context = context
@@ -38,7 +39,7 @@ class Transfer:
         """Rules have seen its first bytes."""
         self.id = context.id
         self.side = side
-        self.builder = FileBuilder(name, hashed=hashed)
+        self.builder = FileBuilder(name, policy=policy)
 
     def put(self, offset: int, data: bytes) -> None:
         """Take bytes; show rules the file's beginning as soon as no more of it will be kept."""
@@ -61,7 +62,7 @@ class Transfer:
         base, _, side = name.partition("@")
         if not base.startswith("file."):
             return self._context.buffer(name)
-        return self.builder.close(ended=False).buffer(base) if bool(side) == bool(self.side) else ()
+        return self.builder.so_far().buffer(base) if bool(side) == bool(self.side) else ()
 
     def numbers(self, name: str) -> Sequence[int]:
         """Return the values of a number."""

@@ -20,7 +20,7 @@ from sensor.rules.kinds import (
     Word,
     scalar,
 )
-from sensor.rules.nodes import AddressSet, Example, Suppression, Threshold
+from sensor.rules.nodes import STORE_WORDS, AddressSet, Example, Suppression, Threshold
 from sensor.rules.problems import one_of
 from sensor.rules.record import Key, Record
 from sensor.rules.yamlio import Map, Value
@@ -204,6 +204,8 @@ RULE_KEYS = (
     Key("alert", Flag(), "a pass rule alerts, too", "loud"),
     Key("action", Word(ACTIONS), "alert (default); pass: look no further; drop, reject: alert, a mirror cannot block"),
     Key("target", Word(("src_ip", "dest_ip")), "which end is attacked"),
+    Key("store-files", Word(STORE_WORDS), "files to keep: of the transaction (file, tx) or the flow; of a side",
+        "store"),
     Key("generator", Whole(0, _U32), "generator id; default 1", "gid"),
     Key("examples", ListOf(EXAMPLE), "traffic that must or must not match"),
 )

@@ -300,6 +300,12 @@ class Example(msgspec.Struct, frozen=True, omit_defaults=True):
     note: str = ""
 
 
+STORE_SIDES = ("", "to_server", "to_client", "both")
+"""Whose files a rule has stored; empty: those of the side that it matches on."""
+STORE_SCOPES = ("file", "tx", "flow")
+STORE_WORDS = tuple(f"{side} {scope}".strip() for scope in STORE_SCOPES for side in STORE_SIDES)
+
+
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
     """A signature."""
 
@@ -334,6 +340,8 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
     """MITRE ATT&CK technique ids."""
     target: str = ""
     """`src_ip` or `dest_ip`: which end is attacked."""
+    store: str = ""
+    """Files that are stored where it matches, one of `STORE_WORDS`; empty: none."""
     thresholds: tuple[Threshold, ...] = ()
     examples: tuple[Example, ...] = ()
     file: str = ""

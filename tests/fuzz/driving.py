@@ -7,10 +7,13 @@ import fuzzcorpus
 import msgspec
 
 from sensor.model.app import beside
+from sensor.model.keeping import FilePolicy, Room, Shelf
 from sensor.proto import registry
 
 LOST = 700
 """Bytes that a gap takes."""
+MEMORY = 300_000
+"""Bytes of files that may be kept."""
 LOOKED_AT = 200
 """Stages of an input of which everything is asked for."""
 _encode = msgspec.json.Encoder().encode
@@ -47,6 +50,9 @@ def targets(wanted=()):
 def parse(target, talk):
     """Feed a conversation; ask for all that rules and logs could ask for. What this raises is a finding."""
     parser = target.new()
+    room = Room(Shelf(MEMORY, MEMORY // 2))
+    if target.spec.files is not None:
+        parser.treat_files(FilePolicy(hashed=True, room=room))
     seen = 0
     for side, data in talk:
         if target.datagrams and not target.spec.flow_state:
@@ -54,6 +60,7 @@ def parse(target, talk):
         stages = parser.feed(side, data, 0) if data is not None else _lose(target, parser, side)
         seen = _look(target.spec, stages, parser, seen)
     _look(target.spec, parser.finish(0), parser, seen)
+    assert 0 <= room.held <= MEMORY
 
 
 def _lose(target, parser, side):
@@ -75,6 +82,7 @@ def _look(spec, stages, parser, seen):
         _encode(beside(stage.tx))
         for file in spec.files(stage) if spec.files is not None else ():
             file.digest("sha256")
+            assert len(file.content) <= max(file.size, MEMORY)
     parser.anomalies()
     return seen
 

@@ -19,6 +19,7 @@ import modbusmake as mb
 import quicmake as quic
 import rdpmake as rdp
 import sipmake as sip
+import wsmake as ws
 from rfbmake import rfb
 from test_handshakes_cut import talks
 from test_ntp import MONLIST, READVAR_ANSWER, packet
@@ -37,6 +38,7 @@ STREAMS = {
     "modbus": [[(0, mb.READ + mb.COILS), (1, mb.READ_ANSWER), (0, mb.WRITE), (1, mb.WRITE_ANSWER)]],
     "rdp": [[(0, rdp.REQUEST), (1, rdp.CONFIRM), (0, b"\x16\3\1")], [(0, rdp.REQUEST), (1, rdp.REFUSED)]],
     "rfb": [rfb(), rfb(b"003.003", 1), rfb(result=2)],
+    "websocket": [ws.talk()],
     "xen-migration": [[(1, migration.BANNER), (0, migration.STREAM), (1, b"domain received, ready to unpause\n")]],
     "snmp": [[(0, ber.snmp()), (0, ber.snmp_v3()), (1, ber.snmp(0, pdu=ber.snmp_trap_v1()))]],
 }

@@ -8,10 +8,12 @@ from typing import Final
 from msgspec.structs import replace
 
 from sensor.engine.crew.wire import Lot, encode
-from sensor.model.scene import Match, Record, Scene
+from sensor.model.scene import FileRecord, Match, Record, Scene
 
 LOT: Final = 256
 """Records of one message; with payloads about 1 MB."""
+LOT_CONTENT = 1 << 20
+"""Bytes of files to be stored with which a message is full."""
 
 
 def _nowhere(_message: bytes) -> None:
@@ -28,6 +30,8 @@ class Outbox:
         self._key = key
         self._keys: list[int] = []
         self._records: list[Record] = []
+        self._content = 0
+        """Bytes of files in them."""
         self.last = 0
         """Key of the last record; none that comes has a lower one."""
         self.send: Callable[[bytes], None] = _nowhere
@@ -40,7 +44,8 @@ class Outbox:
             record = replace(record, rule=(record.rule.gid, record.rule.sid))
         self._keys.append(self.last)
         self._records.append(record)
-        if len(self._records) >= LOT:
+        self._content += len(record.content) if isinstance(record, FileRecord) else 0
+        if len(self._records) >= LOT or self._content >= LOT_CONTENT:
             self._hand_on()
 
     def upto(self, key: int) -> None:
@@ -50,5 +55,5 @@ class Outbox:
 
     def _hand_on(self) -> None:
         lot = Lot(self._keys, self._records, self.last)
-        self._keys, self._records = [], []
+        self._keys, self._records, self._content = [], [], 0
         self.send(encode(lot))

@@ -9,7 +9,8 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.model.expected import Announced
 from sensor.model.files import FileInfo
-from sensor.proto.files import FileBuilder
+from sensor.model.keeping import FilePolicy
+from sensor.proto.files import HASHED, FileBuilder
 from sensor.proto.text import text
 
 STAGE_COMMAND, STAGE_SENT, STAGE_RECEIVED = 0, 1, 2
@@ -51,18 +52,23 @@ class FtpDataTransaction:
 class FtpDataParser:
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_announced", "_builder", "_tx", "done")
+    __slots__ = ("_anomalies", "_announced", "_builder", "_policy", "_tx", "done")
 
     def __init__(self) -> None:
         self.done = False
         self._announced = Announced(b"", b"")
         self._tx: FtpDataTransaction | None = None
         self._builder: FileBuilder | None = None
+        self._policy = HASHED
         self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def announced(self, what: Announced) -> None:
         """Learn what the control connection said (see `sensor.model.app.Expects`)."""
         self._announced = what
+
+    def treat_files(self, policy: FilePolicy) -> None:
+        """Learn what to do with files."""
+        self._policy = policy
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side; what the other side sends is no part of the file."""
@@ -101,7 +107,7 @@ class FtpDataParser:
         """Return transaction and file, made with the first byte."""
         if self._tx is None or self._builder is None:
             self._tx = FtpDataTransaction(self._announced, side)
-            self._builder = FileBuilder(self._announced.name)
+            self._builder = FileBuilder(self._announced.name, policy=self._policy)
             # Seen as the control connection has it: a download goes to the client, however the connection was made.
             out.append(TxStage(self._tx, STAGE_COMMAND, TO_SERVER if self._announced.command == b"stor" else TO_CLIENT))
         return self._tx, self._builder

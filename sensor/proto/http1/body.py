@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
+from sensor.model.keeping import FilePolicy, Tail
 from sensor.proto.files import FileHash
 from sensor.proto.http1 import limits, parse
 
@@ -18,7 +19,7 @@ class Body:
 
     __slots__ = (
         "_chunks", "_fallback", "_left", "_mode", "_trailer", "cut", "ended", "faults", "gaps", "hash",
-        "hashed", "limit", "parts", "total",
+        "hashed", "limit", "parts", "tail", "total",
     )  # fmt: skip
 
     def __init__(self, mode: int, left: int, limit: int, fallback: int = -1) -> None:
@@ -40,6 +41,8 @@ class Body:
         self.hashed = False
         """What is beyond the limit is to be hashed: some rule asks for hashes of files."""
         self.hash: FileHash | None = None
+        self.tail: Tail | None = None
+        """What is kept beyond the limit."""
 
     @classmethod
     def sized(cls, length: int, limit: int) -> Body:
@@ -58,6 +61,16 @@ class Body:
     def until_close(cls, limit: int) -> Body:
         """Return a body that ends with the connection."""
         return cls(_CLOSE, 0, limit)
+
+    def treat(self, policy: FilePolicy) -> None:
+        """Learn what to do with what is beyond the limit, before the first byte."""
+        self.hashed = policy.hashed
+        self.tail = policy.tail(self.limit)
+
+    @property
+    def rest(self) -> bytes:
+        """What is kept beyond the limit."""
+        return self.tail.bytes() if self.tail is not None else b""
 
     @property
     def whole(self) -> bool:
@@ -124,6 +137,8 @@ class Body:
         room = self.limit - self.total
         if self.hashed and stop - pos > room:
             self._hash(data, pos, stop)
+        if self.tail is not None and stop - pos > room:
+            self.tail.add(data[pos + max(0, room) : stop])
         if room > 0:
             self.parts[-1] += data[pos : min(stop, pos + room)]
         self.total += stop - pos
@@ -136,6 +151,8 @@ class Body:
     def _cut(self) -> None:
         self.hash, self.hashed = None, False
         self.gaps = True
+        if self.tail is not None:
+            self.tail.stop()
         if self.parts[-1]:
             if len(self.parts) < limits.BODY_PARTS:
                 self.parts.append(bytearray())

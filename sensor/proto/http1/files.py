@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sensor.model.files import FileInfo
-from sensor.proto.http1 import limits, uri
+from sensor.proto.http1 import coding, limits, uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,20 +63,34 @@ def _upload(data: bytes, start: int, stop: int, *, ended: bool, whole: bool) -> 
         yield FileInfo(name, content, len(content), ended or whole)
 
 
-def whole_body(name: bytes, body: Body | None, forms: list[bytes], *, coded: bool) -> FileInfo | None:
+def whole_body(name: bytes, body: Body | None, forms: list[bytes], names: list[str]) -> FileInfo | None:
     """Return the file that a body is; None: it is empty.
 
-    forms: the body as rules see it (`transaction.decoded`), its best form first; coded: its coding was undone, so the
-    bytes seen are not those of the file.
+    forms: the body as rules see it (`transaction.decoded`), its best form first; names: its codings that were undone,
+    so that the bytes seen are not those of the file.
     """
     if body is None or not forms:
         return None
     data = forms[0]
     kept = len(body.parts) == 1 and body.whole and body.total == len(body.parts[0])
-    if coded:
+    if names and body.tail is not None:
+        return _decoded(name, body, body.tail.most, names)
+    if names:
         return FileInfo(name, data, len(data), kept and len(data) < limits.RESPONSE_BODY, body.gaps)
     hashes = body.hash.hex() if body.hash is not None and body.whole else {}
-    return FileInfo(name, data, body.total, kept or bool(hashes), body.gaps, hashes)
+    rest = body.rest
+    kept |= len(body.parts) == 1 and body.whole and body.total == len(data) + len(rest)
+    return FileInfo(name, data, body.total, kept or bool(hashes), body.gaps, hashes, rest)
+
+
+def _decoded(name: bytes, body: Body, most: int, names: list[str]) -> FileInfo:
+    """Undo the codings of all that is kept."""
+    raw = bytes(body.parts[0]) + body.rest
+    forms, odd = coding.decode(raw, names, most)
+    data = forms[0] if forms else b""
+    complete = body.whole and body.total == len(raw) and odd is None and len(data) < most
+    head = limits.RESPONSE_BODY
+    return FileInfo(name, data[:head], len(data), complete, body.gaps, rest=data[head:])
 
 
 def path(target: bytes) -> bytes:

@@ -6,6 +6,7 @@ from collections import deque
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
+from sensor.model.keeping import NO_POLICY, FilePolicy
 from sensor.proto.http1 import limits, odd, parse, uri
 from sensor.proto.http1.body import Body
 from sensor.proto.http1.side import BODY, DEAD, MAYBE, START, Side
@@ -39,8 +40,10 @@ class Exchange:
         """Response bytes were lost: how many responses, nobody knows."""
         self.answers = False
         """The server has said something."""
-        self.hashed = False
-        """Hashes of files are asked for."""
+        self.files = NO_POLICY
+        """What becomes of files."""
+        self._spent: list[Body] = []
+        """Bodies that are complete; what is kept of them is given back once it was seen."""
         self._created = 0
         self._held = 0
         self._reported = 0
@@ -63,6 +66,18 @@ class Exchange:
             self.reach(tx, REQUEST_BODY, TO_SERVER)
             for file in tx.uploads():
                 self.stages += [TxStage(tx, stage, TO_SERVER, file) for stage in (REQUEST_BODY, REQUEST_COMPLETE)]
+
+    def spend(self, body: Body | None) -> None:
+        """Note that a body is complete."""
+        if body is not None and body.tail is not None:
+            self._spent.append(body)
+
+    def settle(self) -> None:
+        """Forget what was kept of bodies that were seen."""
+        for body in self._spent:
+            if body.tail is not None:
+                body.tail.close()
+        self._spent.clear()
 
     def anomaly(self, what: AppAnomaly, side: int) -> None:
         """Note what is odd."""
@@ -171,7 +186,7 @@ class RequestSide(Side):
         if self.body is None:
             self._complete(tx)
         else:
-            self.body.hashed = self._exchange.hashed
+            self.body.treat(self._exchange.files)
             self.state = BODY
             if self.body.ended:
                 self.on_body()
@@ -209,8 +224,12 @@ class RequestSide(Side):
         self._exchange.reach_request_body(tx)
         self._exchange.reach(tx, REQUEST_COMPLETE, TO_SERVER)
         self._exchange.account(tx)
+        self._exchange.spend(self.body)
         self._tx = self.body = None
         self.state = START
+
+
+_UPGRADES = ((b"h2c", "http2"), (b"websocket", "websocket"))
 
 
 class ResponseSide(Side):
@@ -312,9 +331,8 @@ class ResponseSide(Side):
         if status == 101 or (method == b"CONNECT" and 200 <= status < 300):
             self._complete(tx)
             self._exchange.done = True
-            if status == 101 and b"h2c" in (headers.get(b"upgrade") or b"").lower():
-                self._exchange.becomes = "http2"
-                self._exchange.behind = bytes(self._buf[self._pos :])
+            if status == 101:
+                self._switch((headers.get(b"upgrade") or b"").lower())
             self.give_up()
         elif method == b"HEAD":
             self._complete(tx)
@@ -322,6 +340,13 @@ class ResponseSide(Side):
             self._doubtful(tx, headers)
         else:
             self._begin_body(tx)
+
+    def _switch(self, upgrade: bytes) -> None:
+        """Note what the connection goes on with (RFC 9110 section 7.8)."""
+        for word, protocol in _UPGRADES:
+            if word in upgrade:
+                self._exchange.becomes = protocol
+                self._exchange.behind = bytes(self._buf[self._pos :])
 
     def _doubtful(self, tx: HttpTransaction, headers: parse.Headers) -> None:
         """RFC 9110 forbids a body: only one that is announced nevertheless is looked for."""
@@ -332,7 +357,7 @@ class ResponseSide(Side):
 
     def _begin_body(self, tx: HttpTransaction) -> None:
         self.body = tx.response_body = self._frame(tx.response_headers or parse.Headers())
-        self.body.hashed = self._exchange.hashed
+        self.body.treat(self._exchange.files)
         self.state = BODY
         if self.body.ended:
             self.on_body()
@@ -387,6 +412,7 @@ class ResponseSide(Side):
     def _complete(self, tx: HttpTransaction) -> None:
         self._reach_body(tx)
         self._exchange.reach(tx, RESPONSE_COMPLETE, TO_CLIENT)
+        self._exchange.spend(self.body)
         self._tx = self.body = None
         self.state = START
 
@@ -411,6 +437,7 @@ class HttpParser:
         """Take the next bytes of a side."""
         if self.done:
             return []
+        self._exchange.settle()
         if side == TO_SERVER:
             self._request.feed(data)
         else:
@@ -439,9 +466,9 @@ class HttpParser:
         """Return what is the next protocol's already (see `sensor.model.app.HandsOver`)."""
         return self._exchange.behind if side == TO_CLIENT else b""
 
-    def hash_files(self) -> None:
-        """Hash also what is too long to be kept."""
-        self._exchange.hashed = True
+    def treat_files(self, policy: FilePolicy) -> None:
+        """Learn what to do with files."""
+        self._exchange.files = policy
 
     def anomalies(self) -> list[tuple[AppAnomaly, int]]:
         """Return and forget the (anomaly, side) pairs found since the last call."""

@@ -97,12 +97,12 @@ class HttpTransaction:
         )  # fmt: skip
         if body is None or (side == TO_SERVER and files.boundary(headers)):
             return None
-        coded = bool(coding.codings((headers.get(b"content-encoding") or b"") if headers else b""))
+        names = coding.codings((headers.get(b"content-encoding") or b"") if headers else b"")
         name = files.file_name(headers.get(b"content-disposition") if headers else None)
         if not name and self.request is not None:
             name = files.path(self.request.target)
         forms = self.decoded_response() if side == TO_CLIENT else _request_file(self)
-        return files.whole_body(name, body, forms, coded=coded)
+        return files.whole_body(name, body, forms, names)
 
     def files(self, side: int) -> tuple[FileInfo, ...]:
         """Return the files that a side's message carried, once it is complete."""

@@ -20,5 +20,7 @@ HELD = 4 * 1024 * 1024
 """Bodies and headers of open streams together."""
 VALUES = 64
 """Kinds of frames, and values in them, that are told apart on one stream."""
+FRAMES = 65_536
+"""Frames of one stream; more is an event (Suricata's max-frames)."""
 ANOMALIES = 64
 """Anomalies kept between two calls of `anomalies`."""

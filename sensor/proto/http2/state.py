@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
+from sensor.model.keeping import NO_POLICY, FilePolicy
 from sensor.proto.http1 import limits as http_limits
 from sensor.proto.http1.body import Body
 from sensor.proto.http1.transaction import (
@@ -32,13 +35,20 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _OPENING = frozenset({frames.HEADERS, frames.PUSH_PROMISE})
 
 
+_SIZES = MappingProxyType({frames.PRIORITY: 5, frames.RST_STREAM: 4, frames.WINDOW_UPDATE: 4})
+"""Bytes of frames of one size only (RFC 9113 section 6)."""
+_RANGE = re.compile(rb"bytes (?:[0-9]{1,20}-[0-9]{1,20}|\*)/(?:[0-9]{1,20}|\*)", re.IGNORECASE)
+"""Content-Range (RFC 9110 section 14.4)."""
+
+
 class _Stream:
     """An open stream."""
 
-    __slots__ = ("ended", "seen", "tx")
+    __slots__ = ("ended", "frames", "seen", "tx")
 
     def __init__(self, tx: Http2Transaction) -> None:
         self.tx = tx
+        self.frames = 0
         self.ended = [False, False]
         self.seen: set[tuple[int, int, tuple[int, ...]]] = set()
         """What frames said before: it counts once."""
@@ -61,16 +71,19 @@ class Http2Parser:
         self._closed: dict[int, int] = {}
         """Stream → number of its transaction."""
         self._held = 0
-        self._hashed = False
+        self._files = NO_POLICY
+        self._spent: list[Body] = []
+        """Bodies that are complete; what is kept of them is given back once it was seen."""
         self._anomalies: list[tuple[AppAnomaly, int]] = []
 
-    def hash_files(self) -> None:
-        """Hash also what is too long to be kept."""
-        self._hashed = True
+    def treat_files(self, policy: FilePolicy) -> None:
+        """Learn what to do with files."""
+        self._files = policy
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
         out: list[TxStage] = []
+        self._settle()
         if side == TO_SERVER and not self._begun and not self.done:
             data = self._take_preface(data)
         pieces = iter(()) if self.done else self._readers[side].feed(data)
@@ -121,6 +134,7 @@ class Http2Parser:
     # ---- frames
 
     def _on_frame(self, side: int, frame: Frame, out: list[TxStage]) -> None:
+        self._count_frame(side, frame)
         if frame.kind == frames.DATA:
             self._on_data(side, frame, out)
         elif len(frame.payload) < frame.length:
@@ -131,10 +145,20 @@ class Http2Parser:
         else:
             self._on_control(side, frame, out)
 
+    def _count_frame(self, side: int, frame: Frame) -> None:
+        stream = self._streams.get(frame.stream) if frame.last else None
+        if stream is not None:
+            stream.frames += 1
+            if stream.frames == limits.FRAMES + 1:
+                self._report(AppAnomaly.HTTP2_TOO_MANY_FRAMES, side)
+
     def _on_control(self, side: int, frame: Frame, out: list[TxStage]) -> None:
         found = facts(frame)
-        if found is None:
+        if frame.length != _SIZES.get(frame.kind, frame.length):
+            self._report(AppAnomaly.HTTP2_INVALID_FRAME_LENGTH, side)
+        elif found is None:
             self._report(AppAnomaly.HTTP2_INVALID_FRAME_DATA, side)
+        if found is None:
             return
         self._tell(side, frame, found.numbers, found.fields, out)
         stream = self._streams.get(frame.stream)
@@ -230,6 +254,7 @@ class Http2Parser:
         tx = stream.tx
         self._held += sum(len(name) + len(value) for name, value in fields)
         if side == TO_CLIENT:
+            self._check_range(fields)
             if tx.http.response is None and tx.take_response(fields):
                 self._reach(tx, RESPONSE_HEADERS, TO_CLIENT, out)
         elif tx.http.request is None:
@@ -240,6 +265,11 @@ class Http2Parser:
             if authority and b"@" in authority:
                 self._report(AppAnomaly.HTTP2_USERINFO_IN_URI, TO_SERVER)
             self._reach(tx, REQUEST_HEADERS, TO_SERVER, out)
+
+    def _check_range(self, fields: list[tuple[bytes, bytes]]) -> None:
+        for name, value in fields:
+            if name.lower() == b"content-range" and not _RANGE.fullmatch(value):
+                self._report(AppAnomaly.HTTP2_INVALID_RANGE, TO_CLIENT)
 
     def _stream(self, number: int, side: int, out: list[TxStage]) -> _Stream | None:
         """Return an open stream, made if it is new; None: it has ended."""
@@ -270,6 +300,8 @@ class Http2Parser:
                 self._reach_body(stream.tx, side, out)
         if not frame.last:
             return
+        if not frame.stream:
+            self._report(AppAnomaly.HTTP2_DATA_STREAM_ZERO, side)
         self._tell(side, frame, {"http2.frametype": (frames.DATA,)}, {}, out)
         if stream is not None and frame.flags & frames.END_STREAM:
             self._end(stream, side, out)
@@ -283,8 +315,16 @@ class Http2Parser:
         else:
             http.request_body = http.request_body or Body.until_close(http_limits.REQUEST_BODY)
             body = http.request_body
-        body.hashed |= self._hashed and not body.total
+        if not body.total and body.tail is None and not body.hashed:
+            body.treat(self._files)
         return body
+
+    def _settle(self) -> None:
+        """Forget what was kept of bodies that were seen."""
+        for body in self._spent:
+            if body.tail is not None:
+                body.tail.close()
+        self._spent.clear()
 
     def _reach_body(self, tx: Http2Transaction, side: int, out: list[TxStage]) -> None:
         """Rules see all they will see of a body; of a form also each file."""
@@ -316,6 +356,7 @@ class Http2Parser:
         body = tx.http.response_body if side == TO_CLIENT else tx.http.request_body
         if body is not None:
             body.ended = True
+            self._spent.append(body)
         if (tx.http.response if side == TO_CLIENT else tx.http.request) is None and body is None:
             return
         self._reach_body(tx, side, out)

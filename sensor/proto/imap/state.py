@@ -8,6 +8,8 @@ from typing import Any
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.model.files import FileInfo
+from sensor.model.keeping import FilePolicy
+from sensor.proto.files import HASHED
 from sensor.proto.imap import limits, parse
 from sensor.proto.lines import LineReader
 from sensor.proto.mime.carried import CarriedMail
@@ -63,19 +65,20 @@ class _Literal:
 
     __slots__ = ("left", "mail")
 
-    def __init__(self, length: int, *, mail: bool) -> None:
+    def __init__(self, length: int, policy: FilePolicy, *, mail: bool) -> None:
         self.left = length
-        self.mail = CarriedMail(length) if mail and length else None
+        self.mail = CarriedMail(length, policy) if mail and length else None
 
 
 class ImapParser:
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_count", "_lines", "_literals", "_pending", "_tails", "becomes", "done")
+    __slots__ = ("_anomalies", "_count", "_lines", "_literals", "_pending", "_policy", "_tails", "becomes", "done")
 
     def __init__(self) -> None:
         self.done = False
         self.becomes = ""
+        self._policy = HASHED
         self._lines = (LineReader(limits.LINE), LineReader(limits.LINE))
         self._literals: list[_Literal | None] = [None, None]
         self._tails = [False, False]
@@ -84,6 +87,10 @@ class ImapParser:
         self._pending: dict[bytes, ImapTransaction] = {}
         """Tag → command that waits for its reply, the oldest first."""
         self._anomalies: list[tuple[AppAnomaly, int]] = []
+
+    def treat_files(self, policy: FilePolicy) -> None:
+        """Learn what to do with files."""
+        self._policy = policy
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
@@ -108,7 +115,7 @@ class ImapParser:
         if found is not None:
             self._files(side, found.mail.finish() if found.mail is not None else [], out)
             left = found.left - length
-            self._literals[side] = _Literal(left, mail=False) if left > 0 else None
+            self._literals[side] = _Literal(left, self._policy, mail=False) if left > 0 else None
         self._lines[side].forget()
         self._tails[side] = True
         return out
@@ -143,7 +150,7 @@ class ImapParser:
             if length >= 0:
                 self._tails[side] = True
                 if length:
-                    self._literals[side] = _Literal(length, mail=parse.is_mail(line.text))
+                    self._literals[side] = _Literal(length, self._policy, mail=parse.is_mail(line.text))
                     return reader.rest()
         return b""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from sensor.model.files import FileInfo
+from sensor.model.keeping import FilePolicy
+from sensor.proto.files import HASHED
 from sensor.proto.mime.lines import DataReader
 from sensor.proto.mime.parser import MimeParser
 
@@ -12,11 +14,11 @@ class CarriedMail:
 
     __slots__ = ("_left", "_mime", "_reader", "over")
 
-    def __init__(self, length: int = -1) -> None:
+    def __init__(self, length: int = -1, policy: FilePolicy = HASHED) -> None:
         """length: bytes that it has; -1: a lone dot ends it."""
         self.over = not length
         self._left = length
-        self._mime = MimeParser()
+        self._mime = MimeParser(policy)
         self._reader = DataReader(self._mime)
 
     def feed(self, data: bytes) -> tuple[list[FileInfo], bytes]:

@@ -11,6 +11,8 @@ ENCODED_LINE = 76
 """RFC 2045 section 6.7 and 6.8; more is an event."""
 BOUNDARY = 254
 """Bytes of a boundary; a longer one is an event, and none."""
+NAME = 255
+"""Bytes of a file's name; more is an event."""
 DEPTH = 10
 """Entities within each other; deeper ones are not taken apart."""
 ENTITIES = 500

@@ -7,7 +7,8 @@ from enum import IntEnum
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.files import FileInfo
-from sensor.proto.files import FileBuilder
+from sensor.model.keeping import FilePolicy
+from sensor.proto.files import HASHED, FileBuilder
 from sensor.proto.mime import headers, limits
 from sensor.proto.mime.coding import Coding, Identity, QuotedPrintable, coding, uu_line
 
@@ -29,10 +30,11 @@ class MimeParser:
 
     __slots__ = (
         "_bounds", "_coding", "_eol", "_entities", "_file", "_header", "_headers", "_is_text", "_lines", "_nested",
-        "_outermost", "_state", "_uu", "events", "fields", "files", "names",
+        "_outermost", "_policy", "_state", "_uu", "events", "fields", "files", "names",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, policy: FilePolicy = HASHED) -> None:
+        self._policy = policy
         self.fields: dict[bytes, bytes] = {}
         """Fields of the mail itself; the first of a name counts."""
         self.files: list[FileInfo] = []
@@ -128,6 +130,8 @@ class MimeParser:
             self._is_text = not transfer.strip() or word.startswith(b"text/")
             self._coding = coding(transfer)
             name = headers.file_name(disposition, kind)
+            if len(name) > limits.NAME:
+                self.events.add(AppAnomaly.SMTP_MIME_LONG_FILENAME)
             if name:
                 self._open_file(name)
 
@@ -193,7 +197,7 @@ class MimeParser:
         self._eol = b""
         if len(self.names) >= limits.FILES:
             return False
-        self._file = FileBuilder(name)
+        self._file = FileBuilder(name, policy=self._policy)
         self.names.append(self._file.name)
         return True
 

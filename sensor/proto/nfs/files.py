@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sensor.model.keeping import NO_POLICY
 from sensor.proto.nfs import limits, stages
 from sensor.proto.nfs.transaction import NfsCall
 from sensor.proto.transfer import Budget, FileStages, Transfer
@@ -48,7 +49,7 @@ class Files:
     new: makes a transaction of (version, procedure).
     """
 
-    __slots__ = ("_names", "_new", "_reach", "_under_way", "budget", "hashes")
+    __slots__ = ("_names", "_new", "_reach", "_under_way", "budget", "policy")
 
     def __init__(self, reach: Reach, new: Callable[[int, int], NfsCall]) -> None:
         self._reach = reach
@@ -57,7 +58,7 @@ class Files:
         self._under_way: dict[tuple[bytes, int], Transfer] = {}
         """By handle and side; the one begun first comes first."""
         self.budget = Budget(limits.FILES_HELD)
-        self.hashes = False
+        self.policy = NO_POLICY
 
     def learn(self, handle: bytes, name: bytes) -> None:
         """Note the name of a handle."""
@@ -97,7 +98,7 @@ class Files:
         context = self._new(version, procedure)
         context.file_name = self.name(handle)
         context.fields |= {"procedure": "WRITE" if side == 0 else "READ", "file_tx": True}
-        made = Transfer(context, side, context.file_name, self._reach, _FILES[side], hashed=self.hashes)
+        made = Transfer(context, side, context.file_name, self._reach, _FILES[side], self.policy)
         self._under_way[handle, side] = made
         self._reach(made, stages.REQUEST, None)
         return made

@@ -34,10 +34,12 @@ class _Waiting(msgspec.Struct, gc=False):
 class Session:
     """One flow. Whoever reads `out` empties it."""
 
-    __slots__ = ("_count", "_waiting", "files", "out")
+    __slots__ = ("_count", "_waiting", "crowded", "files", "out")
 
     def __init__(self) -> None:
         self.out: list[TxStage] = []
+        self.crowded = False
+        """A call gave way to others while it waited for its reply."""
         self._count = 0
         self._waiting: dict[int, _Waiting] = {}
         """By the call's number; the oldest comes first."""
@@ -162,6 +164,7 @@ class Session:
     def _keep(self, xid: int, waiting: _Waiting) -> None:
         if len(self._waiting) >= limits.CALLS and xid not in self._waiting:
             del self._waiting[next(iter(self._waiting))]
+            self.crowded = True
         self._waiting[xid] = waiting
 
     def _new(self, version: int, procedure: int) -> NfsCall:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import TO_SERVER
 from sensor.proto.nfs import limits, rpc
 from sensor.proto.nfs.session import Session
 from sensor.proto.pieces import Pieces
@@ -12,6 +13,7 @@ from sensor.proto.reader import WireError
 
 if TYPE_CHECKING:
     from sensor.model.app import TxStage
+    from sensor.model.keeping import FilePolicy
     from sensor.proto.nfs.files import Sink
     from sensor.proto.pieces import Piece
 
@@ -35,9 +37,9 @@ class NfsParser:
         self._odd: list[tuple[AppAnomaly, int]] = []
         self._seen: set[tuple[AppAnomaly, int]] = set()
 
-    def hash_files(self) -> None:
-        """Hash all of each file."""
-        self._session.files.hashes = True
+    def treat_files(self, policy: FilePolicy) -> None:
+        """Learn what to do with files."""
+        self._session.files.policy = policy
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side (TCP), or one datagram (UDP)."""
@@ -108,5 +110,7 @@ class NfsParser:
             self._odd.append((anomaly, side))
 
     def _reached(self) -> list[TxStage]:
+        if self._session.crowded:
+            self._report(AppAnomaly.NFS_TOO_MANY_TRANSACTIONS, TO_SERVER)
         found, self._session.out = self._session.out, []
         return found

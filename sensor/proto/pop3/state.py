@@ -9,6 +9,8 @@ from typing import Any
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.model.files import FileInfo
+from sensor.model.keeping import FilePolicy
+from sensor.proto.files import HASHED
 from sensor.proto.lines import Line, LineReader
 from sensor.proto.mime.carried import CarriedMail
 from sensor.proto.pop3 import limits
@@ -71,11 +73,12 @@ class Pop3Transaction:
 class Pop3Parser:
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_count", "_lines", "_listing", "_mail", "_pending", "_tx", "becomes", "done")
+    __slots__ = ("_anomalies", "_count", "_lines", "_listing", "_mail", "_pending", "_policy", "_tx", "becomes", "done")
 
     def __init__(self) -> None:
         self.done = False
         self.becomes = ""
+        self._policy = HASHED
         self._lines = (LineReader(limits.LINE), LineReader(limits.LINE))
         self._count = 0
         self._pending: deque[Pop3Transaction] = deque()
@@ -84,6 +87,10 @@ class Pop3Parser:
         self._listing = False
         self._mail: CarriedMail | None = None
         self._anomalies: list[tuple[AppAnomaly, int]] = []
+
+    def treat_files(self, policy: FilePolicy) -> None:
+        """Learn what to do with files."""
+        self._policy = policy
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
@@ -161,7 +168,7 @@ class Pop3Parser:
         tx.success = line[:3] == b"+OK"
         self._tx = tx
         if tx.success and tx.command in _MAILS:
-            self._mail = CarriedMail()
+            self._mail = CarriedMail(policy=self._policy)
         elif tx.success and tx.listed:
             self._listing = True
         else:

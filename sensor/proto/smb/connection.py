@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sensor.model.app import TxStage
+from sensor.model.keeping import NO_POLICY
 from sensor.proto.smb import limits, stages
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class Connection:
         "_count",
         "_seen",
         "dialect",
-        "hashes",
+        "files",
         "max_read",
         "max_write",
         "odd",
@@ -37,8 +38,8 @@ class Connection:
         self.max_read = 0
         """Bytes of the longest read that the server allows; 0: it did not say."""
         self.max_write = 0
-        self.hashes = False
-        """Hashes of files are asked for."""
+        self.files = NO_POLICY
+        """What becomes of files."""
 
     def number(self) -> int:
         """Return the number of the next transaction."""

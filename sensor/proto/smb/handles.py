@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _CALL = (stages.CALL_REQUEST, stages.CALL_RESPONSE)
 _FILES = (FileStages(stages.WRITE_DATA, stages.WRITTEN), FileStages(stages.READ_DATA, stages.READ))
-_TOO_MUCH = (AppAnomaly.SMB_WRITE_QUEUE_SIZE_EXCEEDED, AppAnomaly.SMB_READ_RESPONSE_QUEUE_SIZE_EXCEEDED)
+_TOO_MUCH = (AppAnomaly.SMB_WRITE_QUEUE_SIZE_EXCEEDED, AppAnomaly.SMB_READ_QUEUE_SIZE_EXCEEDED)
+_TOO_MANY = (AppAnomaly.SMB_WRITE_QUEUE_CNT_EXCEEDED, AppAnomaly.SMB_READ_QUEUE_CNT_EXCEEDED)
 _BIND = b"\x05\x00\x0b"
 _ANSWER_HEADER = 8
 """Bytes of a response behind the common header that are no stub data."""
@@ -175,6 +176,8 @@ class Handles:
         if data and found.builder.size > 0 and offset < found.builder.size:
             self._connection.report(AppAnomaly.SMB_FILE_OVERLAP, side)
         found.put(offset, data)
+        if found.builder.crowded:
+            self._connection.report(_TOO_MANY[side], side)
         if self.budget.settle(found):
             self._connection.report(_TOO_MUCH[side], side)
 
@@ -184,7 +187,7 @@ class Handles:
         context.buffers["smb.share"] = share
         context.fields |= {"filename": _text(handle.name), "share": _text(share), "fuid": handle.fuid}
         connection = self._connection
-        return Transfer(context, side, handle.name, connection.reach, _FILES[side], hashed=connection.hashes)
+        return Transfer(context, side, handle.name, connection.reach, _FILES[side], connection.files)
 
     def _is_pipe(self, handle: Handle, data: bytes) -> bool:
         """Tell whether a handle is read as DCE/RPC: it begins with a bind, in a share of pipes or an unknown one."""

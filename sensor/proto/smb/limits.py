@@ -2,6 +2,8 @@
 
 MESSAGE = 16_384
 """Bytes of a message that are kept to be parsed; of a longer one only file or pipe data are followed to their end."""
+TRANSFER = 16 * 1024 * 1024
+"""Bytes of a read or write that a server may allow (Suricata's max-read-size); more is an event."""
 PENDING = 512
 """Requests that wait for their response; Windows grants up to 512 credits by default."""
 HANDLES = 512

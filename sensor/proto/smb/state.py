@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.proto.pieces import Pieces
 from sensor.proto.smb import limits, smb1, smb2, stages
 from sensor.proto.smb.common import Negotiation
@@ -18,6 +19,7 @@ from sensor.proto.smb.wire import Cut
 
 if TYPE_CHECKING:
     from sensor.model.app import TxStage
+    from sensor.model.keeping import FilePolicy
     from sensor.proto.pieces import Piece
 
 _ENCRYPTED, _ENCRYPTED_HEADER = b"\xfdSMB", 52
@@ -44,9 +46,9 @@ class SmbParser:
         self._sinks: list[Sink | None] = [None, None]
         """Where the rest of each side's message goes."""
 
-    def hash_files(self) -> None:
-        """Hash all of each file."""
-        self._connection.hashes = True
+    def treat_files(self, policy: FilePolicy) -> None:
+        """Learn what to do with files."""
+        self._connection.files = policy
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
@@ -96,6 +98,7 @@ class SmbParser:
         version = self._versions.get(data[:4])
         try:
             if version is not None:
+                self._check_side(side, data)
                 return version.message(data, piece.size)
             if data[:4] == _ENCRYPTED:
                 self._connection.reach(Frame("smb3", data, _ENCRYPTED_HEADER), stage)
@@ -104,6 +107,17 @@ class SmbParser:
         except Cut:
             self._malformed(side)
         return None
+
+    def _check_side(self, side: int, data: bytes) -> None:
+        """Report a message that the other side should have sent (flags: MS-CIFS 2.2.3.1, MS-SMB2 2.2.1.2)."""
+        at, bit = (9, 0x80) if data[:4] == smb1.MARK else (16, 1)
+        if len(data) <= at:
+            return
+        response = bool(data[at] & bit)
+        if response and side == TO_SERVER:
+            self._connection.report(AppAnomaly.SMB_RESPONSE_TO_SERVER, side)
+        elif not response and side == TO_CLIENT:
+            self._connection.report(AppAnomaly.SMB_REQUEST_TO_CLIENT, side)
 
     def _malformed(self, side: int, times: int = 1) -> None:
         """Report a malformed message; after too many of them give up."""

@@ -186,7 +186,7 @@ class Version1:
 
     def _keep(self, key: tuple[int, int], requests: list[Request]) -> None:
         if len(self._pending) >= limits.PENDING and key not in self._pending:
-            self._connection.report(AppAnomaly.SMB_TOO_MANY_REQUESTS, TO_SERVER)
+            self._connection.report(AppAnomaly.SMB_TOO_MANY_TRANSACTIONS, TO_SERVER)
             del self._pending[next(iter(self._pending))]
         self._pending[key] = requests
 

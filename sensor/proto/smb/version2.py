@@ -155,6 +155,10 @@ class Version2:
         connection.max_read, connection.max_write = found.max_read, found.max_write
         exchange.fields["server_guid"] = names.guid(found.server)
         exchange.fields |= {"max_read_size": found.max_read, "max_write_size": found.max_write}
+        if found.max_read > limits.TRANSFER:
+            connection.report(AppAnomaly.SMB_NEGOTIATE_MAX_READ_SIZE_TOO_LARGE, TO_CLIENT)
+        if found.max_write > limits.TRANSFER:
+            connection.report(AppAnomaly.SMB_NEGOTIATE_MAX_WRITE_SIZE_TOO_LARGE, TO_CLIENT)
 
     def _unasked(self, head: Header) -> Request | None:
         """Return the request that an answer of another version's form belongs to: a client of both offers SMB 1."""
@@ -233,6 +237,6 @@ class Version2:
 
     def _keep(self, number: int, request: Request) -> None:
         if len(self._pending) >= limits.PENDING and number not in self._pending:
-            self._connection.report(AppAnomaly.SMB_TOO_MANY_REQUESTS, TO_SERVER)
+            self._connection.report(AppAnomaly.SMB_TOO_MANY_TRANSACTIONS, TO_SERVER)
             del self._pending[next(iter(self._pending))]
         self._pending[number] = request

@@ -6,6 +6,8 @@ from collections import deque
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
+from sensor.model.keeping import FilePolicy
+from sensor.proto.files import HASHED
 from sensor.proto.lines import Line, LineReader
 from sensor.proto.mime.lines import DataReader
 from sensor.proto.mime.parser import MimeParser
@@ -27,12 +29,13 @@ class SmtpParser:
 
     __slots__ = (
         "_anomalies", "_chunk", "_count", "_greeted", "_heard", "_helo", "_in_mail", "_last", "_lines", "_reader",
-        "_behind", "_told", "_tx", "_waiting", "becomes", "done",
+        "_behind", "_policy", "_told", "_tx", "_waiting", "becomes", "done",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.done = False
         self.becomes = ""
+        self._policy = HASHED
         self._behind = b""
         """What came of the server behind its consent to TLS."""
         self._lines = (LineReader(limits.LINE), LineReader(limits.LINE))
@@ -55,6 +58,10 @@ class SmtpParser:
         self._told: set[AppAnomaly] = set()
         """Anomalies of the transaction at hand: each counts once."""
         self._anomalies: list[tuple[AppAnomaly, int]] = []
+
+    def treat_files(self, policy: FilePolicy) -> None:
+        """Learn what to do with files."""
+        self._policy = policy
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
@@ -208,7 +215,7 @@ class SmtpParser:
     # ---- mails
 
     def _begin_mail(self, tx: SmtpTransaction) -> None:
-        tx.mime = MimeParser()
+        tx.mime = MimeParser(self._policy)
         self._reader, self._in_mail, self._chunk = DataReader(tx.mime), True, -1
 
     def _drop_mail(self) -> None:

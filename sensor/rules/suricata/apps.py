@@ -107,6 +107,7 @@ _EVENTS: Mapping[str, str] = MappingProxyType(
     {
         "dns.malformed_data": "dns.malformed",
         "http.compression_bomb": "http.decompression_bomb",
+        "smb.internal_error": "applayer.parser_error",
         "tls.invalid_certificate": "tls.certificate_invalid",
         "tls.invalid_handshake_message": "tls.invalid_handshake",
         "tls.invalid_ssl_record": "tls.invalid_record",

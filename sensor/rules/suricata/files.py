@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sensor.rules.lists import ListError
-from sensor.rules.nodes import ByteTest, InList
+from sensor.rules.nodes import STORE_SCOPES, STORE_SIDES, ByteTest, InList
 from sensor.rules.suricata import content
 from sensor.rules.suricata.numbers import comparison
 from sensor.rules.suricata.refusal import Refused
@@ -58,6 +59,10 @@ def file_hash(kind: str) -> Callable[[Draft, str], None]:
     return handle
 
 
+_STORE_SIDES = MappingProxyType({"request": "to_server", "response": "to_client"})
+_STORE_SCOPES = MappingProxyType({"": "file", "ssn": "flow"})
+
+
 def listed(draft: Draft, name: str, kind: str, score: Score | None = None) -> tuple[bytes, ...]:
     """Return the values of a list. Raises Refused."""
     try:
@@ -79,5 +84,10 @@ def _in_bytes(value: str) -> str:
     return words
 
 
-def file_store(_draft: Draft, _value: str) -> None:
-    """`filestore`: no condition. What is stored is decided by the configuration, not by rules."""
+def file_store(draft: Draft, value: str) -> None:
+    """`filestore`, `filestore:DIRECTION`, `filestore:DIRECTION,SCOPE`."""
+    side, _, scope = (word.strip() for word in value.lower().partition(","))
+    side, scope = _STORE_SIDES.get(side, side), _STORE_SCOPES.get(scope, scope)
+    if side not in STORE_SIDES or scope not in STORE_SCOPES:
+        raise Refused(f"'{value[:40]}' names no files", "filestore:to_client,file")
+    draft.values["store"] = f"{side} {scope}".strip()

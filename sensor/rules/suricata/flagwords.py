@@ -6,8 +6,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sensor.proto.mqtt.transaction import CONNECT_FLAGS, MESSAGE_FLAGS
+from sensor.proto.websocket.fields import FLAGS as WEBSOCKET_FLAGS
 from sensor.rules import fields
 from sensor.rules.nodes import HeaderTest
+from sensor.rules.suricata import apps
 from sensor.rules.suricata.refusal import Refused
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from sensor.rules.suricata.draft import Draft
 
 FLAGS: Mapping[str, Mapping[str, int]] = MappingProxyType(
-    {"mqtt.flags": MESSAGE_FLAGS, "mqtt.connect.flags": CONNECT_FLAGS}
+    {"mqtt.flags": MESSAGE_FLAGS, "mqtt.connect.flags": CONNECT_FLAGS, "websocket.flags": WEBSOCKET_FLAGS}
 )
 """Numbers of transactions whose bits have names."""
 
@@ -24,8 +26,12 @@ FLAGS: Mapping[str, Mapping[str, int]] = MappingProxyType(
 def flags(name: str) -> Callable[[Draft, str], None]:
     """Return the handler of a keyword: bits that must be set, or clear, in one message."""
     bits = FLAGS[name]
+    compare = apps.number(name)
 
     def handle(draft: Draft, value: str) -> None:
+        if compare is not None and any(letter.isdigit() for letter in value):
+            compare(draft, value)
+            return
         wanted = {True: 0, False: 0}
         for word in value.strip('" ').split(","):
             flag = word.strip().lower()

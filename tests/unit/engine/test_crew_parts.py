@@ -17,7 +17,7 @@ from sensor.engine.crew.verdicts import Verdicts
 from sensor.engine.crew.wire import FromWorker
 from sensor.engine.sinks import Sinks
 from sensor.engine.writer import Writer
-from sensor.model.scene import AnomalyRecord, ArpRecord, FlowEnd, FlowFacts, Match, Scene, TxRecord
+from sensor.model.scene import AnomalyRecord, ArpRecord, FileRecord, FlowEnd, FlowFacts, Match, Scene, TxRecord
 from sensor.rules.nodes import All, Rule, Threshold
 
 DECODER = msgspec.msgpack.Decoder(FromWorker)
@@ -184,3 +184,17 @@ def test_statistics_of_workers_are_summed_where_sums_make_sense():
                                 "event": {"e2": 1, "e3": 1}}  # fmt: skip
     assert found["detect"] == {"alert": 7, "engines": [{"id": 0, "rules_loaded": 9, "rules_failed": 1}]}
     assert found["uptime"] == 3
+
+
+def test_files_travel_with_their_bytes_in_messages_of_bounded_size():
+    outbox, found = Outbox(lambda s: s.ts), []
+    outbox.send = found.append
+    files = [
+        FileRecord(scene(ts=n), "http", "http", {}, n, b"x", 9, True, False, {"md5": "ab"}, content=bytes(700_000))
+        for n in range(1, 6)
+    ]
+    for file in files:
+        outbox(file)
+    outbox.upto(9)
+    assert len(found) == 3
+    assert [one for message in found for one in DECODER.decode(message).records] == files

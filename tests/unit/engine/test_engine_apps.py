@@ -17,6 +17,7 @@ import test_imap as test_imap_bytes
 import test_pop3 as test_pop3_bytes
 import test_smtp as test_smtp_bytes
 import test_telnet as test_telnet_bytes
+import wsmake as ws
 
 
 def frames(talk, dport):
@@ -267,6 +268,34 @@ def test_tls_behind_another_protocol(tmp_path, proto, refused):
     }
     assert refused or spoken[1] == ("tls", proto)
     assert spoken[3] == (proto, None)
+
+
+UPGRADE = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+
+
+def test_websocket_behind_http(tmp_path):
+    used = rules(
+        tmp_path,
+        'websocket any any -> any any (flow:to_server; websocket.payload; content:"masked needle";)',
+        'websocket any any -> any any (flow:to_client; websocket.payload; content:"answer";)',
+        "websocket any any -> any any (websocket.opcode:ping; websocket.mask:>0;)",
+        "websocket any any -> any any (websocket.flags:fin,!comp; websocket.opcode:binary;)",
+        "websocket any any -> any any (websocket.flags:0x80; websocket.opcode:text;)",
+        'http any any -> any any (http.uri; content:"/chat";)',
+        'websocket any any -> any any (flow:to_client; websocket.payload; content:"masked needle";)',
+        "websocket any any -> any any (websocket.flags:!fin;)",
+    )
+    talk = [
+        (0, b"GET /chat HTTP/1.1\r\nHost: a\r\nSec-WebSocket-Key: x\r\n" + UPGRADE + b"\r\n"),
+        (1, b"HTTP/1.1 101 Switching Protocols\r\n" + UPGRADE + b"\r\n" + ws.frame(b"answer", ws.BINARY)),
+        (0, ws.frame(b"a masked needle", key=ws.KEY)),
+        (0, ws.frame(b"", ws.PING, key=ws.KEY)),
+    ]
+    assert both_ways(frames(talk, 8080), used) == [1, 2, 3, 4, 5, 6]
+    events = run(frames(talk, 8080), used, types=("websocket", "http", "alert"))
+    assert [e["websocket"]["opcode"] for e in events.of("websocket")] == ["binary", "text", "ping"]
+    (alert,) = [e for e in events.of("alert") if e["alert"]["signature_id"] == 1]
+    assert (alert["app_proto"], alert["app_proto_orig"]) == ("websocket", "http")
 
 
 def test_http2_behind_http(tmp_path):

@@ -21,7 +21,7 @@ def test_every_metric_has_a_value(tmp_path):
     settings = make({
         "default-log-dir": str(tmp_path), "outputs.fast.enabled": "yes", "outputs.syslog.enabled": "yes",
         "outputs.syslog.server": f"unix://{tmp_path}/none", "outputs.unix-socket.enabled": "yes",
-        "outputs.pcap-log.enabled": "yes",
+        "outputs.pcap-log.enabled": "yes", "outputs.file-store.enabled": "yes",
     }).settings  # fmt: skip
     opened = outlets(settings, lambda _text: None)
     writer = Writer(EveBuilder(), FloodControl(FloodLimits(1000, 60 * SECOND)), Sinks(opened.sinks))
@@ -35,7 +35,8 @@ def test_every_metric_has_a_value(tmp_path):
     finally:
         writer.finish()
     assert set(found) <= set(BY_NAME)
-    assert {name for name in BY_NAME if "output" in name or "evidence" in name or "spool" in name} <= set(found)
+    written = ("output", "evidence", "spool", "file_store")
+    assert {name for name in BY_NAME if any(word in name for word in written)} <= set(found)
     assert set(found["xensor_output_lost_total"]) == {("eve.json",), ("fast.log",), ("syslog",), ("unix-socket",)}
     assert found["xensor_spool_limit_bytes"] == {("syslog",): 64 << 20, ("unix-socket",): 64 << 20}
     for name, values in found.items():

@@ -5,6 +5,7 @@ import pytest
 
 from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.model.files import FILE_BUFFERS
+from sensor.model.keeping import FilePolicy
 from sensor.proto.http1 import limits
 from sensor.proto.http1.fields import SPEC
 from sensor.proto.http1.transaction import MAKERS
@@ -195,7 +196,7 @@ def test_a_body_is_a_file_named_by_the_path():
 def response(head, body, *, hashed=False):
     parser = SPEC.new_parser()
     if hashed:
-        parser.hash_files()
+        parser.treat_files(FilePolicy(hashed=True))
     parser.feed(TO_SERVER, b"GET /a/%62.bin?q HTTP/1.1\r\n\r\n", 0)
     data = b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
     return parser.feed(TO_CLIENT, data, 0)[-1].tx

@@ -169,7 +169,14 @@ def test_interim_response_and_trailers():
     [
         (0, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", ["invalid_client_magic"]),
         (0, h2.PREFACE + h2.frame(h2.SETTINGS, b"12345"), ["invalid_frame_data"]),
-        (0, h2.PREFACE + h2.frame(h2.WINDOW, b"1"), ["invalid_frame_data"]),
+        (0, h2.PREFACE + h2.frame(h2.WINDOW, b"1"), ["invalid_frame_length"]),
+        (0, h2.PREFACE + h2.frame(h2.RST, bytes(5), 0, 1), ["invalid_frame_length"]),
+        (0, h2.PREFACE + h2.frame(2, bytes(6), 0, 1), ["invalid_frame_length"]),
+        (0, h2.PREFACE + h2.frame(2, bytes(5), 0, 1), []),
+        (0, h2.PREFACE + h2.frame(0, b"data"), ["data_stream_zero"]),
+        (1, h2.headers((b":status", b"206"), (b"content-range", b"bytes 0-9/100")), []),
+        (1, h2.headers((b":status", b"206"), (b"content-range", b"bytes */*")), []),
+        (1, h2.headers((b":status", b"206"), (b"content-range", b"bytes 9-/x")), ["invalid_range"]),
         (0, h2.PREFACE + h2.frame(h2.HEADERS, b"\xff\xff\xff\xff\xff\xff\xff", 4, 1), ["header_integer_overflow"]),
         (0, h2.PREFACE + h2.frame(h2.HEADERS, b"\xc0", 4, 1), ["invalid_header"]),
         (0, h2.PREFACE + h2.frame(h2.HEADERS, b"\0\x81\xff\0", 4, 1), ["invalid_header"]),
@@ -296,3 +303,11 @@ def test_huffman_code_covers_every_symbol():
 def test_bad_huffman_code(text):
     """End of string, padding that is not ones, padding of a whole byte (section 5.2)."""
     assert huffman.decode(text) is None
+
+
+def test_frames_of_a_stream_are_counted(monkeypatch):
+    monkeypatch.setattr(limits, "FRAMES", 10)
+    flood = h2.frame(h2.WINDOW, b"\0\0\0\1", 0, 1)
+    for number, events in ((9, []), (20, ["http2.too_many_frames"])):
+        parser, _ = run([(0, h2.PREFACE + h2.request(end=False) + flood * number)])
+        assert [event.event for event, _ in parser.anomalies()] == events

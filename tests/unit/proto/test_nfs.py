@@ -3,6 +3,7 @@ import pytest
 from handshakes import TO_CLIENT, TO_SERVER, drive
 
 from sensor.model.anomaly import AppAnomaly
+from sensor.model.keeping import FilePolicy
 from sensor.proto.nfs import limits, rpc, stages
 from sensor.proto.nfs.fields import SPEC
 from sensor.proto.nfs.state import NfsParser
@@ -100,7 +101,7 @@ def test_pings_and_other_services_are_no_transactions(data):
 def test_long_writes_are_followed_to_their_end():
     big = b"z" * 300_000
     parser = NfsParser()
-    parser.hash_files()
+    parser.treat_files(FilePolicy(hashed=True))
     found = drive(
         parser, [(0, nfs.record(nfs.write3(big))), (0, nfs.record(nfs.commit3())), (1, nfs.record(nfs.committed3()))]
     )
@@ -189,3 +190,10 @@ def test_every_stage_has_its_side_and_every_buffer_its_stage():
     _, found = run(nfs.talk3())
     seen = {b.name for s in found for b in SPEC.buffers if b.stage == s.stage and (s.file or s.tx.buffer(b.name))}
     assert {b.name for b in SPEC.buffers} == seen
+
+
+def test_calls_that_give_way_are_told():
+    parser = NfsParser()
+    for xid in range(limits.CALLS + 5):
+        parser.feed(TO_SERVER, nfs.record(nfs.lookup3(b"x", xid=xid)), 0)
+    assert parser.anomalies() == [(AppAnomaly.NFS_TOO_MANY_TRANSACTIONS, TO_SERVER)]

@@ -6,6 +6,7 @@ import smbforge as smb
 from handshakes import TO_CLIENT, TO_SERVER, drive
 
 from sensor.model.anomaly import AppAnomaly
+from sensor.model.keeping import FilePolicy
 from sensor.proto.files import HEAD
 from sensor.proto.pieces import Pieces
 from sensor.proto.smb import limits, ntlmssp, stages
@@ -185,7 +186,7 @@ def test_a_file_is_shown_before_its_end():
 
 def test_long_files_are_hashed_on_request():
     parser = SmbParser()
-    parser.hash_files()
+    parser.treat_files(FilePolicy(hashed=True))
     big = b"y" * (HEAD * 2)
     talk = [*smb.file_talk()[:8], (0, smb.nbss(smb.write2(big))), (0, smb.nbss(smb.close2()))]
     (written,) = at(drive(parser, talk), stages.WRITTEN)
@@ -306,7 +307,7 @@ def test_pending_requests_are_capped():
             TO_SERVER, smb.nbss(smb.smb2(13, b"\4\0\0\0", i)) + smb.nbss(smb.smb1(0x2B, b"\1\0", b"", multiplex=i)), 0
         )
     assert all(len(version._pending) == limits.PENDING for version in parser._versions.values())
-    assert parser.anomalies() == [(AppAnomaly.SMB_TOO_MANY_REQUESTS, TO_SERVER)]
+    assert parser.anomalies() == [(AppAnomaly.SMB_TOO_MANY_TRANSACTIONS, TO_SERVER)]
 
 
 def test_open_files_are_capped_in_number_and_bytes():
@@ -389,3 +390,31 @@ def test_every_stage_has_its_side_and_every_buffer_its_stage():
     seen = {b.name for stage in drive(parser, talk) for b in SPEC.buffers if b.stage == stage.stage
             if stage.tx.buffer(b.name) or (stage.file and b.name.startswith("file."))}  # fmt: skip
     assert {b.name for b in SPEC.buffers} == seen
+
+
+def test_messages_of_the_other_side_are_told():
+    parser, _ = run([(side ^ 1, data) for side, data in smb.file_talk()])
+    odd = parser.anomalies()
+    assert (AppAnomaly.SMB_RESPONSE_TO_SERVER, TO_SERVER) in odd
+    assert (AppAnomaly.SMB_REQUEST_TO_CLIENT, TO_CLIENT) in odd
+    parser, _ = run([(side ^ 1, data) for side, data in smb.file_talk1()])
+    assert (AppAnomaly.SMB_REQUEST_TO_CLIENT, TO_CLIENT) in parser.anomalies()
+
+
+def test_sizes_that_a_server_should_not_allow():
+    parser, _ = run(
+        [(TO_SERVER, smb.nbss(smb.negotiate2(0x0210))), (TO_CLIENT, smb.nbss(smb.negotiated2(read=1 << 25)))]
+    )
+    assert parser.anomalies() == [(AppAnomaly.SMB_NEGOTIATE_MAX_READ_SIZE_TOO_LARGE, TO_CLIENT)]
+    parser, _ = run(
+        [(TO_SERVER, smb.nbss(smb.negotiate2(0x0210))), (TO_CLIENT, smb.nbss(smb.negotiated2(write=1 << 25)))]
+    )
+    assert parser.anomalies() == [(AppAnomaly.SMB_NEGOTIATE_MAX_WRITE_SIZE_TOO_LARGE, TO_CLIENT)]
+
+
+def test_many_pieces_of_a_file_out_of_order_are_told():
+    pieces = [(TO_SERVER, smb.nbss(smb.write2(b"x", 10 * n, message=9 + n))) for n in range(1, 70)]
+    parser, _ = run([*smb.file_talk()[:6], *pieces[:60]])
+    assert parser.anomalies() == []
+    parser, _ = run([*smb.file_talk()[:6], *pieces])
+    assert parser.anomalies() == [(AppAnomaly.SMB_WRITE_QUEUE_CNT_EXCEEDED, TO_SERVER)]

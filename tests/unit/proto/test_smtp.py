@@ -182,6 +182,8 @@ def test_bdat(size):
         (talk(b"X" * 60 + b": y\r\n\r\n"), ["mime_long_header_name"]),
         (talk(b"X: " + b"y \r\n " * 900 + b"\r\n\r\n"), ["mime_long_header_value"]),
         (talk(ATTACHED % b"a" + b"\r\n\r\n" + b"x" * 1000 + b"\r\n"), ["mime_long_line"]),
+        (talk(ATTACHED % (b"n" * 256) + b"\r\n\r\nx\r\n"), ["mime_long_filename"]),
+        (talk(ATTACHED % (b"n" * 255) + b"\r\n\r\nx\r\n"), []),
         (
             talk(ATTACHED % b"a" + b"\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b"QUJD" * 20 + b"\r\n*\r\n"),
             ["mime_invalid_base64", "mime_long_enc_line"],

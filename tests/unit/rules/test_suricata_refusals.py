@@ -17,7 +17,6 @@ from sensor.rules.suricata.refusal import reason
         ('filemagic:"PE";', "libmagic"),
         ("asn1:double_overflow;", "ASN.1"),
         ("sdp.origin;", "sdp is not parsed"),
-        ("websocket.whatever;", "websocket is not parsed"),
         ("app-layer-event:http.x;", "not told apart"),
         ('contant:"x";', "unknown"),
     ],
