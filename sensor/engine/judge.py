@@ -14,9 +14,10 @@ from sensor.detect.bits import FlowVarCounters, FlowVars
 from sensor.detect.budget import Budget
 from sensor.detect.compiled import CompiledRules
 from sensor.detect.context import Window
+from sensor.detect.datasets import Datasets
 from sensor.detect.header import FlowView, header_value, raw_header
 from sensor.detect.hostbits import HostBits
-from sensor.detect.naive import CompiledRule, apply_effects, judge
+from sensor.detect.naive import CompiledRule, apply_effects, apply_sets, judge
 from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.detect.plan import TX, Plan
 from sensor.detect.quick import needs
@@ -298,6 +299,7 @@ class Judge:
         self.fired = SideMarks()
         """Where the bytes end on which a stream rule fired."""
         self.budget = Budget()
+        self.budget.meter.sets = Datasets(plan.sets)
         self.counters = JudgeCounters()
         self.var_counters = FlowVarCounters()
         self.host_bits = HostBits()
@@ -415,6 +417,7 @@ class Judge:
         self.host_bits = old.host_bits
         self.passed.adopt(old.passed)
         self.budget.counters = old.budget.counters
+        self.sets.adopt(old.sets)
         self.fired.adopt(old.fired, renumbered)
 
     def forget(self, slots: Iterable[int]) -> None:
@@ -467,6 +470,11 @@ class Judge:
             self.counters.rule_errors += 1
             return False
 
+    @property
+    def sets(self) -> Datasets:
+        """Sets of values that rules share."""
+        return self.budget.meter.sets
+
     def hold(self) -> None:
         """Keep back what is raised, until `release`."""
         self._held = []
@@ -486,6 +494,8 @@ class Judge:
         rule, compiled = self._plan.rules[number], self._compiled[number]
         if compiled.effects:
             apply_effects(compiled, context)
+        if self.budget.meter.pending:
+            apply_sets(self.budget.meter)
         if self._pass[number]:
             self._take_out(rule, place, stream=stream)
             if rule.loud:

@@ -128,10 +128,10 @@ class Base64(Test, frozen=True, tag="base64"):
 
 
 class InList(Test, frozen=True, tag="in_list"):
-    """The whole buffer is (negated: is not) one of the values of a list file."""
+    """The whole buffer is (negated: is not) one of the values of a list file, or of a set that rules share."""
 
     file: str
-    """As the author names it."""
+    """As the author names it; empty: the set begins empty."""
     kind: str
     """What the file holds: `sensor.rules.lists.KINDS`."""
     values: tuple[bytes, ...] = ()
@@ -139,6 +139,16 @@ class InList(Test, frozen=True, tag="in_list"):
     negated: bool = False
     score: tuple[str, int, int] | None = None
     """Only values whose score compares so (operator, low, high as in `BufferSize`) count; None: it has no scores."""
+    name: str = ""
+    """Of the set; empty: the list is this test's own."""
+    action: str = ""
+    """`set`: the value is not in the set, and a match adds it; `unset`: it is, and a match takes it away."""
+    state: str = ""
+    """File in which the set is kept from run to run."""
+    save: str = ""
+    """File to which it is written at the end."""
+    memory: int = 0
+    """Bytes that added values may take; 0: the default."""
 
 
 AnyTest = Content | Regex | ByteTest | ByteJump | ByteExtract | ByteMath | IsDataAt | BufferSize | Base64 | InList
