@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from sensor.detect.addresses import HeaderMatcher, HeaderMatchers, key16
@@ -24,7 +25,7 @@ from sensor.detect.quick import needs
 from sensor.detect.threshold import Rates, Suppressor
 from sensor.engine.marks import SideMarks
 from sensor.engine.options import EngineOptions
-from sensor.engine.passing import FLOW, Passed, reach
+from sensor.engine.passing import FLOW, SIDE, Passed, reach
 from sensor.engine.scenes import BlockView
 from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.counters import Counters
@@ -484,7 +485,8 @@ class Judge:
         held, self._held = self._held or (), None
         if not self.passed.flow(slot):
             for one in held:
-                self._raise(*one)
+                if self._raise(*one):
+                    break
 
     def _passed(self, place: Place) -> bool:
         return self.passed.flow(place.slot) or self.passed.at(place.view, place.row)
@@ -505,22 +507,28 @@ class Judge:
             return False
         if self._held is not None:
             self._held.append((rule, place, data, stream, context))
-        else:
-            self._raise(rule, place, data, stream, context)
-        return False
+            return False
+        return self._raise(rule, place, data, stream, context)
 
     def _take_out(self, rule: Rule, place: Place, *, stream: bool) -> None:
         how = FLOW if stream else reach(rule)
         self.counters.flows_passed += how == FLOW and place.slot >= 0
         self.passed.note(place.view, place.slot, place.row, how)
 
-    def _raise(self, rule: Rule, place: Place, data: bytes, stream: bool, context: _Context) -> None:
+    def _raise(self, rule: Rule, place: Place, data: bytes, stream: bool, context: _Context) -> bool:
+        """Raise an alert, if its rate lets it; tell whether that passes the packet."""
         flow_id = int(place.view.flows["id"][place.slot]) if place.slot >= 0 else 0
         if self._suppressor.suppressed(rule, context.src, context.dest):
             self.counters.suppressed += 1
-            return
-        if not self._rates.check(rule, place.ts, context.src, context.dest, flow_id):
-            return
+            return False
+        action = self._rates.verdict(rule, place.ts, context.src, context.dest, flow_id)
+        if action == "pass" and rule.action != "pass":
+            self.passed.note(place.view, place.slot, place.row, SIDE)
+            return True
+        if not action:
+            return False
+        if action != rule.action:
+            rule = msgspec.structs.replace(rule, action=action)
         self.counters.alerts += 1
         if place.slot >= 0:
             place.view.flows["alerted"][place.slot] = 1
@@ -547,6 +555,7 @@ class Judge:
                 flowbits=tuple(sorted(known.bits)) if known is not None else (),
             )
         )
+        return False
 
     def _frame(self, place: Place) -> bytes:
         if place.row < 0:

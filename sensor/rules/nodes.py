@@ -288,12 +288,15 @@ class PortSet(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Threshold(msgspec.Struct, frozen=True, omit_defaults=True):
-    """kind: limit, threshold, both, detection_filter. track: by_src, by_dst, by_both, by_rule, by_flow."""
+    """kind: limit, threshold, both, detection_filter, rate_filter. track: by_src, by_dst, by_both, by_rule, by_flow."""
 
     kind: str
     track: str
     count: int
     seconds: int
+    action: str = ""
+    """Of rate_filter: the rule's for `timeout` seconds after more than `count` matches; `pass`: look no further."""
+    timeout: int = 0
 
 
 class Example(msgspec.Struct, frozen=True, omit_defaults=True):
