@@ -17,6 +17,7 @@ from sensor.detect.budget import Budget, BudgetExceededError, Meter
 from sensor.detect.chain import Step, accept, retry_helps
 from sensor.detect.conditions import Check, bit_key, bits_check, header_check, host_bit_check, int_check
 from sensor.detect.conditions_ends import country_check, reputation_check
+from sensor.detect.tests_asn1 import asn1_step
 from sensor.detect.tests_base64 import base64_step
 from sensor.detect.tests_bytes import (
     compare_step,
@@ -36,6 +37,7 @@ from sensor.rules.nodes import (
     Any,
     AnyNode,
     AnyTest,
+    Asn1,
     Base64,
     BufferMatch,
     BufferSize,
@@ -175,6 +177,8 @@ class RuleCompiler:
                 return size_step(test, follow)
             case InList():
                 return list_step(test, follow)
+            case Asn1():
+                return asn1_step(test, follow)
             case Base64():
                 return base64_step(test, self._chain(test.tests, fold=False), follow)
 

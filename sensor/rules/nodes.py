@@ -151,7 +151,22 @@ class InList(Test, frozen=True, tag="in_list"):
     """Bytes that added values may take; 0: the default."""
 
 
-AnyTest = Content | Regex | ByteTest | ByteJump | ByteExtract | ByteMath | IsDataAt | BufferSize | Base64 | InList
+class Asn1(Test, frozen=True, tag="asn1"):
+    """One of the BER elements (X.690) from this place on has one of these faults."""
+
+    bitstring_overflow: bool = False
+    """A bit string that leaves out more bits than it has."""
+    double_overflow: bool = False
+    """A real number as text of more than 256 bytes."""
+    oversize: int = 0
+    """An element that says it is longer; 0: no matter."""
+    offset: int = 0
+    relative: bool = False
+
+
+AnyTest = (
+    Content | Regex | ByteTest | ByteJump | ByteExtract | ByteMath | IsDataAt | BufferSize | Base64 | InList | Asn1
+)
 
 
 class Node(msgspec.Struct, frozen=True, tag=True, tag_field="t", omit_defaults=True):

@@ -24,6 +24,7 @@ from sensor.rules.kinds import (
 from sensor.rules.lists import KINDS, MAX_SCORE, below, read_or_fail
 from sensor.rules.nodes import (
     AnyTest,
+    Asn1,
     Base64,
     BufferSize,
     ByteExtract,
@@ -301,6 +302,20 @@ def _list_values(test: InList) -> dict[str, Any]:
     return {key: value for key, value in msgspec.structs.asdict(test).items() if key != "file" or value}
 
 
+ASN1 = Record(
+    Asn1,
+    "asn1",
+    Key("bitstring-overflow", Flag(), "a bit string that leaves out more bits than it has"),
+    Key("double-overflow", Flag(), "a real number as text of more than 256 bytes"),
+    Key("oversize", Whole(1, 0xFFFFFFFF), "an element that says it has more bytes"),
+    Key("offset", Whole(-65_535, 65_535), "where the first element begins"),
+    _RELATIVE,
+    check=lambda values, node, ctx: (
+        None
+        if values.keys() - {"offset", "relative"}
+        else ctx.problems.fail(node, "asn1 asks for nothing", "asn1: {bitstring-overflow: true}")
+    ),
+)
 IN_LIST = Record(
     InList,
     "in_list",
@@ -359,6 +374,7 @@ STEPS: Mapping[str, Kind[Any]] = MappingProxyType(
         "bsize": BSIZE,
         "base64": Boxed("base64", BASE64),
         "in_list": Boxed("in_list", IN_LIST),
+        "asn1": Boxed("asn1", ASN1),
     }
 )
 """Keyword → how the mapping that holds it is read."""
@@ -375,6 +391,7 @@ _KEYWORD_OF: Mapping[type, str] = MappingProxyType(
         BufferSize: "bsize",
         Base64: "base64",
         InList: "in_list",
+        Asn1: "asn1",
     }
 )
 
