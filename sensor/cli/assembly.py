@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,18 @@ def shares(settings: Settings, secret: int = 0) -> list[Share]:
     from sensor.capture.shares import Share
 
     return [Share(i, settings.run.workers, secret) for i in range(settings.run.workers)]
+
+
+@contextmanager
+def kept_sets(pipeline: Pipeline, settings: Settings, tell: Callable[[str], None]) -> Iterator[None]:
+    """Have the sets that rules fill as the last run left them, and leave them to the next."""
+    from sensor.engine import setfiles
+
+    setfiles.restore(pipeline.judge.sets, settings.run.dataset_folder, tell)
+    try:
+        yield
+    finally:
+        setfiles.save(pipeline.judge.sets, settings.run.dataset_folder, tell)
 
 
 def writer(settings: Settings, sinks: Sinks, *, pcap_names: bool = False, live: bool = False) -> Writer:

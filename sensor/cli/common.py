@@ -161,7 +161,7 @@ def outside_of(made: Settings, problems: list[Problem]) -> Outside:
     found, bad = scores(((_text(file, problems), file) for file in files), known)
     country, missing = open_countries(run.geoip_database) if run.geoip_database else (None, [])
     problems += (*unclear, *bad, *missing)
-    return Outside(known, found, country)
+    return Outside(known, found, country, made.datasets)
 
 
 def references_of(made: Settings, problems: list[Problem]) -> Mapping[str, str]:

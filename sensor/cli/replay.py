@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from sensor.cli import assembly, common, exits
@@ -175,7 +174,12 @@ def _alone(
     from sensor.engine.replay import Replay
 
     pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=fatal)
-    return _Runner(pipeline.plan.table.loaded(), partial(Replay(pipeline, writer, failed).run, source), source.stop)
+
+    def run(tick: Callable[[], None]) -> Summary:
+        with assembly.kept_sets(pipeline, options.settings, common.warn):
+            return Replay(pipeline, writer, failed).run(source, tick)
+
+    return _Runner(pipeline.plan.table.loaded(), run, source.stop)
 
 
 def _crew(

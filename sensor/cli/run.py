@@ -252,7 +252,8 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
         daemon = Daemon(pipeline, writer, source, around, parts.figures, parts.signals)
         if parts.control is not None:
             parts.control.start(daemon.asks.put)
-        return daemon.watch()
+        with assembly.kept_sets(pipeline, settings, _log):
+            return daemon.watch()
     finally:
         around.notifier.close()
         if outlets is not None:

@@ -19,7 +19,7 @@ _EVE_TYPES = "outputs.eve-log.types"
 _CAPTURE = "af-packet"
 _RELOADED = ("rule-files", "default-rule-path", "threshold-file", "classification-file", "disable-conf",
              "enable-conf", "drop-conf", "modify-conf", "reputation-categories-file", "default-reputation-path",
-             "reputation-files", "geoip-database", "vars.")  # fmt: skip
+             "reputation-files", "geoip-database", "datasets.", "vars.")  # fmt: skip
 """What a reload of the rules reads anew."""
 _OF_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"alert": ("payload", "payload-buffer-size", "packet"), "files": ("force-hash",)}
@@ -157,6 +157,8 @@ def dump(settings: Settings) -> str:
         lines.append(f"{setting.name} = {setting.show(value)}")
     for kind, groups in (("address-groups", settings.address_groups), ("port-groups", settings.port_groups)):
         lines += [f"vars.{kind}.{name} = {value}" for name, value in groups.items()]
+    for name, one in settings.datasets.items():
+        lines += [f"datasets.{name}.{key} = {value}" for key, value in one.items()]
     lines += [f"host-os-policy.{policy} = {address}" for address, policy in settings.os_policies]
     if settings.default_policy != type(settings)().default_policy:
         lines.append(f"host-os-policy.{settings.default_policy} = default")

@@ -16,6 +16,9 @@ from sensor.errors import ConfigError, SensorError, UsageError
 OVERRIDE = "--set"
 """The place of a value from the command line."""
 
+_NO_SETS = frozenset({"defaults", "limits", "rules"})
+_OF_SETS = frozenset({"type", "load", "state", "save", "memcap", "hashsize"})
+"""Settings of a set of values below `datasets`, and what stands there besides sets."""
 _EVERYWHERE = frozenset({"0.0.0.0/0", "default"})
 
 
@@ -33,6 +36,7 @@ class _Maker:
     def __init__(self) -> None:
         self.settings = Settings()
         self.groups: dict[str, dict[str, str]] = {"address-groups": {}, "port-groups": {}}
+        self.datasets: dict[str, dict[str, str]] = {}
         self.policies: list[tuple[str, str]] = []
         self.default_policy = self.settings.default_policy
         self.ignored: list[str] = []
@@ -46,6 +50,8 @@ class _Maker:
             self._set(setting, value)
         elif head[0] == "vars" and len(head) == 3 and head[1] in self.groups:
             self.groups[head[1]][head[2]] = ", ".join(value) if isinstance(value, list) else str(value)
+        elif head[0] == "datasets" and len(head) == 3 and head[1] not in _NO_SETS and head[2] in _OF_SETS:
+            self.datasets.setdefault(head[1], {})[head[2]] = str(value)
         elif head[0] == "host-os-policy" and len(head) > 1:
             self._policy(head[1], words(value))
         elif head[0] in FOREIGN:
@@ -79,6 +85,7 @@ class _Maker:
     def made(self) -> Made:
         settings = dataclasses.replace(
             self.settings,
+            datasets=self.datasets,
             address_groups=self.groups["address-groups"],
             port_groups=self.groups["port-groups"],
             os_policies=tuple(self.policies),

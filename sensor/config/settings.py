@@ -98,6 +98,8 @@ class RunSettings:
     """Folder that relative names of `reputation_files` start from."""
     reputation_files: tuple[str, ...] = ()
     geoip_database: str = ""
+    dataset_folder: str = ""
+    """Where sets that rules fill are kept, empty: nowhere."""
     enable_conf: str = ""
     disable_conf: str = ""
     drop_conf: str = ""
@@ -177,6 +179,8 @@ class Settings:
     evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
     file_store: FileStoreOptions = field(default_factory=FileStoreOptions)
     address_groups: Mapping[str, str] = field(default_factory=dict)
+    datasets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Name of a set of values → its settings, as in a rule."""
     port_groups: Mapping[str, str] = field(default_factory=dict)
     os_policies: tuple[tuple[str, str], ...] = ()
     """(address range, policy) pairs; the most specific range counts."""

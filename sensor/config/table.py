@@ -191,6 +191,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("default-reputation-path", str, "run.reputation_path", "folder that relative reputation files start from"),
     Setting("reputation-files", words, "run.reputation_files", "files with scores of addresses", _list),
     Setting("geoip-database", str, "run.geoip_database", "countries of addresses (MaxMind DB)"),
+    Setting("datasets.directory", str, "run.dataset_folder", "folder of the sets of values that rules fill"),
     Setting("disable-conf", str, "run.disable_conf", "rules to switch off, suricata-update's form, as are the next"),
     Setting("enable-conf", str, "run.enable_conf", "rules to switch on, those behind `#`, too"),
     Setting("drop-conf", str, "run.drop_conf", "rules that get the action drop: they alert, and say so"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sensor.detect.datasets import Dataset, Datasets
 from sensor.errors import SensorError
 from sensor.model.counters import Counters
 
@@ -41,11 +42,15 @@ class BudgetCounters(Counters):
 class Meter:
     """State of one judgement: steps left and the variables of byte_extract and byte_math."""
 
-    __slots__ = ("left", "values")
+    __slots__ = ("left", "pending", "sets", "values")
 
     def __init__(self, steps: int) -> None:
         self.left = steps
         self.values: dict[str, int] = {}
+        self.sets = Datasets()
+        """Sets of values that rules share."""
+        self.pending: list[tuple[Dataset, bytes, bool]] = []
+        """Changes of sets (set, value, added) that a match would carry out."""
 
     def charge(self, steps: int) -> None:
         """Take steps. Raises BudgetExceededError when none is left."""

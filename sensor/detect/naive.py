@@ -17,6 +17,7 @@ from sensor.detect.budget import Budget, BudgetExceededError, Meter
 from sensor.detect.chain import Step, accept, retry_helps
 from sensor.detect.conditions import Check, bit_key, bits_check, header_check, host_bit_check, int_check
 from sensor.detect.conditions_ends import country_check, reputation_check
+from sensor.detect.tests_asn1 import asn1_step
 from sensor.detect.tests_base64 import base64_step
 from sensor.detect.tests_bytes import (
     compare_step,
@@ -36,6 +37,7 @@ from sensor.rules.nodes import (
     Any,
     AnyNode,
     AnyTest,
+    Asn1,
     Base64,
     BufferMatch,
     BufferSize,
@@ -57,6 +59,7 @@ from sensor.rules.nodes import (
     Rule,
 )
 from sensor.rules.outside import NOTHING, Outside
+from sensor.rules.walk import sets_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -174,6 +177,8 @@ class RuleCompiler:
                 return size_step(test, follow)
             case InList():
                 return list_step(test, follow)
+            case Asn1():
+                return asn1_step(test, follow)
             case Base64():
                 return base64_step(test, self._chain(test.tests, fold=False), follow)
 
@@ -192,11 +197,20 @@ def judge(rule: CompiledRule, ctx: Context, budget: Budget) -> bool:
         return False
     meter = budget.meter
     meter.left = budget.limits.steps
+    if meter.pending:
+        meter.pending = []
     try:
         return rule.check(ctx, meter)
     except BudgetExceededError:
         budget.exceeded(rule.index, ctx.ts_ns)
         return False
+
+
+def apply_sets(meter: Meter) -> None:
+    """Carry out the changes of sets that the last judgement left pending. Call it after each match."""
+    pending, meter.pending = meter.pending, []
+    for found, value, there in pending:
+        meter.sets.change(found, value, there=there)
 
 
 def apply_effects(rule: CompiledRule, ctx: Context) -> None:
@@ -219,6 +233,8 @@ class _Scope:
     compiler: RuleCompiler
     depth: int
     bound: set[str] = field(default_factory=set)
+    maybe: bool = False
+    """Below Any or Not: what is judged here need not hold where the rule does."""
 
     def node(self, node: AnyNode) -> Check | None:
         """Return the check of a node; None: it is an effect, not a condition."""
@@ -226,6 +242,8 @@ class _Scope:
             raise RuleError(f"conditions are nested deeper than {MAX_NESTING} levels")
         match node:
             case BufferMatch():
+                if self.maybe and any(test.action for test in sets_of(node)):
+                    raise RuleError("values are added and taken away below `all` only")
                 return self.compiler.buffer(node, self.bound)
             case HeaderTest():
                 return header_check(node)
@@ -249,7 +267,7 @@ class _Scope:
 
     def _branch(self, node: AnyNode) -> Check | None:
         """Compile a child whose variables may stay unbound: they are not visible outside."""
-        return _Scope(self.compiler, self.depth + 1, set(self.bound)).node(node)
+        return _Scope(self.compiler, self.depth + 1, set(self.bound), maybe=True).node(node)
 
     def _all(self, node: All) -> Check | None:
         """Cheap conditions first; the order of those on buffers is that of the rule: they bind variables."""

@@ -27,8 +27,8 @@ from sensor.model.files import HASHES
 from sensor.proto.registry import APP_ID, SPECS
 from sensor.rules import buffers, fields
 from sensor.rules.compile import protocol, scope, stage
-from sensor.rules.nodes import All, BufferMatch, Content, HeaderTest, Rule
-from sensor.rules.walk import buffers_of, leaves, regexes_of
+from sensor.rules.nodes import All, BufferMatch, Content, HeaderTest, InList, Rule
+from sensor.rules.walk import buffers_of, leaves, regexes_of, sets_of
 
 __all__ = ["EVENT", "PACKET", "STREAM", "TX", "Plan", "RulePlan", "make_plan"]
 
@@ -67,6 +67,8 @@ class Plan:
     sides: HeaderIndex
     """Stream rules with short literals that may stand anywhere."""
     regexes: tuple[tuple[str, str], ...] = ()
+    sets: tuple[InList, ...] = ()
+    """Tests that name a set of values."""
     """(pattern, flags) of all rules."""
     questions_back: bool = False
     """Some rule asks for the questions of DNS responses."""
@@ -125,6 +127,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         rows=HeaderIndex(headers, packets, headers.lists),
         segs=HeaderIndex(headers, [one for one in windows if not floats(one[1])], literals=ANCHORED),
         sides=HeaderIndex(headers, [one for one in windows if floats(one[1])], literals=ONE),
+        sets=tuple(dict.fromkeys(one for p in plans for one in sets_of(p.rule.body))),
         regexes=tuple(dict.fromkeys(one for p in plans for one in regexes_of(p.rule.body))),
         questions_back=any((p.question or p.name) and SPECS[p.app].stages[p.stage].side for p in plans),
         escaped=escaped,

@@ -27,18 +27,18 @@ class ThresholdLimits:
 
 
 class Rates(Protocol):
-    """Tells whether a match is to alert."""
+    """Tells what becomes of a match."""
 
-    def check(self, rule: Rule, ts_ns: int, src: bytes, dst: bytes, flow_id: int) -> bool:
-        """Count a match and tell."""
+    def verdict(self, rule: Rule, ts_ns: int, src: bytes, dst: bytes, flow_id: int) -> str:
+        """Count a match and return what is to be done; empty: nothing."""
 
 
 class NoRates:
     """Every match alerts: somebody else counts."""
 
-    def check(self, _rule: Rule, _ts_ns: int, _src: bytes, _dst: bytes, _flow_id: int) -> bool:
-        """Tell that it does."""
-        return True
+    def verdict(self, rule: Rule, _ts_ns: int, _src: bytes, _dst: bytes, _flow_id: int) -> str:
+        """Return the rule's own action."""
+        return rule.action
 
 
 class ThresholdCounters(Counters):
@@ -50,10 +50,12 @@ class ThresholdCounters(Counters):
 
 
 class _Window:
-    __slots__ = ("count", "expires")
+    __slots__ = ("count", "expires", "until")
 
     def __init__(self, expires: int) -> None:
         self.expires = expires
+        self.until = 0
+        """Of rate_filter: packet time up to which the other action holds; 0: it does not."""
         self.count = 1
 
 
@@ -73,19 +75,39 @@ class Thresholds:
     def __len__(self) -> int:
         return len(self._table)
 
-    def check(self, rule: Rule, ts_ns: int, src: bytes, dst: bytes, flow_id: int) -> bool:
-        """Count a match and tell whether it is to alert. All thresholds of the rule must let it pass.
+    def verdict(self, rule: Rule, ts_ns: int, src: bytes, dst: bytes, flow_id: int) -> str:
+        """Count a match and return what is to be done; empty: nothing. All thresholds of the rule must let it pass.
 
         src, dst: packed addresses, both in the same form each time. Detection filters are asked first; a
         match that one threshold holds back is not counted by those behind it.
         """
+        action = rule.action
         if not rule.thresholds:
-            return True
+            return action
         for number, threshold in _ordered(rule.thresholds):
             tracked = _tracked(threshold.track, src, dst, flow_id)
-            if not self._count(threshold, ts_ns, (rule.gid, rule.sid, number, tracked)):
+            key = rule.gid, rule.sid, number, tracked
+            if threshold.kind == "rate_filter":
+                action = threshold.action if self._exceeds(threshold, ts_ns, key) else action
+            elif not self._count(threshold, ts_ns, key):
                 self.counters.threshold_suppressed += 1
-                return False
+                return ""
+        return action
+
+    def _exceeds(self, threshold: Threshold, ts_ns: int, key: tuple[object, ...]) -> bool:
+        """Count a match; tell whether there were more than so many, or were not long ago."""
+        window = self._table.get(key)
+        if window is not None and window.until:
+            holds = 0 <= window.until - ts_ns <= threshold.timeout * SECOND
+            window.until = window.until if holds else 0
+            return holds
+        if window is None or not 0 <= window.expires - ts_ns <= 2 * threshold.seconds * SECOND:
+            self._open(key, ts_ns + threshold.seconds * SECOND, ts_ns)
+            return False
+        window.count += 1
+        if window.count <= threshold.count:
+            return False
+        window.until = ts_ns + threshold.timeout * SECOND
         return True
 
     def _count(self, threshold: Threshold, ts_ns: int, key: tuple[object, ...]) -> bool:
@@ -117,7 +139,7 @@ class Thresholds:
 
     def _make_room(self, now: int) -> None:
         oldest = [key for key, _ in zip(self._table, range(_SWEEP), strict=False)]
-        expired = [key for key in oldest if self._table[key].expires < now]
+        expired = [key for key in oldest if max(self._table[key].expires, self._table[key].until) < now]
         for key in expired:
             del self._table[key]
         if not expired:

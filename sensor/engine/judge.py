@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from sensor.detect.addresses import HeaderMatcher, HeaderMatchers, key16
@@ -14,9 +15,10 @@ from sensor.detect.bits import FlowVarCounters, FlowVars
 from sensor.detect.budget import Budget
 from sensor.detect.compiled import CompiledRules
 from sensor.detect.context import Window
+from sensor.detect.datasets import Datasets
 from sensor.detect.header import FlowView, header_value, raw_header
 from sensor.detect.hostbits import HostBits
-from sensor.detect.naive import CompiledRule, apply_effects, judge
+from sensor.detect.naive import CompiledRule, apply_effects, apply_sets, judge
 from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.detect.plan import TX, Plan
 from sensor.detect.quick import needs
@@ -24,7 +26,7 @@ from sensor.detect.threshold import Rates, Suppressor
 from sensor.engine.filewants import FileWants
 from sensor.engine.marks import SideMarks
 from sensor.engine.options import EngineOptions
-from sensor.engine.passing import FLOW, Passed, reach
+from sensor.engine.passing import FLOW, SIDE, Passed, reach
 from sensor.engine.scenes import BlockView
 from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.counters import Counters
@@ -300,6 +302,7 @@ class Judge:
         self.fired = SideMarks()
         """Where the bytes end on which a stream rule fired."""
         self.budget = Budget()
+        self.budget.meter.sets = Datasets(plan.sets)
         self.counters = JudgeCounters()
         self.var_counters = FlowVarCounters()
         self.host_bits = HostBits()
@@ -417,6 +420,7 @@ class Judge:
         self.host_bits = old.host_bits
         self.passed.adopt(old.passed)
         self.budget.counters = old.budget.counters
+        self.sets.adopt(old.sets)
         self.fired.adopt(old.fired, renumbered)
 
     def forget(self, slots: Iterable[int]) -> None:
@@ -469,6 +473,11 @@ class Judge:
             self.counters.rule_errors += 1
             return False
 
+    @property
+    def sets(self) -> Datasets:
+        """Sets of values that rules share."""
+        return self.budget.meter.sets
+
     def hold(self) -> None:
         """Keep back what is raised, until `release`."""
         self._held = []
@@ -478,7 +487,8 @@ class Judge:
         held, self._held = self._held or (), None
         if not self.passed.flow(slot):
             for one in held:
-                self._raise(*one)
+                if self._raise(*one):
+                    break
 
     def _passed(self, place: Place) -> bool:
         return self.passed.flow(place.slot) or self.passed.at(place.view, place.row)
@@ -488,6 +498,8 @@ class Judge:
         rule, compiled = self._plan.rules[number], self._compiled[number]
         if compiled.effects:
             apply_effects(compiled, context)
+        if self.budget.meter.pending:
+            apply_sets(self.budget.meter)
         if self._pass[number]:
             self._take_out(rule, place, stream=stream)
             if rule.loud:
@@ -501,22 +513,28 @@ class Judge:
             return False
         if self._held is not None:
             self._held.append((rule, place, data, stream, context))
-        else:
-            self._raise(rule, place, data, stream, context)
-        return False
+            return False
+        return self._raise(rule, place, data, stream, context)
 
     def _take_out(self, rule: Rule, place: Place, *, stream: bool) -> None:
         how = FLOW if stream else reach(rule)
         self.counters.flows_passed += how == FLOW and place.slot >= 0
         self.passed.note(place.view, place.slot, place.row, how)
 
-    def _raise(self, rule: Rule, place: Place, data: bytes, stream: bool, context: _Context) -> None:
+    def _raise(self, rule: Rule, place: Place, data: bytes, stream: bool, context: _Context) -> bool:
+        """Raise an alert, if its rate lets it; tell whether that passes the packet."""
         flow_id = int(place.view.flows["id"][place.slot]) if place.slot >= 0 else 0
         if self._suppressor.suppressed(rule, context.src, context.dest):
             self.counters.suppressed += 1
-            return
-        if not self._rates.check(rule, place.ts, context.src, context.dest, flow_id):
-            return
+            return False
+        action = self._rates.verdict(rule, place.ts, context.src, context.dest, flow_id)
+        if action == "pass" and rule.action != "pass":
+            self.passed.note(place.view, place.slot, place.row, SIDE)
+            return True
+        if not action:
+            return False
+        if action != rule.action:
+            rule = msgspec.structs.replace(rule, action=action)
         self.counters.alerts += 1
         if place.slot >= 0:
             place.view.flows["alerted"][place.slot] = 1
@@ -543,6 +561,7 @@ class Judge:
                 flowbits=tuple(sorted(known.bits)) if known is not None else (),
             )
         )
+        return False
 
     def _frame(self, place: Place) -> bytes:
         if place.row < 0:

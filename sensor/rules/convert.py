@@ -82,4 +82,4 @@ def _context(
 
 def _lists(rules: Iterable[Rule]) -> Iterable[str]:
     tests = (test for rule in rules for node in buffers_of(rule.body) for test in node.tests)
-    return (test.file for test in tests if isinstance(test, InList))
+    return (test.file for test in tests if isinstance(test, InList) and test.file)

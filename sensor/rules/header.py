@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _U32 = 0xFFFFFFFF
 CORE_PROTOCOLS = ("ip", "tcp", "tcp-pkt", "tcp-stream", "udp", "icmp", "sctp", "arp", "pkthdr")
 ACTIONS = ("alert", "pass", "drop", "reject", "rejectsrc", "rejectdst", "rejectboth")
+RATE_ACTIONS = ("alert", "pass", "drop", "reject")
 TRACKS = ("by_src", "by_dst", "by_both", "by_rule", "by_flow")
 
 FLOW_STATE: Mapping[str, bool | None] = MappingProxyType(
@@ -134,12 +135,18 @@ def _check_example(values: dict[str, Any], node: Map, ctx: Context) -> None:
 _ADDRESS: Kind[AddressSet] = Group(lambda ctx: ctx.variables.addresses)
 _PORT = Group(lambda ctx: ctx.variables.ports)
 
+def _check_rate(values: dict[str, Any], node: Map, ctx: Context) -> None:
+    own = bool(values.keys() & {"action", "timeout"})
+    if own != (values.get("kind") == "rate_filter") or (own and "action" not in values):
+        ctx.problems.fail(node, "action and timeout belong to rate_filter, which needs an action", "action: pass")
+
+
 THRESHOLD = Record(
     Threshold,
     "threshold",
     Key(
         "type",
-        Word(("limit", "threshold", "both", "detection_filter")),
+        Word(("limit", "threshold", "both", "detection_filter", "rate_filter")),
         "what it does",
         "kind",
         required=True,
@@ -147,6 +154,9 @@ THRESHOLD = Record(
     Key("track", Word(TRACKS), "what is counted together", required=True),
     Key("count", Whole(1, _U32), "number of matches", required=True),
     Key("seconds", Whole(1, _U32), "length of the window", required=True),
+    Key("action", Word(RATE_ACTIONS), "of rate_filter: what the rule does for a time after more than so many matches"),
+    Key("timeout", Whole(0, _U32), "of rate_filter: seconds for which it does that"),
+    check=_check_rate,
 )
 EXAMPLE = Record(
     Example,

@@ -1,8 +1,8 @@
 """Lists that rules name: files of hashes or of texts, which lie beside the rule file and are read with it.
 
 One value a line; empty lines and those that begin with `#`, `%` or a blank are passed over. Hashes are hex digits
-(what follows them is no matter, so the output of `md5sum` will do), texts are base64. In a list with scores a comma
-and a number up to 65535 follow each value.
+(what follows them is no matter, so the output of `md5sum` will do), texts are base64, addresses are written as usual.
+In a list with scores a comma and a number up to 65535 follow each value.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
+from ipaddress import ip_address
+from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,10 @@ MAX_SCORE = 65535
 
 HEX_DIGITS: Mapping[str, int] = MappingProxyType({"md5": 32, "sha1": 40, "sha256": 64})
 """Digits of a hash."""
-KINDS = (*HEX_DIGITS, "string")
+IPV4 = "ipv4"
+MAPPED = bytes(10) + b"\xff\xff"
+"""How an IPv4 address begins in 16 bytes (RFC 4291 section 2.5.5.2)."""
+KINDS = (*HEX_DIGITS, "string", "ip", IPV4)
 """What the lines of a list hold."""
 _DIGITS = frozenset("0123456789abcdefABCDEF")
 _SKIPPED = ("#", "%", " ", "\t")
@@ -74,6 +78,8 @@ class Lists:
     """Where names of files begin."""
     used: dict[str, bytes] = field(default_factory=dict)
     """Path → digest of every list that was asked for, those that could not be read, too."""
+    kinds: dict[str, str] = field(default_factory=dict)
+    """Name of a set → kind of its values, of those that rules have declared so far."""
     _found: dict[tuple[str, str, bool], tuple[tuple[bytes, int], ...]] = field(default_factory=dict)
 
     def values(self, name: str, kind: str, score: Score | None = None) -> tuple[bytes, ...]:
@@ -112,11 +118,11 @@ def _parse(text: str, path: str, kind: str, scored: bool) -> dict[bytes, int]:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith(_SKIPPED):
             continue
-        value, score = line.strip(), "0"
+        text, score = line.strip(), "0"
         if scored:
-            value, _, score = value.rpartition(",")
+            text, _, score = text.rpartition(",")
         try:
-            found[_value(value.strip(), kind)] = _score(score.strip())
+            found[value(text.strip(), kind)] = _score(score.strip())
         except ListError as fault:
             raise ListError(f"{path}:{number}: {fault}") from None
         if len(found) > MAX_ENTRIES:
@@ -124,8 +130,11 @@ def _parse(text: str, path: str, kind: str, scored: bool) -> dict[bytes, int]:
     return found
 
 
-def _value(text: str, kind: str) -> bytes:
+def value(text: str, kind: str) -> bytes:
+    """Return the value that a line says. Raises ListError."""
     size = HEX_DIGITS.get(kind)
+    if kind in ("ip", IPV4):
+        return _address(text, kind)
     if size is None:
         try:
             return base64.b64decode(text, validate=True)
@@ -137,10 +146,33 @@ def _value(text: str, kind: str) -> bytes:
     return digits.lower().encode()
 
 
+def written(value: bytes, kind: str) -> str:
+    """Return the line that says a value."""
+    if kind in ("ip", IPV4):
+        return str(ip_address(value)) if len(value) in (4, 16) else ""
+    return value.decode("ascii", "replace") if kind in HEX_DIGITS else base64.b64encode(value).decode()
+
+
+def _address(text: str, kind: str) -> bytes:
+    try:
+        packed = ip_address(text).packed.removeprefix(MAPPED)
+    except ValueError:
+        raise ListError(f"'{text[:40]}' is no address") from None
+    if kind == IPV4 and len(packed) != 4:
+        raise ListError(f"'{text[:40]}' is no IPv4 address")
+    return packed
+
+
 def _score(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 6 and int(text) <= MAX_SCORE):
         raise ListError(f"'{text[:20]}' is no score from 0 to {MAX_SCORE}")
     return int(text)
+
+
+def below(name: str) -> bool:
+    """Tell whether a name stays in the folder that it begins in."""
+    path = PurePath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\0" not in name
 
 
 def read_or_fail(

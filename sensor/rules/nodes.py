@@ -128,10 +128,10 @@ class Base64(Test, frozen=True, tag="base64"):
 
 
 class InList(Test, frozen=True, tag="in_list"):
-    """The whole buffer is (negated: is not) one of the values of a list file."""
+    """The whole buffer is (negated: is not) one of the values of a list file, or of a set that rules share."""
 
     file: str
-    """As the author names it."""
+    """As the author names it; empty: the set begins empty."""
     kind: str
     """What the file holds: `sensor.rules.lists.KINDS`."""
     values: tuple[bytes, ...] = ()
@@ -139,9 +139,34 @@ class InList(Test, frozen=True, tag="in_list"):
     negated: bool = False
     score: tuple[str, int, int] | None = None
     """Only values whose score compares so (operator, low, high as in `BufferSize`) count; None: it has no scores."""
+    name: str = ""
+    """Of the set; empty: the list is this test's own."""
+    action: str = ""
+    """`set`: the value is not in the set, and a match adds it; `unset`: it is, and a match takes it away."""
+    state: str = ""
+    """File in which the set is kept from run to run."""
+    save: str = ""
+    """File to which it is written at the end."""
+    memory: int = 0
+    """Bytes that added values may take; 0: the default."""
 
 
-AnyTest = Content | Regex | ByteTest | ByteJump | ByteExtract | ByteMath | IsDataAt | BufferSize | Base64 | InList
+class Asn1(Test, frozen=True, tag="asn1"):
+    """One of the BER elements (X.690) from this place on has one of these faults."""
+
+    bitstring_overflow: bool = False
+    """A bit string that leaves out more bits than it has."""
+    double_overflow: bool = False
+    """A real number as text of more than 256 bytes."""
+    oversize: int = 0
+    """An element that says it is longer; 0: no matter."""
+    offset: int = 0
+    relative: bool = False
+
+
+AnyTest = (
+    Content | Regex | ByteTest | ByteJump | ByteExtract | ByteMath | IsDataAt | BufferSize | Base64 | InList | Asn1
+)
 
 
 class Node(msgspec.Struct, frozen=True, tag=True, tag_field="t", omit_defaults=True):
@@ -278,12 +303,15 @@ class PortSet(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Threshold(msgspec.Struct, frozen=True, omit_defaults=True):
-    """kind: limit, threshold, both, detection_filter. track: by_src, by_dst, by_both, by_rule, by_flow."""
+    """kind: limit, threshold, both, detection_filter, rate_filter. track: by_src, by_dst, by_both, by_rule, by_flow."""
 
     kind: str
     track: str
     count: int
     seconds: int
+    action: str = ""
+    """Of rate_filter: the rule's for `timeout` seconds after more than `count` matches; `pass`: look no further."""
+    timeout: int = 0
 
 
 class Example(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -29,10 +29,13 @@ class Outside:
     categories: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     scores: Scores = field(default_factory=Scores)
     country: CountryOf | None = None
+    datasets: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    """Name of a set → its settings, as in a rule (`type`, `load`, `state`, …)."""
 
     def fingerprint(self) -> bytes:
         """Return what decides which rules can be read."""
-        return hashlib.sha256(repr((sorted(self.categories), self.country is not None)).encode()).digest()
+        sets = sorted((name, sorted(one.items())) for name, one in self.datasets.items())
+        return hashlib.sha256(repr((sorted(self.categories), self.country is not None, sets)).encode()).digest()
 
 
 NOTHING = Outside()

@@ -6,6 +6,8 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from sensor.rules.kinds import (
     Flag,
     Kind,
@@ -19,9 +21,10 @@ from sensor.rules.kinds import (
     Word,
     scalar,
 )
-from sensor.rules.lists import KINDS, MAX_SCORE, read_or_fail
+from sensor.rules.lists import KINDS, MAX_SCORE, below, read_or_fail
 from sensor.rules.nodes import (
     AnyTest,
+    Asn1,
     Base64,
     BufferSize,
     ByteExtract,
@@ -278,19 +281,55 @@ BSIZE = Record(
 
 
 def _read_list(values: dict[str, Any], node: Map, ctx: Context) -> None:
-    values["values"] = read_or_fail(
-        ctx.lists, values["file"], values["kind"], values.get("score"), node, ctx.problems
+    file, name = values.setdefault("file", ""), values.get("name", "")
+    if not file and not name:
+        ctx.problems.fail(node, "in_list needs a file, or the name of a set", "{in_list: {file: bad.txt, type: md5}}")
+    if name and "score" in values:
+        ctx.problems.fail(node, "a list with scores is no set", "leave out name")
+    if not name and values.keys() & {"action", "state", "save", "memory"}:
+        ctx.problems.fail(node, "only a set has an action, a state, a file to save to, and memory", "name: …")
+    if "action" in values and "negated" in values:
+        ctx.problems.fail(node, "an action cannot be negated", "set: not in the set yet; unset: in the set")
+    for key in ("state", "save"):
+        if not below(values.get(key, "")):
+            ctx.problems.fail(node, f"{key}: '{values[key][:40]}' leaves the folder of the datasets", "a relative name")
+    values["values"] = (
+        read_or_fail(ctx.lists, file, values["kind"], values.get("score"), node, ctx.problems) if file else ()
     )
 
 
+def _list_values(test: InList) -> dict[str, Any]:
+    return {key: value for key, value in msgspec.structs.asdict(test).items() if key != "file" or value}
+
+
+ASN1 = Record(
+    Asn1,
+    "asn1",
+    Key("bitstring-overflow", Flag(), "a bit string that leaves out more bits than it has"),
+    Key("double-overflow", Flag(), "a real number as text of more than 256 bytes"),
+    Key("oversize", Whole(1, 0xFFFFFFFF), "an element that says it has more bytes"),
+    Key("offset", Whole(-65_535, 65_535), "where the first element begins"),
+    _RELATIVE,
+    check=lambda values, node, ctx: (
+        None
+        if values.keys() - {"offset", "relative"}
+        else ctx.problems.fail(node, "asn1 asks for nothing", "asn1: {bitstring-overflow: true}")
+    ),
+)
 IN_LIST = Record(
     InList,
     "in_list",
-    Key("file", Text(), "file of the values, beside the rule file", required=True),
+    Key("file", Text(), "file of the values, beside the rule file"),
     Key("type", Word(KINDS), "what its lines hold", "kind", required=True),
     Key("score", Comparison(MAX_SCORE), "the list has scores; only values whose score compares so count"),
     NOT,
+    Key("name", Text(), "name of a set that rules share; its values are those of all its files"),
+    Key("action", Word(("set", "unset")), "set: not in the set, and added by a match; unset: in it, and taken away"),
+    Key("state", Text(), "file in which the set is kept from run to run"),
+    Key("save", Text(), "file to which the set is written at the end"),
+    Key("memory", Whole(1, 1 << 30), "bytes that added values may take"),
     check=_read_list,
+    from_fields=_list_values,
 )
 
 
@@ -335,6 +374,7 @@ STEPS: Mapping[str, Kind[Any]] = MappingProxyType(
         "bsize": BSIZE,
         "base64": Boxed("base64", BASE64),
         "in_list": Boxed("in_list", IN_LIST),
+        "asn1": Boxed("asn1", ASN1),
     }
 )
 """Keyword → how the mapping that holds it is read."""
@@ -351,6 +391,7 @@ _KEYWORD_OF: Mapping[type, str] = MappingProxyType(
         BufferSize: "bsize",
         Base64: "base64",
         InList: "in_list",
+        Asn1: "asn1",
     }
 )
 

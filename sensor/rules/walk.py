@@ -15,6 +15,7 @@ from sensor.rules.nodes import (
     FlowInt,
     HeaderTest,
     HostBit,
+    InList,
     Not,
     Regex,
     Reputation,
@@ -57,3 +58,11 @@ def regexes_of(node: AnyNode) -> Iterator[tuple[str, str]]:
         for test in leaf.tests:
             inner = test.tests if isinstance(test, Base64) else (test,)
             yield from ((each.pattern, each.flags) for each in inner if isinstance(each, Regex))
+
+
+def sets_of(node: AnyNode) -> Iterator[InList]:
+    """Yield every test that names a set of values."""
+    for leaf in buffers_of(node):
+        for test in leaf.tests:
+            inner = test.tests if isinstance(test, Base64) else (test,)
+            yield from (each for each in inner if isinstance(each, InList) and each.name)

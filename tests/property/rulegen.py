@@ -9,6 +9,7 @@ from sensor.rules.header import ACTIONS, CORE_PROTOCOLS, TRACKS
 from sensor.rules.nodes import (
     All,
     Any,
+    Asn1,
     Base64,
     BufferMatch,
     BufferSize,
@@ -93,6 +94,7 @@ steps = (
     | regexes
     | sizes()
     | st.builds(IsDataAt, num, relative=flag, negated=flag)
+    | st.builds(Asn1, st.just(True), flag, st.integers(0, 500), st.integers(-9, 9), flag)
     | st.builds(
         ByteTest, st.integers(1, 8), byte_ops, num, offset=signed, relative=flag, endian=endian, base=base,
         bitmask=mask, negated=flag,

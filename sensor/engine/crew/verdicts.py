@@ -59,11 +59,12 @@ class Verdicts:
         if rule is None:
             self.unknown += 1
             return
-        if not self.thresholds.check(rule, scene.ts, widen(scene.src), widen(scene.dest), scene.flow_id):
+        action = self.thresholds.verdict(rule, scene.ts, widen(scene.src), widen(scene.dest), scene.flow_id)
+        if not action or (action == "pass" and rule.action != "pass"):
             return
         self.alerts += 1
         if self._flows and scene.flow_id:
             self._alerted[scene.flow_id] = None
             if len(self._alerted) > self._flows:
                 del self._alerted[next(iter(self._alerted))]
-        self._writer(replace(match, rule=rule))
+        self._writer(replace(match, rule=rule if action == rule.action else replace(rule, action=action)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sensor.rules.nodes import BufferSize, ByteExtract, ByteJump, ByteMath, ByteTest, IsDataAt
+from sensor.rules.nodes import Asn1, BufferSize, ByteExtract, ByteJump, ByteMath, ByteTest, IsDataAt
 from sensor.rules.suricata.draft import Decoding
 from sensor.rules.suricata.numbers import comparison, integer, integer_or_name, new_name
 from sensor.rules.suricata.refusal import Refused
@@ -208,3 +208,25 @@ def base64_data(draft: Draft, value: str) -> None:
     if value:
         raise Refused("takes no value")
     draft.select_decoded()
+
+
+_ASN1_FLAGS = ("bitstring_overflow", "double_overflow")
+
+
+def asn1(draft: Draft, value: str) -> None:
+    """`asn1:bitstring_overflow,double_overflow,oversize_length 500,relative_offset 3`."""
+    found: dict[str, Any] = {}
+    for word in (word.strip() for word in value.split(",")):
+        name, _, number = word.partition(" ")
+        if name in _ASN1_FLAGS and not number:
+            found[name] = True
+        elif name == "oversize_length":
+            found["oversize"] = integer(number, 1, 0xFFFFFFFF)
+        elif name in ("absolute_offset", "relative_offset") and "offset" not in found:
+            relative = name == "relative_offset"
+            found |= {"offset": integer(number, -65535 if relative else 0, 65535), "relative": relative}
+        else:
+            raise Refused(f"unknown or repeated option '{word[:30]}'", "asn1:bitstring_overflow,relative_offset 3")
+    if not found.keys() - {"offset", "relative"}:
+        raise Refused("asks for nothing", ", ".join((*_ASN1_FLAGS, "oversize_length")))
+    draft.add(Asn1(**found), relative=found.get("relative", False))

@@ -1,11 +1,12 @@
-"""Lists of values and of reputations that lie in files: dataset, datarep."""
+"""Lists of values and of reputations that lie in files or that rules fill: dataset, datarep."""
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sensor.rules.lists import KINDS, MAX_SCORE
+from sensor.rules.lists import KINDS, MAX_SCORE, below
 from sensor.rules.nodes import InList
 from sensor.rules.suricata.draft import DEFAULT
 from sensor.rules.suricata.files import listed
@@ -19,20 +20,36 @@ if TYPE_CHECKING:
 
 _FORM = "dataset:isset,NAME,type string,load FILE"
 _REP_FORM = "datarep:NAME,>,200,type string,load FILE"
+_ACTIONS: Mapping[str, str] = MappingProxyType({"isset": "", "isnotset": "", "set": "set", "unset": "unset"})
 _OPERATORS: Mapping[str, str] = MappingProxyType({"<": "<", ">": ">", "=": "=", "==": "="})
-_SIZES = ("memcap", "hashsize")
-"""Of the table in memory: settings of no concern here."""
+_SETTINGS = ("type", "load", "state", "save", "memcap", "hashsize")
+_MEMORY = re.compile(r"([0-9]{1,10})\s*(kb|mb|gb|)", re.IGNORECASE)
+_UNITS: Mapping[str, int] = MappingProxyType({"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30})
+_MOST = 1 << 30
 
 
 def dataset(draft: Draft, value: str) -> None:
-    """`dataset:isset|isnotset,NAME,type TYPE,load FILE`: the buffer is (is not) in the list."""
+    """`dataset:ACTION,NAME[,type TYPE][,load FILE][,state FILE][,save FILE][,memcap SIZE]`."""
     words = [word.strip() for word in value.split(",")]
-    if len(words) < 2 or words[0] not in ("isset", "isnotset", "set", "unset"):
+    if len(words) < 2 or words[0] not in _ACTIONS or not words[1]:
         raise Refused("has the form action,name,settings", _FORM)
-    if words[0] in ("set", "unset"):
-        raise Refused("values that rules add to or take from a list are not kept")
-    kind, file = _settings(words[2:], words[1], _FORM)
-    _add(draft, InList(file, kind, listed(draft, file, kind), words[0] == "isnotset"))
+    name = words[1]
+    found = {**draft.ctx.outside.datasets.get(name, {}), **_settings(words[2:], _FORM)}
+    kinds = draft.ctx.lists.kinds
+    kind = found.get("type") or kinds.get(name, "")
+    if not kind:
+        raise Refused(f"nothing says the type of the set '{name[:30]}'", _FORM)
+    if kinds.setdefault(name, _known(kind)) != kind:
+        raise Refused(f"the set '{name[:30]}' is of type {kinds[name]} elsewhere")
+    for key in ("state", "save"):
+        if not below(found.get(key, "")):
+            raise Refused(f"'{found[key][:40]}' leaves the folder of the datasets", "a relative name")
+    file = found.get("load", "")
+    values = listed(draft, file, kind) if file else ()
+    _add(draft, InList(
+        file, kind, values, words[0] == "isnotset", None, name, _ACTIONS[words[0]], found.get("state", ""),
+        found.get("save", ""), _memory(found.get("memcap", "")),
+    ))  # fmt: skip
 
 
 def datarep(draft: Draft, value: str) -> None:
@@ -40,7 +57,12 @@ def datarep(draft: Draft, value: str) -> None:
     words = [word.strip() for word in value.split(",")]
     if len(words) < 3 or words[1] not in _OPERATORS:
         raise Refused("has the form name,operator,score,settings", _REP_FORM)
-    kind, file = _settings(words[3:], words[0], _REP_FORM)
+    found = {**draft.ctx.outside.datasets.get(words[0], {}), **_settings(words[3:], _REP_FORM)}
+    if found.keys() & {"state", "save"}:
+        raise Refused("scores are not written")
+    if "load" not in found:
+        raise Refused(f"the list '{words[0][:30]}' is in no file", _REP_FORM)
+    file, kind = found["load"], _known(found.get("type", ""))
     score = _OPERATORS[words[1]], integer(words[2], 0, MAX_SCORE), 0
     _add(draft, InList(file, kind, listed(draft, file, kind, score), score=score))
 
@@ -51,19 +73,29 @@ def _add(draft: Draft, test: InList) -> None:
     draft.add(test)
 
 
-def _settings(words: Sequence[str], name: str, form: str) -> tuple[str, str]:
-    """Return (type, file). Raises Refused."""
+def _settings(words: Sequence[str], form: str) -> dict[str, str]:
+    """Return the settings by name. Raises Refused."""
     found: dict[str, str] = {}
     for word in words:
         key, _, text = word.partition(" ")
-        if key not in ("type", "load", "state", "save", *_SIZES) or key in found or not text.strip():
+        if key not in _SETTINGS or key in found or not text.strip():
             raise Refused(f"unknown or repeated setting '{word[:30]}'", form)
         found[key] = text.strip()
-    if "state" in found or "save" in found:
-        raise Refused("the sensor writes no lists")
-    if "load" not in found:
-        raise Refused(f"the list '{name[:30]}' is in no file", form)
-    kind = found.get("type", "")
+    return found
+
+
+def _known(kind: str) -> str:
     if kind not in KINDS or kind == "sha1":
-        raise Refused(f"unknown type '{kind[:20]}'", "md5, sha256, string")
-    return kind, found["load"]
+        raise Refused(f"unknown type '{kind[:20]}'", "md5, sha256, string, ip, ipv4")
+    return kind
+
+
+def _memory(text: str) -> int:
+    """Return bytes; 0: the rule does not say. The size of the hash table is of no concern here."""
+    if not text:
+        return 0
+    found = _MEMORY.fullmatch(text)
+    size = int(found[1]) * _UNITS[found[2].lower()] if found else 0
+    if not 0 < size <= _MOST:
+        raise Refused(f"memcap: '{text[:20]}' is no size up to 1 GB", "memcap 10mb")
+    return size

@@ -74,6 +74,7 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "base64_decode": byteops.base64_decode,
         "base64_data": byteops.base64_data,
         "urilen": byteops.urilen,
+        "asn1": byteops.asn1,
         "flow": flow.flow,
         "app-layer-protocol": flow.app_layer_protocol,
         "flowbits": flow.flowbits,

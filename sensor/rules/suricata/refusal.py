@@ -27,7 +27,6 @@ _REASONS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("lua", "luajit", "luaxform"), _CODE),
         **dict.fromkeys(("filemagic", "file.magic", "file_magic"), _MAGIC),
-        "asn1": "ASN.1 is not decoded",
         "config": "rules do not configure the sensor",
         "bypass": "a mirror cannot hand traffic on",
         "replace": "a mirror cannot change traffic",

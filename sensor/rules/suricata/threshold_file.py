@@ -1,8 +1,10 @@
 """`threshold.config`: limits of alert rates and suppressions that stand outside the rules.
 
-Lines are `threshold|event_filter gen_id G, sig_id S, type T, track W, count N, seconds N` and
-`suppress gen_id G, sig_id S[, track W, ip ADDRESSES]`; a backslash at the end continues a line. `sig_id 0` is every
-rule of the generator, both 0 every rule. A rule with a threshold of its own keeps it, as in Suricata.
+Lines are `threshold|event_filter gen_id G, sig_id S, type T, track W, count N, seconds N`,
+`suppress gen_id G, sig_id S[, track W, ip ADDRESSES]`, and `rate_filter gen_id G, sig_id S, track W, count N,
+seconds N, new_action A, timeout N`: for so long a rule of which there were more matches has another action. A
+backslash at the end continues a line. `sig_id 0` is every rule of the generator, both 0 every rule. A rule with a
+threshold of its own keeps it, as in Suricata.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sensor.rules.header import TRACKS
+from sensor.rules.header import RATE_ACTIONS, TRACKS
 from sensor.rules.nodes import Suppression, Threshold
 from sensor.rules.problems import Problem
 from sensor.rules.suricata.numbers import integer
@@ -60,9 +62,11 @@ class _Applied:
             _used_up(found)
             self._suppress(gid, sid, track, text)
         elif action == "rate_filter":
-            raise Refused("rate_filter changes what is done with packets, which a mirror cannot")
+            limit = _rate(found)
+            _used_up(found)
+            self._add(self._named(gid, sid), gid, sid, limit)
         else:
-            raise Refused(f"unknown entry '{action[:20]}'", "threshold, event_filter, suppress")
+            raise Refused(f"unknown entry '{action[:20]}'", "threshold, event_filter, rate_filter, suppress")
 
     def _named(self, gid: int, sid: int) -> list[tuple[int, int]]:
         if sid:
@@ -70,15 +74,16 @@ class _Applied:
         return [key for key in self.rules if gid in (0, key[0])]
 
     def _limit(self, gid: int, sid: int, limit: Threshold) -> None:
-        named = self._named(gid, sid)
-        if sid and not named:
-            raise Refused(f"there is no rule {gid}:{sid}")
-        if sid and named[0] in self._own:
+        if sid and (gid, sid) in self._own:
             raise Refused(f"rule {gid}:{sid} has a threshold of its own, which holds")
+        self._add([key for key in self._named(gid, sid) if key not in self._own], gid, sid, limit)
+
+    def _add(self, named: Iterable[tuple[int, int]], gid: int, sid: int, limit: Threshold) -> None:
+        if sid and (gid, sid) not in self.rules:
+            raise Refused(f"there is no rule {gid}:{sid}")
         for key in named:
-            if key not in self._own:
-                rule = self.rules[key]
-                self.rules[key] = msgspec.structs.replace(rule, thresholds=(*rule.thresholds, limit))
+            rule = self.rules[key]
+            self.rules[key] = msgspec.structs.replace(rule, thresholds=(*rule.thresholds, limit))
 
     def _suppress(self, gid: int, sid: int, track: str, text: str) -> None:
         if bool(track) != bool(text) or (track and track not in _ENDS):
@@ -142,6 +147,16 @@ def _taken(found: dict[str, str], name: str) -> str:
     if name not in found:
         raise Refused(f"'{name}' is missing")
     return found.pop(name)
+
+
+def _rate(found: dict[str, str]) -> Threshold:
+    track, action = _taken(found, "track"), _taken(found, "new_action")
+    if track not in TRACKS:
+        raise Refused(f"unknown track '{track[:20]}'", ", ".join(TRACKS))
+    if action not in RATE_ACTIONS:
+        raise Refused(f"unknown action '{action[:20]}'", ", ".join(RATE_ACTIONS))
+    count, seconds = (integer(_taken(found, name), 1, _U32) for name in ("count", "seconds"))
+    return Threshold("rate_filter", track, count, seconds, action, integer(_taken(found, "timeout"), 0, _U32))
 
 
 def _threshold(found: dict[str, str]) -> Threshold:

@@ -291,3 +291,13 @@ def test_every_event_type_can_be_asked_for():
 def test_features_of_rules(value, without):
     made = make({"app-layer.protocols.tls.ja4-fingerprints": value})
     assert made.settings.run.without == without
+
+
+def test_sets_of_values_are_described_as_in_suricata():
+    values = {"datasets.seen.type": "string", "datasets.seen.state": "seen.lst", "datasets.directory": "/var/lib/x",
+              "datasets.defaults.memcap": "1mb"}  # fmt: skip
+    made = make(values)
+    assert made.settings.datasets == {"seen": {"type": "string", "state": "seen.lst"}}
+    assert made.settings.run.dataset_folder == "/var/lib/x"
+    assert made.ignored == ["datasets.defaults.memcap"]
+    assert "datasets.seen.state = seen.lst" in dump(made.settings)

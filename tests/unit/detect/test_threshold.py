@@ -13,7 +13,7 @@ def rule(*thresholds, sid=1, gid=1):
 
 
 def alerts(thresholds, the_rule, seconds, src=A, dst=B, flow=1):
-    return [thresholds.check(the_rule, int(s * SECOND), src, dst, flow) for s in seconds]
+    return [bool(thresholds.verdict(the_rule, int(s * SECOND), src, dst, flow)) for s in seconds]
 
 
 # matches at these seconds; with count 3 in 10 seconds these alert
@@ -62,16 +62,16 @@ def test_tracks(track):
     for end in [*same, *others]:
         thresholds = Thresholds()
         limit = rule(Threshold("limit", track, 1, 60))
-        assert thresholds.check(limit, 0, A, B, 1)
-        alerted = thresholds.check(limit, 1, *end)
+        assert thresholds.verdict(limit, 0, A, B, 1)
+        alerted = bool(thresholds.verdict(limit, 1, *end))
         assert alerted is (end in others and track != "by_rule"), end
 
 
 def test_rules_and_their_thresholds_count_apart():
     thresholds = Thresholds()
     limit = Threshold("limit", "by_src", 1, 60)
-    assert all(thresholds.check(rule(limit, sid=s, gid=g), 0, A, B, 1) for s, g in ((1, 1), (2, 1), (1, 2)))
-    assert thresholds.check(rule(), 0, A, B, 1)
+    assert all(thresholds.verdict(rule(limit, sid=s, gid=g), 0, A, B, 1) for s, g in ((1, 1), (2, 1), (1, 2)))
+    assert thresholds.verdict(rule(), 0, A, B, 1)
 
 
 def test_a_filter_is_asked_before_a_limit():
@@ -98,7 +98,7 @@ def test_the_table_is_capped_expired_first():
 @pytest.mark.parametrize("bad", [Threshold("often", "by_src", 1, 1), Threshold("limit", "by_name", 1, 1)])
 def test_unknown_words(bad):
     with pytest.raises(RuleError):
-        Thresholds().check(rule(bad), 0, A, B, 1)
+        Thresholds().verdict(rule(bad), 0, A, B, 1)
 
 
 def only(packed):
@@ -136,3 +136,27 @@ def test_suppression_of_all_rules():
 def test_a_clock_that_was_set_back_silences_no_rule(kind):
     got = alerts(Thresholds(), rule(Threshold(kind, "by_src", 1, 10)), [1000, 1001, 999, 900, 901, 911])
     assert got == [True, False, False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds", "timeout", "times", "actions"),
+    [
+        (3, 60, 30, range(6), "aaappp"),
+        (3, 1, 2, [0, 0.1, 0.2, 0.3, 2, 2.4, 2.5, 2.6, 2.7], "aaapp" + "aaaa"),
+        (1, 60, 3, [0, 1, 2, 5, 6], "appap"),
+        (2, 1, 9, [0, 1.5, 3, 4.5], "aaaa"),
+        (1, 60, 0, [0, 1, 2, 3], "apap"),
+    ],
+)
+def test_a_rate_filter_changes_the_action_for_a_time(count, seconds, timeout, times, actions):
+    made = rule(Threshold("rate_filter", "by_src", count, seconds, "pass", timeout))
+    thresholds = Thresholds()
+    found = [thresholds.verdict(made, int(when * SECOND), A, B, 1) for when in times]
+    assert "".join(action[0] for action in found) == actions
+    assert thresholds.counters.threshold_suppressed == 0
+
+
+def test_a_rate_filter_counts_what_other_limits_let_through():
+    limits = Threshold("limit", "by_src", 2, 60), Threshold("rate_filter", "by_src", 1, 60, "drop", 60)
+    thresholds = Thresholds()
+    assert [thresholds.verdict(rule(*limits), SECOND, A, B, 1) for _ in range(3)] == ["alert", "drop", ""]

@@ -273,3 +273,20 @@ def test_addresses_beside_a_buffer_of_a_protocol(tmp_path):
     frames = Flow(dport=80).open().send(0, b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n").frames()
     assert sids(frames, one_rule(tmp_path, rule)) == [1]
     assert sids(frames, one_rule(tmp_path, rule.replace("02|", "03|"))) == []
+
+
+def test_what_one_rule_adds_another_finds(tmp_path):
+    rules = rules_of(
+        "- {id: 1, title: new, severity: low, protocol: dns, flow: to_server, match: [{dns.query: [{content: good},"
+        " {in_list: {name: seen, type: string, action: set}}]}]}\n"
+        "- {id: 2, title: known, severity: low, protocol: tcp, match: [{payload: [{content: good},"
+        " {in_list: {name: seen, type: string}}]}]}\n"
+        "- {id: 3, title: who, severity: low, protocol: tcp, match: [{tcp.flags: S},"
+        " {ip.src: {in_list: {name: hosts, type: ip, action: set}}}]}\n",
+        tmp_path,
+    )
+    question = bytes.fromhex("000101000001000000000000") + b"\x04good\x00\x00\x01\x00\x01"
+    asked = Flow(dport=53).datagram(0, question).datagram(0, question).frames()
+    later = Flow().open().send(0, b"good").frames()
+    assert sids(asked + later, rules) == [1, 3, 2]
+    assert sids(later + asked + later, rules) == [3, 1, 2]

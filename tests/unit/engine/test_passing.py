@@ -118,3 +118,17 @@ def test_rules_about_ends_alone_are_judged_once_a_side(tmp_path, rule, packets):
 def test_packets_without_flows_are_judged_one_by_one(tmp_path):
     gre = forge.ether(forge.ipv4(b"\x0a\0\0\1", b"\x0a\0\0\2", 47, bytes.fromhex("00000000") + bytes(8)))
     assert raised(tmp_path, "protocol: ip", forge.stamp([gre, gre, gre]), "") == {9: [1, 2, 3]}
+
+
+def test_a_rate_filter_passes_packets_for_a_time(tmp_path):
+    limit = "threshold: {type: rate_filter, track: by_rule, count: 3, seconds: 60, action: pass, timeout: 30}"
+    first = f"- {{id: 8, title: many, protocol: ip, match: [{{ip.ttl: 64}}], {limit}}}\n"
+    assert raised(tmp_path, "protocol: ip, match: [{ip.tos: 0}]", probes=first) == {8: [1, 2, 3], 9: [1, 2, 3]}
+
+
+def test_a_rate_filter_gives_alerts_another_action(tmp_path):
+    limit = "threshold: {type: rate_filter, track: by_rule, count: 3, seconds: 60, action: drop, timeout: 30}"
+    rules = rules_of(f"- {{id: 8, title: many, protocol: ip, match: [{{ip.ttl: 64}}], {limit}}}\n", tmp_path)
+    actions = [event["alert"].get("context") for event in run(frames(), rules, types=("alert",)).of("alert")]
+    assert actions[:3] == [None] * 3
+    assert set(map(str, actions[3:])) == {"{'rule_action': 'drop'}"}

@@ -10,6 +10,7 @@ from sensor.rules.export import export
 from sensor.rules.lists import ListError, Lists, digest_of
 from sensor.rules.load import load_rules
 from sensor.rules.nodes import BufferMatch, InList
+from sensor.rules.outside import Outside
 
 MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 RULE = 'alert http any any -> any any (msg:"x"; filemd5:bad.txt; sid:1;)\n'
@@ -124,17 +125,22 @@ STRINGS = "YS5leGFtcGxl\nYg==\n"
 @pytest.mark.parametrize(
     ("option", "test"),
     [
-        ("dataset:isset,x,type string,load l.txt;", InList("l.txt", "string", (b"a.example", b"b"))),
+        ("dataset:isset,x,type string,load l.txt;", InList("l.txt", "string", (b"a.example", b"b"), name="x")),
         (
             "dataset: isnotset, x, load l.txt, type string, memcap 1mb, hashsize 9;",
-            InList("l.txt", "string", (b"a.example", b"b"), negated=True),
+            InList("l.txt", "string", (b"a.example", b"b"), True, name="x", memory=1 << 20),
         ),
+        ("dataset:set,x,type string;", InList("", "string", name="x", action="set")),
+        ("dataset:unset,x,type md5,state x.lst;", InList("", "md5", name="x", action="unset", state="x.lst")),
+        ("dataset:isset,x,type ip,load a.txt,save s.lst;", InList(
+            "a.txt", "ip", (bytes([10, 0, 0, 1]), bytes(15) + b"\1"), name="x", save="s.lst")),
         ("datarep:x,>,5,load r.txt,type string;", InList("r.txt", "string", (b"b",), score=(">", 5, 0))),
         ("datarep:x,==,5,type string,load r.txt;", InList("r.txt", "string", (b"a.example",), score=("=", 5, 0))),
     ],
 )
 def test_datasets_are_lists_and_yaml_says_the_same(tmp_path, option, test):
     put(tmp_path, STRINGS, "l.txt")
+    put(tmp_path, "10.0.0.1\n::1\n", "a.txt")
     put(tmp_path, "YS5leGFtcGxl,5\nYg==,6\n", "r.txt")
     (tmp_path / "a.rules").write_text(f"alert dns any any -> any any (dns.query; {option} sid:1;)")
     found = load_rules([tmp_path / "a.rules"])
@@ -148,10 +154,15 @@ def test_datasets_are_lists_and_yaml_says_the_same(tmp_path, option, test):
     ("options", "why"),
     [
         ("dns.query; dataset:isset;", "action,name,settings"),
-        ("dns.query; dataset:set,x,type string,load l.txt;", "not kept"),
-        ("dns.query; dataset:isset,x,type string,state l.txt;", "writes no lists"),
-        ("dns.query; dataset:isset,x,type string;", "in no file"),
-        ("dns.query; dataset:isset,x,type ip,load l.txt;", "unknown type 'ip'"),
+        ("dns.query; dataset:isset,x,type string,state ../l.txt;", "leaves the folder"),
+        ("dns.query; dataset:set,x,type string,save /l.txt;", "leaves the folder"),
+        ("dns.query; dataset:isset,x;", "nothing says the type"),
+        ("dns.query; dataset:isset,x,type sha1,load l.txt;", "unknown type 'sha1'"),
+        ("dns.query; dataset:isset,x,type ipv4,load l.txt;", "is no address"),
+        ("dns.query; dataset:set,x,type string,memcap lots;", "memcap"),
+        ("dns.query; dataset:set,x,type string; dataset:isset,x,type md5;", "is of type string elsewhere"),
+        ("dns.query; datarep:x,>,5,type string;", "in no file"),
+        ("dns.query; datarep:x,>,5,type string,state r.txt;", "not written"),
         ("dns.query; dataset:isset,x,type string,load l.txt,color red;", "unknown or repeated"),
         ("dns.query; dataset:isset,x,type string,load none.txt;", "none.txt: no such file"),
         ("dns.query; datarep:x,~,5,load r.txt,type string;", "name,operator,score"),
@@ -166,3 +177,34 @@ def test_datasets_that_are_refused(tmp_path, options, why):
     found = load_rules([tmp_path / "a.rules"])
     assert not found.rules
     assert why in str(found.errors[0])
+
+
+def test_a_set_is_declared_once_or_in_the_configuration(tmp_path):
+    (tmp_path / "a.rules").write_text(
+        "alert dns any any -> any any (dns.query; dataset:set,x,type string; sid:1;)\n"
+        "alert dns any any -> any any (dns.query; dataset:isset,x; sid:2;)\n"
+        "alert dns any any -> any any (dns.query; dataset:isset,y; sid:3;)\n"
+    )
+    given = Outside(datasets={"y": {"type": "md5", "state": "y.lst", "memcap": "1kb", "hashsize": "9"}})
+    found = load_rules([tmp_path / "a.rules"], outside=given)
+    assert found.errors == ()
+    assert [rule.body.tests[0].kind for rule in found.rules] == ["string", "string", "md5"]
+    assert found.rules[2].body.tests[0].state == "y.lst"
+    assert len(load_rules([tmp_path / "a.rules"]).errors) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ("type: string", "needs a file, or the name"),
+        ("file: l.txt, type: string, action: set", "only a set has"),
+        ("name: x, type: string, action: set, not: true", "cannot be negated"),
+        ("name: x, type: string, state: ../x", "leaves the folder"),
+        ("name: x, file: l.txt, type: string, score: 5", "is no set"),
+    ],
+)
+def test_what_yaml_cannot_say_of_sets(tmp_path, keys, why):
+    put(tmp_path, STRINGS, "l.txt")
+    text = f"- {{id: 1, severity: low, protocol: dns, match: {{dns.query: {{in_list: {{{keys}}}}}}}}}\n"
+    (tmp_path / "a.yaml").write_text(text)
+    assert why in str(load_rules([tmp_path / "a.yaml"]).errors[0])

@@ -2,6 +2,7 @@ import pytest
 from suricatakit import matches, refused, rule, steps_of
 
 from sensor.rules.nodes import (
+    Asn1,
     Base64,
     BufferSize,
     ByteExtract,
@@ -124,3 +125,22 @@ def test_base64():
     decode = "base64_decode:bytes 8, offset 1, relative; base64_data;"
     (match,) = matches(rule(f'http.uri; content:"q="; {decode} content:"x"; nocase;', HTTP))
     assert match.tests == (Content(b"q="), Base64((Content(b"x", nocase=True),), 8, 1, relative=True))
+
+
+@pytest.mark.parametrize(
+    ("options", "test"),
+    [
+        ("bitstring_overflow", Asn1(bitstring_overflow=True)),
+        ("double_overflow, oversize_length 2048", Asn1(double_overflow=True, oversize=2048)),
+        ("oversize_length 5, absolute_offset 7", Asn1(oversize=5, offset=7)),
+        ("bitstring_overflow,relative_offset -3", Asn1(bitstring_overflow=True, offset=-3, relative=True)),
+    ],
+)
+def test_asn1(options, test):
+    assert steps_of(f'content:"a"; asn1:{options};')[1:] == (test,)
+
+
+@pytest.mark.parametrize("options", ["", "frob", "oversize_length 0", "double_overflow 5", "relative_offset 3",
+                                     "oversize_length 5,absolute_offset 1,relative_offset 1"])  # fmt: skip
+def test_asn1_that_is_refused(options):
+    assert "keyword 'asn1'" in refused(f"asn1:{options};")[0]

@@ -8,6 +8,7 @@ from sensor.rules.variables import Variables
 
 LIMIT = Threshold("limit", "by_src", 1, 60)
 LINE = "threshold gen_id 1, sig_id 1, type limit, track by_src, count 1, seconds 60"
+RATE = "rate_filter gen_id 1, sig_id 1, track by_rule, count 3, seconds 60, new_action drop, timeout 5"
 VARIABLES = Variables()
 
 
@@ -44,6 +45,13 @@ def test_a_rule_keeps_its_own_threshold():
     assert limits(LINE.replace("sig_id 1", "sig_id 0"), given) == {(1, 1): (own,)}
 
 
+def test_a_rate_filter_stands_beside_limits_of_the_rule():
+    own = Threshold("both", "by_dst", 5, 5)
+    made = Threshold("rate_filter", "by_rule", 3, 60, "drop", 5)
+    assert limits(RATE, rules((1, 1), thresholds=(own,))) == {(1, 1): (own, made)}
+    assert limits(RATE.replace("sig_id 1", "sig_id 0"), rules((1, 1), (1, 2))) == {(1, 1): (made,), (1, 2): (made,)}
+
+
 def test_limits_of_several_lines_add_up():
     other = LINE.replace("by_src", "by_rule")
     assert limits(f"{LINE}\n{other}", rules((1, 1)))[1, 1] == (LIMIT, Threshold("limit", "by_rule", 1, 60))
@@ -73,7 +81,11 @@ def test_suppressions(text, expected):
     ("text", "why"),
     [
         ("frob gen_id 1, sig_id 1", "unknown entry 'frob'"),
-        (LINE.replace("threshold", "rate_filter"), "a mirror cannot"),
+        (LINE.replace("threshold", "rate_filter"), "'new_action' is missing"),
+        (RATE.replace("drop", "sing"), "unknown action 'sing'"),
+        (RATE.replace("by_rule", "by_moon"), "unknown track"),
+        (RATE.replace(", timeout 5", ""), "'timeout' is missing"),
+        (RATE.replace("sig_id 1", "sig_id 9"), "no rule 1:9"),
         (LINE.replace("sig_id 1", "sig_id 9"), "no rule 1:9"),
         (LINE.replace("by_src", "by_moon"), "unknown track"),
         (LINE.replace("type limit", "type backoff"), "unknown type"),
