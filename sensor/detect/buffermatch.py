@@ -101,19 +101,19 @@ class TransactionIndex(Kept):
 
     def candidates(
         self, app: int, stage: int, instances: Callable[[str], Sequence[Window]], *, file: bool
-    ) -> Sequence[int]:
-        """Return the rules of a stage that a transaction may match, in the order in which they are judged.
+    ) -> set[int]:
+        """Return the rules of a stage that a transaction may match.
 
         instances: gives the windows of a buffer; file: as in `everything`.
         """
         entry = self._stages.get(_key(app, stage))
         if entry is None:
-            return ()
+            return set()
         found = set(entry.always)
         for name, matcher in entry.buffers:
             for window in instances(name):
                 matcher.search(window, found)
-        return sorted(found.intersection(entry.files) if file else found)
+        return found.intersection(entry.files) if file else found
 
 
 def _key(app: int, stage: int) -> int:

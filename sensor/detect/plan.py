@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from sensor.detect import sleepers
 from sensor.detect.buffermatch import TransactionIndex
 from sensor.detect.groups import Groups
 from sensor.detect.headers import HeaderIndex, Headers
@@ -70,6 +71,10 @@ class Plan:
     sets: tuple[InList, ...] = ()
     """Tests that name a set of values."""
     """(pattern, flags) of all rules."""
+    bits_needed: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """See `sleepers.needed`."""
+    bits_given: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """See `sleepers.given`."""
     questions_back: bool = False
     """Some rule asks for the questions of DNS responses."""
     escaped: dict[str, int] = field(default_factory=dict)
@@ -129,6 +134,8 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         sides=HeaderIndex(headers, [one for one in windows if floats(one[1])], literals=ONE),
         sets=tuple(dict.fromkeys(one for p in plans for one in sets_of(p.rule.body))),
         regexes=tuple(dict.fromkeys(one for p in plans for one in regexes_of(p.rule.body))),
+        bits_needed=sleepers.needed(rules),
+        bits_given=sleepers.given(rules),
         questions_back=any((p.question or p.name) and SPECS[p.app].stages[p.stage].side for p in plans),
         escaped=escaped,
         always_tx=frozenset(p.app for p in tx if not (p.literal or p.name)),

@@ -56,9 +56,13 @@ def _in_some(windows: Sequence[Window], literal: bytes, where: int) -> bool:
     return False
 
 
+def bits_needed(rule: Rule) -> tuple[frozenset[str], ...]:
+    """Return sets of flowbits, one of each of which is set wherever a rule matches."""
+    return tuple(frozenset(node.names) for node in required(rule.body) if isinstance(node, FlowBits) and _asks(node))
+
+
 def needs(rule: Rule) -> Needs:
     """Return what a rule needs. A literal of the payload that is judged on many windows is in one of them."""
-    bits = [frozenset(node.names) for node in required(rule.body) if isinstance(node, FlowBits) and _asks(node)]
     raw: dict[bytes, None] = {}
     fields: dict[tuple[str, bytes, int], None] = {}
     for buffer, content in sorted(positive_literals(rule, computed=True), key=_rank, reverse=True):
@@ -67,7 +71,7 @@ def needs(rule: Rule) -> Needs:
             raw[literal] = None
         elif buffers.is_application(buffer):
             fields[buffer, literal, _where(content)] = None
-    return Needs(tuple(bits), tuple(raw), tuple(fields))
+    return Needs(bits_needed(rule), tuple(raw), tuple(fields))
 
 
 def _rank(found: tuple[str, Content]) -> tuple[int, int]:

@@ -28,6 +28,21 @@ class Gathered:
         at = int(self.seg_at[index])
         return self.data[at : at + int(self.segs["len"][index])].tobytes()
 
+    def begins(self) -> np.ndarray:
+        """Return int32[m]: where in `data` the stream of each DATA segment begins; -1: that is not here."""
+        streams = self.units[self.units["kind"] == UNIT_STREAM]
+        heads = streams[streams["pos"] == streams["fresh"] - streams["start"]]
+        heads = heads[np.argsort(heads["start"], kind="stable")]
+        out = np.full(self.segs.size, -1, np.int32)
+        at = np.flatnonzero(self.seg_at >= 0)
+        if heads.size and at.size:
+            begin = self.seg_at[at] - self.segs["pos"][at]
+            head = heads[np.minimum(np.searchsorted(heads["start"], begin), heads.size - 1)]
+            here = (head["start"] == begin) & (head["flow"] == self.segs["flow"][at])
+            here &= head["side"] == self.segs["side"][at]
+            out[at[here]] = begin[here]
+        return out
+
     def _unit(self, index: int) -> np.void:
         """Return the stream unit that holds a segment."""
         if self._order is None:

@@ -22,6 +22,7 @@ from sensor.detect.naive import CompiledRule, apply_effects, apply_sets, judge
 from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.detect.plan import TX, Plan
 from sensor.detect.quick import needs
+from sensor.detect.sleepers import Sleepers
 from sensor.detect.threshold import Rates, Suppressor
 from sensor.engine.filewants import FileWants
 from sensor.engine.marks import SideMarks
@@ -297,6 +298,7 @@ class Judge:
         self._suppressor = suppressor
         self._emit = emit
         self._wanted = wanted
+        self._sleepers = Sleepers(plan.bits_needed, plan.bits_given)
         self._ready: list[_Ready | None] = [None] * len(plan.rules)
         self._vars: dict[int, FlowVars] = {}
         self.fired = SideMarks()
@@ -325,12 +327,9 @@ class Judge:
             if self._match(number, place, payload, stream=False, context=context):
                 break
 
-    def hopeless(self, slot: int, rules: Iterable[int]) -> bool:
-        """Tell whether each of the rules needs flowbits that the flow does not have: then none can come to set them."""
-        if not self._options.triage:
-            return False
-        known = self._vars.get(slot)
-        return not any((self._ready[number] or self._make(number)).needs.bits_set(known) for number in rules)
+    def awake(self, slot: int, rules: set[int]) -> set[int]:
+        """Return the rules without those that need flowbits which the flow does not have and cannot come to have."""
+        return self._sleepers.awake(rules, self._vars.get(slot)) if self._options.triage else rules
 
     def window(self, place: Place, window: tuple[int, bytes], rules: Iterable[int]) -> None:
         """Judge stream rules on (stream offset, bytes); a rule that fired sees only later bytes."""
@@ -370,7 +369,10 @@ class Judge:
         if stage.both:
             back = replace(sided, side=1 - stage.side)
             views[back.side] = _Context(back, self, windows, stage.tx, SPECS[app].name, stage.file)
-        rules = index.candidates(app, stage.stage, context.instances, file=file) if self._options.triage else every
+        rules: Iterable[int] = every
+        if self._options.triage:
+            found = index.candidates(app, stage.stage, context.instances, file=file)
+            rules = sorted(self.awake(place.slot, found))
         for number in rules:
             seen = views.get(self._facing[number], context)
             if not (self._may(number, context, data) and self._holds(number, seen)):

@@ -171,9 +171,11 @@ class Selector:
         segs, units, plan = gathered.segs, gathered.units, self._plan
         rows = _stand_ins(segs, flows, segs["kind"] != SEG_DATA)
         plan.headers.note(rows, flows)
-        unknown = np.full(segs.size, -1, np.int32)
         base = np.maximum(segs["pos"].astype(np.int64) - self._window, 0)
-        _collect(found.windows, *plan.segs.select(plan.headers, rows, gathered.data, unknown, unknown, base))
+        begin = gathered.begins()
+        begin[base > 0] = -1
+        size = np.where(begin < 0, -1, segs["pos"].astype(np.int64) + segs["len"]).astype(np.int32)
+        _collect(found.windows, *plan.segs.select(plan.headers, rows, gathered.data, begin, size, base))
         stream = units[units["kind"] == UNIT_STREAM]
         rows = _stand_ins(stream, flows, np.zeros(stream.size, np.bool_))
         at, size = stream["start"].astype(np.int32), (stream["end"] - stream["start"]).astype(np.int32)

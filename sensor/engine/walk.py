@@ -271,8 +271,9 @@ class Walk:
     def _row(self, work: BlockWork, row: int) -> None:
         view = work.view
         rules = work.found.packets.get(row)
-        if rules and not self._judge.hopeless(int(view.rows["flow"][row]), rules):
-            self._judge.packet(view, row, sorted(rules))
+        awake = self._judge.awake(int(view.rows["flow"][row]), rules) if rules else None
+        if awake:
+            self._judge.packet(view, row, sorted(awake))
         app = work.apps.get(row)
         if app is None:
             return
@@ -312,8 +313,9 @@ class Walk:
         place = self._place(view, seg, slot, side)
         if kind == SEG_DATA:
             rules = work.found.windows.get(index)
-            if rules and not self._judge.hopeless(slot, rules):
-                self._judge.window(place, self._window_of(work, index, slot, side), sorted(rules))
+            awake = self._judge.awake(slot, rules) if rules else None
+            if awake:
+                self._judge.window(place, self._window_of(work, index, slot, side), sorted(awake))
         elif kind == SEG_NOTE:
             anomaly = int(seg["arg"])
             noting = self._plan.notes.get(anomaly)

@@ -53,7 +53,7 @@ def has(buffer, pattern, **more):
 
 def chosen(index, buffers=MappingProxyType({}), *, app=HTTP, stage=0, file=False):
     windows = {name: [Window(text) for text in texts] for name, texts in buffers.items()}
-    return list(index.candidates(app, stage, lambda name: windows.get(name, ()), file=file))
+    return sorted(index.candidates(app, stage, lambda name: windows.get(name, ()), file=file))
 
 
 @pytest.fixture
