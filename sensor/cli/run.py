@@ -162,6 +162,8 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: Runnable, express
     make = _alone if settings.run.workers == 1 else _crew
     engine = make(args, settings, loaded, writer, expression)
     access, mirror, guests = _access(settings), _mirror(settings), _guests(settings, writer)
+    if mirror is not None and guests is not None:
+        mirror.named = guests.named
     signals = Signals(engine.wake)
     pidfile = control = None
     try:
