@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 
@@ -32,7 +33,7 @@ from sensor.model.rows import (
     STATE_FREE,
 )
 from sensor.proto.ids import LIMIT as APP_LIMIT
-from sensor.proto.registry import APP_ID, SPECS
+from sensor.proto.registry import APP_ID, SPECS, TRAITS
 
 COLD, HOT, DONE = 0, 1, 2
 """Values of `FLOW.hot`."""
@@ -180,12 +181,13 @@ class Walk:
 
     def _introduce(self, flow: FlowApp, record: np.void, slot: int) -> None:
         """Tell a parser what it wants to know before the first byte."""
-        if isinstance(flow.parser, KnowsEnds):
+        traits = TRAITS[flow.spec.name]
+        if traits.knows_ends:
             ipv = int(record["ipv"])
             ends = (addr.pack(ipv, int(record[f"{end}_hi"]), int(record[f"{end}_lo"])) for end in ("src", "dst"))
-            flow.parser.ends(*ends)
-        if isinstance(flow.parser, Expects) and slot in self._announced:
-            flow.parser.announced(self._announced[slot])
+            cast("KnowsEnds", flow.parser).ends(*ends)
+        if traits.expects and slot in self._announced:
+            cast("Expects", flow.parser).announced(self._announced[slot])
 
     def _make_room(self, work: BlockWork) -> None:
         """At the cap of parsers end that of the flow that was silent longest, with what is pending in it."""
@@ -283,12 +285,12 @@ class Walk:
         place = Place(view, slot, side, row, int(view.numbers[r["pkt"]]), int(r["ts"]))
         spec = SPECS[app]
         if spec.flow_state:
-            stages, odd = self._datagram_of_flow(work, place, app, data)
-        else:
-            stages, odd = self.apps.datagram(app, side, data, place.ts)
-            before = sum(view.counts_at(slot, row)[:2]) - 1 if stages else 0
-            for stage in stages:
-                stage.tx.id = before
+            self._datagram_of_flow(work, place, app, data)
+            return
+        stages, odd = self.apps.datagram(app, side, data, place.ts)
+        before = sum(view.counts_at(slot, row)[:2]) - 1 if stages else 0
+        for stage in stages:
+            stage.tx.id = before
         for stage in stages:
             self._judge.transaction(place, app, stage, data)
             self._logs.transaction(place, spec, stage)
@@ -296,16 +298,14 @@ class Walk:
         for anomaly, side in odd:
             self._odd(place, spec, anomaly, side, data)
 
-    def _datagram_of_flow(
-        self, work: BlockWork, place: Place, app: int, data: bytes
-    ) -> tuple[list[TxStage], list[tuple[AppAnomaly, int]]]:
+    def _datagram_of_flow(self, work: BlockWork, place: Place, app: int, data: bytes) -> None:
         """Give a datagram to the parser of its flow."""
         flow = self.apps.get(place.slot)
         if flow is None or flow.spec is not SPECS[app]:
             self._make_room(work)
-            flow = self.apps.start(place.slot, app)
-        stages = self.apps.feed(place.slot, place.side, data, place.ts)
-        return stages, flow.anomalies()
+            flow = self.apps.start(place.slot, app, datagrams=True)
+            work.view.flows["hot"][place.slot] = HOT  # its end is an event
+        self._transactions(place, flow, self.apps.feed(place.slot, place.side, data, place.ts), data)
 
     def _segment(self, work: BlockWork, index: int) -> None:
         view, seg = work.view, work.segs[index]
