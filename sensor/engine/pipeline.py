@@ -113,8 +113,8 @@ class Pipeline:
             book.plan, book.compiled, self.options, self._rates, book.suppressor, self._emit, self._files.wanted
         )
         self.walk = Walk(
-            book.plan, self.judge, self._logs, self.journal, book.selector.window, self.expected.announced,
-            self._files, triage=self.options.triage,
+            book.plan, self.judge, self._logs, self.journal, book.selector.window,
+            self.options.settings.run.inspect_window, self.expected.announced, self._files, triage=self.options.triage,
         )  # fmt: skip
 
     def process(self, block: PacketBlock) -> None:
@@ -163,7 +163,7 @@ class Pipeline:
         )  # fmt: skip
         found = self._candidates(view, gathered, (at, apps))
         watch.lap("scan")
-        work = BlockWork(view, segs, gathered, found, at, apps)
+        work = BlockWork(view, segs, gathered, found, at, apps, self._detector.mismatches)
         self.walk.run(work)
         if self.observer is not None:
             self.observer(view)

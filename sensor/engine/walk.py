@@ -16,6 +16,7 @@ from sensor.engine.judge import Judge, Place
 from sensor.engine.logs import Logs
 from sensor.engine.scenes import BlockView
 from sensor.engine.select import Candidates
+from sensor.engine.tails import Tails
 from sensor.flow.journal import Journal
 from sensor.model import addr
 from sensor.model.anomaly import AppAnomaly
@@ -38,7 +39,7 @@ from sensor.proto.registry import APP_ID, SPECS, TRAITS
 COLD, HOT, DONE = 0, 1, 2
 """Values of `FLOW.hot`."""
 
-_TIME_OUT, _ODD, _PACKET, _STREAM = 0, 1, 2, 3
+_TIME_OUT, _ODD, _PACKET, _STREAM, _MISMATCH = range(5)
 """Order of events at one row."""
 
 
@@ -55,6 +56,8 @@ class BlockWork:
     """int64[k]: UDP rows with payload."""
     datagram_apps: np.ndarray
     """uint8[k]: their protocols."""
+    mismatches: np.ndarray
+    """int32[j]: SEG numbers at which it showed that the sides of a flow speak two protocols."""
     apps: dict[int, int] = field(default_factory=dict)
     """UDP row → app id, for rows whose message must be parsed."""
     early: dict[int, list[int]] = field(default_factory=dict)
@@ -64,7 +67,7 @@ class BlockWork:
 class Walk:
     """Walks blocks. Keeps parsers."""
 
-    def __init__(self, plan: Plan, judge: Judge, logs: Logs, journal: Journal, window: int,
+    def __init__(self, plan: Plan, judge: Judge, logs: Logs, journal: Journal, window: int, earlier: int,
                  announced: Mapping[int, Announced], files: FileLog, *, triage: bool) -> None:  # fmt: skip
         self.keeps = KEEP_WINDOW if plan.multi_step else KEEP_NONE
         """What the journal keeps of a flow that no parser will ask for."""
@@ -77,6 +80,7 @@ class Walk:
         """Slot → what another flow announced of it."""
         self._files = files
         self.apps = AppLayer(hash_files=plan.hashes or files.hashes, shelf=files.shelf)
+        self._tails = Tails(plan.mixed, earlier)
         self._due: dict[int, int] = {}
         """Slot → mask of the protocols as which a flow must be parsed: it may not have been decided yet which it is."""
         self._wanted = np.zeros(APP_LIMIT, np.bool_)
@@ -103,6 +107,7 @@ class Walk:
         flows: FLOW[slots]
         """
         self.apps, self._due = old.apps, old._due
+        self._tails.adopt(old._tails)
         kept = old.parses.copy()
         kept[APP_UNDECIDED] = kept.any()
         started = (flows["state"] != STATE_FREE) & (flows["hot"] == COLD)
@@ -122,6 +127,8 @@ class Walk:
                 self._packet(work, row)
             elif phase == _ODD:
                 self._logs.packet(work.view, row)
+            elif phase == _MISMATCH:
+                self._mismatch(work, index)
             else:
                 self._segment(work, index)
 
@@ -129,6 +136,7 @@ class Walk:
         """Drop what is kept of ended flows."""
         slots = list(slots)
         self.apps.drop(slots)
+        self._tails.forget(slots)
         if self._due:
             for slot in self._due.keys() & slots:
                 del self._due[slot]
@@ -199,6 +207,7 @@ class Walk:
         if flow is not None:
             self._finish(Place(work.view, slot, 0, -1, 0, last), flow)
         self.apps.evict(slot)
+        self._tails.forget((slot,))
         flows["hot"][slot] = DONE
 
     def _feed_seg(self, place: Place, flow: FlowApp, work: BlockWork, index: int, ts: int) -> None:
@@ -210,6 +219,7 @@ class Walk:
 
     def _feed(self, place: Place, flow: FlowApp, data: bytes, gap: int, ts: int) -> None:
         """Give a parser bytes, or the news of a gap."""
+        self._tails.add(APP_ID[flow.spec.name], place.slot, place.side, data)
         if data:
             stages = self.apps.feed(place.slot, place.side, data, ts)
         else:
@@ -222,6 +232,8 @@ class Walk:
         """Let the protocol that follows on the connection take over, if it is time."""
         spec, waiting = flow.spec, list(flow.unlogged.values())
         rests = self.apps.succeed(flow)
+        if rests:
+            self._tails.forget((place.slot,))
         for stage in waiting if rests else ():
             self._logs.incomplete(place, spec, stage)
         for side, rest in rests:
@@ -260,6 +272,8 @@ class Walk:
         early = (segs["kind"][at] == SEG_END) & (segs["arg"][at] == END_TIMEOUT)
         phases = np.where(early, _TIME_OUT, _STREAM).tolist()
         events += zip(segs["row"][at].tolist(), phases, at.tolist(), strict=True)
+        if work.mismatches.size and (AppAnomaly.PROTOCOL_MISMATCH in self._plan.events or self._logs.wants("anomaly")):
+            events += ((int(segs["row"][at]), _MISMATCH, int(at)) for at in work.mismatches)
         return events
 
     def _packet(self, work: BlockWork, row: int) -> None:
@@ -292,7 +306,7 @@ class Walk:
         for stage in stages:
             stage.tx.id = before
         for stage in stages:
-            self._judge.transaction(place, app, stage, data)
+            self._judge.transaction(place, app, stage, data, data)
             self._logs.transaction(place, spec, stage)
             self._files.stage(place, spec, stage)
         for anomaly, side in odd:
@@ -331,6 +345,15 @@ class Walk:
             count = ended.transactions if ended is not None and self._logged[view.flows["app"][slot]] else 0
             self._logs.flow_end(place, int(seg["arg"]), count)
 
+    def _mismatch(self, work: BlockWork, index: int) -> None:
+        """Judge and log that the sides of a flow speak two protocols."""
+        seg = work.segs[index]
+        slot, side = int(seg["flow"]), int(seg["side"])
+        spec = SPECS.get(int(work.view.flows["app"][slot]))
+        if spec is not None:
+            place = self._place(work.view, seg, slot, side)
+            self._odd(place, spec, AppAnomaly.PROTOCOL_MISMATCH, side, work.gathered.data_of(index))
+
     def _parse(self, work: BlockWork, place: Place, index: int) -> None:
         """Give the parser of a hot flow a segment, or keep it until the protocol is known."""
         view, slot = work.view, place.slot
@@ -343,6 +366,7 @@ class Walk:
         self._feed_seg(place, flow, work, index, place.ts)
         if flow.done:
             view.flows["hot"][slot] = DONE
+            self._tails.forget((slot,))
 
     def _place(self, view: BlockView, seg: np.void, slot: int, side: int) -> Place:
         row = int(seg["row"])
@@ -375,7 +399,8 @@ class Walk:
         last = len(flow.spec.stages) - 1
         for stage in stages:
             flow.transactions += stage.stage == last
-            self._judge.transaction(place, app, stage, data)
+            seen = self._tails.of(app, place.slot, stage.side, data)
+            self._judge.transaction(place, app, stage, data, seen)
             self._logs.transaction(place, flow.spec, stage)
             self._files.stage(place, flow.spec, stage)
             late = flow.note(stage) if self._logged[app] else None
