@@ -57,7 +57,7 @@ class LiveSource:
             for name in dict.fromkeys(names):
                 self.rings.append(Ring(name, options, program))
             if erspan is not None:
-                self._refused = self._add_erspan(erspan, options)
+                self._refused = self._add_erspan(erspan, replace(options, share=None))
         except CaptureError:
             for ring in self.rings:
                 ring.close()
@@ -146,6 +146,11 @@ class LiveSource:
             for name, value in ring.counters.snapshot().items():
                 setattr(sums, name, getattr(sums, name) + value)
         return sums
+
+    def take_over(self) -> None:
+        """Go on where another process has died, if one has."""
+        for ring in self.rings:
+            ring.take_over()
 
     def close(self) -> None:
         """Give everything back."""

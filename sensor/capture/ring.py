@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import mmap
 import os
 import socket
@@ -21,6 +22,8 @@ import numpy as np
 from sensor.capture import uapi
 from sensor.capture.kernels_ring import HINTED, TAGGED, USED, walk_block
 from sensor.capture.rawinput import reason
+from sensor.capture.shares import Share, behind
+from sensor.capture.shares import program as share_program
 from sensor.errors import CaptureError
 from sensor.model.block import LINKTYPE_ETHERNET, LINKTYPE_RAW, PacketBlock
 from sensor.model.counters import Counters
@@ -33,6 +36,8 @@ _LINKTYPES: Final = {
     uapi.ARPHRD_TUNNEL6: LINKTYPE_RAW,
     uapi.ARPHRD_SIT: LINKTYPE_RAW,
 }
+_CURRENT, _LENT = 0, 1
+"""Of a cursor: the block that comes next, or is lent; whether it is."""
 _FRAME_SIZE: Final = 2048
 """TPACKET_V3 packs frames one behind the other and uses this only to check the request."""
 
@@ -49,8 +54,8 @@ class RingOptions:
     retire_ms: int = 50
     """Milliseconds after which a block that is not full is handed over, 1-10,000: the latency of an alert."""
     promiscuous: bool = True
-    fanout: int | None = None
-    """Group id, 1-65535: sockets of one group share the interface's flows."""
+    share: Share | None = None
+    """Of several workers' rings on one interface: which packets this one takes; None: all."""
 
     def __post_init__(self) -> None:
         if not 1 << 17 <= self.block_size <= 1 << 26 or self.block_size & (self.block_size - 1):
@@ -65,7 +70,8 @@ class RingCounters(Counters):
     """One interface. Kernel counters are those of PACKET_STATISTICS, summed."""
 
     __slots__ = (
-        "blocks", "bytes", "kernel_drops", "kernel_freezes", "kernel_packets", "lost", "packets", "refused", "reopened",
+        "blocks", "bytes", "kernel_drops", "kernel_freezes", "kernel_packets", "lost", "orphaned", "packets", "refused",
+        "reopened",
     )  # fmt: skip
 
     packets: int
@@ -81,6 +87,8 @@ class RingCounters(Counters):
     """Times the ring was full."""
     lost: int
     """Times the interface went down or away."""
+    orphaned: int
+    """In the block that a worker had in hand when it died: not inspected."""
     reopened: int
     """Times it was bound anew."""
     refused: int
@@ -100,14 +108,14 @@ class Ring:
         self.attached = False
         """Bound to an interface that is there (it may be down)."""
         self._options = options
-        self._current = 0
-        self._lent = False
+        # Shared with the processes that are forked from here: one that takes the place of another goes on behind it.
+        self._cursor = np.frombuffer(mmap.mmap(-1, mmap.PAGESIZE), np.int64)
         self._linktype = LINKTYPE_ETHERNET
+        self._program = list(program)
+        self._stopped = False
         self._sock = _packet_socket(name)
         try:
             self._map()
-            if program := list(program):
-                self.set_filter(program)
             self._bind()
         except OSError as e:
             self.close()
@@ -131,20 +139,31 @@ class Ring:
     def _bind(self) -> None:
         """Bind to the interface by its name. Raises OSError where it is not there, CaptureError for a strange one."""
         index = socket.if_nametoindex(self.name)
-        self._sock.bind((self.name, uapi.ETH_P_ALL))
-        kind = self._sock.getsockname()[3]
+        kind = self._kind()
         if kind not in _LINKTYPES:
             raise CaptureError(f"{self.name}: frames of this kind of interface ({kind}) cannot be decoded")
         self._linktype = _LINKTYPES[kind]
+        self._set_programs()
+        self._sock.bind((self.name, uapi.ETH_P_ALL))
         only_incoming = int(kind == uapi.ARPHRD_LOOPBACK)
         self._sock.setsockopt(uapi.SOL_PACKET, uapi.PACKET_IGNORE_OUTGOING, only_incoming)
         if self._options.promiscuous:
             request = uapi.MEMBERSHIP.pack(index, uapi.PACKET_MR_PROMISC, 0, b"")
             self._sock.setsockopt(uapi.SOL_PACKET, uapi.PACKET_ADD_MEMBERSHIP, request)
-        if self._options.fanout is not None:
-            mode = uapi.PACKET_FANOUT_HASH | uapi.PACKET_FANOUT_FLAG_DEFRAG
-            self._sock.setsockopt(uapi.SOL_PACKET, uapi.PACKET_FANOUT, self._options.fanout | mode << 16)
         self.attached = True
+
+    def _kind(self) -> int:
+        """Return the ARPHRD_* of the interface. Raises OSError where it is not there."""
+        answer = fcntl.ioctl(self._sock, uapi.SIOCGIFHWADDR, uapi.IFREQ_ADDRESS.pack(self.name.encode(), 0))
+        return int(uapi.IFREQ_ADDRESS.unpack(answer)[1])
+
+    def _set_programs(self) -> None:
+        """Filter as this kind of interface needs it, before the first frame may come."""
+        program, share = self._program, self._options.share
+        if share is not None:
+            program = behind(program, share_program(share, self._linktype))
+        if program and not self._stopped:
+            self.set_filter(program)
 
     def set_filter(self, program: list[tuple[int, int, int, int]]) -> None:
         """Let the kernel pass only frames for which a classic BPF program (code, jt, jf, k) returns a length."""
@@ -154,6 +173,7 @@ class Ring:
 
     def stop(self) -> None:
         """Let no more frames in; what is in the ring stays."""
+        self._stopped = True
         self.set_filter([uapi.DROP_ALL])
 
     def fileno(self) -> int:
@@ -162,15 +182,16 @@ class Ring:
 
     def ready(self) -> int:
         """Return the time (ns) of the first frame of the block that waits, -1: none waits."""
-        words = self._words[self._current]
-        if self._lent or not int(words[uapi.BLOCK_STATUS // 4]) & uapi.TP_STATUS_USER:
+        words = self._words[self._cursor[_CURRENT]]
+        if self._cursor[_LENT] or not int(words[uapi.BLOCK_STATUS // 4]) & uapi.TP_STATUS_USER:
             return -1
         sec, nsec = words[uapi.BLOCK_TS_FIRST // 4 : uapi.BLOCK_TS_FIRST // 4 + 2].tolist()
         return int(sec) * 1_000_000_000 + int(nsec)
 
     def take(self, number: int) -> PacketBlock:
         """Borrow the block that waits; `number`: of its first packet."""
-        words, buf = self._words[self._current], self._blocks[self._current]
+        current = int(self._cursor[_CURRENT])
+        words, buf = self._words[current], self._blocks[current]
         n = int(words[uapi.BLOCK_NUM_PKTS // 4])
         off, ts = np.empty(n, np.int64), np.empty(n, np.int64)
         caplen, wirelen, tci = (np.empty(n, np.int32) for _ in range(3))
@@ -179,7 +200,7 @@ class Ring:
         n = walk_block(buf, first, n, off, caplen, wirelen, ts, tci, tpid, hints, seen)
         view = buf[:]
         view.flags.writeable = False
-        self._lent = True
+        self._cursor[_LENT] = 1
         self.counters.blocks += 1
         self.counters.packets += n
         self.counters.bytes += int(seen[USED])
@@ -192,10 +213,22 @@ class Ring:
 
     def release(self) -> None:
         """Give the borrowed block back to the kernel."""
-        if self._lent:
-            self._words[self._current, uapi.BLOCK_STATUS // 4] = uapi.TP_STATUS_KERNEL
-            self._current = (self._current + 1) % self._options.blocks
-            self._lent = False
+        if self._cursor[_LENT]:
+            current = int(self._cursor[_CURRENT])
+            self._words[current, uapi.BLOCK_STATUS // 4] = uapi.TP_STATUS_KERNEL
+            self._cursor[_CURRENT] = (current + 1) % self._options.blocks
+            self._cursor[_LENT] = 0
+
+    def take_over(self) -> None:
+        """Go on where another process has died, if one has.
+
+        The block that it had in hand is passed over: what it was dying of may be in it, and what it had raised of it
+        is out already.
+        """
+        if self._cursor[_LENT]:
+            self.counters.orphaned += int(self._words[self._cursor[_CURRENT], uapi.BLOCK_NUM_PKTS // 4])
+        self.release()
+        self.attached = bool(self._sock.getsockname()[0])
 
     def read_statistics(self) -> None:
         """Add the kernel's counters since the last call."""

@@ -28,11 +28,8 @@ PACKET_ADD_MEMBERSHIP: Final = 1
 PACKET_RX_RING: Final = 5
 PACKET_STATISTICS: Final = 6
 PACKET_VERSION: Final = 10
-PACKET_FANOUT: Final = 18
 PACKET_IGNORE_OUTGOING: Final = 23
 PACKET_MR_PROMISC: Final = 1
-PACKET_FANOUT_HASH: Final = 0
-PACKET_FANOUT_FLAG_DEFRAG: Final = 0x8000
 TPACKET_V3: Final = 2
 
 # ---- linux/if_packet.h: tp_status of a frame, block_status of a block
@@ -86,6 +83,7 @@ DROP_ALL: Final = (0x06, 0, 0, 0)
 
 # ---- linux/sockios.h
 SIOCGIFADDR: Final = 0x8915
+SIOCGIFHWADDR: Final = 0x8927
 SIOCETHTOOL: Final = 0x8946
 
 # ---- linux/if.h
@@ -107,5 +105,7 @@ ETHTOOL_CHANNELS: Final = struct.Struct("9I")
 """struct ethtool_channels: cmd, max rx, tx, other, combined; rx, tx, other, combined."""
 ETHTOOL_RINGS: Final = struct.Struct("9I")
 """struct ethtool_ringparam: cmd, most of rx, rx mini, rx jumbo, tx; now of the same."""
+IFREQ_ADDRESS: Final = struct.Struct(f"{IFNAMSIZ}sH22x")
+"""struct ifreq with the family of an ifr_hwaddr, an ARPHRD_* (netdevice(7))."""
 IFREQ_POINTER: Final = struct.Struct(f"{IFNAMSIZ}sP16x")
 """struct ifreq with ifr_data."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sensor.cli.runnable import Runnable
     from sensor.config.settings import Settings
     from sensor.detect.threshold import Rates
+    from sensor.engine.crew.hostbits import Deferred, Ids
     from sensor.engine.options import EngineOptions
     from sensor.engine.pipeline import Pipeline
     from sensor.engine.sinks import Sink, Sinks
@@ -89,6 +91,19 @@ def kept_sets(pipeline: Pipeline, settings: Settings, tell: Callable[[str], None
         yield
     finally:
         setfiles.save(pipeline.judge.sets, settings.run.dataset_folder, tell)
+
+
+def for_crew(loaded: Runnable) -> tuple[Runnable, Mapping[Ids, Deferred]]:
+    """Return the rules for workers, and what of them is judged where all meet; say what is not."""
+    from sensor.engine.bookstore import ReadyRules
+    from sensor.engine.crew.hostbits import split
+
+    if isinstance(loaded.rules, ReadyRules):
+        raise TypeError("rules that are planned already")
+    found = split(loaded.rules)
+    if found.local:
+        common.warn(f"{found.local} rules with bits of hosts: each worker sees those only that it has set itself")
+    return dataclasses.replace(loaded, rules=found.rules), found.deferred
 
 
 def writer(settings: Settings, sinks: Sinks, *, pcap_names: bool = False, live: bool = False) -> Writer:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sensor.outputs.courier import Courier
     from sensor.outputs.disk import Disk
     from sensor.outputs.filestore import FileStore
+    from sensor.outputs.pcaplog import PcapLog
     from sensor.outputs.transports import Transport
 
 Tell = Callable[[str], None]
@@ -61,6 +62,7 @@ def _in_folder(settings: Settings, folder: Path, tell: Tell) -> Outlets:
     from sensor.outputs.disk import ROOMY, Disk
     from sensor.outputs.lines import EveFile, FastFile
     from sensor.outputs.logfile import LogFile
+    from sensor.outputs.pcaplog import PcapLog
 
     receivers = _receivers(settings, folder, tell)
 
@@ -78,10 +80,11 @@ def _in_folder(settings: Settings, folder: Path, tell: Tell) -> Outlets:
     watched: list[Watched] = [*files, *couriers]
     archive = Archive([file.path for file in files], settings.keep, tell)
     disk = Disk(folder, settings.disk, tell)
-    evidence = _evidence(settings, folder, disk, tell)
-    keeper = Housekeeper(disk, archive, evidence.log if evidence is not None else None)
+    captures = PcapLog(folder, settings.evidence, tell) if settings.evidence.enabled else None
+    keeper = Housekeeper(disk, archive, captures)
+    evidence = _evidence(settings, captures, disk) if captures is not None else None
     store = file_store(settings, tell, lambda: disk.level != ROOMY)
-    return Outlets([*(sink for sink, _ in receivers), *sinks], watched, couriers, keeper, evidence, store)
+    return Outlets([*(sink for sink, _ in receivers), *sinks], watched, couriers, keeper, evidence, captures, store)
 
 
 def file_store(settings: Settings, tell: Tell, sheds: Callable[[], bool] = lambda: False) -> FileStore | None:
@@ -93,14 +96,11 @@ def file_store(settings: Settings, tell: Tell, sheds: Callable[[], bool] = lambd
     return FileStore(Path(settings.run.log_dir), settings.file_store, tell, sheds)
 
 
-def _evidence(settings: Settings, folder: Path, disk: Disk, tell: Tell) -> Evidence | None:
+def _evidence(settings: Settings, captures: PcapLog, disk: Disk) -> Evidence:
     from sensor.engine.evidence import Evidence
     from sensor.outputs.disk import ROOMY
-    from sensor.outputs.pcaplog import PcapLog
 
-    if not settings.evidence.enabled:
-        return None
-    return Evidence(settings.evidence, PcapLog(folder, settings.evidence, tell), lambda: disk.level != ROOMY)
+    return Evidence(settings.evidence, captures, lambda: disk.level != ROOMY)
 
 
 def _receivers(settings: Settings, folder: Path, tell: Tell) -> list[tuple[Sink, Courier]]:

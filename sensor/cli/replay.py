@@ -92,7 +92,11 @@ def _main(words: Sequence[str]) -> int:
         loaded = common.rules_to_run(paths, settings, fatal=args.init_errors_fatal)
         trial(loaded, settings.run.log_dir, files, expression, fatal=args.init_errors_fatal)
         return 0
-    runnable = rules_to_run(paths, settings, fatal=args.init_errors_fatal)
+    if settings.run.workers == 1:
+        runnable = rules_to_run(paths, settings, fatal=args.init_errors_fatal)
+    else:  # whose rules must be changed for them
+        loaded = common.rules_to_run(paths, settings, fatal=args.init_errors_fatal)
+        runnable = Runnable(loaded.rules, loaded.problems)
     return _replay(args, settings, runnable, files, expression)
 
 
@@ -186,7 +190,7 @@ def _crew(
     loaded: Runnable, options: EngineOptions, writer: Writer, source: FileSource, *, fatal: bool
 ) -> _Runner:
     from sensor.capture.rawinput import STDIN
-    from sensor.detect.threshold import NoRates
+    from sensor.detect.threshold import FarRates
     from sensor.engine.crew.outbox import Outbox
     from sensor.engine.crew.replay import CrewReplay, Kit, PacketKey
 
@@ -194,8 +198,11 @@ def _crew(
         raise UsageError("with several workers each reads the captures: standard input and --follow need --workers 1")
     key = PacketKey()
     outbox = Outbox(key)
-    pipeline, failed = assembly.pipeline(loaded, options, outbox, NoRates(), fatal=fatal)
-    crew = CrewReplay(Kit(pipeline, source, outbox, key, failed), writer, assembly.shares(options.settings))
+    rates = FarRates()
+    rules, deferred = assembly.for_crew(loaded)
+    pipeline, failed = assembly.pipeline(rules, options, outbox, rates, fatal=fatal)
+    kit = Kit(pipeline, source, outbox, rates, key, failed, deferred)
+    crew = CrewReplay(kit, writer, assembly.shares(options.settings))
     return _Runner(pipeline.plan.table.loaded(), crew.run, crew.stop)
 
 

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import gc
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -13,17 +14,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sensor import __version__
 from sensor.cli import assembly, common, exits
 from sensor.cli.outlets import outlets as open_outlets
-from sensor.cli.parser import Parser, add_config, add_rules
+from sensor.cli.parser import Parser, add_config, add_rules, add_workers
 from sensor.cli.runnable import Runnable, rules_to_run
 from sensor.errors import CaptureError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
+    from sensor.capture.shares import Share
     from sensor.config.settings import Settings
     from sensor.engine.bookstore import ReadyRules
     from sensor.engine.ctlsocket import ControlSocket
@@ -31,12 +33,12 @@ if TYPE_CHECKING:
     from sensor.engine.figures import Figures
     from sensor.engine.guests import GuestWatch
     from sensor.engine.mirror import MirrorWatch
-    from sensor.engine.pipeline import Pipeline
     from sensor.engine.replay import Summary
     from sensor.engine.signals import Signals
     from sensor.engine.writer import Writer
     from sensor.metrics.access import Access
     from sensor.metrics.names import Snapshot
+    from sensor.rules.outside import Outside
     from sensor.rules.problems import Problem
     from sensor.rules.ruleset import RuleSet
 
@@ -66,6 +68,7 @@ def parser() -> Parser:
                        help="repeatable (default: af-packet.interface)")  # fmt: skip
     add_config(found)
     add_rules(found)
+    add_workers(found)
     found.add_argument("-l", dest="log_dir", metavar="DIR", help="append events to DIR/eve.json")
     found.add_argument(
         "-k", dest="checksums", choices=("all", "none"),
@@ -78,7 +81,8 @@ def parser() -> Parser:
     found.add_argument("--pidfile", metavar="FILE", help="write the process id to FILE")
     found.add_argument("--metrics", metavar="ADDRESS:PORT", help="serve metrics for Prometheus")
     found.add_argument("--ring-blocks", type=int, default=32, metavar="N",
-                       help="blocks of 1 MiB per interface that ride out a stall (default: 32)")  # fmt: skip
+                       help="blocks per interface that ride out a stall, of 1 MiB, with several workers of 512 KiB "
+                       "(default: 32)")  # fmt: skip
     found.add_argument("-q", dest="quiet", action="store_true", help="no summary at the end")
     return found
 
@@ -97,12 +101,12 @@ def main(words: Sequence[str]) -> int:
     if args.test:
         loaded = common.rules_to_run(paths, settings, fatal=args.init_errors_fatal)
         return _trial(args, settings, loaded, expression)
-    runnable = rules_to_run(paths, settings, fatal=args.init_errors_fatal)
+    runnable = _rules(paths, settings, fatal=args.init_errors_fatal)
     return _run(args, settings, runnable, expression)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    made = common.settings(args.config, args.overrides)
+    made = common.settings(args.config, [*args.overrides, *([f"workers={args.workers}"] if args.workers else [])])
     if args.metrics:
         made = dataclasses.replace(made, metrics=dataclasses.replace(made.metrics, address=args.metrics))
     if args.log_dir:
@@ -111,6 +115,14 @@ def _settings(args: argparse.Namespace) -> Settings:
         flow = dataclasses.replace(made.flow, checksum_validation=args.checksums == "all")
         made = dataclasses.replace(made, flow=flow)
     return made
+
+
+def _rules(paths: list[Path], settings: Settings, *, fatal: bool) -> Runnable:
+    """Load rules: with several workers as such, since they must be changed for them; else with their plan."""
+    if settings.run.workers == 1:
+        return rules_to_run(paths, settings, fatal=fatal)
+    loaded = common.rules_to_run(paths, settings, fatal=fatal)
+    return Runnable(loaded.rules, loaded.problems)
 
 
 def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, expression: str | None) -> int:
@@ -140,7 +152,6 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: Runnable, express
     from sensor.cli.confinement import confine
     from sensor.engine.ctlsocket import ControlSocket
     from sensor.engine.figures import Figures
-    from sensor.engine.options import EngineOptions
     from sensor.engine.signals import Signals
     from sensor.engine.sinks import Sinks
 
@@ -148,11 +159,10 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: Runnable, express
     for name in _LATER:
         import_module(name)
     writer = assembly.writer(settings, Sinks([]), live=True)
-    options = EngineOptions(settings, verify_checksums=args.checksums != "none")
-    pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
+    make = _alone if settings.run.workers == 1 else _crew
+    engine = make(args, settings, loaded, writer, expression)
     access, mirror, guests = _access(settings), _mirror(settings), _guests(settings, writer)
-    source = _source(args, settings, expression)
-    signals = Signals(source.wake)
+    signals = Signals(engine.wake)
     pidfile = control = None
     try:
         signals.install()
@@ -161,13 +171,15 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: Runnable, express
         _harden(args.user)
         confine(settings, args.pidfile, _log)
         figures = Figures(
-            __version__, time.time_ns(), rules_failed=failed, per_rule=settings.metrics.per_rule
+            __version__, time.time_ns(), rules_failed=engine.failed, per_rule=settings.metrics.per_rule
         )  # fmt: skip
-        parts = _Parts(pipeline, writer, source, signals, figures, mirror, guests, access, control)
-        summary = _watch(args, settings, parts, _Failed(failed, loaded.problems))
+        # Threads may be started from here on, but by `fork` only single ones can be copied.
+        engine.fork([] if control is None else [control.disown])
+        parts = _Parts(engine, writer, signals, figures, mirror, guests, access, control)
+        summary = _watch(args, settings, parts, _Failed(engine.failed, loaded.problems))
     finally:
         signals.restore()
-        source.close()
+        engine.close()
         for told in (mirror, guests):
             if told is not None:
                 told.close()
@@ -179,13 +191,77 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: Runnable, express
     return _end(args, summary, writer)
 
 
+class _Engine(Protocol):
+    """What judges packets: in this process, or in several."""
+
+    failed: int
+    """Rules that do not run."""
+
+    def wake(self) -> None:
+        """End a wait of the loop."""
+
+    def fork(self, closes: Sequence[Callable[[], None]]) -> None:
+        """Start processes. closes: called in them, for what is not theirs."""
+
+    def figures(self, figures: Figures, writer: Writer) -> Snapshot:
+        """Return the values of metrics before there is any packet."""
+
+    def started(self) -> str:
+        """Return what runs."""
+
+    def watch(self, writer: Writer, around: Surroundings, figures: Figures, signals: Signals,
+              control: ControlSocket | None) -> Summary:  # fmt: skip
+        """Run until a signal."""
+
+    def close(self) -> None:
+        """Give interfaces back."""
+
+
+def _alone(args: argparse.Namespace, settings: Settings, loaded: Runnable, writer: Writer,
+           expression: str | None) -> _Engine:  # fmt: skip
+    from sensor.cli.engines import Alone
+    from sensor.engine.options import EngineOptions
+
+    options = EngineOptions(settings, verify_checksums=args.checksums != "none")
+    pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
+    return Alone(pipeline, _source(args, settings, expression), failed)
+
+
+def _crew(args: argparse.Namespace, settings: Settings, loaded: Runnable, _writer: Writer,
+          expression: str | None) -> _Engine:  # fmt: skip
+    from sensor.cli.engines import Crew, scene_time
+    from sensor.detect.threshold import FarRates
+    from sensor.engine.crew.divide import divided
+    from sensor.engine.crew.outbox import Outbox
+    from sensor.engine.options import EngineOptions
+
+    workers, outbox = settings.run.workers, Outbox(scene_time)
+    options = EngineOptions(divided(settings, workers), verify_checksums=args.checksums != "none")
+    rates = FarRates()
+    rules, deferred = assembly.for_crew(loaded)
+    pipeline, failed = assembly.pipeline(rules, options, outbox, rates, fatal=args.init_errors_fatal)
+    sources: list[LiveSource] = []
+    try:
+        for share in assembly.shares(settings, secrets.randbits(32)):
+            sources.append(_source(args, settings, expression, share))  # noqa: PERF401 - those opened must be closed
+    except CaptureError:
+        for source in sources:
+            source.close()
+        raise
+    return Crew(pipeline, sources, (outbox, rates), failed, deferred, _outside(settings), _log)
+
+
+def _outside(settings: Settings) -> Callable[[], Outside]:
+    """Return what loads the operator's files that rules ask; what is wrong with them, the start has told."""
+    return lambda: common.outside_of(settings, [])
+
+
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """What a run is made of."""
 
-    pipeline: Pipeline
+    engine: _Engine
     writer: Writer
-    source: LiveSource
     signals: Signals
     figures: Figures
     mirror: MirrorWatch | None
@@ -226,12 +302,11 @@ def _harden(user: str | None) -> None:
 
 def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: _Failed) -> Summary:
     """Open the outputs and watch until a signal."""
-    from sensor.engine.daemon import Daemon
     from sensor.engine.sinks import Sinks
     from sensor.metrics.http import MetricsServer
 
-    pipeline, writer, source = parts.pipeline, parts.writer, parts.source
-    latest = [parts.figures.snapshot(pipeline, writer, source)]
+    engine, writer = parts.engine, parts.writer
+    latest = [engine.figures(parts.figures, writer)]
     around = _surroundings(args, settings, failed, parts, lambda snapshot: latest.__setitem__(0, snapshot))
     server = outlets = None
     try:
@@ -240,20 +315,13 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
         outlets = open_outlets(settings, _log)
         parts.figures.outlets = outlets
         writer.sinks = Sinks(outlets.sinks, lambda e: _log(str(e)), lasting=True, sheds=outlets.sheds)
-        if outlets.evidence is not None:
-            writer.keep_evidence(outlets.evidence.alerted, outlets.evidence.capture_file)
-            pipeline.observer = outlets.evidence.observe
         if outlets.store is not None:
             writer.keep_files(outlets.store)
         outlets.start()
         # What start-up made lives as long as the process: the collector need not look at it again.
         gc.freeze()
-        _log(f"engine started: {pipeline.plan.table.loaded()} rules, {', '.join(ring.name for ring in source.rings)}")
-        daemon = Daemon(pipeline, writer, source, around, parts.figures, parts.signals)
-        if parts.control is not None:
-            parts.control.start(daemon.asks.put)
-        with assembly.kept_sets(pipeline, settings, _log):
-            return daemon.watch()
+        _log(f"engine started: {engine.started()}")
+        return engine.watch(writer, around, parts.figures, parts.signals, parts.control)
     finally:
         around.notifier.close()
         if outlets is not None:
@@ -262,20 +330,30 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
             server.close()
 
 
-def _source(args: argparse.Namespace, settings: Settings, expression: str | None) -> LiveSource:
+def _source(args: argparse.Namespace, settings: Settings, expression: str | None, share: Share | None = None
+            ) -> LiveSource:  # fmt: skip
+    """Open the interfaces. share: of a worker; the first tells what happens to them, and takes what comes as ERSPAN."""
     from sensor.capture import ifcheck
     from sensor.capture.afpacket import LiveSource
     from sensor.capture.ring import RingOptions
+    from sensor.engine.crew.divide import ring_block
 
+    first = share is None or share.index == 0
     try:
-        options = RingOptions(blocks=args.ring_blocks)
+        options = RingOptions(blocks=args.ring_blocks, share=share)
     except ValueError as e:
         raise UsageError(f"--ring-blocks: {e}") from e
-    source = LiveSource(args.interfaces, options, bpf=expression, erspan=assembly.erspan(settings), on_event=_log)
-    for name in args.interfaces:
+    options = dataclasses.replace(options, block_size=ring_block(options.block_size, settings.run.workers))
+    source = LiveSource(args.interfaces, options, bpf=expression, erspan=assembly.erspan(settings) if first else None,
+                        on_event=_log if first else _nobody)  # fmt: skip
+    for name in args.interfaces if first else ():
         for finding in ifcheck.check(name, capturing=True):
             _log(f"warning: {finding}")
     return source
+
+
+def _nobody(_text: str) -> None:
+    """Tell nobody: another worker tells the same."""
 
 
 def _access(settings: Settings) -> Access:
@@ -338,7 +416,8 @@ def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet | ReadyRule
     if changed:
         _log(f"these settings take effect at the next start: {', '.join(changed)}")
     paths = common.rule_paths(args.only, args.extra, fresh)
-    return rules_to_run(paths, fresh, fatal=True).rules
+    return _rules(paths, dataclasses.replace(fresh, run=dataclasses.replace(fresh.run, workers=settings.run.workers)),
+                  fatal=True).rules  # fmt: skip
 
 
 def _write_pid(name: str | None) -> Path | None:

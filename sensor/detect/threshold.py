@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from sensor.detect.addresses import address_test, widen
 from sensor.detect.budget import SECOND
@@ -33,12 +33,45 @@ class Rates(Protocol):
         """Count a match and return what is to be done; empty: nothing."""
 
 
-class NoRates:
-    """Every match alerts: somebody else counts."""
+Tracked = bytes | tuple[bytes, bytes] | int | None
+"""What a threshold counts by: an address, a pair, a flow, nothing."""
 
-    def verdict(self, rule: Rule, _ts_ns: int, _src: bytes, _dst: bytes, _flow_id: int) -> str:
-        """Return the rule's own action."""
-        return rule.action
+
+class Closed(NamedTuple):
+    """Until when a rule with one threshold cannot alert any more, however often it matches."""
+
+    gid: int
+    sid: int
+    tracked: Tracked
+    since: int
+    """ns"""
+    until: int
+
+
+class FarRates:
+    """Somebody else counts: every match alerts, but for those of which is known that it would not."""
+
+    def __init__(self, limit: int = 65_536) -> None:
+        self._limit = limit
+        self._closed: dict[tuple[int, int, Tracked], tuple[int, int]] = {}
+
+    def close(self, closed: Closed) -> None:
+        """Take the word of the one who counts. At the cap the oldest is forgotten, and costs time only."""
+        self._closed[closed.gid, closed.sid, closed.tracked] = closed.since, closed.until
+        if len(self._closed) > self._limit:
+            del self._closed[next(iter(self._closed))]
+
+    def clear(self) -> None:
+        """Forget everything: the rules have changed."""
+        self._closed.clear()
+
+    def verdict(self, rule: Rule, ts_ns: int, src: bytes, dst: bytes, flow_id: int) -> str:
+        """Return the rule's own action, empty where a match would be held back."""
+        if not self._closed or len(rule.thresholds) != 1:
+            return rule.action
+        key = rule.gid, rule.sid, _tracked(rule.thresholds[0].track, src, dst, flow_id)
+        since, until = self._closed.get(key, (0, -1))
+        return "" if since <= ts_ns <= until else rule.action
 
 
 class ThresholdCounters(Counters):
@@ -50,13 +83,14 @@ class ThresholdCounters(Counters):
 
 
 class _Window:
-    __slots__ = ("count", "expires", "until")
+    __slots__ = ("count", "expires", "told", "until")
 
     def __init__(self, expires: int) -> None:
         self.expires = expires
         self.until = 0
         """Of rate_filter: packet time up to which the other action holds; 0: it does not."""
         self.count = 1
+        self.told = False
 
 
 class Thresholds:
@@ -71,6 +105,8 @@ class Thresholds:
         self.limits = limits or ThresholdLimits()
         self.counters = ThresholdCounters()
         self._table: OrderedDict[tuple[object, ...], _Window] = OrderedDict()
+        self.on_closed: Callable[[Closed], None] | None = None
+        """Told once a window that a rule cannot alert any more in it."""
 
     def __len__(self) -> int:
         return len(self._table)
@@ -91,6 +127,8 @@ class Thresholds:
                 action = threshold.action if self._exceeds(threshold, ts_ns, key) else action
             elif not self._count(threshold, ts_ns, key):
                 self.counters.threshold_suppressed += 1
+                if self.on_closed is not None:
+                    self._tell(self.on_closed, rule, tracked)
                 return ""
         return action
 
@@ -109,6 +147,14 @@ class Thresholds:
             return False
         window.until = ts_ns + threshold.timeout * SECOND
         return True
+
+    def _tell(self, told: Callable[[Closed], None], rule: Rule, tracked: Tracked) -> None:
+        """Tell if this was not the last match in vain."""
+        threshold, window = rule.thresholds[0], self._table[rule.gid, rule.sid, 0, tracked]
+        over = threshold.kind in {"limit", "both"} and window.count > threshold.count
+        if len(rule.thresholds) == 1 and over and not window.told:
+            window.told = True
+            told(Closed(rule.gid, rule.sid, tracked, window.expires - threshold.seconds * SECOND, window.expires))
 
     def _count(self, threshold: Threshold, ts_ns: int, key: tuple[object, ...]) -> bool:
         window = self._table.get(key)
@@ -153,7 +199,7 @@ def _ordered(thresholds: tuple[Threshold, ...]) -> Iterable[tuple[int, Threshold
     return sorted(enumerate(thresholds), key=lambda pair: pair[1].kind != "detection_filter")
 
 
-def _tracked(track: str, src: bytes, dst: bytes, flow_id: int) -> object:
+def _tracked(track: str, src: bytes, dst: bytes, flow_id: int) -> Tracked:
     match track:
         case "by_src":
             return src

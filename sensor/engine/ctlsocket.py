@@ -110,6 +110,10 @@ class ControlSocket:
         self._ask = ask
         self._thread.start()
 
+    def disown(self) -> None:
+        """Let a forked process listen no more: its parent does."""
+        self._sock.close()
+
     def close(self) -> None:
         """End: answers that are under way are still sent, as far as the clients take them at once."""
         self._end = True

@@ -16,12 +16,13 @@ from sensor.capture.files import FileSource
 from sensor.engine import mirror
 from sensor.engine.asks import Answer, Ask, Asks
 from sensor.engine.bookstore import ReadyRules
-from sensor.engine.figures import Figures, capture_stats
+from sensor.engine.figures import Figures, capture_stats, worker_figures
 from sensor.engine.guests import GuestWatch
 from sensor.engine.notify import Notifier
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.reload import Reloaded, Reloader, implausible, release
 from sensor.engine.replay import Replay, Summary
+from sensor.engine.seen import Seen
 from sensor.engine.signals import Signals
 from sensor.engine.stats import stats
 from sensor.engine.verbs import Controls, run
@@ -109,8 +110,8 @@ class Daemon(Replay):
 
     def _make_controls(self) -> Controls:
         return Controls(
-            pipeline=self._pipeline, writer=self._writer, source=self._source, figures=self._figures,
-            counters=self._counters, settings=self._around.settings, failed=lambda: self._around.failed_rules,
+            seen=Seen(self._pipeline, self._source), figures=self._figures, counters=self._counters,
+            settings=self._around.settings, failed=lambda: self._around.failed_rules,
             reload=self._reload, reopen=self._reopen, stop=self._signals.ask_stop, started=self._started,
         )  # fmt: skip
 
@@ -163,12 +164,22 @@ class Daemon(Replay):
                 self._writer.own_alert(mirror.alert(change, time.time_ns()))
 
     def _publish(self) -> None:
-        values = dict(self._figures.snapshot(self._pipeline, self._writer, self._source))
+        measured = {**worker_figures(self._pipeline, self._source), **self._only_worker()}
+        values = dict(self._figures.snapshot(self._pipeline.plan, self._writer, self._pipeline.thresholds, measured))
         if self._around.mirror is not None:
             values |= self._around.mirror.snapshot(time.monotonic())
         if self._around.guests is not None:
             values |= self._around.guests.snapshot(time.monotonic())
         self._around.publish(values)
+
+    def _only_worker(self) -> Snapshot:
+        """Return what there is to say of workers where this process is the only one."""
+        packets = self._pipeline.tally.decode.pkts
+        return {
+            "xensor_workers": {(): 1}, "xensor_workers_running": {(): 1},
+            "xensor_worker_packets_total": {("0",): packets},
+            "xensor_worker_heartbeat_time_seconds": {("0",): time.time()},
+        }  # fmt: skip
 
     def _write_stats(self) -> None:
         if "stats" not in self._pipeline.options.log_kinds:

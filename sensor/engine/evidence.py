@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from sensor.model.counters import Counters
 from sensor.model.rows import FRAG_PART
 from sensor.model.scene import Match, Scene
 from sensor.outputs.limits import FOLLOWED_MAX, EvidenceOptions
-from sensor.outputs.pcaplog import Frames, PcapLog
+from sensor.outputs.pcaplog import Frames
 
 _MIX: Final = 0x9E3779B97F4A7C15
 """Spreads addresses over a word (the golden ratio, an odd number)."""
@@ -70,10 +70,23 @@ class Wanted:
         return found
 
 
+class Captures(Protocol):
+    """Where packets go."""
+
+    def write(self, records: Iterable[bytes], ts: int) -> None:
+        """Take records of a capture. ts: when they were asked for, ns."""
+
+    def name(self, ts: int) -> str:
+        """Return the file that they go to."""
+
+    def close(self) -> None:
+        """End the file at hand."""
+
+
 class Evidence:
     """Watches blocks and alerts. shed: tells whether the disk has no room for packets now."""
 
-    def __init__(self, options: EvidenceOptions, log: PcapLog, shed: Callable[[], bool]) -> None:
+    def __init__(self, options: EvidenceOptions, log: Captures, shed: Callable[[], bool]) -> None:
         self._options = options
         self._shed = shed
         self._past: deque[Past] = deque()
@@ -97,9 +110,17 @@ class Evidence:
 
     def observe(self, view: BlockView) -> None:
         """Take a block, once all its alerts are raised."""
-        fresh, self._fresh = self._fresh, []
         if view.block.n:
             self._remember(view)
+        self._keep(int(view.block.ts[0]) if view.block.n else 0, new_block=bool(view.block.n))
+
+    def catch_up(self) -> None:
+        """Take alerts behind the last block."""
+        self._keep(0, new_block=False)
+
+    def _keep(self, ts: int, *, new_block: bool) -> None:
+        """Write packets of the flows that alerted. ts: of the new block, ns."""
+        fresh, self._fresh = self._fresh, []
         if not fresh and not self._left:
             self._forget()
             return
@@ -109,10 +130,10 @@ class Evidence:
         for past in self._past if new.of or packets else ():
             found += self._pick(past, new, packets)
         going_on = self._wanted(flow for flow, left in self._left.items() if left)
-        if view.block.n and going_on.of:
+        if new_block and going_on.of:
             found += self._pick(self._past[-1], going_on, set())
         if found:
-            self.log.write(found, int(fresh[0].scene.ts) if fresh else int(view.block.ts[0]))
+            self.log.write(found, int(fresh[0].scene.ts) if fresh else ts)
         self._forget()
 
     def close(self) -> None:

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from sensor.capture.afpacket import LiveSource
+from sensor.detect.plan import Plan
+from sensor.detect.threshold import Thresholds
 from sensor.engine.evidence import Evidence
 from sensor.engine.figures_alerts import AlertFigures
-from sensor.engine.figures_caps import caps
+from sensor.engine.figures_caps import caps, decided
 from sensor.engine.outlets import Outlets
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.writer import Writer
 from sensor.metrics.names import Snapshot
 from sensor.outputs.filestore import FileStore
+from sensor.outputs.pcaplog import PcapCounters
 
 _NONE: tuple[str, ...] = ()
 _PROTOCOLS = ("arp", "ipv4", "ipv6", "tcp", "udp", "icmpv4", "icmpv6", "sctp")
@@ -24,8 +27,8 @@ def capture_stats(source: LiveSource) -> dict[str, Any]:
     total = source.totals()
     return {
         "kernel_packets": total.kernel_packets, "kernel_drops": total.kernel_drops, "kernel_ifdrops": 0, "errors": 0,
-        "kernel_freezes": total.kernel_freezes, "interface_losses": total.lost, "interface_returns": total.reopened,
-        "refused": total.refused,
+        "kernel_freezes": total.kernel_freezes, "orphaned": total.orphaned, "interface_losses": total.lost,
+        "interface_returns": total.reopened, "refused": total.refused,
     }  # fmt: skip
 
 
@@ -43,38 +46,46 @@ class Figures:
         self.outlets: Outlets | None = None
         """Set once they are open."""
 
-    def snapshot(self, pipeline: Pipeline, writer: Writer, source: LiveSource) -> Snapshot:
-        """Return the values of all metrics as they are now."""
+    def snapshot(self, plan: Plan, writer: Writer, thresholds: Thresholds, measured: Snapshot) -> Snapshot:
+        """Return the values of all metrics as they are now. measured: what `worker_figures` tells, of all workers."""
+        self._alerts.learn(plan)
+        tables = decided(thresholds, writer)
         return {
+            **measured, **{name: {**measured.get(name, {}), **values} for name, values in tables.items()},
             "xensor_build_info": {(self._version,): 1.0},
             "xensor_start_time_seconds": {_NONE: self._started},
-            "xensor_last_packet_time_seconds": {_NONE: (pipeline.tally.last_ts or 0) / 1e9},
             "xensor_rule_reloads_total": _by(self.reloads),
             "xensor_rules_loaded_time_seconds": {_NONE: self.last_reload},
             "xensor_output_faults_total": {_NONE: writer.sinks.failures},
-            **(_outlets(self.outlets) if self.outlets is not None else {}), **_capture(source),
-            "xensor_stage_seconds_total": _by({name: ns / 1e9 for name, ns in pipeline.stopwatch.ns.items()}),
-            **_decode(pipeline), **_flows(pipeline), **self._detection(pipeline, writer), **caps(pipeline, writer),
-        }  # fmt: skip
-
-    def _detection(self, pipeline: Pipeline, writer: Writer) -> dict[str, Mapping[tuple[str, ...], float]]:
-        judge = pipeline.judge
-        counters, budget = judge.counters, judge.budget.counters
-        self._alerts.learn(pipeline.plan)
-        return {
+            **(_outlets(self.outlets) if self.outlets is not None else {}),
             "xensor_rules_loaded": {_NONE: self._alerts.rules},
             "xensor_rules_failed": {_NONE: self.rules_failed},
-            "xensor_judgements_total": {_NONE: counters.judgements},
-            "xensor_judgements_cut_total": {_NONE: budget.budget_exceeded},
-            "xensor_judgements_skipped_total": {_NONE: budget.judgements_skipped},
-            "xensor_rule_errors_total": {_NONE: counters.rule_errors},
-            "xensor_stream_marks_forgotten_total": _by(pipeline.forgotten()),
-            "xensor_parser_errors_total": {_NONE: pipeline.walk.apps.counters.parser_errors},
-            "xensor_rule_suspensions_total": {_NONE: budget.suspended},
             **self._alerts.values(writer.by_rule), **writer.by_guest.snapshot(),
             "xensor_alerts_summarized_total": {_NONE: writer.flood.counters.summarized},
             "xensor_events_total": _by(writer.events),
         }
+
+
+def worker_figures(pipeline: Pipeline, source: LiveSource) -> Snapshot:
+    """Return the values of the metrics about the packets that one worker has seen."""
+    return {
+        "xensor_last_packet_time_seconds": {_NONE: (pipeline.tally.last_ts or 0) / 1e9}, **_capture(source),
+        "xensor_stage_seconds_total": _by({name: ns / 1e9 for name, ns in pipeline.stopwatch.ns.items()}),
+        **_decode(pipeline), **_flows(pipeline), **_judged(pipeline), **caps(pipeline),
+    }  # fmt: skip
+
+
+def _judged(pipeline: Pipeline) -> dict[str, Mapping[tuple[str, ...], float]]:
+    counters, budget = pipeline.judge.counters, pipeline.judge.budget.counters
+    return {
+        "xensor_judgements_total": {_NONE: counters.judgements},
+        "xensor_judgements_cut_total": {_NONE: budget.budget_exceeded},
+        "xensor_judgements_skipped_total": {_NONE: budget.judgements_skipped},
+        "xensor_rule_errors_total": {_NONE: counters.rule_errors},
+        "xensor_stream_marks_forgotten_total": _by(pipeline.forgotten()),
+        "xensor_parser_errors_total": {_NONE: pipeline.walk.apps.counters.parser_errors},
+        "xensor_rule_suspensions_total": {_NONE: budget.suspended},
+    }
 
 
 def _by(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:
@@ -85,7 +96,7 @@ def _capture(source: LiveSource) -> dict[str, Mapping[tuple[str, ...], float]]:
     kinds = {
         "packets": "packets", "bytes": "bytes", "kernel_packets": "kernel_packets", "kernel_drops": "kernel_drops",
         "kernel_freezes": "kernel_freezes", "lost": "interface_losses", "reopened": "interface_returns",
-        "refused": "refused",
+        "refused": "refused", "orphaned": "orphaned",
     }  # fmt: skip
     found: dict[str, Mapping[tuple[str, ...], float]] = {
         f"xensor_capture_{name}_total": {(ring.name,): getattr(ring.counters, field) for ring in source.rings}
@@ -135,8 +146,8 @@ def _outlets(outlets: Outlets) -> dict[str, Mapping[tuple[str, ...], float]]:
     found["xensor_output_failing"] = {(o.name,): int(bool(o.failing)) for o in outlets.watched}
     found["xensor_spool_bytes"] = {(o.name,): o.spool.size for o in outlets.spooled}
     found["xensor_spool_limit_bytes"] = {(o.name,): o.spool.limit for o in outlets.spooled}
-    if outlets.evidence is not None:
-        found |= _evidence(outlets.evidence)
+    if outlets.evidence is not None and outlets.captures is not None:
+        found |= _evidence(outlets.evidence, outlets.captures.counters)
     if outlets.store is not None:
         found |= _store(outlets.store)
     keeper = outlets.keeper
@@ -159,8 +170,8 @@ def _store(store: FileStore) -> dict[str, Mapping[tuple[str, ...], float]]:
     return found | {"xensor_file_store_size_bytes": {_NONE: store.size}}
 
 
-def _evidence(evidence: Evidence) -> dict[str, Mapping[tuple[str, ...], float]]:
-    log, own = evidence.log.counters, evidence.counters
+def _evidence(evidence: Evidence, log: PcapCounters) -> dict[str, Mapping[tuple[str, ...], float]]:
+    own = evidence.counters
     return {
         "xensor_evidence_packets_total": {_NONE: log.packets},
         "xensor_evidence_bytes_total": {_NONE: log.bytes},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sensor.detect.hostbits import MAX_BITS
+from sensor.detect.hostbits import MAX_BITS, HostBits
+from sensor.detect.threshold import Thresholds
 from sensor.engine.apps import MAX_PARSERS
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.writer import Writer
@@ -12,20 +13,39 @@ from sensor.engine.writer import Writer
 Values = Mapping[tuple[str, ...], float]
 
 
-def caps(pipeline: Pipeline, writer: Writer) -> dict[str, Values]:
-    """Return the values of the metrics."""
-    used, limits = _used(pipeline, writer), _limits(pipeline, writer)
+def caps(pipeline: Pipeline) -> dict[str, Values]:
+    """Return the values of the metrics about what one worker keeps."""
     return {
-        "xensor_table_entries": _by(used),
-        "xensor_table_limit": _by(limits),
+        "xensor_table_entries": _by(_used(pipeline)),
+        "xensor_table_limit": _by(_limits(pipeline)),
         "xensor_journal_bytes": {(): pipeline.journal.counters.pages * pipeline.journal.limits.page},
         "xensor_journal_limit_bytes": {(): pipeline.options.settings.journal.memcap},
-        "xensor_given_way_total": _by(given_way(pipeline, writer)),
+        "xensor_given_way_total": _by(given_way(pipeline)),
         "xensor_rules_suspended": {(): pipeline.judge.budget.suspended_at(pipeline.tally.last_ts or 0)},
     }
 
 
-def given_way(pipeline: Pipeline, writer: Writer) -> dict[str, int]:
+def decided(thresholds: Thresholds, writer: Writer) -> dict[str, Values]:
+    """Return the same of what decides on the alerts of all workers."""
+    return {
+        "xensor_table_entries": _by({"thresholds": len(thresholds), "floods": len(writer.flood)}),
+        "xensor_table_limit": _by({"thresholds": thresholds.limits.entries, "floods": writer.flood.limits.keys}),
+        "xensor_given_way_total": _by(
+            {"thresholds": thresholds.counters.threshold_evictions, "floods": writer.flood.counters.evicted}
+        ),
+    }
+
+
+def of_hosts(bits: HostBits) -> dict[str, Values]:
+    """Return the same of bits of hosts that no single worker keeps."""
+    return {
+        "xensor_table_entries": _by({"host_bits": len(bits)}),
+        "xensor_table_limit": _by({"host_bits": MAX_BITS}),
+        "xensor_given_way_total": _by({"host_bits": bits.counters.host_bits_dropped}),
+    }
+
+
+def given_way(pipeline: Pipeline) -> dict[str, int]:
     """Return what was dropped because its table was full, by table."""
     judge, fragments = pipeline.judge, pipeline.defrag.counters
     return {
@@ -35,29 +55,25 @@ def given_way(pipeline: Pipeline, writer: Writer) -> dict[str, int]:
         "journal": pipeline.journal.counters.memcap_drop,
         "parsers": pipeline.walk.apps.counters.parsers_evicted,
         "announced": pipeline.expected.counters.dropped,
-        "thresholds": pipeline.thresholds.counters.threshold_evictions,
         "flow_names": judge.var_counters.flow_names_dropped,
         "host_bits": judge.host_bits.counters.host_bits_dropped,
-        "floods": writer.flood.counters.evicted,
     }
 
 
-def _used(pipeline: Pipeline, writer: Writer) -> dict[str, int]:
+def _used(pipeline: Pipeline) -> dict[str, int]:
     return {
         "flows": pipeline.table.counters.snapshot()["active"],
         "datagrams": pipeline.defrag.pending,
         "parsers": len(pipeline.walk.apps),
-        "thresholds": len(pipeline.thresholds),
         "host_bits": len(pipeline.judge.host_bits),
-        "floods": len(writer.flood),
     }
 
 
-def _limits(pipeline: Pipeline, writer: Writer) -> dict[str, int]:
+def _limits(pipeline: Pipeline) -> dict[str, int]:
     settings = pipeline.options.settings
     return {
         "flows": settings.flow.max_flows, "datagrams": settings.defrag.trackers, "parsers": MAX_PARSERS,
-        "thresholds": pipeline.thresholds.limits.entries, "host_bits": MAX_BITS, "floods": writer.flood.limits.keys,
+        "host_bits": MAX_BITS,
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from sensor.engine.housekeeping import Housekeeper
 from sensor.engine.sinks import Sink
 from sensor.outputs.backlog import OutputCounters
 from sensor.outputs.filestore import FileStore
+from sensor.outputs.pcaplog import PcapLog
 from sensor.outputs.spool import Spool
 
 
@@ -35,18 +36,19 @@ class Spooled(Protocol):
 class Outlets:
     """Open outputs. spooled: those with a spool.
 
-    keeper: None where nothing is written to a disk; evidence, store: None where packets,
-    or files, are not kept.
+    keeper: None where nothing is written to a disk; evidence, captures, store: None where packets, or files, are not
+    kept.
     """
 
     def __init__(self, sinks: Sequence[Sink], watched: Sequence[Watched], spooled: Sequence[Spooled] = (),
                  keeper: Housekeeper | None = None, evidence: Evidence | None = None,
-                 store: FileStore | None = None) -> None:  # fmt: skip
+                 captures: PcapLog | None = None, store: FileStore | None = None) -> None:  # fmt: skip
         self.sinks = sinks
         self.watched = watched
         self.spooled = spooled
         self.keeper = keeper
         self.evidence = evidence
+        self.captures = captures
         self.store = store
 
     def sheds(self, kind: str) -> bool:

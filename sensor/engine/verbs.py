@@ -6,27 +6,39 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
-
-import numpy as np
+from typing import Any, Protocol
 
 from sensor import __version__
-from sensor.capture.afpacket import LiveSource
 from sensor.engine.asks import Answer, Ask
 from sensor.engine.figures import Figures
-from sensor.engine.pipeline import Pipeline
-from sensor.engine.writer import Writer
 
 Arguments = Mapping[str, Any]
+
+
+class Sight(Protocol):
+    """What is known about packets."""
+
+    mode: str
+    """`single`, or `workers`."""
+
+    def interfaces(self) -> list[str]:
+        """Return the names of interfaces."""
+
+    def interface(self, name: str) -> Mapping[str, int] | None:
+        """Return what one has counted, None: there is none of that name."""
+
+    def rules(self) -> int:
+        """Return how many rules run."""
+
+    def flow(self, number: int) -> Mapping[str, int] | None:
+        """Return a live flow by its `flow_id`, None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Controls:
     """What the verbs look at, and what they may do."""
 
-    pipeline: Pipeline
-    writer: Writer
-    source: LiveSource
+    seen: Sight
     figures: Figures
     counters: Callable[[], Mapping[str, Any]]
     """Returns the body of a `stats` event."""
@@ -72,8 +84,8 @@ def _uptime(to: Controls, _arguments: Arguments) -> int:
     return int(time.monotonic() - to.started)
 
 
-def _running_mode(_to: Controls, _arguments: Arguments) -> str:
-    return "single"
+def _running_mode(to: Controls, _arguments: Arguments) -> str:
+    return to.seen.mode
 
 
 def _capture_mode(_to: Controls, _arguments: Arguments) -> str:
@@ -92,24 +104,19 @@ def _dump_counters(to: Controls, _arguments: Arguments) -> Mapping[str, Any]:
 
 
 def _iface_list(to: Controls, _arguments: Arguments) -> dict[str, Any]:
-    names = [ring.name for ring in to.source.rings]
+    names = to.seen.interfaces()
     return {"count": len(names), "ifaces": names}
 
 
-def _iface_stat(to: Controls, arguments: Arguments) -> dict[str, Any]:
-    name = _text(arguments, "iface")
-    for ring in to.source.rings:
-        if ring.name == name:
-            ring.read_statistics()
-            count = ring.counters
-            return {"pkts": count.kernel_packets, "invalid-checksums": to.pipeline.tally.checksums["bad"],
-                    "drop": count.kernel_drops, "bypassed": 0, "present": ring.attached}  # fmt: skip
-    raise _Refused("Unknown iface")
+def _iface_stat(to: Controls, arguments: Arguments) -> Mapping[str, int]:
+    found = to.seen.interface(_text(arguments, "iface"))
+    if found is None:
+        raise _Refused("Unknown iface")
+    return found
 
 
 def _ruleset_stats(to: Controls, _arguments: Arguments) -> list[dict[str, int]]:
-    return [{"id": 0, "rules_loaded": to.pipeline.plan.table.loaded(),
-             "rules_failed": len(to.failed()), "rules_skipped": 0}]  # fmt: skip
+    return [{"id": 0, "rules_loaded": to.seen.rules(), "rules_failed": len(to.failed()), "rules_skipped": 0}]
 
 
 def _ruleset_failed_rules(to: Controls, _arguments: Arguments) -> list[dict[str, Any]]:
@@ -144,18 +151,14 @@ def _memcap_show(to: Controls, arguments: Arguments) -> dict[str, str]:
     return {"value": to.settings()[setting]}
 
 
-def _flow_stats(to: Controls, arguments: Arguments) -> dict[str, int]:
+def _flow_stats(to: Controls, arguments: Arguments) -> Mapping[str, int]:
     number = arguments.get("flow_id")
     if not isinstance(number, int) or not 0 < number < 1 << 63:
         raise _Refused("flow_id is not a number")
-    flows = to.pipeline.table.flows
-    at = np.flatnonzero((flows["id"] == number) & (flows["state"] != 0))
-    if not at.size:
+    found = to.seen.flow(number)
+    if found is None:
         raise _Refused("Not found")
-    flow = flows[int(at[0])]
-    age = (int(flow["last"]) - int(flow["first"])) // 10**9
-    return {"pkts_toserver": int(flow["pkts"][0]), "bytes_toserver": int(flow["bytes"][0]),
-            "pkts_toclient": int(flow["pkts"][1]), "bytes_toclient": int(flow["bytes"][1]), "age": age}  # fmt: skip
+    return found
 
 
 def _output_stats(to: Controls, _arguments: Arguments) -> list[dict[str, Any]]:

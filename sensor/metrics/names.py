@@ -48,8 +48,19 @@ METRICS: Final[tuple[Metric, ...]] = (
              "interface"),
     _counter("capture_refused", "packets", "GRE packets of senders that are not in `erspan.senders`: ignored.",
              "interface"),
+    _counter("capture_orphaned", "packets", "Packets that a worker had in hand when it died: not inspected.",
+             "interface"),
     _gauge("capture_interface_present", "", "1: the ring is bound to the interface, 0: the interface has gone.",
            "interface"),
+    # workers
+    _gauge("workers", "processes", "Workers that are to share the traffic."),
+    _gauge("workers_running", "processes", "Workers that do."),
+    _gauge("worker_heartbeat_time_seconds", "seconds", "When a worker last went round its packet loop.", "worker"),
+    _counter("worker_packets", "packets", "Packets that a worker has taken.", "worker"),
+    _counter("worker_restarts", "times", "Workers replaced, after they had died or had been killed because they hung.",
+             "reason"),
+    _counter("worker_late_records", "records", "Alerts and records that came out of order because their worker had not "
+             "answered for a second."),
     # where the time goes
     _counter("stage_seconds", "seconds", "Time that the packet loop spent in a stage.", "stage"),
     # decode

@@ -268,13 +268,16 @@ def plain_frames(namespace, name, orders=(STSO, SGSO, STXCSUM)):
 class Sensor:
     """`xensor run` in the monitor's namespace."""
 
-    def __init__(self, lab, folder, *options, interfaces=("eth1",), rules=RULES, types="[alert,stats]", env=None):
+    def __init__(self, lab, folder, *options, interfaces=("eth1",), rules=RULES, types="[alert,stats]", env=None,
+                 before=""):  # fmt: skip
+        """before: Python that runs in the sensor's process first."""
         self.folder = Path(folder)
         self.eve = self.folder / "eve.json"
         self._errors = self.folder / "stderr"
         named = [word for name in interfaces for word in ("-i", name)]
-        words = [sys.executable, "-c", "from sensor.cli.main import entry; entry()", "run", *named, "-S", str(rules),
-                 "-l", str(folder), "--set", f"outputs.eve-log.types={types}", *options]  # fmt: skip
+        words = [sys.executable, "-c", f"{before}\nfrom sensor.cli.main import entry; entry()", "run", *named,
+                 "-S", str(rules), "-l", str(folder), "--set", f"outputs.eve-log.types={types}",
+                 "--set", f"workers={os.environ.get('XENSOR_TEST_WORKERS', '1')}", *options]  # fmt: skip
         with self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
                 ["ip", "netns", "exec", lab.monitor, *words], cwd=ROOT, stderr=errors, stdout=subprocess.DEVNULL,

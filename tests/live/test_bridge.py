@@ -203,6 +203,7 @@ def test_prometheus_sees_what_the_sensor_sees(lab, tmp_path):
             lines = answer.read().decode().splitlines()
         assert 'xensor_alerts_total{severity="1"} 1.0' in lines
         assert "xensor_rules_loaded 7.0" in lines
+        assert "xensor_workers_running 1.0" in lines
         assert 'xensor_capture_interface_present{interface="eth1"} 1.0' in lines
         packets = next(float(x.split()[1]) for x in lines if x.startswith("xensor_capture_packets_total{"))
         assert packets >= 8

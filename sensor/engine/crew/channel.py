@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Iterator
 from typing import Final
@@ -26,6 +27,7 @@ class Channel:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._got = bytearray()
+        self._unsent = bytearray()
         self.ended = False
         """The other side has closed, or died."""
 
@@ -37,11 +39,36 @@ class Channel:
         """Send a message; waits until the kernel has all of it. Raises OSError where nobody is there any more."""
         self._sock.sendall(len(message).to_bytes(_LENGTH, "big") + message)
 
-    def read(self) -> Iterator[bytes]:
-        """Take what has come, without waiting longer than the socket does; yield whole messages."""
+    def post(self, message: bytes) -> None:
+        """Send what the kernel takes at once, and keep the rest for `flush`. Where nobody is there, it is dropped."""
+        self._unsent += len(message).to_bytes(_LENGTH, "big") + message
+        self.flush()
+
+    def flush(self) -> None:
+        """Send more of what has been posted."""
         try:
-            data = self._sock.recv(_READ)
-        except (BlockingIOError, TimeoutError):
+            while self._unsent:
+                del self._unsent[: self._sock.send(self._unsent, socket.MSG_DONTWAIT)]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._unsent.clear()
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for `flush`."""
+        return len(self._unsent)
+
+    def wait(self) -> Iterator[bytes]:
+        """Wait for messages; yield those that come first."""
+        select.select([self._sock], [], [])
+        return self.read()
+
+    def read(self) -> Iterator[bytes]:
+        """Take what has come, without waiting; yield whole messages."""
+        try:
+            data = self._sock.recv(_READ, socket.MSG_DONTWAIT)
+        except BlockingIOError:
             return
         except ConnectionError:
             data = b""

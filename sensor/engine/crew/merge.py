@@ -35,8 +35,9 @@ class Merge:
         if records and not queue:
             heapq.heappush(self._heads, (keys[0], worker))
         queue.extend(zip(keys, records, strict=True))
-        self._upto[worker] = max(self._upto[worker], upto)
-        self._excused[worker] = False
+        if upto > self._upto[worker]:
+            self._upto[worker] = upto
+            self._excused[worker] = False
 
     def close(self, worker: int) -> None:
         """Expect no more of a worker."""
@@ -50,12 +51,16 @@ class Merge:
         """Wait for a worker no longer, until it says something."""
         self._excused[worker] = True
 
+    def upto(self, worker: int) -> int:
+        """Return the key up to which a worker has come."""
+        return self._upto[worker]
+
     def waiting(self, worker: int) -> int:
         """Return how many records of a worker wait for others."""
         return len(self._waiting[worker])
 
-    def take(self) -> Iterator[Record]:
-        """Yield the records whose turn it is."""
+    def take(self) -> Iterator[tuple[int, Record]]:
+        """Yield (worker, record) of those whose turn it is."""
         floor = min((self._floor(i) for i, queue in enumerate(self._waiting) if not queue), default=(END, 0))
         while self._heads and self._heads[0] < floor:
             key, worker = heapq.heappop(self._heads)
@@ -67,7 +72,7 @@ class Merge:
                 floor = min(floor, self._floor(worker))
             self.late += (key, worker) < self._passed
             self._passed = max(self._passed, (key, worker))
-            yield record
+            yield worker, record
 
     def _floor(self, worker: int) -> tuple[int, int]:
         """Return what a worker's next record cannot be before."""

@@ -16,6 +16,18 @@ LOT_CONTENT = 1 << 20
 """Bytes of files to be stored with which a message is full."""
 
 
+_UNSENDABLE: Final = (TypeError, OverflowError, ValueError)
+"""What encoding raises: for objects, for integers beyond 64 bits, for text that is not Unicode."""
+
+
+def _sendable(record: Record) -> bool:
+    try:
+        encode(record)
+    except _UNSENDABLE:
+        return False
+    return True
+
+
 def _nowhere(_message: bytes) -> None:
     raise RuntimeError("the outbox has no receiver yet")
 
@@ -34,6 +46,8 @@ class Outbox:
         """Bytes of files in them."""
         self.last = 0
         """Key of the last record; none that comes has a lower one."""
+        self.unsendable = 0
+        """Records with a value that no message can carry: a fault of the sensor, which must not end the worker."""
         self.send: Callable[[bytes], None] = _nowhere
         """Takes messages."""
 
@@ -53,7 +67,18 @@ class Outbox:
         self.last = max(self.last, key)
         self._hand_on()
 
+    def losses(self) -> dict[str, int]:
+        """Return what has not been handed on: reason → count."""
+        return {"records that could not be handed over": self.unsendable} if self.unsendable else {}
+
     def _hand_on(self) -> None:
-        lot = Lot(self._keys, self._records, self.last)
+        keys, records = self._keys, self._records
         self._keys, self._records, self._content = [], [], 0
-        self.send(encode(lot))
+        try:
+            message = encode(Lot(keys, records, self.last))
+        except _UNSENDABLE:
+            good = [_sendable(record) for record in records]
+            self.unsendable += good.count(False)
+            both = [(key, record) for key, record, yes in zip(keys, records, good, strict=True) if yes]
+            message = encode(Lot([key for key, _ in both], [record for _, record in both], self.last))
+        self.send(message)

@@ -10,21 +10,23 @@ import selectors
 import signal
 import socket
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
 from sensor.capture.files import FileSource
 from sensor.capture.shares import Share, ShareOfFiles
+from sensor.detect.threshold import Closed, FarRates
 from sensor.engine.crew.channel import Channel, pair
+from sensor.engine.crew.hostbits import Deferred, Ids
 from sensor.engine.crew.merge import Merge
 from sensor.engine.crew.outbox import Outbox
 from sensor.engine.crew.sums import total
 from sensor.engine.crew.verdicts import Verdicts
-from sensor.engine.crew.wire import FromWorker, Lot, Part, encode
+from sensor.engine.crew.wire import Lot, Part, Shut, encode
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.replay import Summary, part_of, summary
 from sensor.engine.writer import Writer
@@ -33,6 +35,10 @@ from sensor.model.scene import Scene
 
 AHEAD: Final = 20_000
 """Records of one worker that wait for others before it is made to wait, too."""
+
+
+UNHEARD: Final = 1 << 20
+"""Bytes that wait for a worker, beyond which it is told less."""
 
 
 class PacketKey:
@@ -54,8 +60,11 @@ class Kit:
     pipeline: Pipeline
     source: FileSource
     outbox: Outbox
+    rates: FarRates
     key: PacketKey
     rules_failed: int = 0
+    deferred: Mapping[Ids, Deferred] = field(default_factory=dict)
+    """What is not judged by workers."""
 
 
 class CrewReplay:
@@ -66,7 +75,7 @@ class CrewReplay:
         self._writer = writer
         plan, settings = kit.pipeline.plan, kit.pipeline.options.settings
         flows = settings.flow.max_flows if "flow" in settings.eve.types else 0
-        self._verdicts = Verdicts(writer, plan, flows)
+        self._verdicts = Verdicts(writer, plan, kit.deferred, flows, self._shut)
         self._merge = Merge(len(shares))
         self._parts: dict[int, Part] = {}
         self._channels: list[Channel] = []
@@ -85,7 +94,7 @@ class CrewReplay:
         writer.close_floods()
         if "stats" in self._kit.pipeline.options.log_kinds:
             last = max(part.last for part in parts)
-            body = total([part.stats for part in parts], self._verdicts.alerts)
+            body = total([part.stats for part in parts], self._verdicts)
             first = min((part.first for part in parts if part.first), default=0)
             writer.stats(last, body | {"uptime": (last - first) // 10**9})
         writer.finish()
@@ -107,7 +116,7 @@ class CrewReplay:
         self._channels.append(Channel(ours))
 
     def _collect(self, progress: Callable[[], None] | None) -> None:
-        decoder = msgspec.msgpack.Decoder(FromWorker)
+        decoder = msgspec.msgpack.Decoder(Lot | Part)
         with selectors.DefaultSelector() as ready:
             while open_ends := [i for i, channel in enumerate(self._channels) if not channel.ended]:
                 self._listen(ready, open_ends)
@@ -116,7 +125,7 @@ class CrewReplay:
                         self._take(found.data, decoder.decode(message))
                     if self._channels[found.data].ended and found.data not in self._parts:
                         raise SensorError(f"worker {found.data} has died: what it had left was not inspected")
-                for record in self._merge.take():
+                for _, record in self._merge.take():
                     self._verdicts.take(record)
                 self._writer.flush()
                 if progress is not None:
@@ -139,6 +148,11 @@ class CrewReplay:
             self._parts[worker] = message
             self._merge.close(worker)
 
+    def _shut(self, closed: Closed) -> None:
+        for channel in self._channels:
+            if channel.unsent < UNHEARD:
+                channel.post(encode(Shut(closed)))
+
     def _end(self) -> None:
         for channel in self._channels:
             channel.close()
@@ -157,10 +171,10 @@ def _work_and_exit(kit: Kit, share: Share, sock: socket.socket, close: Sequence[
         work(kit, share, Channel(sock))
         status = 0
     except BrokenPipeError:
-        pass  # nobody collects any more
-    except SensorError:
-        traceback.print_exc()
+        status = 0  # nobody collects any more
     finally:
+        if status:
+            traceback.print_exc()
         os._exit(status)
 
 
@@ -168,15 +182,20 @@ def work(kit: Kit, share: Share, channel: Channel) -> None:
     """Judge a share of all captures."""
     pipeline, outbox = kit.pipeline, kit.outbox
     outbox.send = channel.send
+    decoder = msgspec.msgpack.Decoder(Shut)
     now = 0
     for upto, last in _portions(kit, ShareOfFiles(share)):
         now = max(now, last)
         outbox.upto(upto)
+        for message in channel.read():
+            kit.rates.close(decoder.decode(message).closed)
     pipeline.finish(now)
     outbox.upto(outbox.last)
     # What is true of the captures as such is told once.
     source = kit.source if share.index == 0 else FileSource([])
-    channel.send(encode(part_of(pipeline, source, kit.rules_failed)))
+    part = part_of(pipeline, source, kit.rules_failed)
+    part.not_inspected.update(outbox.losses())
+    channel.send(encode(part))
 
 
 def _portions(kit: Kit, mine: ShareOfFiles) -> Iterator[tuple[int, int]]:

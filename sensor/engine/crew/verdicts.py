@@ -1,12 +1,16 @@
-"""What only a view of all traffic can tell of a match: whether its rule may alert (again)."""
+"""What only a view of all traffic can tell of a match: bits of hosts, and whether its rule may alert (again)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
 from sensor.detect.addresses import widen
+from sensor.detect.hostbits import HostBits
 from sensor.detect.plan import Plan
-from sensor.detect.threshold import Thresholds
+from sensor.detect.threshold import Closed, Thresholds
+from sensor.engine.crew.hostbits import Deferred, Ids
 from sensor.engine.writer import Writer
 from sensor.model.scene import FlowEnd, Match, Record
 from sensor.rules.nodes import Rule
@@ -15,32 +19,43 @@ from sensor.rules.nodes import Rule
 class Verdicts:
     """Takes the merged records and gives the writer those that count.
 
-    flows: how many can be live at a time, 0: ends of flows are not logged.
+    deferred: what is judged here of rules with bits of hosts. flows: how many can be live at a time, 0: ends of flows
+    are not logged. shut: told which matches need not come any more, since a threshold would hold them back.
     """
 
-    def __init__(self, writer: Writer, plan: Plan, flows: int) -> None:
+    def __init__(self, writer: Writer, plan: Plan, deferred: Mapping[Ids, Deferred], flows: int,
+                 shut: Callable[[Closed], None]) -> None:  # fmt: skip
         self._writer = writer
         self._plans: tuple[Plan, ...] = ()
         self._rules: dict[tuple[int, int], Rule | None] = {}
+        self._deferred: Mapping[Ids, Deferred] = {}
         self._flows = flows
         self._alerted: dict[int, None] = {}
         """Ids of flows that alerted and whose end is still to come; those of a worker that died never end."""
         self.thresholds = Thresholds()
+        self.thresholds.on_closed = self._closed
+        self._shut = shut
+        self.host_bits = HostBits()
         self.alerts = 0
         self.unknown = 0
         """Matches of a rule that is not known here: a fault of the sensor."""
-        self.learn(plan)
+        self.learn(plan, deferred)
 
-    def learn(self, plan: Plan) -> None:
+    def learn(self, plan: Plan, deferred: Mapping[Ids, Deferred]) -> None:
         """Take the rules of a reload. Those before stay: workers may still be judging by them."""
         self._plans = (plan, *self._plans[:1])
         self._rules.clear()
+        self._deferred = deferred
 
     def _rule(self, gid: int, sid: int) -> Rule | None:
         if (gid, sid) not in self._rules:
             found = ((plan, plan.table.number_of(gid, sid)) for plan in self._plans)
             self._rules[gid, sid] = next((plan.rules[number] for plan, number in found if number >= 0), None)
         return self._rules[gid, sid]
+
+    def _closed(self, closed: Closed) -> None:
+        if (closed.gid, closed.sid) not in self._deferred:  # whose matches change bits all the same
+            self._shut(closed)
 
     def take(self, record: Record) -> None:
         """Take a record in its turn."""
@@ -58,6 +73,9 @@ class Verdicts:
         rule, scene = self._rule(gid, sid), match.scene
         if rule is None:
             self.unknown += 1
+            return
+        deferred = self._deferred.get((gid, sid))
+        if deferred is not None and (not deferred.holds(self.host_bits, scene) or deferred.silent):
             return
         action = self.thresholds.verdict(rule, scene.ts, widen(scene.src), widen(scene.dest), scene.flow_id)
         if not action or (action == "pass" and rule.action != "pass"):

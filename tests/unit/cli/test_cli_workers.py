@@ -13,7 +13,7 @@ import pytest
 from clikit import START, arp, dns, http, pcap
 
 ROOT = Path(__file__).resolve().parents[3]
-EVERY = "[alert,anomaly,flow,http,dns,tls,ssh,dhcp,smb,ftp,ftp_data,smtp,snmp,arp,stats]"
+EVERY = "[alert,anomaly,flow,http,dns,tls,ssh,dhcp,smb,ftp,ftp_data,smtp,snmp,arp,ntp,fileinfo,stats]"
 RULES = """
 - {id: 1, title: scan, severity: low, protocol: http, flow: to_server, match: [{http.uri: /page}],
    threshold: {type: threshold, track: by_src, count: 5, seconds: 60}}
@@ -75,6 +75,21 @@ def test_thresholds_see_the_traffic_of_all_workers(tmp_path):
     one, four = (replay(tmp_path, n, [first, second], rules=rules) for n in (1, 4))
     alerts = [e["alert"]["signature_id"] for e in one if e["event_type"] == "alert"]
     assert (alerts.count(1), alerts.count(2), alerts.count(3)) == (7, 3, 2)
+    equal(one, four)
+
+
+def test_bits_of_hosts_are_seen_by_all_workers(tmp_path):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("""
+- {id: 1, title: marks, severity: low, protocol: http, flow: to_server, no-alert: true,
+   match: [{http.uri: /page}, {hostbit: {action: set, name: bad, track: by_src, seconds: 60}}]}
+- {id: 2, title: asks, severity: low, protocol: dns,
+   match: [{dns.query: example}, {hostbit: {action: isset, name: bad, track: by_src}}]}
+""")
+    frames = [*dns(), *http(server="10.0.0.77", start=START + 10**9), *dns(port=5354, start=START + 2 * 10**9)]
+    capture = pcap(tmp_path / "a.pcap", sorted([*frames, *dns(port=5355, start=START + 90 * 10**9)]))
+    one, four = (replay(tmp_path, n, [capture], rules=rules) for n in (1, 4))
+    assert [e["src_port"] for e in one if e["event_type"] == "alert"] == [5354]
     equal(one, four)
 
 

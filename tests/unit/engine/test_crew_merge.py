@@ -6,7 +6,7 @@ from sensor.engine.crew.merge import Merge
 
 
 def drained(merge):
-    return list(merge.take())
+    return [record for _, record in merge.take()]
 
 
 def test_a_record_waits_until_no_other_worker_can_have_an_earlier_one():
@@ -63,6 +63,7 @@ def test_what_an_excused_worker_brings_later_is_counted():
     merge.excuse(1)
     assert drained(merge) == ["a"]
     merge.add(1, [2], ["late"], 2)
+    assert merge.upto(1) == 2
     merge.add(0, [6], ["b"], 6)
     assert drained(merge) == ["late"]
     assert merge.late == 1

@@ -5,16 +5,20 @@ from contextlib import closing
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from sensor.alert.eve import EveBuilder
 from sensor.alert.flood import FloodControl, FloodLimits
+from sensor.detect.addresses import widen
 from sensor.detect.groups import Groups
 from sensor.detect.plan import make_plan
+from sensor.detect.threshold import FarRates
 from sensor.engine.crew.channel import MAX_MESSAGE, Channel, ChannelError, pair
+from sensor.engine.crew.hostbits import Deferred
 from sensor.engine.crew.outbox import LOT, Outbox
 from sensor.engine.crew.sums import total
 from sensor.engine.crew.verdicts import Verdicts
-from sensor.engine.crew.wire import FromWorker
+from sensor.engine.crew.wire import FromWorker, Shut, ToWorker, encode
 from sensor.engine.sinks import Sinks
 from sensor.engine.writer import Writer
 from sensor.model.scene import AnomalyRecord, ArpRecord, FileRecord, FlowEnd, FlowFacts, Match, Scene, TxRecord
@@ -50,10 +54,10 @@ class Kept:
     reopen = close = flush
 
 
-def collected(rules, flows=0, burst=0):
+def collected(rules, flows=0, burst=0, deferred=None, shut=lambda _closed: None):
     sink = Kept()
     writer = Writer(EveBuilder(), FloodControl(FloodLimits(burst)), Sinks([sink]))
-    return Verdicts(writer, make_plan(rules, Groups()), flows), sink
+    return Verdicts(writer, make_plan(rules, Groups()), deferred or {}, flows, shut), sink
 
 
 def through(*records):
@@ -74,7 +78,20 @@ def test_every_kind_of_record_arrives_as_it_was():
     found = through(match, *others)
     assert found[1:] == others
     assert found[0].rule == [1, 1]
-    assert msgspec.structs.replace(found[0], rule=match.rule) == match
+    assert replace(found[0], rule=match.rule) == match
+
+
+@pytest.mark.parametrize("value", ["\udc80", 1 << 70, object()], ids=["text", "number", "object"])
+def test_a_record_that_cannot_travel_costs_no_other(value):
+    outbox, found = Outbox(lambda s: s.ts), []
+    outbox.send = found.append
+    for fields in ({"a": 1}, {"a": value}, {"a": 2}):
+        outbox(ArpRecord(scene(), fields))
+    outbox.upto(5)
+    lot = DECODER.decode(found[0])
+    assert [record.fields["a"] for record in lot.records] == [1, 2]
+    assert (lot.keys, lot.upto, outbox.unsendable) == ([1, 1], 5, 1)
+    assert outbox.losses() == {"records that could not be handed over": 1}
 
 
 def test_keys_never_fall_and_lots_are_bounded():
@@ -137,6 +154,46 @@ def test_thresholds_count_the_matches_of_all_workers():
     assert verdicts.alerts == 2
 
 
+def test_workers_are_told_what_need_not_come_any_more():
+    told, far = [], FarRates()
+    limited = rule(thresholds=(Threshold("limit", "by_src", 2, 60),))
+    verdicts, _ = collected([limited], shut=told.append)
+    for n in range(4):
+        for match in through(Match(limited, scene(ts=(1 + n) * 10**9, flow=n))):
+            verdicts.take(match)
+    assert told == [(1, 1, widen(scene().src), 10**9, 61 * 10**9)]
+    message = msgspec.msgpack.Decoder(ToWorker).decode(encode(Shut(told[0])))
+    far.close(message.closed)
+    ends = widen(scene().src), widen(scene().dest), 7
+    assert far.verdict(limited, 61 * 10**9, *ends) == ""
+    assert far.verdict(limited, 61 * 10**9 + 1, *ends) == "alert"
+    assert far.verdict(limited, 10**9 - 1, *ends) == "alert"
+    assert far.verdict(limited, 2 * 10**9, ends[1], ends[0], 7) == "alert"
+    assert far.verdict(rule(2), 2 * 10**9, *ends) == "alert"
+    far.clear()
+    assert far.verdict(limited, 61 * 10**9, *ends) == "alert"
+
+
+@pytest.mark.parametrize("kind", ["threshold", "detection_filter"])
+def test_matches_that_still_count_are_asked_for(kind):
+    told = []
+    counted = rule(thresholds=(Threshold(kind, "by_src", 2, 60),))
+    verdicts, _ = collected([counted], shut=told.append)
+    for n in range(5):
+        for match in through(Match(counted, scene(ts=10**9 + n))):
+            verdicts.take(match)
+    assert told == []
+
+
+def test_matches_that_change_bits_of_hosts_are_asked_for():
+    told = []
+    limited = rule(thresholds=(Threshold("limit", "by_src", 1, 60),))
+    verdicts, _ = collected([limited], deferred={(1, 1): Deferred((), silent=False)}, shut=told.append)
+    for match in through(*(Match(limited, scene(ts=10**9 + n)) for n in range(3))):
+        verdicts.take(match)
+    assert told == []
+
+
 def test_flood_control_sees_the_alerts_of_all_workers():
     verdicts, sink = collected([rule()], burst=2)
     for _ in range(5):
@@ -166,23 +223,28 @@ def test_rules_of_a_reload_are_learned_and_old_ones_still_known():
     for match in through(Match(rule(2), scene())):
         verdicts.take(match)
     assert (verdicts.unknown, sink.events) == (1, [])
-    verdicts.learn(make_plan([rule(2)], Groups()))
+    verdicts.learn(make_plan([rule(2)], Groups()), {})
     for match in through(Match(rule(2), scene()), Match(rule(1), scene())):
         verdicts.take(match)
     assert [e.fields["alert"]["signature_id"] for e in sink.events] == [2, 1]
 
 
-def body(pkts, size, alerts=5):
+ENGINES = [{"id": 0, "rules_loaded": 9, "rules_failed": 1}]
+
+
+def body(pkts, size):
     return {"uptime": 3, "decoder": {"pkts": pkts, "bytes": size, "max_pkt_size": size, "avg_pkt_size": 0,
                                      "event": {f"e{pkts}": 1}},
-            "detect": {"alert": alerts, "engines": [{"id": 0, "rules_loaded": 9, "rules_failed": 1}]}}  # fmt: skip
+            "detect": {"alert": 5, "host_bits_dropped": 2, "engines": ENGINES}}  # fmt: skip
 
 
 def test_statistics_of_workers_are_summed_where_sums_make_sense():
-    found = total([body(2, 100), body(3, 200)], alerts=7)
+    verdicts, _ = collected([])
+    verdicts.alerts = 7
+    found = total([body(2, 100), body(3, 200)], verdicts)
     assert found["decoder"] == {"pkts": 5, "bytes": 300, "max_pkt_size": 200, "avg_pkt_size": 60,
                                 "event": {"e2": 1, "e3": 1}}  # fmt: skip
-    assert found["detect"] == {"alert": 7, "engines": [{"id": 0, "rules_loaded": 9, "rules_failed": 1}]}
+    assert found["detect"] == {"alert": 7, "host_bits_dropped": 4, "engines": ENGINES}
     assert found["uptime"] == 3
 
 

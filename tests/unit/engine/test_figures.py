@@ -9,7 +9,7 @@ from sensor.alert.flood import SECOND, FloodControl, FloodLimits
 from sensor.capture.ring import RingCounters
 from sensor.cli.outlets import outlets
 from sensor.config.make import make
-from sensor.engine.figures import Figures
+from sensor.engine.figures import Figures, worker_figures
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.sinks import Sinks
@@ -31,7 +31,8 @@ def test_every_metric_has_a_value(tmp_path):
     figures.outlets = opened
     writer.events["alert"] += 1
     try:
-        found = figures.snapshot(pipeline, writer, SimpleNamespace(rings=[ring], totals=RingCounters))
+        measured = worker_figures(pipeline, SimpleNamespace(rings=[ring], totals=RingCounters))
+        found = figures.snapshot(pipeline.plan, writer, pipeline.thresholds, measured)
     finally:
         writer.finish()
     assert set(found) <= set(BY_NAME)

@@ -15,7 +15,7 @@ PCAPS = Path(__file__).resolve().parents[3] / "pcaps"
 
 def test_each_table_is_within_its_cap():
     done = run(PCAPS / "lateral.pcap")
-    found = caps(done.pipeline, done.writer)
+    found = caps(done.pipeline)
     used, limits = found["xensor_table_entries"], found["xensor_table_limit"]
     assert set(used) == set(limits)
     assert all(0 <= used[table] <= limits[table] for table in used)
@@ -30,8 +30,8 @@ def test_what_gives_way_is_counted_by_its_table():
     ]
     settings = settings_of(flow=FlowLimits(max_flows=64))
     done = run(frames, settings=settings)
-    assert given_way(done.pipeline, done.writer)["flows"] == 400 - 64
-    assert caps(done.pipeline, done.writer)["xensor_table_limit"]["flows",] == 64
+    assert given_way(done.pipeline)["flows"] == 400 - 64
+    assert caps(done.pipeline)["xensor_table_limit"]["flows",] == 64
 
 
 def test_bits_that_found_no_room_are_told():
@@ -39,7 +39,7 @@ def test_bits_that_found_no_room_are_told():
     judge = done.pipeline.judge
     judge.var_counters.flow_names_dropped += 3
     judge.host_bits.counters.host_bits_dropped += 2
-    found = given_way(done.pipeline, done.writer)
+    found = given_way(done.pipeline)
     assert (found["flow_names"], found["host_bits"]) == (3, 2)
 
 

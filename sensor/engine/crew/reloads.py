@@ -1,0 +1,130 @@
+"""New rules for all workers at once: checked here, made ready by each beside the old ones, then used by all."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from sensor.detect.plan import Plan
+from sensor.engine.asks import Answer, Ask
+from sensor.engine.bookstore import ReadyRules
+from sensor.engine.crew.hostbits import Split, split
+from sensor.engine.crew.members import Members
+from sensor.engine.crew.verdicts import Verdicts
+from sensor.engine.crew.wire import Prepare, Ready, Rules, Swap
+from sensor.engine.daemon import Surroundings
+from sensor.engine.figures import Figures
+from sensor.engine.pipeline import Pipeline
+from sensor.engine.reload import Reloader, implausible
+from sensor.rules.ruleset import RuleSet
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A reload that workers are getting ready for."""
+
+    number: int
+    plan: Plan
+    rules: Rules
+    split: Split
+    missing: set[int]
+    """Workers that are not ready."""
+    error: str = ""
+    interpreted: int = 0
+
+
+class Reloads:
+    """One at a time. `rules` are what a worker that starts now is to use; None: those that it is born with."""
+
+    def __init__(self, pipeline: Pipeline, around: Surroundings, figures: Figures, members: Members,
+                 verdicts: Verdicts) -> None:  # fmt: skip
+        self._around, self._figures, self._members, self._verdicts = around, figures, members, verdicts
+        self._loaded = split(RuleSet())
+        self._reloader = Reloader(self._load, pipeline.prepare)
+        self._ask: Ask | None = None
+        self._forced = False
+        self._pending: _Pending | None = None
+        self._number = 0
+        self.plan = pipeline.plan
+        """Of the rules in force."""
+        self.rules: Rules | None = None
+
+    @property
+    def loaded(self) -> int:
+        """Rules in force."""
+        return self.plan.table.loaded()
+
+    def start(self, ask: Ask | None, forced: bool) -> bool:
+        """Begin a reload; `ask` is answered when it is done. False: one is under way already."""
+        if self._pending is not None or not self._reloader.start():
+            return False
+        self._ask, self._forced = ask, forced
+        return True
+
+    def look(self) -> None:
+        """Go on with a reload whose rules are loaded."""
+        done = self._reloader.take()
+        if done is None:
+            return
+        if done.book is None:
+            self._end(done.error)
+            return
+        error = "" if self._forced else implausible(self.plan.table.loaded(), done.book.plan.table.loaded())
+        if error:
+            self._end(error)
+            return
+        self._number += 1
+        rules = Rules(self._loaded.rules.rules, self._loaded.rules.suppressions)
+        there = {member.number for member in self._members.all if member.channel is not None}
+        self._pending = _Pending(self._number, done.book.plan, rules, self._loaded, there, interpreted=done.interpreted)
+        self._members.tell_all(Prepare(self._number, rules))
+        self._swap_if_ready()
+
+    def ready(self, worker: int, told: Ready) -> None:
+        """Take the word of a worker that it is ready, or cannot be."""
+        if self._pending is None or told.number != self._pending.number:
+            return
+        self._pending.error = self._pending.error or told.error
+        self._pending.missing.discard(worker)
+        self._swap_if_ready()
+
+    def died(self, worker: int) -> None:
+        """Wait no longer for a worker."""
+        if self._pending is not None:
+            self._pending.missing.discard(worker)
+            self._swap_if_ready()
+
+    def _load(self) -> RuleSet:
+        rules = self._around.load_rules()
+        if isinstance(rules, ReadyRules):
+            raise TypeError("rules that are planned already")
+        self._loaded = split(rules)
+        return self._loaded.rules
+
+    def _swap_if_ready(self) -> None:
+        pending = self._pending
+        if pending is None or pending.missing:
+            return
+        self._pending = None
+        if pending.error:
+            self._members.tell_all(Swap(-1))
+            self._end(pending.error)
+            return
+        self._verdicts.learn(pending.plan, pending.split.deferred)
+        self.plan, self.rules = pending.plan, pending.rules
+        self._members.tell_all(Swap(pending.number))
+        self._around.failed_rules.clear()
+        self._figures.rules_failed = 0  # with one that failed there would be no reload
+        self._figures.last_reload = time.time()
+        self._around.log(f"rules reloaded: {self.plan.table.loaded()}")
+        if pending.interpreted:
+            self._around.log(f"{pending.interpreted} regexes are interpreted until a restart")
+        self._end("")
+
+    def _end(self, error: str) -> None:
+        self._figures.reloads["failed" if error else "done"] += 1
+        if error:
+            self._around.log(f"reload failed, the rules in force stay: {error}")
+        ask, self._ask = self._ask, None
+        if ask is not None:
+            ask.reply(Answer(not error, error or "done"))
