@@ -191,6 +191,21 @@ def test_a_worker_that_hangs_is_replaced_and_holds_up_no_other(lab, tmp_path):
             assert last["decoder"]["pkts"] + last["capture"]["orphaned"] <= last["capture"]["kernel_packets"]
 
 
+def test_workers_are_replaced_without_any_privilege(lab, public):
+    with Sensor(lab, public, "--workers", "2", "--user", "nobody") as sensor:
+        pids = started(sensor, 2)
+        for pid in pids:
+            status = Path(f"/proc/{pid}/status").read_text()
+            assert "Uid:\t0" not in status
+            assert "CapPrm:\t0000000000000000" in status
+            os.kill(pid, signal.SIGKILL)
+        sensor._until(lambda: set(found := workers(sensor)).isdisjoint(pids) and len(found) == 2, 20, "others")
+        _all_pairs(lab, b"a live-datagram")
+        sensor.wait_alerts(32, 10)
+        last = sensor.stop()
+    assert last["workers"]["died"] == 2
+
+
 def test_nothing_is_left_of_a_sensor_that_is_killed(lab, tmp_path):
     with Sensor(lab, tmp_path, "--workers", "3") as sensor:
         pids = started(sensor, 3)
