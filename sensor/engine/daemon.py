@@ -19,6 +19,7 @@ from sensor.engine.bookstore import ReadyRules
 from sensor.engine.figures import Figures, capture_stats
 from sensor.engine.guests import GuestWatch
 from sensor.engine.notify import Notifier
+from sensor.engine.packetclock import PacketClock
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.reload import Reloaded, Reloader, implausible, release
 from sensor.engine.replay import Replay, Summary
@@ -36,8 +37,6 @@ STATS_EVERY: Final = 8.0
 """Suricata's `stats.interval`."""
 DRAIN_SECONDS: Final = 10.0
 """What SIGTERM waits for packets that are in the rings already."""
-QUIET_NS: Final = 2_000_000_000
-"""How far time on a quiet link stays behind the clock: a block may wait in the ring, and be of an earlier second."""
 
 
 class Every:
@@ -93,6 +92,7 @@ class Daemon(Replay):
         self._packets_before = 0
         now = time.monotonic()
         self._started = now
+        self._clock = PacketClock(time.time_ns(), now)
         self._controls = self._make_controls()
         self._second = Every(SECOND_EVERY, now)
         self._stats = Every(STATS_EVERY, now)
@@ -104,6 +104,8 @@ class Daemon(Replay):
             block = self._source.next_block(TICK)
             if block is not None:
                 self._pipeline.process(block)
+                if block.n:
+                    self._clock.seen(int(block.ts.max()), time.monotonic())
             self._duties(time.monotonic())
         return self._finish()
 
@@ -144,7 +146,7 @@ class Daemon(Replay):
         packets = self._source.totals().packets
         now = self._pipeline.tally.last_ts or 0
         if packets == self._packets_before:
-            now = time.time_ns() - QUIET_NS
+            now = self._clock.quiet(time.monotonic())
             self._pipeline.expire(now)
         self._packets_before = packets
         self._writer.pass_time(now)

@@ -1,6 +1,7 @@
 """What operators and machines do to a running sensor under load: what was promised is kept, all else is counted."""
 
 import itertools
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sensor.cli.ctl import ask
 pytestmark = pytest.mark.live
 
 RATE = 3000
+MINUTE = 60
 SAY = b"this is a live-needle for you"
 
 
@@ -54,19 +56,22 @@ def test_an_interface_comes_and_goes_under_load(own, tmp_path):
     assert (last["capture"]["interface_losses"], last["capture"]["interface_returns"]) == (2, 2)
 
 
-def test_good_and_bad_rules_are_reloaded_under_load_and_no_packet_is_lost(lab, tmp_path):
+@pytest.mark.slow
+def test_good_and_bad_rules_are_reloaded_each_second_for_a_minute_and_no_packet_is_lost(lab, tmp_path):
     rules, good = tmp_path / "rules.yaml", RULES.read_text()
     rules.write_text(good)
     broken = good + "  - {id: 8, title: broken, protocol: tcp, match: [{content: }]}"
     texts = itertools.cycle([broken, "rules: [", good])
     with Sensor(lab, tmp_path, *commanded(tmp_path), "--set", "flood.burst=0", rules=rules) as sensor:
         with Load(lab, conversations(30, 3), RATE) as load:
-            for _, text in zip(range(6), texts, strict=False):
+            start = time.monotonic()
+            for second, text in zip(range(MINUTE), texts, strict=False):
                 rules.write_text(text)
                 answer = tell(tmp_path, "reload-rules")
                 assert answer["return"] == ("OK" if text == good else "NOK"), answer
                 seen = packets(tmp_path)
                 sensor._until(lambda seen=seen: packets(tmp_path) > seen, 10, "packets of the load")
+                sensor._until(lambda n=second: time.monotonic() >= start + n + 1, 2, "the second to be over")
         lab.say(SAY)
         sensor._until(lambda: sensor.sids()[-1:] == [1], 10, "the alert after the load")
         last = sensor.stop()
@@ -74,6 +79,8 @@ def test_good_and_bad_rules_are_reloaded_under_load_and_no_packet_is_lost(lab, t
     assert last["capture"]["kernel_drops"] == 0
     assert last["capture"]["kernel_packets"] >= load.sent
     assert last["detect"]["alert"] == len(sensor.sids()) >= 3 * (load.rounds - 1)
+    assert sensor.log.count("rules reloaded") == MINUTE // 3
+    assert sensor.log.count("reload failed, the rules in force stay") == MINUTE - MINUTE // 3
 
 
 def test_a_log_folder_that_becomes_read_only_loses_no_alert(lab, public):
