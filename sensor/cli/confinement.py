@@ -34,7 +34,7 @@ def writable(settings: Settings, pidfile: str | None) -> Iterator[Path]:
         yield Path(run.control_socket).parent
     if pidfile is not None:
         yield Path(pidfile).absolute().parent
-    yield cache_dir()
+    yield cache_dir().parent
     yield Path("/dev/null")
     yield from map(Path, run.landlock_writable)
 

@@ -4,10 +4,12 @@ import json
 import socket
 import subprocess
 import threading
+import time
 import urllib.request
 
 import pytest
 from livekit import RULES, Sensor, inside
+from loadgen import Load, conversations
 
 from sensor.cli.ctl import ask
 from sensor.cli.main import main
@@ -205,6 +207,36 @@ def test_a_kill_under_load_loses_no_alert_that_was_written(lab, tmp_path, receiv
     assert len(written) == len(set(written)) > 500
     whole = [line for line in sensor.eve.read_bytes().splitlines() if line.endswith(b"}")]
     assert json.loads(whole[-1])["alert"]["signature_id"] == 1, "the first line after a torn one is whole"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("silence", ["gone", "deaf"])
+def test_a_receiver_that_is_dead_for_a_minute_blocks_nothing_and_gets_every_alert(lab, tmp_path, silence):
+    """gone: nobody listens; deaf: it has accepted, and reads nothing."""
+    path = tmp_path / "eve.sock"
+    deaf = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if silence == "deaf":
+        deaf.bind(str(path))
+        deaf.listen()
+    options = ("--set", "outputs.unix-socket.enabled=yes", "--set", "flood.burst=0")
+    with deaf, Sensor(lab, tmp_path, *options) as sensor:
+        with Load(lab, conversations(30, 6), 1500) as load:
+            wait_until = time.monotonic() + 60
+            sensor._until(lambda: time.monotonic() > wait_until, 70, "the minute to be over")
+        deaf.close()
+        path.unlink(missing_ok=True)
+        receiver = Receiver(path)
+        try:
+            lab.say(SAY)
+            sensor._until(lambda: sensor.sids()[-1:] == [1], 10, "the alert after the load")
+            written = {alert["flow_id"] for alert in sensor.events()}
+            sensor._until(lambda: written <= set(receiver.flows), 60, "all alerts at the receiver")
+            last = sensor.stop()
+        finally:
+            receiver.close()
+    assert last["capture"]["kernel_drops"] == 0
+    assert last["outputs"]["unix-socket"]["lost"] == 0
+    assert len(sensor.sids()) >= 6 * (load.rounds - 1) > 1000
 
 
 def test_rules_are_reloaded_under_load_and_no_packet_is_lost(lab, tmp_path):
