@@ -37,6 +37,8 @@ STATS_EVERY: Final = 8.0
 """Suricata's `stats.interval`."""
 DRAIN_SECONDS: Final = 10.0
 """What SIGTERM waits for packets that are in the rings already."""
+QUIET_NS: Final = 2_000_000_000
+"""How far time on a quiet link stays behind the clock: a block may wait in the ring, and be of an earlier second."""
 
 
 class Every:
@@ -92,7 +94,7 @@ class Daemon(Replay):
         self._packets_before = 0
         now = time.monotonic()
         self._started = now
-        self._clock = PacketClock(time.time_ns(), now)
+        self._clock = PacketClock(time.time_ns(), now, QUIET_NS)
         self._controls = self._make_controls()
         self._second = Every(SECOND_EVERY, now)
         self._stats = Every(STATS_EVERY, now)

@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import Final
 
 _SECOND: Final = 1_000_000_000
-QUIET_NS: Final = 2 * _SECOND
-"""How far time on a quiet link stays behind: a block may wait in the ring, and be of an earlier second."""
 
 
 class PacketClock:
-    """Times are packet time, ns since the epoch; `steady` is a clock in seconds that is never set."""
+    """Times are packet time, ns since the epoch; `steady` is a clock in seconds that is never set.
 
-    def __init__(self, real: int, steady: float) -> None:
-        self._ts, self._steady = real, steady
+    behind: ns by which quiet time stays back.
+    """
+
+    def __init__(self, real: int, steady: float, behind: int) -> None:
+        self._ts, self._steady, self._behind = real, steady, behind
 
     def seen(self, ts: int, steady: float) -> None:
         """Take note of the latest packet."""
@@ -25,4 +26,4 @@ class PacketClock:
 
     def quiet(self, steady: float) -> int:
         """Return the time by which all packets have come."""
-        return self._ts + int((steady - self._steady) * _SECOND) - QUIET_NS
+        return self._ts + int((steady - self._steady) * _SECOND) - self._behind
