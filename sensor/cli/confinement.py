@@ -30,6 +30,9 @@ def writable(settings: Settings, pidfile: str | None) -> Iterator[Path]:
         yield folder
         yield (folder / settings.eve.filename).parent
         yield (folder / settings.evidence.filename).parent
+        yield folder / settings.file_store.folder
+    if run.dataset_folder:
+        yield Path(run.dataset_folder)
     if run.control:
         yield Path(run.control_socket).parent
     if pidfile is not None:

@@ -296,6 +296,8 @@ def test_the_report_goes_into_a_folder_of_xenstore_that_the_sensor_cannot_change
         f"xenstore-write {folder} ", f"xenstore-chmod {folder} n0 r9", f"xenstore-write {folder}/mirror",
         f"xenstore-chmod {folder}/mirror n0 r9", "xenstore-ls -f /local/domain/0/backend/vif",
         f"xenstore-read {folder}/guests", f"xenstore-write {folder} ", f"xenstore-chmod {folder} n0 r9",
+        f"xenstore-write {folder}/guests/0", f"xenstore-chmod {folder}/guests/0 n0 r9",
+        f"xenstore-write {folder} ", f"xenstore-chmod {folder} n0 r9",
         f"xenstore-write {folder}/guests", f"xenstore-chmod {folder}/guests n0 r9",
     ]  # fmt: skip
     assert json.loads(lines[2].partition("mirror ")[2]) == json.loads((tmp_path / "report.json").read_text())

@@ -157,7 +157,7 @@ def _publish(args: argparse.Namespace, records: Records) -> int:
             report = text(*_survey(records), generation, repaired)
             sensors = {domain for one in records.all() for domain in sensor_domains(one.hub)}
             wrong = publish(report, sensors, args.report)
-            wrong += guests.publish(sensors, args.report.with_name(GUESTS))
+            wrong += guests.publish(sensors, [one.bridge for one in records.all()], args.report.with_name(GUESTS))
             if args.repair:
                 mended, more = _repair_all(records)
                 repaired += len(mended)

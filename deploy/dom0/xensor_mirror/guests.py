@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from xensor_mirror import xenstore
-from xensor_mirror.system import MirrorError, run
+from xensor_mirror.system import MirrorError, interface, run
 
 VERSION = 1
 NAME = "guests"
@@ -139,12 +139,26 @@ def _fitting(guest: Guest) -> Guest:
     return bare
 
 
-def publish(sensors: Iterable[int], path: Path) -> list[str]:
+def host_itself(bridges: Iterable[str]) -> list[Guest]:
+    """Return this host as a guest among others: what it sends into a bridge has the bridge's own MAC address."""
+    cards = [{"mac": mac, "name": bridge, "bridge": bridge} for bridge in bridges if (mac := _own_mac(bridge))]
+    return [{"name": "Domain-0", "domid": 0, "vifs": cards[:_CARDS]}] if cards else []
+
+
+def _own_mac(bridge: str) -> str:
+    try:
+        text = (interface(bridge) / "address").read_text().strip().lower()
+    except OSError:
+        return ""
+    return text if _MAC.fullmatch(text) and text != "00:00:00:00:00:00" else ""
+
+
+def publish(sensors: Iterable[int], bridges: Iterable[str], path: Path) -> list[str]:
     """Hand the inventory to the sensor: by xenstore, and by a file; return what went wrong."""
     if not xenstore.present():  # nobody here knows any guests
         return []
     try:
-        found = guests()
+        found = host_itself(bridges) + guests()
     except MirrorError as e:
         return [str(e)]
     host = socket.gethostname()[:_TEXT]

@@ -23,10 +23,11 @@ def test_what_is_named_is_left():
         outputs__pcap_log__filename="/p/a.pcap", unix_command__enabled="yes",
         unix_command__filename="/run/x/c.socket", metrics__address="[::1]:9177",
         security__landlock__directories__write=["/more"], outputs__syslog__enabled="yes",
-        outputs__syslog__server="tls://log.example.org",
+        outputs__syslog__server="tls://log.example.org", outputs__file_store__dir="/files",
+        datasets__directory="/sets",
     )  # fmt: skip
     assert set(map(str, writable(found, "pid"))) == {
-        "/var/log/x", "/var/log/x/sub", "/p", "/run/x", str(Path.cwd()), str(cache_dir().parent), "/dev/null", "/more",
+        "/var/log/x", "/var/log/x/sub", "/files", "/sets", "/p", "/run/x", str(Path.cwd()), str(cache_dir().parent), "/dev/null", "/more",
     }  # fmt: skip
     assert list(listen(found)) == [9177]
     assert set(connect(found)) == {53, 6514}

@@ -121,7 +121,7 @@ def sensor(store):
 
 
 def publish(tmp_path):
-    assert guests.publish({9}, tmp_path / "guests.json") == []
+    assert guests.publish({9}, ["lo", "none"], tmp_path / "guests.json") == []
 
 
 def test_what_dom0_publishes_is_what_the_sensor_reads(store, sensor, tmp_path):
@@ -180,6 +180,17 @@ def test_an_inventory_that_is_being_written_is_read_again(store, sensor, tmp_pat
     publish(tmp_path)
     assert sensor.read() is None  # what was under way is given up
     assert len(parse(sensor.read()).guests) == 101
+
+
+def test_the_host_is_a_guest_by_the_addresses_of_its_bridges(tmp_path, monkeypatch):
+    for name, mac in (("xenbr0", "FE:FF:FF:FF:FF:01\n"), ("xenbr1", "nonsense")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "address").write_text(mac)
+    monkeypatch.setattr(guests, "interface", lambda name: tmp_path / name)
+    assert guests.host_itself(["xenbr0", "xenbr1", "xenbr2"]) == [
+        {"name": "Domain-0", "domid": 0, "vifs": [{"mac": "fe:ff:ff:ff:ff:01", "name": "xenbr0", "bridge": "xenbr0"}]}
+    ]
+    assert guests.host_itself(["xenbr1"]) == []
 
 
 def test_a_guest_that_goes_while_it_is_looked_at_costs_no_other(store, tmp_path):

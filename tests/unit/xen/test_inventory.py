@@ -1,9 +1,12 @@
 """Inventories: what is read, what is refused, and who had an address when."""
 
+import contextlib
 import json
 from ipaddress import ip_address
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sensor.xen.directory import PAST_MAX, Directory
 from sensor.xen.inventory import MAX_BYTES, MAX_GUESTS, Guest, Inventory, Vif, parse
@@ -118,3 +121,29 @@ def test_what_is_remembered_of_guests_that_are_gone_is_bounded():
     for n in range(50):
         same = same.renewed(known(vif("stays" if n % 2 else "other", "kept")), 10**6 + n)
     assert len(same.tenures["kept"]) <= 4
+
+
+NAMES = st.sampled_from(["name", "uuid", "domid", "vifs", "mac", "addresses", "bridge"])
+PIECES = st.recursive(
+    st.none() | st.integers() | st.text(max_size=20) | st.sampled_from(["00:16:3e:00:00:01", "10.0.0.1", "5"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.dictionaries(st.sampled_from(["guests", "host", "version"]), PIECES, max_size=3))
+def test_nothing_but_the_declared_error(whole):
+    try:
+        found = parse(json.dumps(whole))
+    except ReportError:
+        return
+    assert all(guest.name for guest in found.guests)
+    assert Directory().renewed(found, 1).guests == found.guests
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.text(max_size=80))
+def test_no_text_does_harm(text):
+    with contextlib.suppress(ReportError):
+        parse(text)
