@@ -27,7 +27,8 @@ def test_what_is_named_is_left():
         datasets__directory="/sets",
     )  # fmt: skip
     assert set(map(str, writable(found, "pid"))) == {
-        "/var/log/x", "/var/log/x/sub", "/files", "/sets", "/p", "/run/x", str(Path.cwd()), str(cache_dir().parent), "/dev/null", "/more",
+        "/var/log/x", "/var/log/x/sub", "/files", "/sets", "/p", "/run/x", str(Path.cwd()), str(cache_dir().parent),
+        "/dev/null", "/more",
     }  # fmt: skip
     assert list(listen(found)) == [9177]
     assert set(connect(found)) == {53, 6514}
