@@ -151,6 +151,8 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: Runnable, express
     options = EngineOptions(settings, verify_checksums=args.checksums != "none")
     pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
     access, mirror, guests = _access(settings), _mirror(settings), _guests(settings, writer)
+    if mirror is not None and guests is not None:
+        mirror.named = guests.named
     source = _source(args, settings, expression)
     signals = Signals(source.wake)
     pidfile = control = None

@@ -61,6 +61,11 @@ class GuestWatch:
             self._log(f"the inventory of guests cannot be read: {why}")
         self._wrong = why
 
+    def named(self, vif: str) -> str:
+        """Return a vif with the name of its guest, where that is known."""
+        vifs = self.directory.inventory.vifs
+        return next((f"{vif} of {one.guest.name}" for one in vifs if one.name == vif), vif)
+
     def snapshot(self, now: float) -> Snapshot:
         """Return the values of the metrics about the inventory."""
         found: dict[str, dict[tuple[str, ...], float]] = {

@@ -5,7 +5,7 @@ A mirror that sees half is the most common failure of a sensor beside guests, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -47,6 +47,8 @@ class MirrorWatch:
 
     def __init__(self, source: Source, max_age: float, now: float) -> None:
         self._source = source
+        self.named: Callable[[str], str] = str
+        """Says more of a vif than its name."""
         self._max_age = max_age
         self._heard = now
         self._report: Report | None = None
@@ -75,7 +77,7 @@ class MirrorWatch:
         self._failed += grown.failed
         self._copied += grown.copied
         self._repaired += grown.repaired
-        found = faults(report, grown)
+        found = faults(report, grown, self.named)
         self._lossy |= {name: (now, found.pop(name)) for name in (LOST, FAILED) if name in found}
         self._wrong, self._report, self._heard = found, report, now
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,16 +56,18 @@ def _more(before: int, now: int) -> int:
     return now - before if now >= before else now
 
 
-def faults(report: Report, grown: Growth) -> dict[str, str]:
-    """Return event → what is wrong, for the operator."""
-    return dict(_faults(report, grown))
+def faults(report: Report, grown: Growth, named: Callable[[str], str] = str) -> dict[str, str]:
+    """Return event → what is wrong, for the operator. named: says more of a vif than its name."""
+    return dict(_faults(report, grown, named))
 
 
-def _faults(report: Report, grown: Growth) -> Iterator[tuple[str, str]]:
+def _faults(report: Report, grown: Growth, named: Callable[[str], str]) -> Iterator[tuple[str, str]]:
     missing = [bridge for bridge in report.bridges if bridge.missing]
     if missing:
-        named = "; ".join(f"{b.name}: {b.missing} of {b.ports} ports ({', '.join(b.missing_names)})" for b in missing)
-        yield NOT_COPIED, f"guests are not mirrored: {named}"
+        each = "; ".join(
+            f"{b.name}: {b.missing} of {b.ports} ports ({', '.join(map(named, b.missing_names))})" for b in missing
+        )
+        yield NOT_COPIED, f"guests are not mirrored: {each}"
     if grown.lost:
         yield LOST, f"{grown.lost} frames were lost on the way from dom0 to the sensor"
     if grown.failed:

@@ -72,6 +72,13 @@ def test_one_that_cannot_be_read_leaves_the_last_and_is_told_once(watch):
     assert len(used) == 1
 
 
+def test_a_vif_is_told_with_its_guest(watch):
+    found, source, _, _ = watch
+    source.next = json.dumps({"guests": [{"name": "a", "vifs": [{"mac": "00:16:3e:00:00:01", "name": "vif3.0"}]}]})
+    found.look(1.0, 1)
+    assert (found.named("vif3.0"), found.named("vif4.0")) == ("vif3.0 of a", "vif4.0")
+
+
 def directory(*names):
     return Directory().renewed(Inventory(tuple(map(Guest, names))), 0)
 

@@ -52,6 +52,15 @@ def test_a_standing_fault_is_told_when_it_begins_and_when_it_ends():
     assert set(found.snapshot(3.0)["xensor_mirror_fault"].values()) == {0}
 
 
+def test_ports_are_told_with_their_guests():
+    source = Reports()
+    found = MirrorWatch(source, 60.0, 0.0)
+    found.named = lambda vif: f"{vif} of web-01" if vif == "vif2.0" else vif
+    source.give(missing=2, missing_names=["vif2.0", "vif3.0"])
+    (change,) = found.look(1.0)
+    assert change.text == "guests are not mirrored: xenbr0: 2 of 3 ports (vif2.0 of web-01, vif3.0)"
+
+
 def test_a_stretch_of_losses_is_one_fault_and_its_frames_add_up():
     source, found = watch()
     source.give(dropped=1000)
