@@ -20,7 +20,7 @@ from sensor.cli import assembly, common, exits
 from sensor.cli.outlets import outlets as open_outlets
 from sensor.cli.parser import Parser, add_config, add_rules
 from sensor.cli.runnable import Runnable, rules_to_run
-from sensor.errors import CaptureError, OutputError, UsageError
+from sensor.errors import CaptureError, OutputError, RuleError, UsageError
 
 if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
@@ -51,7 +51,8 @@ What follows after -- is a capture filter in tcpdump's language: xensor run -i e
 
 
 _LATER = (
-    "sensor.engine.daemon", "sensor.engine.evidence", "sensor.engine.housekeeping", "sensor.metrics.http",
+    "sensor.engine.daemon", "sensor.engine.evidence", "sensor.engine.headroom", "sensor.engine.housekeeping",
+    "sensor.metrics.http",
     "sensor.outputs.filestore", "sensor.outputs.logfile", "sensor.outputs.lines", "sensor.outputs.remote",
     "sensor.outputs.syslog", "sensor.outputs.transports", "sensor.cli.screen", "sensor.cli.summary",
     "sensor.cli.terminal",
@@ -334,12 +335,17 @@ def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet | ReadyRule
     Raises RuleError where any is bad (the old ones are better than fewer), ConfigError or UsageError.
     """
     from sensor.config.load import need_restart
+    from sensor.engine.headroom import available, refusal
+    from sensor.rules.load import found_in
 
     fresh = _settings(args)
     changed = need_restart(settings, fresh)
     if changed:
         _log(f"these settings take effect at the next start: {', '.join(changed)}")
     paths = common.rule_paths(args.only, args.extra, fresh)
+    reason = refusal(found_in(common.rule_files(paths), []), available())
+    if reason:
+        raise RuleError(reason)
     return rules_to_run(paths, fresh, fatal=True).rules
 
 
