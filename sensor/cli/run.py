@@ -152,8 +152,6 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: Runnable, express
     options = EngineOptions(settings, verify_checksums=args.checksums != "none")
     pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=args.init_errors_fatal)
     access, mirror, guests = _access(settings), _mirror(settings), _guests(settings, writer)
-    if mirror is not None and guests is not None:
-        mirror.named = guests.named
     source = _source(args, settings, expression)
     signals = Signals(source.wake)
     pidfile = control = None
@@ -322,11 +320,23 @@ def _surroundings(
     from sensor.engine.daemon import Surroundings
     from sensor.engine.notify import Notifier
 
+    if parts.mirror is not None and parts.guests is not None:
+        parts.mirror.named = parts.guests.named
     return Surroundings(
         log=_log, publish=publish, notifier=Notifier(os.environ),
         load_rules=lambda: _reload(args, settings), rules_failed=failed.number, failed_rules=failed.listed(),
         mirror=parts.mirror, guests=parts.guests, settings=lambda: as_text(settings),
     )  # fmt: skip
+
+
+def _make_sure_that_fits(paths: Sequence[Path]) -> None:
+    """Raise RuleError where there is no memory for rules beside those that run."""
+    from sensor.engine.headroom import available, refusal
+    from sensor.rules.load import found_in
+
+    reason = refusal(found_in(common.rule_files(paths), []), available())
+    if reason:
+        raise RuleError(reason)
 
 
 def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet | ReadyRules:
@@ -335,17 +345,13 @@ def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet | ReadyRule
     Raises RuleError where any is bad (the old ones are better than fewer), ConfigError or UsageError.
     """
     from sensor.config.load import need_restart
-    from sensor.engine.headroom import available, refusal
-    from sensor.rules.load import found_in
 
     fresh = _settings(args)
+    _make_sure_that_fits(common.rule_paths(args.only, args.extra, fresh))
     changed = need_restart(settings, fresh)
     if changed:
         _log(f"these settings take effect at the next start: {', '.join(changed)}")
     paths = common.rule_paths(args.only, args.extra, fresh)
-    reason = refusal(found_in(common.rule_files(paths), []), available())
-    if reason:
-        raise RuleError(reason)
     return rules_to_run(paths, fresh, fatal=True).rules
 
 
