@@ -21,7 +21,7 @@ from sensor.cli import assembly, common, exits
 from sensor.cli.outlets import outlets as open_outlets
 from sensor.cli.parser import Parser, add_config, add_rules, add_workers
 from sensor.cli.runnable import Runnable, rules_to_run
-from sensor.errors import CaptureError, OutputError, UsageError
+from sensor.errors import CaptureError, OutputError, RuleError, UsageError
 
 if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
@@ -53,7 +53,8 @@ What follows after -- is a capture filter in tcpdump's language: xensor run -i e
 
 
 _LATER = (
-    "sensor.engine.daemon", "sensor.engine.evidence", "sensor.engine.housekeeping", "sensor.metrics.http",
+    "sensor.engine.daemon", "sensor.engine.evidence", "sensor.engine.headroom", "sensor.engine.housekeeping",
+    "sensor.metrics.http",
     "sensor.outputs.filestore", "sensor.outputs.logfile", "sensor.outputs.lines", "sensor.outputs.remote",
     "sensor.outputs.syslog", "sensor.outputs.transports", "sensor.cli.screen", "sensor.cli.summary",
     "sensor.cli.terminal",
@@ -399,11 +400,23 @@ def _surroundings(
     from sensor.engine.daemon import Surroundings
     from sensor.engine.notify import Notifier
 
+    if parts.mirror is not None and parts.guests is not None:
+        parts.mirror.named = parts.guests.named
     return Surroundings(
         log=_log, publish=publish, notifier=Notifier(os.environ),
         load_rules=lambda: _reload(args, settings), rules_failed=failed.number, failed_rules=failed.listed(),
         mirror=parts.mirror, guests=parts.guests, settings=lambda: as_text(settings),
     )  # fmt: skip
+
+
+def _make_sure_that_fits(paths: Sequence[Path]) -> None:
+    """Raise RuleError where there is no memory for rules beside those that run."""
+    from sensor.engine.headroom import available, refusal
+    from sensor.rules.load import found_in
+
+    reason = refusal(found_in(common.rule_files(paths), []), available())
+    if reason:
+        raise RuleError(reason)
 
 
 def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet | ReadyRules:
@@ -414,6 +427,7 @@ def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet | ReadyRule
     from sensor.config.load import need_restart
 
     fresh = _settings(args)
+    _make_sure_that_fits(common.rule_paths(args.only, args.extra, fresh))
     changed = need_restart(settings, fresh)
     if changed:
         _log(f"these settings take effect at the next start: {', '.join(changed)}")
