@@ -98,17 +98,17 @@ class AppLayer:
     def __contains__(self, slot: int) -> bool:
         return slot in self._flows
 
-    def start(self, slot: int, app: int) -> FlowApp:
+    def start(self, slot: int, app: int, *, datagrams: bool = False) -> FlowApp:
         """Make the parser of a flow."""
         spec = SPECS[app]
         room = Room(self._shelf) if self._shelf is not None and spec.files is not None else None
-        flow = self._flows[slot] = FlowApp(spec, self._parser(spec, room), room=room)
+        flow = self._flows[slot] = FlowApp(spec, self._parser(spec, room, datagrams=datagrams), room=room)
         flow.hands_over = isinstance(flow.parser, HandsOver)
         self.counters.flows += 1
         return flow
 
-    def _parser(self, spec: ProtocolSpec, room: Room | None) -> AppParser:
-        parser = spec.new_parser()
+    def _parser(self, spec: ProtocolSpec, room: Room | None, *, datagrams: bool = False) -> AppParser:
+        parser = ((spec.new_datagram_parser if datagrams else None) or spec.new_parser)()
         if spec.files is not None and (self._hash_files or room is not None):
             cast("CarriesFiles", parser).treat_files(FilePolicy(self._hash_files, room))
         return parser

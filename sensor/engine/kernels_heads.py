@@ -9,6 +9,7 @@ from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, FLOW, ROW, SEG, SEG_DA
 from sensor.model.stamp import stamp
 from sensor.model.units import UNIT
 from sensor.proto import kernels_more, kernels_probe
+from sensor.proto.ids import NFS
 from sensor.proto.kernels_probe import HEAD, judge_datagram, judge_flow
 
 _SEG, _UNIT, _FLOW, _ROW = (numba.from_dtype(t)[::1] for t in (SEG, UNIT, FLOW, ROW))
@@ -77,8 +78,9 @@ def _detect(segs, seg_at, data, flows, heads, lengths, out_slot, out_row, out_be
 def _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_before):  # pragma: no cover
     """Write the number and the protocol of each UDP row with payload; return how many there are.
 
-    Each datagram is judged by itself; a flow takes the protocol of the first one that is known. out_changed: the rows
-    at which a flow's protocol changed (behind the last one: -1), out_before: what it was until then.
+    Each datagram is judged by itself; a flow takes the protocol of the first one that is known. Replies of ONC RPC name
+    no service: in a flow of NFS they are NFS. out_changed: the rows at which a flow's protocol changed (behind the last
+    one: -1), out_before: what it was until then.
     """
     protos, paylens, pays, numbers = rows["proto"], rows["paylen"], rows["pay"], rows["flow"]
     sports, dports, apps = rows["sport"], rows["dport"], flows["app"]
@@ -86,11 +88,13 @@ def _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_befor
     for i in range(rows.size):
         if protos[i] != _UDP or paylens[i] <= 0 or numbers[i] < 0:
             continue
+        slot = numbers[i]
         app = judge_datagram(buf, np.int64(pays[i]), np.int64(paylens[i]), sports[i], dports[i])
+        if app <= APP_UNKNOWN and apps[slot] == NFS:
+            app = NFS
         out_row[n] = i
         out_app[n] = app
         n += 1
-        slot = numbers[i]
         if apps[slot] <= APP_UNKNOWN and apps[slot] != app:
             out_changed[changed] = i
             out_before[changed] = apps[slot]

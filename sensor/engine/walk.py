@@ -283,12 +283,12 @@ class Walk:
         place = Place(view, slot, side, row, int(view.numbers[r["pkt"]]), int(r["ts"]))
         spec = SPECS[app]
         if spec.flow_state:
-            stages, odd = self._datagram_of_flow(work, place, app, data)
-        else:
-            stages, odd = self.apps.datagram(app, side, data, place.ts)
-            before = sum(view.counts_at(slot, row)[:2]) - 1 if stages else 0
-            for stage in stages:
-                stage.tx.id = before
+            self._datagram_of_flow(work, place, app, data)
+            return
+        stages, odd = self.apps.datagram(app, side, data, place.ts)
+        before = sum(view.counts_at(slot, row)[:2]) - 1 if stages else 0
+        for stage in stages:
+            stage.tx.id = before
         for stage in stages:
             self._judge.transaction(place, app, stage, data)
             self._logs.transaction(place, spec, stage)
@@ -296,16 +296,14 @@ class Walk:
         for anomaly, side in odd:
             self._odd(place, spec, anomaly, side, data)
 
-    def _datagram_of_flow(
-        self, work: BlockWork, place: Place, app: int, data: bytes
-    ) -> tuple[list[TxStage], list[tuple[AppAnomaly, int]]]:
+    def _datagram_of_flow(self, work: BlockWork, place: Place, app: int, data: bytes) -> None:
         """Give a datagram to the parser of its flow."""
         flow = self.apps.get(place.slot)
         if flow is None or flow.spec is not SPECS[app]:
             self._make_room(work)
-            flow = self.apps.start(place.slot, app)
-        stages = self.apps.feed(place.slot, place.side, data, place.ts)
-        return stages, flow.anomalies()
+            flow = self.apps.start(place.slot, app, datagrams=True)
+            work.view.flows["hot"][place.slot] = HOT  # its end is an event
+        self._transactions(place, flow, self.apps.feed(place.slot, place.side, data, place.ts), data)
 
     def _segment(self, work: BlockWork, index: int) -> None:
         view, seg = work.view, work.segs[index]

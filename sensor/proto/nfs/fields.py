@@ -6,7 +6,7 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import RAW_DERIVED, BufferSpec, NumberSpec, ProtocolSpec
 from sensor.proto.files import of_stage
 from sensor.proto.nfs import stages
-from sensor.proto.nfs.state import NfsParser
+from sensor.proto.nfs.state import NfsParser, datagram_parser
 
 _HASHES = ("md5", "sha1", "sha256")
 
@@ -35,6 +35,8 @@ SPEC = ProtocolSpec(
         NumberSpec("nfs.procedure", stages.REQUEST, "procedure that is called", 0xFFFF, aliases=("nfs_procedure",)),
     ),
     new_parser=NfsParser,
+    new_datagram_parser=datagram_parser,
+    flow_state=True,
     files=of_stage,
     events=tuple(one for one in AppAnomaly if one.name.startswith("NFS_")),
     log_stages=(stages.WRITTEN, stages.READ, stages.RESPONSE),

@@ -17,23 +17,21 @@ if TYPE_CHECKING:
     from sensor.proto.nfs.files import Sink
     from sensor.proto.pieces import Piece
 
-_CALL = b"\0\0\0\0\0\0\0\2"
-"""Type of message and version of RPC: behind the number of a call in a datagram, four bytes later in a stream."""
-
 
 class NfsParser:
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_failures", "_odd", "_pieces", "_seen", "_session", "_sinks", "_started", "done")
+    __slots__ = ("_datagrams", "_failures", "_odd", "_pieces", "_seen", "_session", "_sinks", "done")
 
-    def __init__(self) -> None:
+    def __init__(self, *, datagrams: bool = False) -> None:
+        """datagrams: each call of `feed` brings one."""
         self.done = False
+        self._datagrams = datagrams
         self._failures = 0
         self._session = Session()
         self._pieces = (Pieces(rpc.Records(), limits.RECORD), Pieces(rpc.Records(), limits.RECORD))
         self._sinks: list[Sink | None] = [None, None]
         """Where the rest of each side's record goes."""
-        self._started = False
         self._odd: list[tuple[AppAnomaly, int]] = []
         self._seen: set[tuple[AppAnomaly, int]] = set()
 
@@ -45,12 +43,9 @@ class NfsParser:
         """Take the next bytes of a side (TCP), or one datagram (UDP)."""
         if self.done:
             return []
-        if not self._started and data[4:12] == _CALL:
+        if self._datagrams:
             self._record(side, data)
-            self._session.files.finish()
-            self.done = True
             return self._reached()
-        self._started = True
         pieces = self._pieces[side]
         self._take(side, pieces.feed(data))
         if not pieces.sound:
@@ -61,7 +56,6 @@ class NfsParser:
         """Go on with the next record behind lost bytes."""
         if self.done:
             return []
-        self._started = True
         self._report(AppAnomaly.PROTOCOL_GAP, side)
         self._take(side, self._pieces[side].gap(length))
         return self._reached()
@@ -100,7 +94,7 @@ class NfsParser:
         """Report a malformed record; after too many of them give up."""
         self._report(AppAnomaly.NFS_MALFORMED_DATA, side)
         self._failures += times
-        if self._failures >= limits.MALFORMED:
+        if self._failures >= limits.MALFORMED and not self._datagrams:
             self._session.files.finish()
             self.done = True
 
@@ -114,3 +108,8 @@ class NfsParser:
             self._report(AppAnomaly.NFS_TOO_MANY_TRANSACTIONS, TO_SERVER)
         found, self._session.out = self._session.out, []
         return found
+
+
+def datagram_parser() -> NfsParser:
+    """Return the parser of a flow of datagrams."""
+    return NfsParser(datagrams=True)

@@ -9,6 +9,7 @@ from forgekit import Flow
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forged bytes of the parser's tests
 
+import nfsforge as nfs
 import quicmake as make
 
 RULES = """
@@ -34,3 +35,24 @@ def test_one_parser_sees_them_all(block, triage, tmp_path):
     outcome = enginekit.run(frames(), enginekit.rules_of(RULES, tmp_path), block=block, triage=triage)
     assert [(e["alert"]["signature_id"], e["pcap_cnt"]) for e in outcome.of("alert")] == [(1, 2), (2, 3), (1, 5)]
     assert [e["quic"].get("sni") for e in outcome.of("quic")] == [None, "www.example.org", None, "www.example.org"]
+
+
+@pytest.mark.parametrize("block", [1, 3, 100])
+@pytest.mark.parametrize("triage", [True, False])
+def test_replies_of_nfs_meet_their_calls(block, triage, tmp_path):
+    rules = enginekit.rules_of("""
+- {id: 1, title: read, severity: low, protocol: nfs, flow: to_client, match: {file.name: "x", file.data: ELF}}
+""", tmp_path)
+    flow = Flow(dport=2049)
+    talk = [
+        (0, nfs.lookup3(b"x", xid=1)), (1, nfs.found3(xid=1)), (0, nfs.read3(len(nfs.DATA), xid=2)),
+        (1, nfs.did_read3(nfs.DATA, xid=2)), (0, nfs.lookup3(b"never answered", xid=3)),
+    ]  # fmt: skip
+    for side, data in talk:
+        flow.datagram(side, data)
+    outcome = enginekit.run(flow.frames(), rules, block=block, triage=triage)
+    assert outcome.sids == [1]
+    found = [(e["nfs"]["procedure"], e["nfs"]["filename"], e["nfs"]["type"]) for e in outcome.of("nfs")]
+    assert found == [("LOOKUP", "x", "response"), ("READ", "x", "request"), ("LOOKUP", "never answered", "request")]
+    (file,) = outcome.of("fileinfo")
+    assert (file["fileinfo"]["filename"], file["fileinfo"]["state"]) == ("x", "CLOSED")

@@ -6,7 +6,7 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.model.keeping import FilePolicy
 from sensor.proto.nfs import limits, rpc, stages
 from sensor.proto.nfs.fields import SPEC
-from sensor.proto.nfs.state import NfsParser
+from sensor.proto.nfs.state import NfsParser, datagram_parser
 from sensor.proto.pieces import Pieces
 
 
@@ -79,17 +79,42 @@ def test_failures_have_their_status():
     assert found[-1].tx.eve()["status"] == "ERR_RPC"
 
 
-def test_a_datagram():
-    parser = NfsParser()
-    (stage,) = parser.feed(TO_SERVER, nfs.lookup3(b"x"), 0)
-    assert (stage.stage, stage.tx.eve()["type"]) == (stages.REQUEST, "request")
-    assert parser.done
+def bare(talk):
+    """Return the records of a conversation, each by itself."""
+    out = []
+    for side, data in talk:
+        while data:
+            size = int.from_bytes(data[:4], "big") & 0x7FFFFFFF
+            out.append((side, data[4 : 4 + size]))
+            data = data[4 + size :]  # noqa: PLW2901 - what is left
+    return out
+
+
+@pytest.mark.parametrize("talk", [nfs.talk2(), nfs.talk3(), nfs.talk4()])
+def test_datagrams_say_what_a_stream_does(talk):
+    parser = datagram_parser()
+    found = [stage for side, data in bare(talk) for stage in parser.feed(side, data, 0)] + parser.finish(0)
+    _, wanted = run(talk)
+    assert [(s.stage, s.side, s.file, s.tx.eve()) for s in found] == [
+        (s.stage, s.side, s.file, s.tx.eve()) for s in wanted
+    ]
+    assert parser.anomalies() == []
 
 
 def test_a_datagram_that_writes():
-    found = NfsParser().feed(TO_SERVER, nfs.write3(b"#!/bin/sh"), 0)
-    assert [stage.stage for stage in found] == [stages.REQUEST, stages.WRITE_DATA, stages.WRITTEN]
-    assert found[1].tx.buffer("file.data") == (b"#!/bin/sh",)
+    parser = datagram_parser()
+    assert [stage.stage for stage in parser.feed(TO_SERVER, nfs.write3(b"#!/bin/sh"), 0)] == [stages.REQUEST]
+    found = parser.finish(0)
+    assert [stage.stage for stage in found] == [stages.WRITE_DATA, stages.WRITTEN]
+    assert found[0].tx.buffer("file.data") == (b"#!/bin/sh",)
+
+
+def test_malformed_datagrams_blind_nobody():
+    parser = datagram_parser()
+    for _ in range(limits.MALFORMED + 1):
+        parser.feed(TO_SERVER, b"x", 0)
+    (stage,) = parser.feed(TO_SERVER, nfs.lookup3(b"x"), 0)
+    assert stage.tx.file_name == b"x"
 
 
 @pytest.mark.parametrize("data", [nfs.call(3, 0, b""), nfs.call(3, 1, b"", program=100005)])
