@@ -119,7 +119,7 @@ def _build(stamped):  # dispatchers; with NUMBA_DISABLE_JIT functions
 
 
 detect, detect_datagrams = _build(  # type: ignore[no-untyped-call]
-    stamp(kernels_probe, kernels_more, *kernels_more.MODULES)
+    stamp(kernels_probe, kernels_more, *kernels_more.SOURCES)
 )
 
 @njit(int64(numba.uint8[::1], _UNIT, numba.boolean[::1], int64, numba.boolean[::1]), cache=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 
@@ -32,7 +33,7 @@ from sensor.model.rows import (
     STATE_FREE,
 )
 from sensor.proto.ids import LIMIT as APP_LIMIT
-from sensor.proto.registry import APP_ID, SPECS
+from sensor.proto.registry import APP_ID, SPECS, TRAITS
 
 COLD, HOT, DONE = 0, 1, 2
 """Values of `FLOW.hot`."""
@@ -180,12 +181,13 @@ class Walk:
 
     def _introduce(self, flow: FlowApp, record: np.void, slot: int) -> None:
         """Tell a parser what it wants to know before the first byte."""
-        if isinstance(flow.parser, KnowsEnds):
+        traits = TRAITS[flow.spec.name]
+        if traits.knows_ends:
             ipv = int(record["ipv"])
             ends = (addr.pack(ipv, int(record[f"{end}_hi"]), int(record[f"{end}_lo"])) for end in ("src", "dst"))
-            flow.parser.ends(*ends)
-        if isinstance(flow.parser, Expects) and slot in self._announced:
-            flow.parser.announced(self._announced[slot])
+            cast("KnowsEnds", flow.parser).ends(*ends)
+        if traits.expects and slot in self._announced:
+            cast("Expects", flow.parser).announced(self._announced[slot])
 
     def _make_room(self, work: BlockWork) -> None:
         """At the cap of parsers end that of the flow that was silent longest, with what is pending in it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import msgspec
 
@@ -41,7 +41,6 @@ class Transaction(Protocol):
         """Return the protocol's EVE object (the value of the `http` key, …)."""
 
 
-@runtime_checkable
 class HasMore(Protocol):
     """A transaction with more than one EVE object."""
 
@@ -51,7 +50,8 @@ class HasMore(Protocol):
 
 def beside(tx: object) -> dict[str, Any]:
     """Return the EVE objects beside a transaction's own."""
-    return tx.beside() if isinstance(tx, HasMore) else {}
+    method = getattr(tx, "beside", None)  # 0.03 us; `isinstance` of a protocol takes 30
+    return method() if method is not None else {}
 
 
 class TxStage(msgspec.Struct, frozen=True, gc=False):
@@ -87,7 +87,6 @@ class AppParser(Protocol):
         """Return and forget (anomaly, side) pairs found since the last call."""
 
 
-@runtime_checkable
 class CarriesFiles(Protocol):
     """A parser of a protocol that carries files."""
 
@@ -95,7 +94,6 @@ class CarriesFiles(Protocol):
         """Learn what to do with them, before the first byte."""
 
 
-@runtime_checkable
 class HandsOver(Protocol):
     """A parser after whose protocol another may speak on the same connection (STARTTLS, `Upgrade: h2c`)."""
 
@@ -106,7 +104,6 @@ class HandsOver(Protocol):
         """Return bytes of a side that were taken and are the successor's."""
 
 
-@runtime_checkable
 class KnowsEnds(Protocol):
     """A parser to which the addresses of its flow matter."""
 
@@ -114,7 +111,6 @@ class KnowsEnds(Protocol):
         """Learn them before the first byte: 4 or 16 bytes each."""
 
 
-@runtime_checkable
 class Expects(Protocol):
     """A parser of connections that another connection announces."""
 

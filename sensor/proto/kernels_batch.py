@@ -44,4 +44,4 @@ def _build(stamped):  # dispatchers; with NUMBA_DISABLE_JIT functions
     return streams, njit(uint8[::1](_BYTES_T, _INTS_T, _INTS_T, _PORTS_T, _PORTS_T), cache=True)(datagrams_)
 
 
-probe_streams, probe_datagrams = _build(stamp(kernels_probe, kernels_more, *kernels_more.MODULES))  # type: ignore[no-untyped-call]
+probe_streams, probe_datagrams = _build(stamp(kernels_probe, kernels_more, *kernels_more.SOURCES))  # type: ignore[no-untyped-call]

@@ -14,6 +14,7 @@ from typing import Any
 
 from numba import njit
 
+from sensor.proto import kernels_ber
 from sensor.proto.dcerpc import kernels as dcerpc
 from sensor.proto.dnp3 import kernels_probe as dnp3
 from sensor.proto.enip import kernels_probe as enip
@@ -62,6 +63,8 @@ MODULES = (
     xenmigration,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
+SOURCES = (*MODULES, kernels_ber)
+"""All modules whose code is compiled into the verdicts."""
 
 _PENDING, _NO = 0, 1
 

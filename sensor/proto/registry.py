@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sensor.proto import ids
 from sensor.proto.dcerpc.fields import SPEC as DCERPC
@@ -116,6 +116,19 @@ def _numbers() -> Mapping[str, tuple[tuple[ProtocolSpec, NumberSpec], ...]]:
     return MappingProxyType(out)
 
 
+class Traits(NamedTuple):
+    """Which parts of the contract beyond `AppParser` the parsers of a protocol keep (see `sensor.model.app`)."""
+
+    hands_over: bool
+    knows_ends: bool
+    expects: bool
+
+
+def _traits(spec: ProtocolSpec) -> Traits:
+    parser = spec.new_parser()
+    return Traits(hasattr(parser, "becomes"), hasattr(parser, "ends"), hasattr(parser, "announced"))
+
+
 BY_NAME: Mapping[str, ProtocolSpec] = _by_name()
 """Protocol by its name or any word that rule headers use for it alone."""
 
@@ -130,6 +143,9 @@ BUFFERS: Mapping[str, tuple[tuple[ProtocolSpec, BufferSpec], ...]] = _buffers()
 
 NUMBERS: Mapping[str, tuple[tuple[ProtocolSpec, NumberSpec], ...]] = _numbers()
 """Number of transactions by its name."""
+
+TRAITS: Mapping[str, Traits] = MappingProxyType({spec.name: _traits(spec) for spec in PROTOCOLS})
+"""Protocol name → what its parsers can do besides."""
 
 FOLDED: frozenset[str] = frozenset(b.name for spec in PROTOCOLS for b in spec.buffers if b.lowercase)
 """Buffers that are lowercase by normalisation."""

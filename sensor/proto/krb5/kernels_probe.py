@@ -3,21 +3,9 @@
 from numba import njit
 
 from sensor.proto.ids import KRB5
+from sensor.proto.kernels_ber import behind_length, inside
 
 _PENDING, _NO = 0, 1
-
-
-@njit
-def behind_length(h, pos, end):
-    """Return the offset behind a DER length that begins at pos; 0: more bytes are needed, -1: it is none."""
-    if pos >= end:
-        return 0
-    first = int(h[pos])
-    if first < 128:
-        return pos + 1
-    if first < 129 or first > 132:
-        return -1
-    return pos + 1 + first - 128
 
 
 @njit
@@ -29,13 +17,8 @@ def message(h, pos, end):
     if tag not in (0x6A, 0x6B, 0x6C, 0x6D, 0x7E):
         return _NO
     pos = behind_length(h, pos + 1, end)
-    if pos <= 0:
-        return _PENDING if pos == 0 else _NO
-    if pos >= end:
-        return _PENDING
-    if h[pos] != 0x30:
-        return _NO
-    pos = behind_length(h, pos + 1, end)
+    if pos > 0:
+        pos = inside(h, pos, end, 0x30)
     if pos <= 0:
         return _PENDING if pos == 0 else _NO
     # pvno is field 1 of requests, field 0 of all else; its content is INTEGER 5.

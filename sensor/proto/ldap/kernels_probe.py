@@ -3,7 +3,7 @@
 from numba import njit
 
 from sensor.proto.ids import LDAP
-from sensor.proto.krb5.kernels_probe import behind_length
+from sensor.proto.kernels_ber import behind_length, inside
 
 _PENDING, _NO = 0, 1
 
@@ -11,15 +11,9 @@ _PENDING, _NO = 0, 1
 @njit
 def message(h, pos, end):
     """Return the verdict on a message that begins at pos."""
-    if pos >= end:
-        return _PENDING
-    if h[pos] != 0x30:
-        return _NO
-    pos = behind_length(h, pos + 1, end)
+    pos = inside(h, pos, end, 0x30)
     if pos <= 0:
         return _PENDING if pos == 0 else _NO
-    if pos >= end:
-        return _PENDING
     if h[pos] != 2:
         return _NO
     if pos + 1 >= end:

@@ -74,3 +74,16 @@ def test_specs_are_coherent(spec):
     assert not parser.done
     assert parser.anomalies() == []
     assert parser.finish(0) == []
+
+
+def test_parsers_keep_the_parts_of_the_contract_that_are_asked_of_them():
+    traits = registry.TRAITS
+    assert {name for name, has in traits.items() if has.hands_over} >= {"http", "smtp", "ftp", "pop3", "imap"}
+    assert {name for name, has in traits.items() if has.knows_ends} == {"ftp"}
+    assert {name for name, has in traits.items() if has.expects} == {"ftp-data"}
+    for spec in registry.PROTOCOLS:
+        parser = spec.new_parser()
+        assert hasattr(parser, "treat_files") is (spec.files is not None), spec.name
+        assert not traits[spec.name].hands_over or callable(parser.rest)
+    carriers = {carrier for spec in registry.PROTOCOLS for carrier in spec.carriers}
+    assert all(traits[name].hands_over for name in carriers)
