@@ -158,9 +158,12 @@ def cpus(text: Any) -> tuple[int, ...]:
     return tuple(count(word) for word in words(text))
 
 
+_SURICATAS = MappingProxyType({"files": "fileinfo", "bittorrent-dht": "bittorrent_dht"})
+
+
 def eve_types(text: Any) -> tuple[str, ...]:
-    """Read a list of EVE event types; those that only Suricata has are left out. `files` is its word for `fileinfo`."""
-    found = tuple("fileinfo" if word == "files" else word for word in words(text))
+    """Read a list of EVE event types; those that only Suricata has are left out, its words for ours are known."""
+    found = tuple(_SURICATAS.get(word, word) for word in words(text))
     for name in found:
         if name not in EVE_TYPES and name not in FOREIGN_EVE_TYPES:
             raise ValueError(f"expected one or more of {', '.join(EVE_TYPES)}, not {name!r}")

@@ -32,6 +32,7 @@ EVE_TYPES = (
     "snmp",
     "sip",
     "ntp",
+    "bittorrent_dht",
     "websocket",
     "xen_migration",
     "rfb",

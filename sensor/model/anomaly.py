@@ -160,8 +160,8 @@ class StreamAnomaly(IntEnum):
         return f"stream.{self.name.lower()}"
 
 
-_XEN_MIGRATION = "xen_migration"
-"""The one protocol whose name is two words."""
+_TWO_WORDS = ("xen_migration", "bittorrent_dht")
+"""Protocols whose names are two words."""
 
 
 class AppAnomaly(IntEnum):
@@ -332,6 +332,7 @@ class AppAnomaly(IntEnum):
     MODBUS_INVALID_PROTOCOL_ID = 967
     WEBSOCKET_SKIP_END_OF_PAYLOAD = 1056
     WEBSOCKET_REASSEMBLY_LIMIT_REACHED = 1057
+    BITTORRENT_DHT_MALFORMED_PACKET = 1120
     XEN_MIGRATION_MEMORY_IN_CLEAR = 1088
     XEN_MIGRATION_MALFORMED_DATA = 1089
     LDAP_INVALID_DATA = 320
@@ -341,8 +342,9 @@ class AppAnomaly(IntEnum):
     def event(self) -> str:
         """EVE `anomaly.event`, the rule keyword `app-layer-event` and the metric label."""
         name = self.name.lower()
-        if name.startswith(_XEN_MIGRATION):
-            return f"{_XEN_MIGRATION}.{name.removeprefix(_XEN_MIGRATION)[1:]}"
+        for words in _TWO_WORDS:
+            if name.startswith(words):
+                return f"{words}.{name.removeprefix(words)[1:]}"
         proto, _, rest = name.partition("_")
         if proto in {"parser", "protocol"}:
             return f"applayer.{name}"

@@ -15,6 +15,7 @@ from typing import Any
 from numba import njit
 
 from sensor.proto import kernels_ber
+from sensor.proto.bittorrent import kernels_probe as bittorrent
 from sensor.proto.dcerpc import kernels as dcerpc
 from sensor.proto.dnp3 import kernels_probe as dnp3
 from sensor.proto.enip import kernels_probe as enip
@@ -61,6 +62,7 @@ MODULES = (
     rdp,
     ntp,
     xenmigration,
+    bittorrent,
 )  # fmt: skip
 """Modules of helpers; the first that is sure decides."""
 SOURCES = (*MODULES, kernels_ber)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from sensor.proto import ids
+from sensor.proto.bittorrent.fields import SPEC as BITTORRENT_DHT
 from sensor.proto.dcerpc.fields import SPEC as DCERPC
 from sensor.proto.dhcp.fields import SPEC as DHCP
 from sensor.proto.dnp3.fields import SPEC as DNP3
@@ -64,6 +65,7 @@ SPECS: Mapping[int, ProtocolSpec] = MappingProxyType(
         ids.SNMP: SNMP,
         ids.SIP: SIP,
         ids.NTP: NTP,
+        ids.BITTORRENT_DHT: BITTORRENT_DHT,
         ids.WEBSOCKET: WEBSOCKET,
         ids.XEN_MIGRATION: XEN_MIGRATION,
         ids.RFB: RFB,

@@ -10,22 +10,9 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # 
 
 import handshakes as forge
 import rpcforge as rpc
+from cutting import changed
 
 from sensor.proto.dcerpc.fields import SPEC
-
-
-@st.composite
-def talks(draw):
-    """Return a conversation with a few bytes changed or dropped."""
-    talk = list(rpc.talk())
-    for _ in range(draw(st.integers(0, 4))):
-        at = draw(st.integers(0, len(talk) - 1))
-        side, data = talk[at]
-        pos = draw(st.integers(0, len(data) - 1))
-        byte = bytes([draw(st.integers(0, 255))])
-        changed = data[:pos] + byte + data[pos + 1 :] if draw(st.booleans()) else data[:pos] + data[pos + 1 :]
-        talk[at] = (side, changed or b"\5")
-    return talk
 
 
 def outcome(talk, size=None):
@@ -35,7 +22,7 @@ def outcome(talk, size=None):
 
 
 @settings(max_examples=80, deadline=None)
-@given(talks(), st.integers(1, 9))
+@given(changed([rpc.talk()], filler=b"\5"), st.integers(1, 9))
 def test_cuts(talk, size):
     assert outcome(talk, size) == outcome(talk)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # the forged bytes of the unit tests
 
 import bermake as ber
+import dhtmake as dht
 import dnp3make as dnp3
 import enipmake as enip
 import ikemake as ike
@@ -50,6 +51,7 @@ DATAGRAMS = {
     "ldap": [ldap.search(), ldap.bind(), ldap.entry(), ldap.result(), ldap.MODIFY],
     "ike": [ike.MAIN1, ike.MAIN2, ike.MAIN3, ike.INIT2, ike.ANSWER2],
     "quic": [quic.initial(quic.crypto(quic.HELLO)), quic.google43(), quic.google46(), quic.initial(quic.ack())],
+    "bittorrent-dht": [dht.PING, dht.GET_PEERS, dht.NODES, dht.VALUES, dht.ERROR],
     "ntp": [packet(), packet(4, stratum=2), MONLIST, READVAR_ANSWER],
     "sip": [sip.INVITE, sip.RINGING],
     "snmp": [ber.snmp(), ber.snmp_v3(), ber.snmp(0, pdu=ber.snmp_trap_v1())],

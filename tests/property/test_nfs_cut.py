@@ -10,25 +10,12 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # 
 
 import handshakes as forge
 import nfsforge as nfs
+from cutting import changed
 
 from sensor.proto.nfs import limits
 from sensor.proto.nfs.fields import SPEC
 
 TALKS = (nfs.talk2(), nfs.talk3(), nfs.talk4(), nfs.talk4(2))
-
-
-@st.composite
-def talks(draw):
-    """Return a conversation with a few bytes changed or dropped."""
-    talk = list(draw(st.sampled_from(TALKS)))
-    for _ in range(draw(st.integers(0, 5))):
-        at = draw(st.integers(0, len(talk) - 1))
-        side, data = talk[at]
-        pos = draw(st.integers(0, min(len(data) - 1, 200)))
-        byte = bytes([draw(st.integers(0, 255))])
-        changed = data[:pos] + byte + data[pos + 1 :] if draw(st.booleans()) else data[:pos] + data[pos + 1 :]
-        talk[at] = (side, changed or b"\x80")
-    return talk
 
 
 def outcome(talk, size=None):
@@ -39,7 +26,7 @@ def outcome(talk, size=None):
 
 
 @settings(max_examples=100, deadline=None)
-@given(talks(), st.integers(1, 40))
+@given(changed(TALKS, filler=b"\x80"), st.integers(1, 40))
 def test_cuts(talk, size):
     assert outcome(talk, size) == outcome(talk)
 

@@ -11,25 +11,12 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # 
 
 import handshakes as forge
 import smbforge as smb
+from cutting import changed
 
 from sensor.proto.smb import limits
 from sensor.proto.smb.fields import SPEC
 
 TALKS = (smb.file_talk(), smb.pipe_talk(), smb.file_talk1())
-
-
-@st.composite
-def talks(draw):
-    """Return a conversation with a few bytes changed or dropped."""
-    talk = list(draw(st.sampled_from(TALKS)))
-    for _ in range(draw(st.integers(0, 5))):
-        at = draw(st.integers(0, len(talk) - 1))
-        side, data = talk[at]
-        pos = draw(st.integers(0, min(len(data) - 1, 200)))
-        byte = bytes([draw(st.integers(0, 255))])
-        changed = data[:pos] + byte + data[pos + 1 :] if draw(st.booleans()) else data[:pos] + data[pos + 1 :]
-        talk[at] = (side, changed or b"\0")
-    return talk
 
 
 def outcome(talk, size=None):
@@ -49,7 +36,7 @@ def test_cuts_of_sound_talks(talk, size):
 
 
 @settings(max_examples=80, deadline=None)
-@given(talks(), st.integers(1, 40))
+@given(changed(TALKS), st.integers(1, 40))
 def test_cuts(talk, size):
     assert outcome(talk, size) == outcome(talk)
 

@@ -10,6 +10,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # 
 
 import handshakes as forge
 import sqlforge as sql
+from cutting import changed
 
 from sensor.proto.mysql.fields import SPEC as MYSQL
 from sensor.proto.pgsql.fields import SPEC as PGSQL
@@ -17,19 +18,9 @@ from sensor.proto.pgsql.fields import SPEC as PGSQL
 TALKS = {"pgsql": (PGSQL, sql.pgsql()), "mysql": (MYSQL, sql.mysql())}
 
 
-@st.composite
-def talks(draw):
+def talks():
     """Return a specification and a conversation with a few bytes changed or dropped."""
-    spec, talk = TALKS[draw(st.sampled_from(sorted(TALKS)))]
-    talk = list(talk)
-    for _ in range(draw(st.integers(0, 4))):
-        at = draw(st.integers(0, len(talk) - 1))
-        side, data = talk[at]
-        pos = draw(st.integers(0, len(data) - 1))
-        byte = bytes([draw(st.integers(0, 255))])
-        changed = data[:pos] + byte + data[pos + 1 :] if draw(st.booleans()) else data[:pos] + data[pos + 1 :]
-        talk[at] = (side, changed or b"\0")
-    return spec, talk
+    return st.one_of([st.tuples(st.just(spec), changed([talk])) for spec, talk in TALKS.values()])
 
 
 def outcome(spec, talk, size=None):

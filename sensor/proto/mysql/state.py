@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
+from sensor.proto.exchanges import ExchangeParser
 from sensor.proto.mysql import messages
 from sensor.proto.mysql.transaction import MysqlExchange
 from sensor.proto.pieces import Pieces
@@ -21,46 +22,20 @@ _OK, _ERROR, _LOCAL_FILE, _SWITCH = b"\x00", b"\xff", b"\xfb", b"\xfe"
 _MORE_AUTH = b"\x01"
 
 
-class MysqlParser:
-    """Parser of one flow (see `sensor.model.app.AppParser`). One command at a time: clients wait for the answer."""
+class MysqlParser(ExchangeParser):
+    """Parser of one flow. One command at a time: clients wait for the answer."""
 
-    __slots__ = ("_count", "_logged_on", "_odd", "_out", "_seen", "_sides", "_tx", "_version", "done")
+    __slots__ = ("_count", "_logged_on", "_tx", "_version")
 
     def __init__(self) -> None:
-        self.done = False
-        self._sides = (Pieces(messages.Packets(), PACKET), Pieces(messages.Packets(), PACKET))
+        sides = (Pieces(messages.Packets(), PACKET), Pieces(messages.Packets(), PACKET))
+        super().__init__(sides, AppAnomaly.MYSQL_MALFORMED_DATA)
         self._version = b""
         self._logged_on = False
         """The log-on was sent."""
         self._count = 0
         self._tx: MysqlExchange | None = None
         """What waits for an answer."""
-        self._out: list[TxStage] = []
-        self._odd: list[tuple[AppAnomaly, int]] = []
-        self._seen: set[tuple[AppAnomaly, int]] = set()
-
-    def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
-        """Take the next bytes of a side."""
-        if not self.done:
-            self._take(side, self._sides[side].feed(data))
-        return self._reached()
-
-    def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
-        """Go on if the lost bytes belong to one packet, else give up."""
-        if not self.done:
-            self._report(AppAnomaly.PROTOCOL_GAP, side)
-            self._take(side, self._sides[side].gap(length))
-            self.done = self._sides[side].lost
-        return self._reached()
-
-    def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
-        """Do nothing: an answer that never came completes nothing."""
-        return []
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd; each (anomaly, side) comes once in a flow."""
-        found, self._odd = self._odd, []
-        return found
 
     def _take(self, side: int, pieces: list[Piece]) -> None:
         for piece in pieces:
@@ -77,8 +52,7 @@ class MysqlParser:
     def _log_on(self, body: bytes) -> None:
         found = messages.log_on(body)
         if found is None:
-            self._report(AppAnomaly.MYSQL_MALFORMED_DATA, TO_SERVER)
-            self.done = True
+            self._give_up(TO_SERVER)
         elif found.tls:
             self.done = True
         else:
@@ -122,19 +96,9 @@ class MysqlParser:
         if version is not None:
             self._version = version
         elif body[:1] != _ERROR:
-            self._report(AppAnomaly.MYSQL_MALFORMED_DATA, TO_CLIENT)
-            self.done = True
+            self._give_up(TO_CLIENT)
 
     def _open(self, command: str) -> MysqlExchange:
         self._tx = MysqlExchange(self._count, self._version, command)
         self._count += 1
         return self._tx
-
-    def _reached(self) -> list[TxStage]:
-        found, self._out = self._out, []
-        return found
-
-    def _report(self, anomaly: AppAnomaly, side: int) -> None:
-        if (anomaly, side) not in self._seen:
-            self._seen.add((anomaly, side))
-            self._odd.append((anomaly, side))

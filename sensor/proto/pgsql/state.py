@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
+from sensor.proto.exchanges import ExchangeParser
 from sensor.proto.pgsql import messages
 from sensor.proto.pgsql.framing import CANCEL_REQUEST, GSS_REQUEST, SSL_REQUEST, Client, Phase, Server
 from sensor.proto.pgsql.transaction import PgsqlExchange
@@ -25,53 +26,21 @@ MAX_PENDING = 256
 _RESULTS = frozenset({b"T", b"D", b"C", b"E"})
 
 
-class PgsqlParser:
-    """Parser of one flow (see `sensor.model.app.AppParser`)."""
+class PgsqlParser(ExchangeParser):
+    """Parser of one flow."""
 
-    __slots__ = ("_count", "_group", "_odd", "_out", "_pending", "_seen", "_sides", "_started", "_wanted", "done")
+    __slots__ = ("_count", "_group", "_pending", "_started", "_wanted")
 
     def __init__(self) -> None:
         phase = Phase()
-        self.done = False
-        self._sides = (Pieces(Client(phase), MESSAGE), Pieces(Server(phase), MESSAGE))
+        sides = (Pieces(Client(phase), MESSAGE), Pieces(Server(phase), MESSAGE))
+        super().__init__(sides, AppAnomaly.PGSQL_MALFORMED_DATA)
         self._started = False
         """The log-on was sent: messages have types now."""
         self._wanted = 0
         """What the server asked for last, of a log-on."""
         self._count = self._group = 0
         self._pending: deque[PgsqlExchange] = deque()
-        self._out: list[TxStage] = []
-        self._odd: list[tuple[AppAnomaly, int]] = []
-        self._seen: set[tuple[AppAnomaly, int]] = set()
-
-    def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
-        """Take the next bytes of a side."""
-        if self.done:
-            return []
-        pieces = self._sides[side]
-        self._take(side, pieces.feed(data))
-        if not pieces.sound:
-            self._report(AppAnomaly.PGSQL_MALFORMED_DATA, side)
-            self.done = True
-        return self._reached()
-
-    def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
-        """Go on if the lost bytes belong to one message, else give up."""
-        if self.done:
-            return []
-        self._report(AppAnomaly.PROTOCOL_GAP, side)
-        self._take(side, self._sides[side].gap(length))
-        self.done = self._sides[side].lost
-        return self._reached()
-
-    def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
-        """Do nothing: an answer that never came completes nothing."""
-        return []
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd; each (anomaly, side) comes once in a flow."""
-        found, self._odd = self._odd, []
-        return found
 
     def _take(self, side: int, pieces: list[Piece]) -> None:
         for piece in pieces:
@@ -166,12 +135,3 @@ class PgsqlParser:
         group = self._pending[0].group
         while self._pending and self._pending[0].group == group:
             self._out.append(TxStage(self._pending.popleft(), STAGE_RESPONSE, TO_CLIENT))
-
-    def _reached(self) -> list[TxStage]:
-        found, self._out = self._out, []
-        return found
-
-    def _report(self, anomaly: AppAnomaly, side: int) -> None:
-        if (anomaly, side) not in self._seen:
-            self._seen.add((anomaly, side))
-            self._odd.append((anomaly, side))

@@ -1,0 +1,67 @@
+"""Protocols in which messages with a length in front ask and answer: what their parsers have in common."""
+
+from __future__ import annotations
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import TxStage
+from sensor.proto.pieces import Piece, Pieces
+
+
+class ExchangeParser:
+    """Parser of one flow (see `sensor.model.app.AppParser`), all but what the messages say."""
+
+    __slots__ = ("_malformed", "_odd", "_out", "_seen", "_sides", "done")
+
+    def __init__(self, sides: tuple[Pieces, Pieces], malformed: AppAnomaly) -> None:
+        self.done = False
+        self._sides = sides
+        self._malformed = malformed
+        self._out: list[TxStage] = []
+        self._odd: list[tuple[AppAnomaly, int]] = []
+        self._seen: set[tuple[AppAnomaly, int]] = set()
+
+    def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """Take the next bytes of a side."""
+        if self.done:
+            return []
+        pieces = self._sides[side]
+        self._take(side, pieces.feed(data))
+        if not pieces.sound:
+            self._give_up(side)
+        return self._reached()
+
+    def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """Go on if the lost bytes belong to one message, else give up."""
+        if self.done:
+            return []
+        self._report(AppAnomaly.PROTOCOL_GAP, side)
+        self._take(side, self._sides[side].gap(length))
+        self.done = self._sides[side].lost
+        return self._reached()
+
+    def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
+        """Do nothing: an answer that never came completes nothing."""
+        return []
+
+    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
+        """Return and forget what was odd; each (anomaly, side) comes once in a flow."""
+        found, self._odd = self._odd, []
+        return found
+
+    def _take(self, side: int, pieces: list[Piece]) -> None:
+        """Read messages, until the parser is done."""
+        raise NotImplementedError
+
+    def _give_up(self, side: int) -> None:
+        """Read no further: what a side says is no message."""
+        self._report(self._malformed, side)
+        self.done = True
+
+    def _reached(self) -> list[TxStage]:
+        found, self._out = self._out, []
+        return found
+
+    def _report(self, anomaly: AppAnomaly, side: int) -> None:
+        if (anomaly, side) not in self._seen:
+            self._seen.add((anomaly, side))
+            self._odd.append((anomaly, side))
