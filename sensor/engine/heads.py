@@ -17,23 +17,30 @@ class Detector:
     def __init__(self, slots: int) -> None:
         self._heads = np.zeros((slots, 2, HEAD), np.uint8)
         self._lengths = np.zeros((slots, 2), np.int64)
+        self._voices = np.zeros((slots, 2), np.uint8)
+        self.mismatches = np.zeros(0, np.int32)
+        """Of the last block: segments at which it showed that the sides of a flow speak two protocols."""
 
     def streams(self, segs: np.ndarray, seg_at: np.ndarray, data: np.ndarray, flows: np.ndarray) -> AppChanges:
         """Decide for TCP flows that got data. segs: SEG[m], seg_at: int64[m], data: uint8[k]."""
         if not segs.size:
+            self.mismatches = self.mismatches[:0]
             return AppChanges()
         if flows.size > len(self._heads):
             self._grow(flows.size)
         found = np.empty(segs.size, np.int32), np.empty(segs.size, np.int32), np.empty(segs.size, np.uint8)
-        n = detect(segs, seg_at, data, flows, self._heads, self._lengths, *found)
+        odd = np.empty(segs.size + 1, np.int32)
+        n = detect(segs, seg_at, data, flows, self._heads, self._lengths, self._voices, *found, odd)
+        self.mismatches = odd[: int(np.argmax(odd == -1))]
         return AppChanges(*(column[:n] for column in found))
 
     def _grow(self, slots: int) -> None:
         """Follow the flow table's growth."""
-        heads, lengths = self._heads, self._lengths
+        heads, lengths, voices = self._heads, self._lengths, self._voices
         self._heads = np.zeros((slots, 2, HEAD), np.uint8)
         self._lengths = np.zeros((slots, 2), np.int64)
-        self._heads[: len(heads)], self._lengths[: len(lengths)] = heads, lengths
+        self._voices = np.zeros((slots, 2), np.uint8)
+        self._heads[: len(heads)], self._lengths[: len(lengths)], self._voices[: len(voices)] = heads, lengths, voices
 
     def split_hellos(self, flows: np.ndarray, segs: np.ndarray) -> np.ndarray:
         """Return the slots of TLS flows of this block of which a side does not begin with one whole record of a hello.
@@ -64,3 +71,4 @@ class Detector:
     def forget(self, slots: np.ndarray) -> None:
         """Clear what is kept of ended flows."""
         self._lengths[slots] = 0
+        self._voices[slots] = 0

@@ -9,7 +9,8 @@ from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, FLOW, ROW, SEG, SEG_DA
 from sensor.model.stamp import stamp
 from sensor.model.units import UNIT
 from sensor.proto import kernels_more, kernels_probe
-from sensor.proto.kernels_probe import HEAD, judge_datagram, judge_flow
+from sensor.proto.ids import HTTP, HTTP2, SMB, SSH, TLS
+from sensor.proto.kernels_probe import HEAD, judge_datagram, judge_flow, judge_side
 
 _SEG, _UNIT, _FLOW, _ROW = (numba.from_dtype(t)[::1] for t in (SEG, UNIT, FLOW, ROW))
 _BYTES = numba.types.Array(numba.uint8, 1, "C", readonly=True)
@@ -21,24 +22,29 @@ GIVE_UP = 48 << 10
 
 
 _DETECT = int64(
-    _SEG, numba.int64[::1], numba.uint8[::1], _FLOW, numba.uint8[:, :, ::1], numba.int64[:, ::1], _I4, _I4, _U1
-)
+    _SEG, numba.int64[::1], numba.uint8[::1], _FLOW, numba.uint8[:, :, ::1], numba.int64[:, ::1], numba.uint8[:, ::1],
+    _I4, _I4, _U1, _I4,
+)  # fmt: skip
 _DATAGRAMS = int64(_ROW, _BYTES, _FLOW, numba.int64[::1], numba.uint8[::1], _I4, numba.uint8[::1])
 
 
 @njit
-def _detect(segs, seg_at, data, flows, heads, lengths, out_slot, out_row, out_before):  # pragma: no cover
+def _detect(  # pragma: no cover
+    segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd
+):
     """Copy the first HEAD bytes of each side, and write `FLOW.app` as soon as they tell the protocol.
 
-    heads: uint8[slots, 2, HEAD], lengths: int64[slots, 2]. Asked after each segment, in packet order: the first
-    decision counts, so that it does not depend on where a block ends. Bytes behind a gap are not a head: a side that
+    heads: uint8[slots, 2, HEAD], lengths: int64[slots, 2], voices: uint8[slots, 2], what each side speaks by itself.
+    Asked after each segment, in packet order: the first decision counts, so that it does not depend on where a block
+    ends. Bytes behind a gap are not a head: a side that
     lost some of its first bytes counts as one that speaks nothing known.
-    Writes (slot, row, app before) of each flow that was decided; returns how many.
+    Writes (slot, row, app before) of each flow that was decided; returns how many. out_odd: numbers of the segments at
+    which it shows that the sides speak two protocols that are never mistaken for each other (behind the last one: -1).
     """
     kinds, numbers, sides, poss, lens = segs["kind"], segs["flow"], segs["side"], segs["pos"], segs["len"]
     sports, dports, apps, rows = flows["sport"], flows["dport"], flows["app"], segs["row"]
     scratch = np.zeros(HEAD, np.int64)
-    n = 0
+    n = odd = 0
     for i in range(segs.size):
         if kinds[i] != SEG_DATA:
             continue
@@ -70,7 +76,19 @@ def _detect(segs, seg_at, data, flows, heads, lengths, out_slot, out_row, out_be
                 out_row[n] = rows[i]
                 out_before[n] = APP_UNDECIDED
                 n += 1
+        if voices[slot, side] == 0:
+            voices[slot, side] = max(judge_side(heads, lengths, slot, side, sports[slot], dports[slot], scratch), 0)
+            mine, other = voices[slot, side], voices[slot, 1 - side]
+            if mine != other and _is_distinct(mine) and _is_distinct(other):
+                out_odd[odd] = i
+                odd += 1
+    out_odd[odd] = -1
     return n
+
+
+@njit
+def _is_distinct(app):  # pragma: no cover
+    return app in (HTTP, HTTP2, TLS, SSH, SMB)
 
 
 @njit
@@ -101,10 +119,10 @@ def _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_befor
 
 
 def _build(stamped):  # dispatchers; with NUMBA_DISABLE_JIT functions
-    def detect_(segs, seg_at, data, flows, heads, lengths, out_slot, out_row, out_before):
+    def detect_(segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd):
         if stamped < 0:
             return 0
-        return _detect(segs, seg_at, data, flows, heads, lengths, out_slot, out_row, out_before)
+        return _detect(segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd)
 
     def datagrams_(rows, buf, flows, out_row, out_app, out_changed, out_before):
         if stamped < 0:

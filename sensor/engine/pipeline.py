@@ -163,7 +163,7 @@ class Pipeline:
         )  # fmt: skip
         found = self._candidates(view, gathered, (at, apps))
         watch.lap("scan")
-        work = BlockWork(view, segs, gathered, found, at, apps)
+        work = BlockWork(view, segs, gathered, found, at, apps, self._detector.mismatches)
         self.walk.run(work)
         if self.observer is not None:
             self.observer(view)

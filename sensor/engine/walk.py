@@ -37,7 +37,7 @@ from sensor.proto.registry import APP_ID, SPECS
 COLD, HOT, DONE = 0, 1, 2
 """Values of `FLOW.hot`."""
 
-_TIME_OUT, _ODD, _PACKET, _STREAM = 0, 1, 2, 3
+_TIME_OUT, _ODD, _PACKET, _STREAM, _MISMATCH = range(5)
 """Order of events at one row."""
 
 
@@ -54,6 +54,8 @@ class BlockWork:
     """int64[k]: UDP rows with payload."""
     datagram_apps: np.ndarray
     """uint8[k]: their protocols."""
+    mismatches: np.ndarray
+    """int32[j]: SEG numbers at which it showed that the sides of a flow speak two protocols."""
     apps: dict[int, int] = field(default_factory=dict)
     """UDP row → app id, for rows whose message must be parsed."""
     early: dict[int, list[int]] = field(default_factory=dict)
@@ -121,6 +123,8 @@ class Walk:
                 self._packet(work, row)
             elif phase == _ODD:
                 self._logs.packet(work.view, row)
+            elif phase == _MISMATCH:
+                self._mismatch(work, index)
             else:
                 self._segment(work, index)
 
@@ -258,6 +262,8 @@ class Walk:
         early = (segs["kind"][at] == SEG_END) & (segs["arg"][at] == END_TIMEOUT)
         phases = np.where(early, _TIME_OUT, _STREAM).tolist()
         events += zip(segs["row"][at].tolist(), phases, at.tolist(), strict=True)
+        if work.mismatches.size and (AppAnomaly.PROTOCOL_MISMATCH in self._plan.events or self._logs.wants("anomaly")):
+            events += ((int(segs["row"][at]), _MISMATCH, int(at)) for at in work.mismatches)
         return events
 
     def _packet(self, work: BlockWork, row: int) -> None:
@@ -330,6 +336,15 @@ class Walk:
                 self._finish(place, ended)
             count = ended.transactions if ended is not None and self._logged[view.flows["app"][slot]] else 0
             self._logs.flow_end(place, int(seg["arg"]), count)
+
+    def _mismatch(self, work: BlockWork, index: int) -> None:
+        """Judge and log that the sides of a flow speak two protocols."""
+        seg = work.segs[index]
+        slot, side = int(seg["flow"]), int(seg["side"])
+        spec = SPECS.get(int(work.view.flows["app"][slot]))
+        if spec is not None:
+            place = self._place(work.view, seg, slot, side)
+            self._odd(place, spec, AppAnomaly.PROTOCOL_MISMATCH, side, work.gathered.data_of(index))
 
     def _parse(self, work: BlockWork, place: Place, index: int) -> None:
         """Give the parser of a hot flow a segment, or keep it until the protocol is known."""

@@ -299,6 +299,15 @@ def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, h: I
 
 
 @njit
+def judge_side(heads: Bytes, lengths: Ints, i: int, side: int, sport: int, dport: int, h: Ints) -> int:
+    """Judge one side of row i by itself. h: as in `judge_flow`."""
+    size = min(lengths[i, side], HEAD)
+    for j in range(size):
+        h[j] = heads[i, side, j]
+    return int(_side(h, size, side, sport, dport))
+
+
+@njit
 def _u16(buf: Bytes, pos: int) -> int:
     return int(np.int64(buf[pos]) << 8 | np.int64(buf[pos + 1]))
 

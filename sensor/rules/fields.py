@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sensor.model.anomaly import DecodeAnomaly, StreamAnomaly
+from sensor.model.anomaly import AppAnomaly, DecodeAnomaly, StreamAnomaly
 from sensor.model.rows import (
     CSUM_NAMES,
     STREAM_IGNORED,
@@ -90,7 +90,10 @@ _APPS = MappingProxyType({**APP_ID, "failed": 255})
 STREAM_EVENT = "stream.event"
 """What the flow table finds odd in a TCP connection."""
 _STREAM_EVENTS = MappingProxyType({anomaly.event: int(anomaly) for anomaly in StreamAnomaly})
-_APP_EVENTS = MappingProxyType({one.event: int(one) for spec in PROTOCOLS for one in spec.events})
+_APP_EVENTS = MappingProxyType({
+    **{one.event: int(one) for spec in PROTOCOLS for one in spec.events},
+    AppAnomaly.PROTOCOL_MISMATCH.event: int(AppAnomaly.PROTOCOL_MISMATCH),
+})  # fmt: skip
 
 _OF_PACKETS: tuple[HeaderField, ...] = (
     HeaderField("ip.ttl", "time to live, or hop limit", aliases=("ttl",)),

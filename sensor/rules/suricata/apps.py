@@ -105,6 +105,7 @@ def dnp3_object(draft: Draft, value: str) -> None:
 
 _EVENTS: Mapping[str, str] = MappingProxyType(
     {
+        "applayer_mismatch_protocol_both_directions": "applayer.protocol_mismatch",
         "dns.malformed_data": "dns.malformed",
         "http.compression_bomb": "http.decompression_bomb",
         "smb.internal_error": "applayer.parser_error",

@@ -290,3 +290,31 @@ def test_what_one_rule_adds_another_finds(tmp_path):
     later = Flow().open().send(0, b"good").frames()
     assert sids(asked + later, rules) == [1, 3, 2]
     assert sids(later + asked + later, rules) == [3, 1, 2]
+
+
+GET, BANNER, HELLO = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"SSH-2.0-x\r\n", b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03"
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "alerts"),
+    [
+        (GET, BANNER, 1),
+        (BANNER, GET, 1),
+        (HELLO, b"HTTP/1.1 400 Bad Request\r\n\r\n", 1),
+        (GET, b"HTTP/1.1 200 OK\r\n\r\n", 0),
+        (BANNER, BANNER, 0),
+        (GET, b"nothing that is known, and long enough to tell", 0),
+        (GET, b"", 0),
+    ],
+)
+def test_sides_that_speak_two_protocols_are_noticed_once(tmp_path, client, server, alerts):
+    rules = one_rule(tmp_path, "protocol: ip, match: [{app.event: applayer.protocol_mismatch}]")
+    talk = Flow().open()
+    for side, data in ((0, client), (1, server), (0, client), (1, server)):
+        for part in (data[:4], data[4:]):
+            talk = talk.send(side, part) if part else talk
+    frames = talk.close().frames()
+    assert sids(frames, rules) == [1] * alerts
+    outcome = run(frames, rules, types=("anomaly",))
+    named = [event["anomaly"]["event"] for event in outcome.of("anomaly")]
+    assert named.count("applayer.protocol_mismatch") == alerts

@@ -3,6 +3,7 @@
 import pytest
 from suricatakit import VARIABLES, conditions, refused, rule
 
+from sensor.model.anomaly import AppAnomaly
 from sensor.rules.context import Context
 from sensor.rules.export import export
 from sensor.rules.nodes import HeaderTest
@@ -83,3 +84,8 @@ def test_a_range_of_named_numbers_survives_export():
     back = parse(export([made]), Context(Problems("x.yaml"), VARIABLES))
     assert back.problems == ()
     assert back.rules[0].body == made.body
+
+
+def test_the_event_of_two_protocols_belongs_to_none():
+    (test,) = conditions("app-layer-event:applayer_mismatch_protocol_both_directions;", "alert ip any any -> any any")
+    assert test == HeaderTest("app.event", "=", int(AppAnomaly.PROTOCOL_MISMATCH))
