@@ -76,6 +76,8 @@ SETTINGS: tuple[Setting, ...] = (
     _yes("stream.checksum-validation", "flow.checksum_validation", "keep TCP segments with wrong checksums out"),
     Setting("stream.reassembly.depth", size, "flow.depth", "bytes of a side that are reassembled, 0: all"),
     Setting("stream.reassembly.memcap", size, "flow.memcap", "bytes of out-of-order segments held"),
+    Setting("stream.reassembly.urgent.policy", one_of("oob", "inline"), "flow.urgent",
+            "an urgent byte is not part of the stream (oob), or is (inline)"),
     Setting("stream.inspect-window", within(size, 0, 1 << 20), "run.inspect_window",
             "bytes before the new ones that a stream rule sees"),
     Setting("flow.max-flows", count, "flow.max_flows", "live flows"),

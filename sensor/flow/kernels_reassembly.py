@@ -86,7 +86,7 @@ def _room_in_depth(w: lay.World, f: np.void, a: np.void, row: int, slot: int, si
 
 
 @helper
-def _data(w: lay.World, f: np.void, a: np.void, row: int, slot: int, side: int, src: int, off: int, n: int) -> int:
+def _deliver(w: lay.World, f: np.void, a: np.void, row: int, slot: int, side: int, src: int, off: int, n: int) -> int:
     """Deliver the next n bytes of a side; return how many lay within the depth."""
     got = _room_in_depth(w, f, a, row, slot, side, n)
     if got > 0:
@@ -94,6 +94,22 @@ def _data(w: lay.World, f: np.void, a: np.void, row: int, slot: int, side: int, 
         f["pos"][side] += got
     f["next"][side] = (np.int64(f["next"][side]) + n) & MASK
     return got
+
+
+@helper
+def _data(w: lay.World, f: np.void, a: np.void, row: int, slot: int, side: int, src: int, off: int, n: int) -> int:
+    """Deliver the next n bytes of a side, but for an urgent one; return how many lay within the depth."""
+    ahead = n
+    if a["oob"][side]:
+        ahead = diff(np.int64(a["urgent"][side]), np.int64(f["next"][side]))
+        if ahead < n:
+            a["oob"][side] = 0
+    if ahead < 0 or ahead >= n:
+        return _deliver(w, f, a, row, slot, side, src, off, n)
+    got = _deliver(w, f, a, row, slot, side, src, off, ahead) if ahead > 0 else 0
+    f["next"][side] = (np.int64(f["next"][side]) + 1) & MASK
+    rest = n - ahead - 1
+    return got + 1 + (_deliver(w, f, a, row, slot, side, src, off + ahead + 1, rest) if rest > 0 else 0)
 
 
 @helper

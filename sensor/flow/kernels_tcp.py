@@ -274,6 +274,19 @@ def _reset_undone(w: lay.World, f: np.void, a: np.void, row: int, slot: int, sid
     note(w, f, a, row, slot, side, _RST_INJECT)
 
 
+@helper
+def _urgent(f: np.void, a: np.void, side: int, at: int) -> None:
+    """Note which byte is not part of the stream: the one in front of the urgent pointer.
+
+    RFC 6093 section 3.1: the last byte of the urgent data. Of two that are still to come the later one counts, as in
+    Linux.
+    """
+    later = not a["oob"][side] or diff(at, np.int64(a["urgent"][side])) > 0
+    if later and diff(at, np.int64(f["next"][side])) >= 0:
+        a["urgent"][side] = at
+        a["oob"][side] = 1
+
+
 @inlined
 def segment(w: lay.World, f: np.void, a: np.void, r: np.void, buf: np.ndarray, row: int, slot: int, side: int) -> int:
     """Run one TCP segment through the state machine and its payload through reassembly.
@@ -345,6 +358,8 @@ def segment(w: lay.World, f: np.void, a: np.void, r: np.void, buf: np.ndarray, r
         done = _establish(f, a, side, 1 if length > 0 else 0)
     if flags & URG:
         note(w, f, a, row, slot, side, _URGENT)
+        if w.cfg[lay.C_URGENT] and r["urg"] > 0:
+            _urgent(f, a, side, (seq + np.int64(r["urg"]) - 1) & MASK)
     cut = 0
     if r["caplen"] < r["wirelen"]:
         wanted = np.int64(r["iplen"]) - (np.int64(r["pay"]) - np.int64(r["l3"]))

@@ -195,6 +195,7 @@ def _config(limits: FlowLimits, default_policy: int) -> np.ndarray:
     cfg[lay.C_SLACK] = limits.window_slack
     cfg[lay.C_UNKNOWN_WINDOW] = limits.unknown_window
     cfg[lay.C_DEFAULT_POLICY] = default_policy
+    cfg[lay.C_URGENT] = limits.urgent == "oob"
     t = limits.timeouts
     cfg[lay.C_TIMEOUTS :] = (
         t.tcp_new, t.tcp_established, t.tcp_closed, t.udp_new, t.udp_established,

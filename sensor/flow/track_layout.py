@@ -24,11 +24,13 @@ AUX = np.dtype(
         ("alt", "<u4", (2,)),  # stream start after the side's first SYN where a later one differed (SIDE_ALT)
         ("gap_lo", "<u4", (2,)),  # last declared gap, valid with SIDE_GAP
         ("gap_hi", "<u4", (2,)),
+        ("urgent", "<u4", (2,)),  # sequence number of a byte that is not part of the stream, valid with `oob`
         ("resyn", "<u4"),  # stream start after a SYN on an open connection, waiting for its SYN/ACK
         ("resyn_side", "u1"),  # 1 + side that sent it, 0: none
         ("timer", "u1"),  # time-out list the flow is in
         ("flags", "u1"),  # A_*
         ("bits", "u1", (2,)),  # SIDE_*
+        ("oob", "u1", (2,)),
         ("notes", "<u2", (2,)),  # bit per StreamAnomaly reported for the side
     ],
     align=True,
@@ -72,8 +74,8 @@ T_ICMP_NEW, T_ICMP_ESTABLISHED, T_OTHER_NEW, T_OTHER_ESTABLISHED, N_TIMERS = ran
 
 (
     C_MAX_FLOWS, C_VLAN, C_MIDSTREAM, C_CHECKSUM, C_MAX_PIECES, C_SIDE_BYTES, C_SIDE_PIECES, C_DEPTH, C_SLACK,
-    C_UNKNOWN_WINDOW, C_DEFAULT_POLICY, C_TIMEOUTS,
-) = range(12)  # fmt: skip
+    C_UNKNOWN_WINDOW, C_DEFAULT_POLICY, C_URGENT, C_TIMEOUTS,
+) = range(13)  # fmt: skip
 C_SIZE = C_TIMEOUTS + N_TIMERS
 """Cells of `cfg`; the time-outs of the N_TIMERS lists are the last ones."""
 

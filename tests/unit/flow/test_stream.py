@@ -485,3 +485,53 @@ def test_rst_and_end_flush_the_queue():
     run = Run().feed([*pkts, at(2, b"cd"), Pkt(flags=RST, seq=c.c + 4, t=c.t)]).finish()
     assert run.states()[-1] & m.FS_CLOSED
     assert run.stream() == [2, b"cd"]
+
+
+# ---------------------------------------------------------------- urgent bytes
+
+
+def urgent(data, pointer, offset, **kw):
+    """A segment whose urgent pointer stands behind its byte `pointer` (from 1)."""
+    return offset, data, {"flags": ACK | URG, "extra": {"urg": pointer}, **kw}
+
+
+def speak(*segments, policy="oob", cuts=()):
+    _, pkts, at = opened()
+    made = [at(o, d, **(more[0] if more else {})) for o, d, *more in segments]
+    return Run(limits(urgent=policy)).feed([*pkts, *made], cuts=cuts)
+
+
+@pytest.mark.parametrize(
+    ("segments", "stream"),
+    [
+        ([(0, b"malic"), urgent(b"X", 1, 5), (6, b"ious")], b"malicious"),
+        ([(0, b"malic"), urgent(b"XY", 2, 5), (7, b"ious")], b"malicXious"),
+        ([urgent(b"maliXcious", 5, 0)], b"malicious"),
+        ([urgent(b"Xmalicious", 1, 0)], b"malicious"),
+        ([urgent(b"mali", 5, 0), (4, b"Xcious")], b"malicious"),
+        ([(0, b"mali"), (5, b"cious"), urgent(b"X", 1, 4)], b"malicious"),
+        ([urgent(b"Xcious", 1, 4), (0, b"mali")], b"malicious"),
+        ([urgent(b"maliX", 5, 0), urgent(b"maliX", 5, 0), (5, b"cious")], b"malicious"),
+        ([urgent(b"XaXb", 1, 0), urgent(b"XcXd", 3, 4)], b"aXbXcd"),
+        ([urgent(b"ab", 0, 0)], b"ab"),
+        ([urgent(b"ab", 9, 0), (2, b"cd")], b"abcd"),
+        ([(0, b"abcd"), urgent(b"cd", 1, 2), (4, b"ef")], b"abcdef"),
+    ],
+)
+def test_an_urgent_byte_is_not_part_of_the_stream(segments, stream):
+    run = speak(*segments)
+    assert run.bytes() == stream
+    assert not any(kind == m.SEG_GAP for _, _, kind, *_ in run.events)
+    assert speak(*segments, cuts=range(20)).bytes() == stream
+    assert speak(*segments, policy="inline").bytes() != stream or b"X" not in b"".join(one[1] for one in segments)
+
+
+def test_positions_go_on_without_the_byte():
+    run = speak((0, b"ab"), urgent(b"X", 1, 2), (3, b"cd"))
+    assert [e[3:5] for e in run.events if e[2] == m.SEG_DATA] == [(0, b"ab"), (2, b"cd")]
+    assert run.statuses()[3:] == [INORDER] * 3
+
+
+def test_the_policy_is_a_known_one():
+    with pytest.raises(ValueError, match=r"urgent\.policy"):
+        limits(urgent="gap")
