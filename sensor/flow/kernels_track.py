@@ -284,12 +284,25 @@ def _evict(w: lay.World, row: int) -> None:
     _end(w, row, best, m.END_FORCED)
 
 
+@helper
+def _answers(buf: np.ndarray, at: int, size: int) -> bool:
+    """Tell whether a payload begins as only servers begin: an HTTP status line, or a TLS record with a ServerHello."""
+    if size < 7:
+        return False
+    if buf[at] == 0x16:
+        return buf[at + 1] == 3 and buf[at + 5] == 2
+    return (
+        buf[at] == 72 and buf[at + 1] == 84 and buf[at + 2] == 84 and buf[at + 3] == 80
+        and buf[at + 4] == 47 and buf[at + 5] == 49 and buf[at + 6] == 46
+    )  # fmt: skip
+
+
 @inlined
-def _open(w: lay.World, row: int, r: np.void, k_here: int, k_there: int, vkey: np.uint64, bucket: int,
-          number: int) -> tuple[int, int]:  # fmt: skip
+def _open(w: lay.World, row: int, r: np.void, buf: np.ndarray, k_here: int, k_there: int, vkey: np.uint64,
+          bucket: int, number: int) -> tuple[int, int]:  # fmt: skip
     """Make a flow for a row; return its slot and the row's side.
 
-    The sender is the client, except for a SYN/ACK.
+    The sender is the client, except for a SYN/ACK, and where the flow is met in the middle and a server speaks.
     """
     st = w.st
     if st[lay.S_LIVE] >= w.cfg[lay.C_MAX_FLOWS]:
@@ -303,8 +316,10 @@ def _open(w: lay.World, row: int, r: np.void, k_here: int, k_there: int, vkey: n
     st[lay.S_LIVE] += 1
     proto = np.int64(r["proto"])
     side = 0
-    if proto == TCP and np.int64(r["tcpflags"]) & (SYN | ACK | RST) == SYN | ACK:
-        side = 1
+    if proto == TCP:
+        flags = np.int64(r["tcpflags"]) & (SYN | ACK | RST)
+        if flags == SYN | ACK or (flags == ACK and _answers(buf, np.int64(r["pay"]), np.int64(r["paylen"]))):
+            side = 1
     f, a = w.flows[slot], w.aux[slot]
     if side == 0:
         f["src_hi"], f["src_lo"], f["dst_hi"], f["dst_lo"] = (
@@ -523,7 +538,7 @@ def _walk(start: int, rows: np.ndarray, buf: np.ndarray, numbers: np.ndarray, w:
                     slot = -1
         bits = 0
         if slot < 0:
-            slot, side = _open(w, row, r, k_here, k_there, vkey, bucket, number)
+            slot, side = _open(w, row, r, buf, k_here, k_there, vkey, bucket, number)
             bits = m.FS_NEW
             if reused > 0:
                 note(w, flows[slot], aux[slot], row, slot, side, _REUSE)

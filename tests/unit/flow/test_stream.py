@@ -535,3 +535,21 @@ def test_positions_go_on_without_the_byte():
 def test_the_policy_is_a_known_one():
     with pytest.raises(ValueError, match=r"urgent\.policy"):
         limits(urgent="gap")
+
+
+@pytest.mark.parametrize(
+    ("data", "side"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", 1),
+        (b"\x16\x03\x03\x00\x40\x02\x00", 1),
+        (b"\x16\x03\x01\x00\x40\x01\x00", 0),
+        (b"HTTP/2 ", 0),
+        (b"HTTP/1", 0),
+        (b"GET / HTTP/1.1", 0),
+        (b"", 0),
+    ],
+)
+def test_who_is_the_server_of_a_flow_met_in_the_middle(data, side):
+    run = Run().feed([Pkt(data, seq=7, ack=9, flags=ACK), Pkt(b"x", seq=9, ack=7 + len(data), flags=ACK).back()])
+    assert [row[1] for row in run.rows] == [side, 1 - side]
+    assert Run().feed([Pkt(data, seq=7, flags=SYN)]).rows[0][1] == 0
