@@ -68,9 +68,9 @@ class Plan:
     sides: HeaderIndex
     """Stream rules with short literals that may stand anywhere."""
     regexes: tuple[tuple[str, str], ...] = ()
+    """(pattern, flags) of all rules."""
     sets: tuple[InList, ...] = ()
     """Tests that name a set of values."""
-    """(pattern, flags) of all rules."""
     bits_needed: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """See `sleepers.needed`."""
     bits_given: dict[int, tuple[str, ...]] = field(default_factory=dict)
@@ -85,6 +85,8 @@ class Plan:
     """Protocols of which every flow is parsed: some transaction rule has no literal that is on the wire."""
     tx: frozenset[int] = frozenset()
     """Protocols with transaction rules, and those that such protocols may follow."""
+    mixed: frozenset[int] = frozenset()
+    """Protocols with transaction rules that name the stream or the payload as well."""
     events: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """AppAnomaly → rules judged where a parser finds it."""
     notes: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -141,6 +143,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         always_tx=frozenset(p.app for p in tx if not (p.literal or p.name)),
         short_names=tuple(dict.fromkeys((p.name, p.app) for p in tx if p.name)),
         tx=frozenset((*(p.app for p in tx), *(app for app, _ in carried))),
+        mixed=frozenset(p.app for p in tx if not _RAW.isdisjoint(_names(p.rule))),
         packet=tuple(p.number for p in live if p.scope & PACKET),
         stream=tuple(p.number for p in live if p.scope & STREAM),
         events=_by_event([p for p in live if p.scope == EVENT], fields.APP_EVENT, AppAnomaly),

@@ -354,14 +354,14 @@ class Judge:
                 if self._match(number, place, data, stream=True, context=used):
                     break
 
-    def transaction(self, place: Place, app: int, stage: TxStage, data: bytes) -> None:
-        """Judge the transaction rules of a protocol's stage."""
+    def transaction(self, place: Place, app: int, stage: TxStage, data: bytes, seen: bytes) -> None:
+        """Judge the transaction rules of a protocol's stage. data: what completed it; seen: with what came before."""
         index = self._plan.transactions
         file = stage.file is not None
         every = index.everything(app, stage.stage, file=file)
         if not every or self._passed(place):
             return
-        whole = [Window(data)] if data else []
+        whole = [Window(seen)] if seen else []
         sided = Place(place.view, place.slot, stage.side, place.row, place.number, place.ts)
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
         context = _Context(sided, self, windows, stage.tx, SPECS[app].name, stage.file)
@@ -374,10 +374,10 @@ class Judge:
             found = index.candidates(app, stage.stage, context.instances, file=file)
             rules = sorted(self.awake(place.slot, found))
         for number in rules:
-            seen = views.get(self._facing[number], context)
-            if not (self._may(number, context, data) and self._holds(number, seen)):
+            facing = views.get(self._facing[number], context)
+            if not (self._may(number, context, seen) and self._holds(number, facing)):
                 continue
-            if self._match(number, seen.place, data, stream=True, context=seen):
+            if self._match(number, facing.place, data, stream=True, context=facing):
                 break
 
     def event(self, place: Place, spec: ProtocolSpec, anomaly: int, side: int, rules: Iterable[int],

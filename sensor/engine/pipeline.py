@@ -113,8 +113,8 @@ class Pipeline:
             book.plan, book.compiled, self.options, self._rates, book.suppressor, self._emit, self._files.wanted
         )
         self.walk = Walk(
-            book.plan, self.judge, self._logs, self.journal, book.selector.window, self.expected.announced,
-            self._files, triage=self.options.triage,
+            book.plan, self.judge, self._logs, self.journal, book.selector.window,
+            self.options.settings.run.inspect_window, self.expected.announced, self._files, triage=self.options.triage,
         )  # fmt: skip
 
     def process(self, block: PacketBlock) -> None:

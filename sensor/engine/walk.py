@@ -15,6 +15,7 @@ from sensor.engine.judge import Judge, Place
 from sensor.engine.logs import Logs
 from sensor.engine.scenes import BlockView
 from sensor.engine.select import Candidates
+from sensor.engine.tails import Tails
 from sensor.flow.journal import Journal
 from sensor.model import addr
 from sensor.model.anomaly import AppAnomaly
@@ -65,7 +66,7 @@ class BlockWork:
 class Walk:
     """Walks blocks. Keeps parsers."""
 
-    def __init__(self, plan: Plan, judge: Judge, logs: Logs, journal: Journal, window: int,
+    def __init__(self, plan: Plan, judge: Judge, logs: Logs, journal: Journal, window: int, earlier: int,
                  announced: Mapping[int, Announced], files: FileLog, *, triage: bool) -> None:  # fmt: skip
         self.keeps = KEEP_WINDOW if plan.multi_step else KEEP_NONE
         """What the journal keeps of a flow that no parser will ask for."""
@@ -78,6 +79,7 @@ class Walk:
         """Slot → what another flow announced of it."""
         self._files = files
         self.apps = AppLayer(hash_files=plan.hashes or files.hashes, shelf=files.shelf)
+        self._tails = Tails(plan.mixed, earlier)
         self._due: dict[int, int] = {}
         """Slot → mask of the protocols as which a flow must be parsed: it may not have been decided yet which it is."""
         self._wanted = np.zeros(APP_LIMIT, np.bool_)
@@ -104,6 +106,7 @@ class Walk:
         flows: FLOW[slots]
         """
         self.apps, self._due = old.apps, old._due
+        self._tails.adopt(old._tails)
         kept = old.parses.copy()
         kept[APP_UNDECIDED] = kept.any()
         started = (flows["state"] != STATE_FREE) & (flows["hot"] == COLD)
@@ -132,6 +135,7 @@ class Walk:
         """Drop what is kept of ended flows."""
         slots = list(slots)
         self.apps.drop(slots)
+        self._tails.forget(slots)
         if self._due:
             for slot in self._due.keys() & slots:
                 del self._due[slot]
@@ -201,6 +205,7 @@ class Walk:
         if flow is not None:
             self._finish(Place(work.view, slot, 0, -1, 0, last), flow)
         self.apps.evict(slot)
+        self._tails.forget((slot,))
         flows["hot"][slot] = DONE
 
     def _feed_seg(self, place: Place, flow: FlowApp, work: BlockWork, index: int, ts: int) -> None:
@@ -212,6 +217,7 @@ class Walk:
 
     def _feed(self, place: Place, flow: FlowApp, data: bytes, gap: int, ts: int) -> None:
         """Give a parser bytes, or the news of a gap."""
+        self._tails.add(APP_ID[flow.spec.name], place.slot, place.side, data)
         if data:
             stages = self.apps.feed(place.slot, place.side, data, ts)
         else:
@@ -224,6 +230,8 @@ class Walk:
         """Let the protocol that follows on the connection take over, if it is time."""
         spec, waiting = flow.spec, list(flow.unlogged.values())
         rests = self.apps.succeed(flow)
+        if rests:
+            self._tails.forget((place.slot,))
         for stage in waiting if rests else ():
             self._logs.incomplete(place, spec, stage)
         for side, rest in rests:
@@ -296,7 +304,7 @@ class Walk:
             for stage in stages:
                 stage.tx.id = before
         for stage in stages:
-            self._judge.transaction(place, app, stage, data)
+            self._judge.transaction(place, app, stage, data, data)
             self._logs.transaction(place, spec, stage)
             self._files.stage(place, spec, stage)
         for anomaly, side in odd:
@@ -358,6 +366,7 @@ class Walk:
         self._feed_seg(place, flow, work, index, place.ts)
         if flow.done:
             view.flows["hot"][slot] = DONE
+            self._tails.forget((slot,))
 
     def _place(self, view: BlockView, seg: np.void, slot: int, side: int) -> Place:
         row = int(seg["row"])
@@ -390,7 +399,8 @@ class Walk:
         last = len(flow.spec.stages) - 1
         for stage in stages:
             flow.transactions += stage.stage == last
-            self._judge.transaction(place, app, stage, data)
+            seen = self._tails.of(app, place.slot, stage.side, data)
+            self._judge.transaction(place, app, stage, data, seen)
             self._logs.transaction(place, flow.spec, stage)
             self._files.stage(place, flow.spec, stage)
             late = flow.note(stage) if self._logged[app] else None

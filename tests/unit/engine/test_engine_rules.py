@@ -318,3 +318,16 @@ def test_sides_that_speak_two_protocols_are_noticed_once(tmp_path, client, serve
     outcome = run(frames, rules, types=("anomaly",))
     named = [event["anomaly"]["event"] for event in outcome.of("anomaly")]
     assert named.count("applayer.protocol_mismatch") == alerts
+
+
+def test_what_a_rule_looks_for_in_the_stream_may_have_come_before_what_completes_the_transaction(tmp_path):
+    rules = one_rule(
+        tmp_path,
+        "protocol: http, flow: to_server, match: [{stream: {content: odd-agent}}, {http.request_body: {content: end}}]",
+    )
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nUser-Agent: odd-agent\r\nContent-Length: 6\r\n\r\n"
+    assert sids(Flow(dport=80).open().send(0, head).send(0, b"to").send(0, b"-end").frames(), rules) == [1]
+    assert sids(Flow(dport=80).open().send(0, head + b"to-end").frames(), rules) == [1]
+    assert sids(Flow(dport=80).open().send(0, head.replace(b"odd", b"old")).send(0, b"to-end").frames(), rules) == []
+    far = head + b"x" * 6 + head.replace(b"odd", b"old").replace(b"6", b"9003") + b"y" * 9000
+    assert sids(Flow(dport=80).open().send(0, far).send(0, b"end").frames(), rules) == []
