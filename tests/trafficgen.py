@@ -26,7 +26,7 @@ WORDS = (
 _PATHS = (
     "/login", "/download", "/admin", "/evil/path", "/evil%2fpath", "/e%76il/path", "/a/../secret%20file",
     "/..%2fsecret%20file", "/%2e%2e/x", "/download", "/tcp-uri", "/TRANS-form", "/or-needle", "/" + "long" * 20,
-    "/evil//path", "/evil/./path", "/evil\\path", "/x?q=%41dmin", "*",
+    "/let-it-pass", "/evil//path", "/evil/./path", "/evil\\path", "/x?q=%41dmin", "*",
 )  # fmt: skip
 _HEADERS = (
     "X-Attack: yes", "x-attack:  YES", "X-Weird: 1", "Cookie: session=stolen", "Cookie: shared-cookie",

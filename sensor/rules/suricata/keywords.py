@@ -137,7 +137,9 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         **{name: subjects.in_digits(name) for name in subjects.IN_DIGITS},
         **{name: subjects.transform(name) for name in subjects.TRANSFORMS},
         # No condition: hints for other engines, further packets to log, or what only an inline engine does.
-        **dict.fromkeys(("prefilter", "rawbytes", "tag", "logto", "tls_store", "nfq_set_mark"), _nothing),
+        **dict.fromkeys(
+            ("prefilter", "rawbytes", "tag", "logto", "tls_store", "nfq_set_mark", "replace", "bypass"), _nothing
+        ),
     }
 )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sensor.model.rows import CSUM_BAD
 from sensor.rules import fields
 from sensor.rules.nodes import All, Any, HeaderTest, Not
+from sensor.rules.suricata.icmpevents import EVENTS
 from sensor.rules.suricata.numbers import comparison, integer
 from sensor.rules.suricata.refusal import Refused
 
@@ -231,6 +232,9 @@ def network_protocol(draft: Draft, value: str) -> None:
 
 def decode_event(draft: Draft, value: str) -> None:
     """`decode-event:ipv4.trunc_pkt`. Events of fragments have one name here, whatever the version of IP."""
+    if value in EVENTS:
+        draft.conditions += EVENTS[value]
+        return
     events = fields.BY_NAME["decode.event"].names
     layer, _, rest = value.partition(".")
     wanted = f"decoder.{_SPELLED.get(value, value)}"

@@ -28,8 +28,7 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("lua", "luajit", "luaxform"), _CODE),
         **dict.fromkeys(("filemagic", "file.magic", "file_magic"), _MAGIC),
         "config": "rules do not configure the sensor",
-        "bypass": "a mirror cannot hand traffic on",
-        "replace": "a mirror cannot change traffic",
+        **dict.fromkeys(("flowvar", "pktvar"), "what regexes capture is not kept"),
     }
 )
 

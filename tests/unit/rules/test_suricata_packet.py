@@ -126,3 +126,8 @@ def test_an_engine_event_is_one_of_the_stream_or_of_the_decoder():
     gap, cut = "stream.reassembly_seq_gap", "ipv4.trunc_pkt"
     assert conditions(f"engine-event:{gap};") == conditions(f"stream-event:{gap};")
     assert conditions(f"engine-event:{cut};") == conditions(f"decode-event:{cut};")
+
+
+def test_events_that_say_what_numbers_say():
+    found = conditions("decode-event:icmpv6.experimentation_type;", "alert pkthdr any any -> any any")
+    assert found[-1] == HeaderTest("icmp.type", "in", values=(100, 101, 200, 201))

@@ -38,3 +38,9 @@ def test_every_problem_of_a_rule_is_reported_once():
 
 def test_no_keyword_is_both_read_and_refused():
     assert [name for name in KEYWORDS if reason(name)] == []
+
+
+def test_what_an_inline_engine_does_is_no_condition():
+    plain = unit('alert tcp any any -> any any (content:"abc"; sid:1;)').rules[0].body
+    made = unit('alert tcp any any -> any any (content:"abc"; replace:"xyz"; bypass; tls_store; sid:1;)').rules[0].body
+    assert made == plain
