@@ -155,7 +155,7 @@ def test_logs_stand_in_packet_order():
         forge.arp(1, forge.MACS[0], b"\x0a\0\0\1", b"\x0a\0\0\2"),
     ])  # fmt: skip
     kinds = [(event["event_type"], event.get("pcap_cnt")) for event in run(frames).events]
-    assert kinds == [("arp", 1), ("alert", 1), ("alert", 2), ("arp", 3), ("flow", None)]
+    assert kinds == [("arp", 1), ("alert", 1), ("alert", 2), ("alert", 2), ("arp", 3), ("flow", None)]
 
 
 def test_the_excerpt_of_a_stream_alert_does_not_depend_on_blocks():
