@@ -43,20 +43,17 @@ def rules_to_run(paths: Iterable[Path], made: Settings, *, fatal: bool) -> Runna
 
 def _planned(loaded: common.Loaded, store: BookStore, key: bytes) -> RuleSet | ReadyRules:
     """Return the rules with their plan, stored if they can be; as they are, if one turns out not to compile."""
+    from sensor.detect.compiled import compiled_rules
     from sensor.detect.groups import Groups
-    from sensor.detect.naive import RuleCompiler
     from sensor.detect.plan import make_plan
     from sensor.engine.bookstore import ReadyRules, Report
-    from sensor.proto.registry import FOLDED
     from sensor.rules.sides import sided
 
     rules, result = loaded.rules, loaded.result
     judged = [(n, one) for n, rule in enumerate(rules.rules) for one in sided(rule)]
     plan = make_plan([rule for _, rule in judged], Groups())
-    compiler = RuleCompiler(FOLDED, outside=rules.outside)
     try:
-        for pattern, flags in plan.regexes:
-            compiler.regex(pattern, flags)
+        compiled_rules(plan, rules.outside)
     except RuleError:
         return rules
     report = Report(result.files, len(rules), tuple(loaded.problems), result.unmatchable())

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sensor.detect.naive import CompiledRule, RuleCompiler
+from sensor.detect.plan import Plan
+from sensor.proto.registry import FOLDED
 from sensor.rules.nodes import Rule
+from sensor.rules.outside import Outside
 
 
 class CompiledRules:
@@ -20,3 +23,14 @@ class CompiledRules:
         if found is None:
             found = self._made[number] = self._compiler.defer(self._rules[number], number)
         return found
+
+
+def compiled_rules(plan: Plan, outside: Outside) -> CompiledRules:
+    """Return the rules of a plan with all regexes compiled: without executable memory they could only be interpreted.
+
+    Raises RuleError where a regex does not compile.
+    """
+    compiler = RuleCompiler(FOLDED, outside=outside)
+    for pattern, flags in plan.regexes:
+        compiler.regex(pattern, flags)
+    return CompiledRules(plan.rules, compiler)

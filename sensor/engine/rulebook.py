@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sensor.detect.compiled import CompiledRules
+from sensor.detect.compiled import CompiledRules, compiled_rules
 from sensor.detect.groups import Groups
-from sensor.detect.naive import RuleCompiler
 from sensor.detect.plan import Plan, make_plan
 from sensor.detect.threshold import Suppressor
 from sensor.engine.bookstore import ReadyRules
 from sensor.engine.select import Selector
-from sensor.proto.registry import FOLDED
 from sensor.rules.ruleset import RuleSet
 from sensor.rules.sides import sided
 
@@ -32,10 +30,7 @@ def make_rulebook(rules: RuleSet | ReadyRules, groups: Groups, inspect_window: i
         plan = rules.plan
     else:
         plan = make_plan([one for rule in rules.rules for one in sided(rule)], groups)
-    compiler = RuleCompiler(FOLDED, outside=rules.outside)
-    for pattern, flags in plan.regexes:  # a process that has given up executable memory could only interpret them
-        compiler.regex(pattern, flags)
-    compiled = CompiledRules(plan.rules, compiler)
+    compiled = compiled_rules(plan, rules.outside)
     return Rulebook(plan, Selector(plan, groups, inspect_window), compiled, Suppressor(rules.suppressions))
 
 
