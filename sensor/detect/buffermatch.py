@@ -116,6 +116,17 @@ class TransactionIndex(Kept):
         return found.intersection(entry.files) if file else found
 
 
+    def standing(self, app: int, buffer: str, windows: Sequence[Window]) -> set[int]:
+        """Return the rules of a protocol, of whatever stage, that are found by a literal of a buffer, and it stands."""
+        found: set[int] = set()
+        for key, entry in self._stages.items():
+            if key >> 8 == app:
+                for name, matcher in entry.buffers:
+                    for window in windows if name == buffer else ():
+                        matcher.search(window, found)
+        return found
+
+
 def _key(app: int, stage: int) -> int:
     return app << 8 | stage
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sensor.detect.conditions import Check
 from sensor.detect.naive import CompiledRule, RuleCompiler
 from sensor.detect.plan import Plan
+from sensor.errors import RuleError
 from sensor.proto.registry import FOLDED
-from sensor.rules.nodes import Rule
+from sensor.rules.nodes import BufferMatch, Rule
 from sensor.rules.outside import Outside
+from sensor.rules.walk import required, sets_of
 
 
 class CompiledRules:
@@ -23,6 +26,20 @@ class CompiledRules:
         if found is None:
             found = self._made[number] = self._compiler.defer(self._rules[number], number)
         return found
+
+    def on(self, number: int, names: frozenset[str]) -> tuple[Check, ...]:
+        """Return the conditions on some buffers without which a rule cannot match, each to be judged alone."""
+        nodes = (node for node in required(self._rules[number].body) if isinstance(node, BufferMatch))
+        return tuple(filter(None, (self._alone(node) for node in nodes if node.buffer in names)))
+
+    def _alone(self, node: BufferMatch) -> Check | None:
+        """Compile one condition; None: it needs what another one finds, or a set that matches change."""
+        if next(sets_of(node), None) is not None:
+            return None
+        try:
+            return self._compiler.buffer(node, set())
+        except RuleError:
+            return None
 
 
 def compiled_rules(plan: Plan, outside: Outside) -> CompiledRules:

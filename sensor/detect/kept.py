@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import msgspec
 import numpy as np
 
+from sensor.detect.kernels_frametests import TEST
 from sensor.detect.kernels_headers import HEADER, SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_RECORDS = MappingProxyType({"header": HEADER, "short": SHORT})
+_RECORDS = MappingProxyType({"header": HEADER, "short": SHORT, "test": TEST})
 _NAMES = MappingProxyType({dtype: name for name, dtype in _RECORDS.items()})
 
 

@@ -64,15 +64,16 @@ def missing(data, start, end, rule, wanted, other_first, other_at, other_len, ot
 
 
 @njit(
-    int64(I4, I4, U1, UNITS_T, ROWS_T, FLOWS_T, HEADERS_T, U1_2, U8, I4, I4, I4, I4, I4, U1, U1, U1, I4, I4, I4,
+    int64(I4, I4, U1, UNITS_T, U1, ROWS_T, FLOWS_T, HEADERS_T, U1_2, U8, I4, I4, I4, I4, I4, U1, U1, U1, I4, I4, I4,
           I4, I4, I4, I8, I8),
     cache=True,
 )  # fmt: skip
-def expand(lits, hit_units, data, units, rows, flows, headers, ports, flow_masks, lit_first, lit_rules,
+def expand(lits, hit_units, data, units, framed, rows, flows, headers, ports, flow_masks, lit_first, lit_rules,
            other_first, other_at, other_len, other_cased, pool, low, unit_of, last_unit, last_left,
            out_rule, out_hit, late_rule, late_hit, state):  # pragma: no cover  # fmt: skip
     """Write (rule, number of the hit) pairs that may match; return how many.
 
+    framed: uint8[units], 1: transaction rules are looked at elsewhere (`kernels_frametests`).
     unit_of: int32[2 * slots], the one stream unit of the block that a side has, else negative. last_unit, last_left:
     int32[rules] of scratch: the unit in which a rule was looked at last (-1 at the start), and what was missing in it.
     state: int64[3]: hit to go on from, rules of its literal done; (out) late pairs written. A late pair is one of
@@ -123,7 +124,7 @@ def expand(lits, hit_units, data, units, rows, flows, headers, ports, flow_masks
             if q["protos"] & bit == 0 or (q["side"] != 2 and q["side"] != side):
                 continue
             if q["scope"] == _TX:
-                if hot or last_unit[rule] == u:
+                if hot or framed[u] or last_unit[rule] == u:
                     continue
                 if app != APP_UNDECIDED and q["apps"] >> np.uint64(app) & np.uint64(1) == 0:
                     continue

@@ -168,7 +168,7 @@ def _may_hold(s, pool, pairs):  # pragma: no cover
 
 
 @njit
-def _note_pairs(data, start, size, pairs):  # pragma: no cover
+def note_pairs(data, start, size, pairs):  # pragma: no cover
     """Note which pairs of bytes stand in data[start : start + size]. pairs: uint64[1024], a bit for each (8 KB)."""
     pairs[:] = 0
     last = np.int64(data[start])
@@ -195,7 +195,7 @@ def _literals_stand(k, first, shorts, data, start, size, base, pool, pairs, note
         if s["high"] < 0 and s["size"] > 1 and size > 1:
             if not noted[0]:
                 noted[0] = 1
-                _note_pairs(data, start, size, pairs)
+                note_pairs(data, start, size, pairs)
             if not _may_hold(s, pool, pairs):
                 return False
         if not _stands(s, data, start, size, pool):

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from sensor.detect import quiet as quietness
 from sensor.detect import sleepers
 from sensor.detect.buffermatch import TransactionIndex
+from sensor.detect.frametests import FrameTests
 from sensor.detect.groups import Groups
 from sensor.detect.headers import HeaderIndex, Headers
 from sensor.detect.judged import JudgedRules
@@ -25,6 +27,7 @@ from sensor.detect.wire import in_question, others, raw_kinds, raw_of, scanned
 from sensor.model.anomaly import AppAnomaly, StreamAnomaly
 from sensor.model.app import RAW_BODY, RAW_QUESTION
 from sensor.model.files import HASHES
+from sensor.proto import ids
 from sensor.proto.registry import APP_ID, SPECS
 from sensor.rules import buffers, fields
 from sensor.rules.compile import protocol, scope, stage
@@ -83,6 +86,10 @@ class Plan:
     """(bytes, protocol): messages with a question whose name holds the bytes, case ignored, are parsed."""
     always_tx: frozenset[int] = frozenset()
     """Protocols of which every flow is parsed: some transaction rule has no literal that is on the wire."""
+    frames: FrameTests | None = None
+    """What transaction rules of HTTP/1 ask of its messages; None: its flows are not framed."""
+    quiet: frozenset[int] = frozenset()
+    """See `quiet.quiet`."""
     tx: frozenset[int] = frozenset()
     """Protocols with transaction rules, and those that such protocols may follow."""
     mixed: frozenset[int] = frozenset()
@@ -121,6 +128,8 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
     bare = [p for p in live if not p.literal]
     tx = [p for p in live if p.scope == TX and p.app]
     apps = [1 << p.app if p.app else 0 for p in plans]
+    frames = _frames(plans, tx)
+    always = frozenset(p.app for p in tx if not (p.literal or p.name))
     packets = [(p.number, p.rule) for p in bare if p.scope & PACKET]
     windows = [(p.number, p.rule) for p in bare if p.scope & STREAM]
     headers = Headers([p.rule for p in plans], [p.scope for p in plans], apps, [number for number, _ in packets])
@@ -140,7 +149,9 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         bits_given=sleepers.given(rules),
         questions_back=any((p.question or p.name) and SPECS[p.app].stages[p.stage].side for p in plans),
         escaped=escaped,
-        always_tx=frozenset(p.app for p in tx if not (p.literal or p.name)),
+        always_tx=always - {ids.HTTP} if frames else always,
+        frames=frames,
+        quiet=quietness.quiet(plans) if frames else frozenset(),
         short_names=tuple(dict.fromkeys((p.name, p.app) for p in tx if p.name)),
         tx=frozenset((*(p.app for p in tx), *(app for app, _ in carried))),
         mixed=frozenset(p.app for p in tx if not _RAW.isdisjoint(_names(p.rule))),
@@ -151,6 +162,14 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         hashes=any(p.files and not _HASHES.isdisjoint(map(buffers.base, _names(p.rule))) for p in live),
         multi_step=any(p.scope & STREAM and not _is_single(p) for p in live),
     )
+
+
+def _frames(plans: Sequence[RulePlan], tx: Iterable[RulePlan]) -> FrameTests | None:
+    """Return what rules ask of frames of HTTP/1; None: there are no such rules, or one that asks nothing of them."""
+    if not any(p.app == ids.HTTP for p in tx):
+        return None
+    made = FrameTests(plans, SPECS[ids.HTTP], ids.HTTP)
+    return made if made.complete else None
 
 
 def _carried(apps: set[int]) -> list[tuple[int, bytes]]:

@@ -55,18 +55,19 @@ def _chosen(rule: Rule, which: int) -> list[tuple[bytes, bool, int, int]]:
 def _literals(rule: Rule) -> Iterator[tuple[bytes, bool, int, int]]:
     """Yield (bytes, nocase, lowest offset, highest end or -1) of what each match holds. Not cased: in lower case."""
     for _, content in positive_literals(rule):
-        low, high = _place(content)
+        low, high = place(content)
         low = max(0, low - 1)  # `dotprefix` shifts by one
         yield (content.pattern.lower() if content.nocase else content.pattern)[:255], content.nocase, low, high
 
 
 def last_start(content: Content) -> int:
     """Return the highest offset at which a literal may begin; -1: any."""
-    _, high = _place(content)
+    _, high = place(content)
     return high - len(content.pattern) if high >= 0 else -1
 
 
-def _place(content: Content) -> tuple[int, int]:
+def place(content: Content) -> tuple[int, int]:
+    """Return (lowest offset at which a literal may begin, highest behind which it may not end or -1)."""
     relative = content.distance is not None or content.within is not None
     low = content.offset if isinstance(content.offset, int) and not relative and content.offset > 0 else 0
     if relative or isinstance(content.offset, str):

@@ -246,6 +246,8 @@ def _through_dpkt() -> Callable[..., np.ndarray]:
 def _tail_of(plan: Plan) -> int:
     """Return how many bytes of earlier blocks the scan must see again: none that a literal may begin with is missed."""
     longest = plan.literals.index.longest - 1
+    if plan.frames is not None:
+        longest = max(longest, plan.frames.longest - 1)
     if RAW_URI in plan.escaped:
         # The percent sign itself, even if only the first byte of a literal is coded and only its last is new.
         longest += len("%uXXXX") - 1

@@ -9,6 +9,7 @@ from sensor.detect.groups import Groups
 from sensor.detect.plan import Plan, make_plan
 from sensor.detect.threshold import Suppressor
 from sensor.engine.bookstore import ReadyRules
+from sensor.engine.frames import Frames
 from sensor.engine.select import Selector
 from sensor.rules.ruleset import RuleSet
 from sensor.rules.sides import sided
@@ -31,7 +32,8 @@ def make_rulebook(rules: RuleSet | ReadyRules, groups: Groups, inspect_window: i
     else:
         plan = make_plan([one for rule in rules.rules for one in sided(rule)], groups)
     compiled = compiled_rules(plan, rules.outside)
-    return Rulebook(plan, Selector(plan, groups, inspect_window), compiled, Suppressor(rules.suppressions))
+    frames = Frames(plan, plan.frames, compiled) if plan.frames is not None else None
+    return Rulebook(plan, Selector(plan, groups, inspect_window, frames), compiled, Suppressor(rules.suppressions))
 
 
 def renumbered(old: Plan, new: Plan) -> dict[int, int]:

@@ -15,6 +15,7 @@ from sensor.detect.literals import LiteralRules
 from sensor.detect.plan import PACKET, STREAM, TX, Plan
 from sensor.detect.scan import Hits
 from sensor.engine import derive, kernels_sides
+from sensor.engine.frames import Frames, Wanted
 from sensor.engine.gathered import Gathered
 from sensor.engine.kernels_heads import contains_netbios
 from sensor.engine.late import Late, Pairs
@@ -45,6 +46,8 @@ class Candidates:
     """Rows (UDP) that must be parsed."""
     flows: dict[int, int] = field(default_factory=dict)
     """Slot → mask of the protocols as which the flow (TCP) must be parsed."""
+    quiet: set[int] = field(default_factory=set)
+    """See `frames.Wanted`."""
 
     def parse(self, slots: Iterable[int], apps: int) -> None:
         """Have flows parsed, if they speak one of the protocols."""
@@ -61,6 +64,8 @@ class Bytes(NamedTuple):
     flows: np.ndarray
     unit_of: np.ndarray
     """int32[2 * slots]: the one stream unit of a side, in which a rule's other literals are looked for."""
+    framed: np.ndarray
+    """uint8[units], 1: transaction rules are tried on frames."""
 
 
 class Found(NamedTuple):
@@ -93,7 +98,7 @@ class Expander:
         parts: list[tuple[np.ndarray, ...]] = []
         while state[0] < hits.lit.size:
             n = expand(
-                hits.lit, hits.unit, what.data, what.units, what.rows, what.flows, head.table, head.ports,
+                hits.lit, hits.unit, what.data, what.units, what.framed, what.rows, what.flows, head.table, head.ports,
                 head.flow_masks, x.first, x.rules, x.other_first, x.other_at, x.other_len, x.other_cased, x.pool,
                 self.low, what.unit_of, *self._last, *self._out, state,
             )  # fmt: skip
@@ -107,9 +112,10 @@ class Expander:
 class Selector:
     """Turns the scan's hits into candidates. Keeps, per side, recent hits of stream rules: windows overlap blocks."""
 
-    def __init__(self, plan: Plan, groups: Groups, inspect_window: int) -> None:
+    def __init__(self, plan: Plan, groups: Groups, inspect_window: int, frames: Frames | None = None) -> None:
         self._plan = plan
         self._groups = groups
+        self._frames = frames
         # Without rules of several steps what the gatherer carries is enough.
         self._window = inspect_window if plan.multi_step else max(plan.literals.index.longest - 1, 0)
         self._raw, self._names = Expander(plan.literals, plan), Expander(plan.names, plan)
@@ -139,7 +145,7 @@ class Selector:
         by_side: BySide = {}
         if (plan.segs.size or plan.sides.size) and gathered.segs.size:
             self._bare_windows(found, gathered, flows, by_side)
-        if gathered.units.size and plan.literals.index.size:
+        if gathered.units.size and (plan.literals.index.size or self._frames is not None):
             self._literals(found, rows, gathered, flows, messages, by_side)
         if by_side or len(self.recent):
             self._windows(found, by_side, gathered.segs)
@@ -195,17 +201,25 @@ class Selector:
     def _literals(self, found: Candidates, rows: np.ndarray, gathered: Gathered, flows: np.ndarray,
                   messages: tuple[np.ndarray, np.ndarray], by_side: BySide) -> None:  # fmt: skip
         data, units, index = gathered.data, gathered.units, self._plan.literals.index
-        coded = self._decoded(found, gathered, rows, flows)
-        what = Bytes(data, units, rows, flows, self._no_units(flows))
+        framed = self._frames.cut(data, units, flows) if self._frames is not None else None
+        plain = framed.plain if framed is not None else np.zeros(units.size, np.uint8)
+        coded = self._decoded(found, gathered, rows, flows, plain)
+        what = Bytes(data, units, rows, flows, self._no_units(flows), plain)
         hits = index.scan(data, units, self._groups.unit_bits(units, rows, flows))
         # What a percent sign hides is not looked for.
         kernels_sides.mark(units, coded.view(np.uint8), what.unit_of)
         if self._late.size:
             self._streams(found, self._completed(what), by_side)
+        if framed is not None and self._frames is not None:
+            self._want(found, self._frames.look(framed, data, units, flows, hits))
         if hits.lit.size:
-            self._escapes(found, hits, units)
+            self._escapes(found, hits, units, plain)
             self._pairs(found, hits, what, gathered, messages, by_side)
         kernels_sides.clear(units, what.unit_of)
+
+    def _want(self, found: Candidates, wanted: Wanted) -> None:
+        found.parse(wanted.parse, 1 << ids.HTTP)
+        found.quiet |= wanted.quiet
 
     def _no_units(self, flows: np.ndarray) -> np.ndarray:
         """Return the table of the sides' units with nothing in it; one for all blocks, it may be 2 MB."""
@@ -331,15 +345,16 @@ class Selector:
 
     # ---- what normalisation may hide from the scan of raw bytes
 
-    def _escapes(self, found: Candidates, hits: Hits, units: np.ndarray) -> None:
-        """Have flows parsed whose bodies are coded."""
+    def _escapes(self, found: Candidates, hits: Hits, units: np.ndarray, plain: np.ndarray) -> None:
+        """Have flows parsed whose bodies are coded. plain: uint8[units], 1: it is known that they are not."""
         for lit, app, side in self._plan.literals.escapes:
             unit = hits.unit[hits.lit == lit]
-            mine = (units["kind"][unit] == UNIT_STREAM) & ((side < 0) | (units["side"][unit] == side))
+            mine = (units["kind"][unit] == UNIT_STREAM) & (plain[unit] == 0) & ((side < 0) | (units["side"][unit] == side))
             slots = np.unique(units["flow"][unit[mine]])
             found.parse(slots.tolist(), 1 << app)
 
-    def _decoded(self, found: Candidates, gathered: Gathered, rows: np.ndarray, flows: np.ndarray) -> np.ndarray:
+    def _decoded(self, found: Candidates, gathered: Gathered, rows: np.ndarray, flows: np.ndarray,
+                 plain: np.ndarray) -> np.ndarray:  # fmt: skip
         """Scan requests once more as they are when decoded; return bool[units], which those are."""
         units, slots = gathered.units, gathered.units["flow"]
         mask = self._plan.escaped.get(RAW_URI, 0)
@@ -347,18 +362,20 @@ class Selector:
             return np.zeros(units.size, np.bool_)
         app = np.where(slots >= 0, flows["app"][slots], APP_UNDECIDED)
         wanted = (units["side"] == 0) & (units["kind"] == UNIT_STREAM) & np.isin(app, (APP_UNDECIDED, ids.HTTP))
-        wanted &= flows["hot"][slots] == 0
-        plain, coded = derive.decoded(gathered.data, units, wanted)
+        wanted &= (flows["hot"][slots] == 0) & (plain == 0)
+        text, coded = derive.decoded(gathered.data, units, wanted)
         # Coded, a literal is longer than what is carried from block to block.
         later = coded & (units["pos"] > 0)
         found.parse(np.unique(slots[later]).tolist(), mask)
-        if plain.units.size:
-            what = Bytes(plain.data, plain.units, rows, flows, self._no_units(flows))
-            bits = self._groups.unit_bits(plain.units, rows, flows)
-            hits = self._plan.literals.index.scan(plain.data, plain.units, bits)
+        if text.units.size:
+            what = Bytes(
+                text.data, text.units, rows, flows, self._no_units(flows), np.zeros(text.units.size, np.uint8)
+            )
+            bits = self._groups.unit_bits(text.units, rows, flows)
+            hits = self._plan.literals.index.scan(text.data, text.units, bits)
             pairs = self._raw.find(hits, what)
             tx = self._scopes[pairs.rules] == TX
-            where = plain.units["flow"][hits.unit[pairs.hit[tx]]]
+            where = text.units["flow"][hits.unit[pairs.hit[tx]]]
             for slot, apps in zip(where.tolist(), self._apps[pairs.rules[tx]].tolist(), strict=True):
                 found.flows[slot] = found.flows.get(slot, 0) | apps
         return coded
@@ -373,7 +390,9 @@ class Selector:
             return
         made, odd = derive.names(rows, buf, dns, responses=self._plan.questions_back)
         found.datagrams.update(odd.tolist())
-        what = Bytes(made.data, made.units, rows, flows, self._no_units(flows))
+        what = Bytes(
+            made.data, made.units, rows, flows, self._no_units(flows), np.zeros(made.units.size, np.uint8)
+        )
         bits = self._groups.unit_bits(made.units, rows, flows)
         hits = self._plan.names.index.scan(made.data, made.units, bits)
         pairs = self._names.find(hits, what)

@@ -81,6 +81,8 @@ class Walk:
         self._files = files
         self.apps = AppLayer(hash_files=plan.hashes or files.hashes, shelf=files.shelf)
         self._tails = Tails(plan.mixed, earlier)
+        self._quiet: set[int] = set()
+        """Slots of cold flows in which flowbits may be set that nobody has asked for yet."""
         self._due: dict[int, int] = {}
         """Slot → mask of the protocols as which a flow must be parsed: it may not have been decided yet which it is."""
         self._wanted = np.zeros(APP_LIMIT, np.bool_)
@@ -92,7 +94,9 @@ class Walk:
         for app, spec in SPECS.items():
             logged = logs.wants(spec.eve_key or spec.name) or logs.wants("anomaly")
             logged |= files.wants(spec)
-            logged |= not plan.events.keys().isdisjoint(spec.events)
+            framed = spec.framing is not None and plan.frames is not None
+            # In what is framed there is nothing odd, and everything else is parsed.
+            logged |= not framed and not plan.events.keys().isdisjoint(spec.events)
             for one in (app, *(APP_ID[name] for name in spec.carriers)):
                 self._logged[one] |= logged
         for app in SPECS:
@@ -106,7 +110,7 @@ class Walk:
         A flow that was not kept from its start, because nothing asked for its protocol then, cannot be parsed now.
         flows: FLOW[slots]
         """
-        self.apps, self._due = old.apps, old._due
+        self.apps, self._due, self._quiet = old.apps, old._due, old._quiet
         self._tails.adopt(old._tails)
         kept = old.parses.copy()
         kept[APP_UNDECIDED] = kept.any()
@@ -121,6 +125,7 @@ class Walk:
     def run(self, work: BlockWork) -> None:
         """Judge and log everything due in a block."""
         self._heat(work)
+        self._recall(work)
         self._pick_datagrams(work)
         for row, phase, index in sorted(self._events(work)):
             if phase == _PACKET:
@@ -137,6 +142,7 @@ class Walk:
         slots = list(slots)
         self.apps.drop(slots)
         self._tails.forget(slots)
+        self._quiet.difference_update(slots)
         if self._due:
             for slot in self._due.keys() & slots:
                 del self._due[slot]
@@ -160,6 +166,27 @@ class Walk:
             due = -1 if flows["gaps"][slot].any() else self._due.get(slot, 0)
             if self._wanted[app] or (app in self._plan.tx and due >> app & 1):
                 flows["hot"][slot] = HOT
+
+    def _recall(self, work: BlockWork) -> None:
+        """Start the parsers of flows in which flowbits may be set, before anything asks for these.
+
+        An alert on a packet or on the stream tells the flow's bits as well.
+        """
+        self._quiet |= work.found.quiet
+        if not self._quiet:
+            return
+        flows, segs, rows = work.view.flows, work.segs, work.view.rows
+        judged = set(rows["flow"][list(work.found.packets)].tolist()) | set(segs["flow"][list(work.found.windows)].tolist())
+        if self._plan.notes:
+            judged.update(segs["flow"][segs["kind"] == SEG_NOTE].tolist())
+        judged.update(segs["flow"][work.mismatches].tolist())
+        for slot in sorted(self._quiet):
+            if flows["hot"][slot] == COLD and slot not in judged:
+                continue
+            self._quiet.discard(slot)
+            if flows["hot"][slot] != DONE and self.apps.get(slot) is None:
+                flows["hot"][slot] = HOT
+                self._start(work, Place(work.view, slot, 0, -1, 0, int(flows["last"][slot])))
 
     def start_now(self, work: BlockWork, slots: Iterable[int]) -> None:
         """Start parsers of flows whose journal is full; what they saw so far holds nothing that a rule waits for."""

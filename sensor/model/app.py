@@ -172,6 +172,26 @@ class NumberSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Framing:
+    """What rules know of a protocol's frames (`sensor.model.frames`)."""
+
+    parts: Mapping[str, int]
+    """Buffer → the part that it is, byte for byte, of a frame whose stage's side it has."""
+    text: frozenset[int]
+    """Parts that stand in the text of the framer."""
+    goes_on: int
+    """The first of the parts that go on in the next block, where a message does."""
+    cookie: int
+    """The part whose line is left out of some others."""
+    without_cookie: frozenset[int]
+    """These."""
+    altered: Mapping[str, int]
+    """Buffer → the stage at which it is known, where a frame's part reads otherwise than it stands (`ALTERED`)."""
+    heads: tuple[int, int]
+    """Stage at which the head of a message of either side is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProtocolSpec:
     """An application protocol."""
 
@@ -203,5 +223,7 @@ class ProtocolSpec:
     """What its parser may find odd: rules with `app.event` have its flows parsed."""
     new_datagram_parser: Callable[[], AppParser] | None = None
     """Makes the parser of a datagram, where it is framed differently than in a stream; None: `new_parser` does."""
+    framing: Framing | None = None
+    """How messages are framed; None: every flow that may matter is parsed."""
     flow_state: bool = False
     """The datagrams of a flow go to one parser, all of them or none; else each is parsed by itself."""

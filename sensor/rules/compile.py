@@ -175,7 +175,7 @@ def positive_literals(rule: Rule, *, computed: bool = False) -> Iterator[tuple[s
     through transforms that change case or add a dot in front; `nocase` is set where case is folded on the way.
     """
     for leaf in required(rule.body):
-        if not isinstance(leaf, BufferMatch) or leaf.absent or not _keeps_literals(leaf):
+        if not isinstance(leaf, BufferMatch) or leaf.absent or not keeps_literals(leaf):
             continue
         if not computed and not _on_the_wire(leaf, rule.proto):
             continue
@@ -195,7 +195,7 @@ def _on_the_wire(node: BufferMatch, proto: str) -> bool:
     return found[1].raw != RAW_DERIVED if found else node.buffer in _SEARCHED
 
 
-def _keeps_literals(node: BufferMatch) -> bool:
+def keeps_literals(node: BufferMatch) -> bool:
     """Tell whether transforms leave literals as they are, but for case or a dot in front."""
     return all(transform.name in _FOLDING or transform.name == _PREFIX for transform in node.transforms)
 

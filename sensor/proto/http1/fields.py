@@ -19,6 +19,7 @@ from sensor.model.app import (
     ProtocolSpec,
     StageSpec,
 )
+from sensor.proto.http1.parts import FRAMING
 from sensor.proto.http1.state import HttpParser
 from sensor.proto.http1.transaction import MAKERS, RESPONSE_COMPLETE, files_of
 
@@ -107,5 +108,6 @@ SPEC = ProtocolSpec(
     files=lambda stage: () if stage.file is not None else files_of(stage.tx, stage.stage),
     events=tuple(one for one in AppAnomaly if one.name.startswith("HTTP_")),
     log_stages=(RESPONSE_COMPLETE,),
+    framing=FRAMING,
     rule_names=("http1",),
 )

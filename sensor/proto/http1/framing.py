@@ -1,0 +1,105 @@
+"""Frames of HTTP/1 messages (`sensor.model.frames`): heads in which nothing is odd, and where their bodies end.
+
+What the kernel takes for plain, the parser reads as it stands: of such a message each part is the buffer that rules
+see, and the parser finds nothing odd in it. Whatever else comes (folded lines, chunks, codings, no host, a head cut by
+the end of a block) it refuses, and the flow is parsed.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from sensor.model.app import TO_CLIENT, TO_SERVER
+from sensor.model.frames import FRAME
+from sensor.proto.http1 import parse
+from sensor.proto.http1 import parts as p
+from sensor.proto.http1.kernels_frame import NAMES_T, REFUSED, frame
+from sensor.proto.http1.transaction import HttpTransaction
+
+_NAMES = MappingProxyType({
+    TO_SERVER: {
+        b"host": p.HOST_RAW, b"user-agent": p.USER_AGENT, b"referer": p.REFERER, b"cookie": p.COOKIE,
+        b"accept": p.ACCEPT, b"accept-language": p.ACCEPT_LANG, b"accept-encoding": p.ACCEPT_ENC,
+        b"connection": p.CONNECTION, b"content-type": p.CONTENT_TYPE, b"content-length": p.CONTENT_LEN,
+        b"transfer-encoding": p.ODD, b"content-encoding": p.ODD, b"upgrade": p.ODD,
+        b"authorization": p.AUTHORIZATION,
+    },
+    TO_CLIENT: {
+        b"set-cookie": p.COOKIE, b"connection": p.CONNECTION, b"content-type": p.CONTENT_TYPE,
+        b"content-length": p.CONTENT_LEN, b"server": p.SERVER, b"location": p.LOCATION,
+        b"transfer-encoding": p.ODD, b"content-encoding": p.ODD, b"upgrade": p.ODD,
+    },
+})  # fmt: skip
+
+_ROOM = 1 << 13
+_TEXT_ROOM = 1 << 21
+"""Messages, and bytes of names, of one block; a flow whose messages find no room is parsed."""
+
+
+class Framed(NamedTuple):
+    """The frames of a block."""
+
+    frames: np.ndarray
+    """FRAME[n], by unit and place."""
+    first: np.ndarray
+    """int32[units + 1]: where each unit's frames begin."""
+    text: np.ndarray
+    """uint8: see `TEXT`."""
+    plain: np.ndarray
+    """uint8[units]: 1 where every byte belongs to a frame."""
+    refused: np.ndarray
+    """int32[k]: units that must be parsed."""
+
+
+class Framer:
+    """Cuts the streams of a block into frames; keeps where each side's next message begins."""
+
+    def __init__(self) -> None:
+        self._next = np.zeros(0, np.int64)
+        self._owner = np.zeros(0, np.uint64)
+        self._waiting = np.zeros(0, np.int32)
+        self._names = _table()
+        self._frames, self._text = np.empty(_ROOM, FRAME), np.empty(_TEXT_ROOM, np.uint8)
+
+    def frame(self, data: np.ndarray, units: np.ndarray, picked: np.ndarray, flows: np.ndarray) -> Framed:
+        """Return the frames of some units. data: uint8[n]; units: UNIT[m]; picked: bool[m]; flows: FLOW[slots]."""
+        if self._owner.size < flows.size:
+            more = flows.size - self._owner.size
+            self._owner = np.concatenate([self._owner, np.full(more, ~np.uint64(0), np.uint64)])
+            self._next = np.concatenate([self._next, np.zeros(2 * more, np.int64)])
+            self._waiting = np.concatenate([self._waiting, np.zeros(more, np.int32)])
+        first, verdict = np.zeros(units.size + 1, np.int32), np.zeros(units.size, np.uint8)
+        n = frame(
+            data, units, picked.view(np.uint8), flows, self._owner, self._next, self._waiting, self._names, _POOL,
+            self._frames, self._text, first, verdict,
+        )  # fmt: skip
+        refused = np.flatnonzero(verdict == REFUSED).astype(np.int32)
+        return Framed(self._frames[:n], first, self._text, (picked & (verdict != REFUSED)).view(np.uint8), refused)
+
+
+def head_of(data: bytes, side: int) -> HttpTransaction:
+    """Return what is known of an exchange once the head of one of its messages is. data: a plain head, all of it."""
+    line, _, raw = data.partition(b"\r\n")
+    headers = parse.headers(raw[:-4].split(b"\r\n") if len(raw) > 2 else [], split_folded=side == TO_CLIENT)
+    tx = HttpTransaction(0)
+    tx.reached = 1 << p.FRAMING.heads[side]
+    if side == TO_SERVER:
+        tx.request, tx.request_headers, tx.request_raw = parse.request_line(line), headers, raw
+    else:
+        tx.response, tx.response_headers, tx.response_raw = parse.status_line(line), headers, raw
+    return tx
+
+
+def _table() -> np.ndarray:
+    rows, at = [], 0
+    for side, names in _NAMES.items():
+        for name, part in names.items():
+            rows.append((at, len(name), side, part))
+            at += len(name)
+    return np.array(rows, NAMES_T)
+
+
+_POOL = np.frombuffer(b"".join(name for names in _NAMES.values() for name in names), np.uint8).copy()

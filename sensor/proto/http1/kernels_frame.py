@@ -1,0 +1,447 @@
+"""Cutting the gathered bytes of HTTP/1 streams into frames, each byte looked at twice at most."""
+
+import numba
+import numpy as np
+from numba import njit
+from numba.types import int64
+
+from sensor.model.frames import ABSENT, ALTERED, CONTINUED, FRAME, OPEN, UNKNOWN
+from sensor.model.rows import FLOW
+from sensor.model.units import UNIT
+from sensor.proto.http1 import parts as p
+
+NAMES_T = np.dtype([("at", "<i4"), ("size", "<i4"), ("side", "<i4"), ("part", "<i4")])
+"""A header field's name: where it stands in the pool, and the part that its value is."""
+
+REFUSED = 1
+"""Verdict on a unit: it holds what is no plain message."""
+HEAD_BYTES = 8 * 1024
+"""A longer head is refused; far below the parser's limits, so that none of them matters here."""
+_LINES = 128
+_FOREVER = np.int64(1) << 60
+"""The next message of a side whose body goes on until the connection is closed."""
+_DIGITS = 15
+_SMALL, _FEW, _MANY = 4096, 8, 80
+"""Requests waiting for a response, with a body longer than the first figure and without: far below what the parser
+keeps (`limits.PIPELINED`, `limits.PENDING_BYTES`)."""
+
+_UNITS, _FLOWS, _FRAMES = numba.from_dtype(UNIT)[::1], numba.from_dtype(FLOW)[::1], numba.from_dtype(FRAME)[::1]
+_TABLE = numba.from_dtype(NAMES_T)[::1]
+_U1, _I4, _I8, _U8 = numba.uint8[::1], numba.int32[::1], int64[::1], numba.uint64[::1]
+
+
+@njit
+def _blank(c):  # pragma: no cover
+    """Tell whether the parser strips a byte from the edges of names and values."""
+    return c == 32 or 9 <= c <= 13 or c == 0
+
+
+@njit
+def _lower(c):  # pragma: no cover
+    return c | 32 if 65 <= c <= 90 else c
+
+
+@njit
+def _line(data, start, end):  # pragma: no cover
+    """Return where the CR LF of a line stands; -1: it is not here, or a lone CR, LF or NUL comes first."""
+    for i in range(start, end):
+        c = data[i]
+        if c > 13:
+            continue
+        if c == 13:
+            return i if i + 1 < end and data[i + 1] == 10 else -1
+        if c in (10, 0):
+            return -1
+    return -1
+
+
+@njit
+def _is(data, start, end, word):  # pragma: no cover
+    """Tell whether bytes are a word. word: bytes."""
+    if end - start != len(word):
+        return False
+    for i in range(len(word)):
+        if data[start + i] != word[i]:
+            return False
+    return True
+
+
+@njit
+def _same_name(data, a, b, size):  # pragma: no cover
+    for i in range(size):
+        if _lower(data[a + i]) != _lower(data[b + i]):
+            return False
+    return True
+
+
+@njit
+def _put(f, part, start, end):  # pragma: no cover
+    f["at"][part] = start
+    f["to"][part] = end
+
+
+@njit
+def _request_line(data, start, end, f):  # pragma: no cover
+    """Note the parts of a request line; return whether it is plain."""
+    a = start
+    while a < end and 65 <= data[a] & 0xDF <= 90:
+        a += 1
+    if a == start or a - start > 32 or a >= end or data[a] != 32:
+        return False
+    if _is(data, start, a, b"HEAD") or _is(data, start, a, b"CONNECT") or _is(data, start, a, b"PRI"):
+        return False
+    b = a + 1
+    altered = False
+    last = np.uint8(0)
+    while b < end and data[b] != 32:
+        c = data[b]
+        altered |= c in (37, 92, 35) or (last == 47 and c in (47, 46))
+        if c == 37 and b + 2 < end and data[b + 1] == 50 and data[b + 2] == 53:
+            return False
+        last = c
+        b += 1
+    if b >= end or data[a + 1] != 47 or not _is(data, b + 1, min(b + 6, end), b"HTTP/"):
+        return False
+    for i in range(b + 6, end):
+        if data[i] == 32:
+            return False
+    _put(f, p.METHOD, start, a)
+    _put(f, p.URI_RAW, a + 1, b)
+    _put(f, p.URI, UNKNOWN if altered else a + 1, b)
+    _put(f, p.PROTOCOL, b + 1, end)
+    if altered:
+        f["flags"] |= ALTERED
+    return True
+
+
+@njit
+def _status_line(data, start, end, f):  # pragma: no cover
+    """Note the parts of a status line; return the status, -1: it is not plain."""
+    if not _is(data, start, min(start + 5, end), b"HTTP/"):
+        return -1
+    a = start
+    while a < end and data[a] != 32:
+        a += 1
+    for i in range(start, end):
+        if data[i] == 9:
+            return -1
+    b = a + 4
+    if b > end or (b < end and data[b] != 32):
+        return -1
+    status = 0
+    for i in range(a + 1, b):
+        if not 48 <= data[i] <= 57:
+            return -1
+        status = 10 * status + np.int64(data[i]) - 48
+    _put(f, p.PROTOCOL, start, a)
+    _put(f, p.STATUS, a + 1, b)
+    _put(f, p.REASON, min(b + 1, end), end)
+    return status
+
+
+@njit
+def _number(data, start, end):  # pragma: no cover
+    """Return a number in decimal digits; -1: it is none."""
+    if start == end or end - start > _DIGITS:
+        return np.int64(-1)
+    n = np.int64(0)
+    for i in range(start, end):
+        if not 48 <= data[i] <= 57:
+            return np.int64(-1)
+        n = 10 * n + np.int64(data[i]) - 48
+    return n
+
+
+@njit
+def _host(data, start, end):  # pragma: no cover
+    """Return where the host ends in front of its port; -1: a bracket is not closed."""
+    if start < end and data[start] == 91:
+        for i in range(start, end):
+            if data[i] == 93:
+                return i + 1
+        return -1
+    for i in range(start, end):
+        if data[i] == 58:
+            return i
+    return end
+
+
+@njit
+def _usual_host(data, start, end):  # pragma: no cover
+    """Tell whether a host, with its port or without, is a name or an IPv4 address."""
+    at = start
+    while at < end and data[at] != 58:
+        c = data[at]
+        if not (48 <= c <= 57 or 65 <= c & 0xDF <= 90 or c in (45, 46, 95)):
+            return False
+        at += 1
+    if at == start or at - start > 255 or end - at > 6:
+        return False
+    for i in range(at + 1, end):
+        if not 48 <= data[i] <= 57:
+            return False
+    return True
+
+
+@njit
+def _starts(data, start, end, word):  # pragma: no cover
+    """Tell whether bytes begin with a word, case ignored. word: bytes in lower case."""
+    if end - start < len(word):
+        return False
+    for i in range(len(word)):
+        if _lower(data[start + i]) != word[i]:
+            return False
+    return True
+
+
+@njit
+def _usual_scheme(data, start, end):  # pragma: no cover
+    """Tell whether an Authorization names a scheme that the parser knows."""
+    while start < end and _blank(data[start]):
+        start += 1
+    return (
+        _starts(data, start, end, b"basic") or _starts(data, start, end, b"digest")
+        or _starts(data, start, end, b"bearer")
+    )  # fmt: skip
+
+
+@njit
+def _is_form(data, start, end):  # pragma: no cover
+    """Tell whether `multipart` stands in a media type."""
+    for i in range(start, end):
+        if _starts(data, i, end, b"multipart"):
+            return True
+    return False
+
+
+@njit
+def _field(data, start, end, side, table, pool):  # pragma: no cover
+    """Return (where the name ends, part that the value is or -1, ODD: not plain) of a header line."""
+    if _blank(data[start]):
+        return start, p.ODD
+    colon = start
+    while colon < end and data[colon] != 58:
+        colon += 1
+    if colon in (start, end) or _blank(data[colon - 1]):
+        return start, p.ODD
+    size = colon - start
+    for k in range(table.size):
+        if table[k]["side"] != side or table[k]["size"] != size:
+            continue
+        at = table[k]["at"]
+        same = True
+        for i in range(size):
+            if _lower(data[start + i]) != pool[at + i]:
+                same = False
+                break
+        if same:
+            return colon, np.int64(table[k]["part"])
+    return colon, np.int64(-1)
+
+
+@njit
+def _value(data, part, start, end, f):  # pragma: no cover
+    """Note the part that a field's value is, of what stands behind its colon."""
+    a, b = start, end
+    while a < b and _blank(data[a]):
+        a += 1
+    while b > a and _blank(data[b - 1]):
+        b -= 1
+    if start == end or data[start] != 32 or (a != start + 1 if a < b else end != start + 1) or b != max(a, end):
+        _blur(f)
+    if part < 0:
+        return
+    if part == p.AUTHORIZATION:
+        return
+    start, end = a, b
+    _put(f, part, start, end)
+    if part == p.HOST_RAW:
+        host = _host(data, start, end)
+        _put(f, p.HOST, UNKNOWN if host < 0 else start, host)
+
+
+@njit
+def _blur(f):  # pragma: no cover
+    """Note that header fields read otherwise than they stand: spaced otherwise, or joined."""
+    f["at"][p.HEADER] = f["at"][p.START] = UNKNOWN
+
+
+@njit
+def _repeated(data, names, count, start, colon):  # pragma: no cover
+    """Tell whether a field has come before. names: int32[k, 2], where the names before it begin and end."""
+    for k in range(count):
+        if names[k, 1] - names[k, 0] == colon - start and _same_name(data, names[k, 0], start, colon - start):
+            return True
+    return False
+
+
+@njit
+def _fields(data, start, end, side, table, pool, names, text, filled, f):  # pragma: no cover
+    """Note the header fields; return (where the head ends, -1: it is not plain, bytes of text written so far)."""
+    at = start
+    count = 0
+    while True:
+        stop = _line(data, at, end)
+        if stop < 0:
+            return np.int64(-1), filled
+        if stop == at:
+            break
+        colon, part = _field(data, at, stop, side, table, pool)
+        if part == p.ODD or count == _LINES or filled + (colon - at) + 6 > text.size:
+            return np.int64(-1), filled
+        if _repeated(data, names, count, at, colon):
+            _blur(f)
+            if part in (p.AUTHORIZATION, p.HOST_RAW):
+                return np.int64(-1), filled
+            if part >= 0:
+                f["at"][part] = UNKNOWN
+        else:
+            if count == 0:
+                f["at"][p.NAMES] = filled
+                text[filled] = 13
+                text[filled + 1] = 10
+                filled += 2
+            for i in range(at, colon):
+                text[filled] = data[i]
+                filled += 1
+            text[filled] = 13
+            text[filled + 1] = 10
+            filled += 2
+            if part == p.AUTHORIZATION and not _usual_scheme(data, colon + 1, stop):
+                return np.int64(-1), filled
+            _value(data, part, colon + 1, stop, f)
+        names[count, 0] = at
+        names[count, 1] = colon
+        count += 1
+        at = stop + 2
+    if count:
+        text[filled] = 13
+        text[filled + 1] = 10
+        filled += 2
+        f["to"][p.NAMES] = filled
+        if f["at"][p.HEADER] != UNKNOWN:
+            _put(f, p.HEADER, start, at)
+    if f["at"][p.START] != UNKNOWN:
+        _put(f, p.START, f["first"], at + 2)
+    _put(f, p.HEADER_RAW, start, at + 2)
+    return np.int64(at + 2), filled
+
+
+@njit
+def _length(data, side, status, f):  # pragma: no cover
+    """Return the bytes of a message's body (RFC 9112 section 6.3); -1: the message is not plain."""
+    at = f["at"][p.CONTENT_LEN]
+    size = np.int64(0)
+    if at == UNKNOWN:
+        return np.int64(-1)
+    if at >= 0:
+        size = _number(data, at, f["to"][p.CONTENT_LEN])
+    elif side == 1 and status not in (204, 304):
+        size = _FOREVER
+    return np.int64(-1) if size > 0 and status in (204, 304) else size
+
+
+@njit
+def _clear(f, unit, side, start, value):  # pragma: no cover
+    f["unit"] = unit
+    f["side"] = side
+    f["first"] = f["head"] = f["last"] = start
+    f["flags"] = 0
+    f["at"][:] = value
+    f["to"][:] = value
+
+
+@njit
+def _body(data, end, start, size, f):  # pragma: no cover
+    """Note the body of a message: size bytes from start on, of which end may cut off some."""
+    f["last"] = min(start + size, end)
+    if size == 0:
+        return
+    if start + size > end:
+        f["flags"] |= OPEN
+    _put(f, p.BODY, start, f["last"])
+    at = f["at"][p.CONTENT_TYPE]
+    form = f["side"] == 0 and (at == UNKNOWN or (at >= 0 and _is_form(data, at, f["to"][p.CONTENT_TYPE])))
+    _put(f, p.FILE, UNKNOWN if form else start, f["last"])
+
+
+@njit
+def _message(data, start, end, table, pool, names, text, filled, f):  # pragma: no cover
+    """Note the message that begins at start; return (bytes of its body, -1: it is not plain, bytes of text written)."""
+    limit = min(end, start + HEAD_BYTES)
+    stop = _line(data, start, limit)
+    if stop < 0:
+        return np.int64(-1), filled
+    side = np.int64(f["side"])
+    status = np.int64(200)
+    if side == 0:
+        if not _request_line(data, start, stop, f):
+            return np.int64(-1), filled
+    else:
+        status = np.int64(_status_line(data, start, stop, f))
+        if status < 200:
+            return np.int64(-1), filled
+    _put(f, p.LINE, start, stop)
+    head, filled = _fields(data, stop + 2, limit, side, table, pool, names, text, filled, f)
+    host = np.int64(f["at"][p.HOST_RAW])
+    if head < 0 or (side == 0 and (host < 0 or not _usual_host(data, host, np.int64(f["to"][p.HOST_RAW])))):
+        return np.int64(-1), filled
+    f["head"] = head
+    size = _length(data, side, status, f)
+    if size >= 0:
+        _body(data, end, head, size, f)
+    return size, filled
+
+
+@njit(int64(_U1, _UNITS, _U1, _FLOWS, _U8, _I8, _I4, _TABLE, _U1, _FRAMES, _U1, _I4, _U1), cache=True)
+def frame(data, units, picked, flows, owner, following, waiting, table, pool, frames, text, first,
+          verdict):  # pragma: no cover  # fmt: skip
+    """Write the frames of the picked units; return how many.
+
+    owner: uint64[slots], id of the flow that `following` (int64[2 * slots], stream offset of each side's next message)
+    is about, and `waiting` (int32[slots], requests without a response). table, pool: names of header fields. first: int32[units + 1] (out), where each unit's frames begin.
+    verdict: uint8[units] (out): `REFUSED`, or 0.
+    """
+    names = np.empty((_LINES, 2), np.int32)
+    n = np.int64(0)
+    filled = np.int64(0)
+    for u in range(units.size):
+        first[u] = n
+        if not picked[u]:
+            continue
+        slot, side = units[u]["flow"], np.int64(units[u]["side"])
+        fresh, end, pos = units[u]["fresh"], units[u]["end"], units[u]["pos"]
+        if owner[slot] != flows[slot]["id"]:
+            owner[slot] = flows[slot]["id"]
+            following[2 * slot] = following[2 * slot + 1] = waiting[slot] = 0
+        at = fresh + (following[2 * slot + side] - pos)
+        if at < fresh or n == frames.size:
+            verdict[u] = REFUSED
+            continue
+        if at > fresh:
+            f = frames[n]
+            _clear(f, u, side, units[u]["start"], UNKNOWN)
+            f["last"] = min(at, end)
+            f["flags"] = CONTINUED | (OPEN if at > end else 0)
+            _put(f, p.BODY, f["first"], f["last"])
+            _put(f, p.FILE, f["first"], f["last"])
+            n += 1
+        while at < end:
+            size = np.int64(-1)
+            if n < frames.size:
+                _clear(frames[n], u, side, at, ABSENT)
+                size, filled = _message(data, at, end, table, pool, names, text, filled, frames[n])
+            if size < 0:
+                break
+            waiting[slot] = max(waiting[slot] - 1, 0) if side else waiting[slot] + 1
+            if waiting[slot] > (_FEW if size > _SMALL else _MANY):
+                break
+            at = np.int64(frames[n]["head"]) + size
+            n += 1
+        if at < end:
+            verdict[u] = REFUSED
+            n = np.int64(first[u])
+        else:
+            following[2 * slot + side] = pos + (at - fresh)
+    first[units.size] = n
+    return n

@@ -1,0 +1,43 @@
+"""The parts of an HTTP/1 frame (`sensor.model.frames`), by number."""
+
+from types import MappingProxyType
+
+from sensor.model.app import Framing
+
+(
+    METHOD, URI, URI_RAW, LINE, PROTOCOL, HOST, HOST_RAW, USER_AGENT, REFERER, COOKIE, ACCEPT, ACCEPT_LANG, ACCEPT_ENC,
+    CONNECTION, CONTENT_TYPE, CONTENT_LEN, HEADER, HEADER_RAW, NAMES, STATUS, REASON, SERVER, START, BODY, FILE,
+) = range(25)  # fmt: skip
+LOCATION = METHOD
+"""Of responses, which have no method."""
+AUTHORIZATION, ODD = 254, 255
+"""Of header fields: one that must name a usual scheme, those that change how the message reads."""
+
+PARTS_OF = MappingProxyType({
+    "http.method": METHOD, "http.uri": URI, "http.uri.raw": URI_RAW, "http.request_line": LINE,
+    "http.protocol": PROTOCOL, "http.host": HOST, "http.host.raw": HOST_RAW, "http.user_agent": USER_AGENT,
+    "http.referer": REFERER, "http.cookie": COOKIE, "http.accept": ACCEPT, "http.accept_lang": ACCEPT_LANG,
+    "http.accept_enc": ACCEPT_ENC, "http.connection": CONNECTION, "http.content_type": CONTENT_TYPE,
+    "http.content_len": CONTENT_LEN, "http.header": HEADER, "http.header.raw": HEADER_RAW,
+    "http.header_names": NAMES, "http.request_body": BODY, "file.data": FILE, "http.stat_code": STATUS,
+    "http.stat_msg": REASON, "http.response_line": LINE, "http.server": SERVER, "http.location": LOCATION,
+    "http.protocol@to_client": PROTOCOL, "http.cookie@to_client": COOKIE,
+    "http.connection@to_client": CONNECTION, "http.content_type@to_client": CONTENT_TYPE,
+    "http.content_len@to_client": CONTENT_LEN, "http.header@to_client": HEADER,
+    "http.header.raw@to_client": HEADER_RAW, "http.header_names@to_client": NAMES,
+    "http.response_body": BODY, "file.data@to_client": FILE, "http.start": START, "http.start@to_client": START,
+})  # fmt: skip
+"""Buffer of a rule → the part of a frame that it is. Names of response buffers alone tell the side."""
+
+REQUEST_HEAD, RESPONSE_HEAD = 0, 3
+"""Stages (`fields.SPEC.stages`)."""
+
+FRAMING = Framing(
+    parts=PARTS_OF,
+    text=frozenset({NAMES}),
+    goes_on=BODY,
+    cookie=COOKIE,
+    without_cookie=frozenset({HEADER}),
+    altered=MappingProxyType({"http.uri": REQUEST_HEAD}),
+    heads=(REQUEST_HEAD, RESPONSE_HEAD),
+)
