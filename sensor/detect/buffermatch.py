@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import hyperscan
+import numpy as np
 
 from sensor.detect.kept import Kept
 from sensor.rules.compile import buffer_literal
@@ -84,12 +85,16 @@ class Stage:
 class TransactionIndex(Kept):
     """The transaction rules by protocol and stage."""
 
-    KEPT: ClassVar = {"_stages": dict[int, Stage]}
+    KEPT: ClassVar = {"_stages": dict[int, Stage], "_keys": np.ndarray}
 
-    def __init__(self, plans: Iterable[RulePlan]) -> None:
+    def __init__(self, plans: Sequence[RulePlan], rules: int) -> None:
+        """rules: how many there are of all kinds."""
         by_stage: dict[int, list[RulePlan]] = {}
+        self._keys = np.full(rules, -1, np.int32)
         for plan in plans:
-            by_stage.setdefault(_key(plan.app, plan.stage), []).append(plan)
+            key = _key(plan.app, plan.stage)
+            by_stage.setdefault(key, []).append(plan)
+            self._keys[plan.number] = key
         self._stages = {key: _stage(members) for key, members in by_stage.items()}
 
     def everything(self, app: int, stage: int, *, file: bool) -> tuple[int, ...]:
@@ -98,6 +103,12 @@ class TransactionIndex(Kept):
         if entry is None:
             return ()
         return entry.files if file else entry.every
+
+    def among(self, app: int, stage: int, rules: Iterable[int], *, file: bool) -> set[int]:
+        """Return those of some rules that are judged at a stage. file: as in `everything`."""
+        key = _key(app, stage)
+        found = {number for number in rules if self._keys[number] == key}
+        return found.intersection(self._stages[key].files) if file and found else found
 
     def candidates(
         self, app: int, stage: int, instances: Callable[[str], Sequence[Window]], *, file: bool

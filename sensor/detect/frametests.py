@@ -81,9 +81,9 @@ class FrameTests(Kept):
         for n, plan in mine.items():
             self.deep[n] = _reach(plan, framing)
             self.hit_side[n] = _side_of_literal(plan, spec)
-        bare = {n: _chosen(tests[n]) for n, p in mine.items() if not p.literal}
+        bare = {n: _chosen(tests[n], p.rule, spec) for n, p in mine.items() if not p.literal}
         self.complete = all(side >= 0 for side in bare.values())
-        """Each rule without a literal for the scan has a test."""
+        """Each rule without a literal for the scan asks something of a message."""
         by_side = [[n for n, side in bare.items() if side == wanted] for wanted in (0, 1)]
         self.always = np.array([n for numbers in by_side for n in numbers], np.int32)
         """int32[k]: those rules, by the side whose tests they are found by."""
@@ -116,11 +116,20 @@ def _arrays(rows: Sequence[_Test]) -> tuple[np.ndarray, np.ndarray]:
     return table, np.frombuffer(bytes(pool), np.uint8).copy()
 
 
-def _chosen(tests: tuple[Sequence[_Test], Sequence[_Test]]) -> int:
-    """Return the side with more tests that say what must be there; -1: there is no test at all."""
+def _chosen(tests: tuple[Sequence[_Test], Sequence[_Test]], rule: Rule, spec: ProtocolSpec) -> int:
+    """Return the side with more tests that say what must be there.
+
+    Without tests: a side of whose head something is asked, whatever it is; -1: there is none.
+    """
     counts = [(sum(test.telling for test in side), len(side)) for side in tests]
     best = int(counts[1] > counts[0])
-    return best if counts[best][1] else -1
+    if counts[best][1]:
+        return best
+    heads = spec.framing.heads if spec.framing is not None else ()
+    nodes = (node for node in required(rule.body) if isinstance(node, BufferMatch))
+    found = (buffers.find(node.buffer, rule.proto) for node in nodes)
+    stages = [one[1].stage for one in found if one is not None and one[0] is spec and one[1].stage in heads]
+    return spec.stages[stages[0]].side if stages else -1
 
 
 def _side_of_literal(plan: RulePlan, spec: ProtocolSpec) -> int:

@@ -24,8 +24,8 @@ TEST = np.dtype(
 
 FOLD, NEGATED, END, LOOSE, SIZED, KEY = 1, 2, 4, 8, 16, 32
 """FOLD: case is ignored, the pool has the literal in lower case. NEGATED: it may not be there. END: it ends the part.
-LOOSE: not to be asked where the message has a cookie, whose line the part leaves out. SIZED: about the part's size. KEY: of those that may be anywhere in what goes on, the one that is looked for
-there."""
+LOOSE: not to be asked where the message has a cookie, whose line the part leaves out. SIZED: about the part's size.
+KEY: of those that may be anywhere in what goes on, the one that is looked for there."""
 
 _FRAMES, _TESTS = numba.from_dtype(FRAME)[::1], numba.from_dtype(TEST)[::1]
 _TX = 4
@@ -132,7 +132,7 @@ def _frame_at(frames, a, b, pos):  # pragma: no cover
 
 
 @njit
-def _ends(q, flow, masks, slot, side, ports):  # pragma: no cover
+def _ends(q, flow, masks, slot, ports):  # pragma: no cover
     """Tell whether the ends of a flow may be those of a rule, seen from the side that it names, or from either."""
     for s in range(2):
         if q["side"] in (s, 2):
@@ -154,7 +154,7 @@ def by_literal(lits, hit_units, hit_pos, data, units, plain, flows, headers, por
                seen, out_frame, out_rule, state):  # pragma: no cover  # fmt: skip
     """Write (frame, rule) pairs of rules whose literal was found in or near a message, and which it may match.
 
-    Returns how many. -1 in place of a frame: of the unit's flow nothing more is known, `out_frame` is -1 - slot.
+    Returns how many. In place of a frame, -1 - unit: the message is not known.
     frame_first: int32[units + 1]; in_text: uint8[parts]; first: int32[2 * rules + 1], tests of each rule and side;
     hit_side: uint8[rules], side of the literal, 2: either; deep: uint8[rules], bit 0: it asks for more than the head,
     bit 1: for bytes that may be in another message; seen: int32[rules] of scratch, -1 at the start. state: int64[2],
@@ -181,10 +181,10 @@ def by_literal(lits, hit_units, hit_pos, data, units, plain, flows, headers, por
             q = headers[rule]
             if q["scope"] != _TX or q["apps"] & mask == 0 or hit_side[rule] not in (side, 2):
                 continue
-            if not _ends(q, flows[slot], flow_masks, slot, side, ports):
+            if not _ends(q, flows[slot], flow_masks, slot, ports):
                 continue
             if deep[rule] & 2 or a == b or pos < frames[a]["first"]:
-                out_frame[n] = -1 - slot
+                out_frame[n] = -1 - u
                 out_rule[n] = rule
                 n += 1
                 continue
@@ -210,12 +210,13 @@ def by_literal(lits, hit_units, hit_pos, data, units, plain, flows, headers, por
 
 
 @njit(
-    int64(U1, UNITS_T, FLOWS_T, HEADERS_T, U1_2, U8, _FRAMES, U1, U1, int64, int64, I4, _TESTS, U1, I4, I4, U1, U1, U8, I4,
-          I4, I8),
+    int64(U1, UNITS_T, FLOWS_T, HEADERS_T, U1_2, U8, _FRAMES, U1, U1, int64, int64, I4, _TESTS, U1, I4, I4, U1, U1,
+          U8, I4, I4, I8),
     cache=True,
 )  # fmt: skip
 def by_frame(data, units, flows, headers, ports, flow_masks, frames, text, in_text, last_part, cookie, first, tests,
-             pool, always, always_first, floats, any_float, pairs, out_frame, out_rule, state):  # pragma: no cover  # fmt: skip
+             pool, always, always_first, floats, any_float, pairs, out_frame, out_rule,
+             state):  # pragma: no cover  # fmt: skip
     """Write (frame, rule) pairs of rules without a literal of the scan; return how many.
 
     always: numbers of these rules, those of side 0 first (always_first: int32[3]); floats: uint8[rules], whether a
@@ -239,7 +240,7 @@ def by_frame(data, units, flows, headers, ports, flow_masks, frames, text, in_te
                 passes = False
             else:
                 passes = _may(rule, f, data, text, in_text, last_part, cookie, first, tests, pool)
-            if passes and _ends(headers[rule], flows[slot], flow_masks, slot, side, ports):
+            if passes and _ends(headers[rule], flows[slot], flow_masks, slot, ports):
                 out_frame[n] = m
                 out_rule[n] = rule
                 n += 1

@@ -139,7 +139,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         headers=headers,
         literals=raw.build(len(plans)),
         names=names.build(len(plans)),
-        transactions=TransactionIndex(tx),
+        transactions=TransactionIndex(tx, len(plans)),
         rows=HeaderIndex(headers, packets, headers.lists),
         segs=HeaderIndex(headers, [one for one in windows if not floats(one[1])], literals=ANCHORED),
         sides=HeaderIndex(headers, [one for one in windows if floats(one[1])], literals=ONE),

@@ -25,7 +25,8 @@ def quiet(plans: Sequence[RulePlan]) -> frozenset[int]:
         for leaf in leaves(plan.rule.body) if isinstance(leaf, FlowBits) and leaf.action in _ASKS
         for name in leaf.names
     }  # fmt: skip
-    return frozenset(p.number for p in plans if p.scope == TX and _says_nothing(p.rule) and not asked & _changed(p.rule))
+    mine = (plan for plan in plans if plan.scope == TX and _says_nothing(plan.rule))
+    return frozenset(plan.number for plan in mine if not asked & _changed(plan.rule))
 
 
 def _says_nothing(rule: Rule) -> bool:

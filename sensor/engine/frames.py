@@ -6,7 +6,7 @@ on each of their messages took two seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -16,16 +16,18 @@ from sensor.detect.budget import Budget, BudgetExceededError
 from sensor.detect.compiled import CompiledRules
 from sensor.detect.conditions import Check
 from sensor.detect.context import Context, Window
-from sensor.detect.frametests import FrameTests
+from sensor.detect.frametests import ELSEWHERE, FrameTests
 from sensor.detect.kernels_frametests import by_frame, by_literal
 from sensor.detect.literals import LiteralRules
 from sensor.detect.plan import Plan
 from sensor.detect.scan import Hits
-from sensor.model.app import Framing, Transaction
-from sensor.model.frames import ALTERED, CONTINUED
+from sensor.model.app import Framing, ProtocolSpec
+from sensor.model.frames import ALTERED, CODED, CONTINUED, ODD
+from sensor.model.rows import DONE
 from sensor.model.units import UNIT_STREAM
 from sensor.proto import ids
-from sensor.proto.http1.framing import Framed, Framer, head_of
+from sensor.proto.http1.framing import Framed, Framer, head_of, whole_of
+from sensor.proto.http1.transaction import HttpTransaction
 from sensor.proto.registry import SPECS
 
 _APP: Final = ids.HTTP
@@ -42,11 +44,13 @@ class Wanted:
     """Slots of flows on which only rules may match that set flowbits and say nothing."""
 
 
-class _Head:
-    """The head of one message, as rules see it: what of `sensor.detect.context.Context` conditions on it ask."""
+class _Message:
+    """One message as rules see it: what of `sensor.detect.context.Context` conditions on it ask."""
 
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
+    def __init__(self, tx: HttpTransaction, side: int, *, coded: bool) -> None:
+        self._tx, self.side = tx, side
+        self.coded = coded
+        """Its body is known, too: it was decoded."""
         self._windows: dict[str, Sequence[Window]] = {}
 
     def instances(self, buffer: str) -> Sequence[Window]:
@@ -57,8 +61,37 @@ class _Head:
         return found
 
 
+class _Block:
+    """The frames of a block, and their messages once they are asked for."""
+
+    def __init__(self, framed: Framed, data: np.ndarray, units: np.ndarray) -> None:
+        self.framed, self.data, self.units = framed, data, units
+        self.flags: list[int] = framed.frames["flags"].tolist()
+        self.slots: list[int] = units["flow"][framed.frames["unit"]].tolist()
+        self._messages: dict[int, _Message | None] = {}
+
+    def marked(self, flags: int) -> list[int]:
+        """Return the frames with one of these flags."""
+        return [m for m, found in enumerate(self.flags) if found & flags]
+
+    def message(self, m: int) -> _Message | None:
+        """Return the message of a frame that begins here; None: something about it is odd."""
+        if m not in self._messages:
+            self._messages[m] = self._make(m)
+        return self._messages[m]
+
+    def _make(self, m: int) -> _Message | None:
+        f = self.framed.frames[m]
+        side, coded = int(f["side"]), bool(self.flags[m] & CODED)
+        octets = self.data[int(f["first"]) : int(f["last" if coded else "head"])].tobytes()
+        tx = whole_of(octets, side) if coded else head_of(octets, side)
+        return _Message(tx, side, coded=coded) if tx is not None else None
+
+
 class Frames:
     """Tries the transaction rules of HTTP/1 on frames. Keeps where messages begin."""
+
+    app: Final = _APP
 
     def __init__(self, plan: Plan, tests: FrameTests, compiled: CompiledRules) -> None:
         self._plan, self._tests, self._compiled = plan, tests, compiled
@@ -67,72 +100,120 @@ class Frames:
             raise ValueError("HTTP/1 has frames")
         self._framing: Framing = spec.framing
         self._known = tuple(
-            frozenset(name for b in spec.buffers if b.stage == stage for name in (b.name, *b.aliases))
-            for stage in self._framing.heads
+            (_named(spec, {head}), _named(spec, {head, whole}))
+            for head, whole in zip(self._framing.heads, self._framing.wholes, strict=True)
         )
+        """Buffers of either side that are known of a head, and of all of a message."""
         self._in_text = np.zeros(256, np.uint8)
         self._in_text[list(self._framing.text)] = 1
         self._framer = Framer()
         self._budget = Budget()
-        self._checks: dict[tuple[int, int], tuple[Check, ...]] = {}
+        self._checks: dict[tuple[int, int, bool], tuple[Check, ...]] = {}
+        self._passed: dict[int, set[int]] = {}
+        """Slot → rules that may match one of its messages."""
+        self._elsewhere: dict[int, set[int]] = {}
+        """2 * slot + side → rules whose literal was seen in bytes that need not be those of the message they match."""
         self._out = np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32)
+
+    def rules_of(self, slot: int, flow: int) -> Collection[int] | None:
+        """Return the rules that may match messages of a flow so far; None: not all of them were framed.
+
+        flow: its id.
+        """
+        return self._passed.get(slot, ()) if self._framer.follows(slot, flow) else None
 
     def cut(self, data: np.ndarray, units: np.ndarray, flows: np.ndarray) -> Framed:
         """Return the frames of a block's streams. data: uint8[n]; units: UNIT[m]; flows: FLOW[slots]."""
         slots = units["flow"]
-        picked = (units["kind"] == UNIT_STREAM) & (flows["app"][slots] == _APP) & (flows["hot"][slots] == 0)
+        picked = (units["kind"] == UNIT_STREAM) & (flows["app"][slots] == _APP) & (flows["hot"][slots] != DONE)
         return self._framer.frame(data, units, picked, flows)
 
     def look(self, framed: Framed, data: np.ndarray, units: np.ndarray, flows: np.ndarray, hits: Hits) -> Wanted:
         """Return what rules want of flows. hits: of the plan's literals in the units."""
-        wanted = Wanted(set(units["flow"][framed.refused].tolist()))
-        pairs = [*self._by_frame(framed, data, units, flows), *self._by_literal(framed, data, units, flows, hits)]
-        pairs += [(m, rule) for m in self._altered(framed) for rule in self._hidden(framed, data, m)]
-        slots = units["flow"][framed.frames["unit"]].tolist()
-        quiet = self._plan.quiet
-        at, head = -1, None
-        for m, rule in sorted(set(pairs)):
-            slot = slots[m] if m >= 0 else -1 - m
-            if slot in wanted.parse or (slot in wanted.quiet and rule in quiet):
-                continue
-            if m >= 0 and not framed.frames["flags"][m] & CONTINUED:
-                if m != at:
-                    at, head = m, self._head(framed, data, m)
-                if head is not None and not self._may(rule, int(framed.frames["side"][m]), head):
-                    continue
-            (wanted.quiet if rule in quiet else wanted.parse).add(slot)
+        block = _Block(framed, data, units)
+        wanted = Wanted({*units["flow"][framed.refused].tolist(), *(block.slots[m] for m in block.marked(ODD))})
+        pairs = {*self._by_frame(block, flows), *self._by_literal(block, flows, hits)}
+        pairs |= {(m, rule) for m in block.marked(ALTERED | CODED) for rule in self._hidden(block, m)}
+        unknown = [pair for pair in pairs if pair[0] < 0]
+        self._unplaced(block, unknown, wanted)
+        pairs.difference_update(unknown)
+        pairs.update(self._elsewhere_of(block))
+        for m, rule in sorted(pairs):
+            self._try(block, m, rule, wanted)
         return wanted
 
-    def _head(self, framed: Framed, data: np.ndarray, m: int) -> _Head:
-        f = framed.frames[m]
-        return _Head(head_of(data[int(f["first"]) : int(f["head"])].tobytes(), int(f["side"])))
+    def forget(self, slots: Iterable[int]) -> None:
+        """Drop what is kept of ended flows."""
+        for slot in slots if self._passed or self._elsewhere else ():
+            self._passed.pop(slot, None)
+            self._elsewhere.pop(2 * slot, None)
+            self._elsewhere.pop(2 * slot + 1, None)
 
-    def _may(self, rule: int, side: int, head: _Head) -> bool:
-        """Tell whether all holds that a rule asks of a head."""
-        checks = self._checks.get((rule, side))
-        if checks is None:
-            checks = self._checks[rule, side] = self._compiled.on(rule, self._known[side])
+    def _try(self, block: _Block, m: int, rule: int, wanted: Wanted) -> None:
+        """Note a flow if a rule may match one of its messages."""
+        slot = block.slots[m]
+        if rule in self._passed.get(slot, ()) or block.flags[m] & CONTINUED or self._may(rule, block.message(m)):
+            self._note(slot, rule, wanted)
+
+    def _note(self, slot: int, rule: int, wanted: Wanted) -> None:
+        self._passed.setdefault(slot, set()).add(rule)
+        (wanted.quiet if rule in self._plan.quiet else wanted.parse).add(slot)
+
+    def _unplaced(self, block: _Block, pairs: Iterable[tuple[int, int]], wanted: Wanted) -> None:
+        """Take rules whose literal stands where no message is known, or may stand in another than they match on."""
+        for place, rule in pairs:
+            unit = -1 - place
+            u = block.units[unit]
+            slot, side = int(u["flow"]), int(u["side"])
+            first, last = block.framed.first[unit : unit + 2].tolist()
+            known = self._tests.deep[rule] & ELSEWHERE and self._conditions(rule, side, coded=False)
+            if not known or any(block.flags[m] & CONTINUED for m in range(first, last)):
+                self._note(slot, rule, wanted)
+            else:
+                self._elsewhere.setdefault(2 * slot + side, set()).add(rule)
+
+    def _elsewhere_of(self, block: _Block) -> Iterable[tuple[int, int]]:
+        """Return the messages of sides on which the literal of such a rule was seen."""
+        if not self._elsewhere:
+            return ()
+        sides = zip(block.slots, block.framed.frames["side"].tolist(), strict=True)
+        return [(m, rule) for m, (slot, side) in enumerate(sides) for rule in self._elsewhere.get(2 * slot + side, ())]
+
+    def _may(self, rule: int, message: _Message | None) -> bool:
+        """Tell whether all holds that a rule asks of a message. None: something about it is odd."""
+        if message is None:
+            return True
         meter = self._budget.meter
         meter.left = self._budget.limits.steps
+        context = cast("Context", message)
         try:
-            return all(check(cast("Context", head), meter) for check in checks)
+            return all(check(context, meter) for check in self._conditions(rule, message.side, coded=message.coded))
         except BudgetExceededError:
             return True
 
-    def _altered(self, framed: Framed) -> list[int]:
-        found: list[int] = np.flatnonzero(framed.frames["flags"] & ALTERED).tolist()
-        return found
+    def _conditions(self, rule: int, side: int, *, coded: bool) -> tuple[Check, ...]:
+        """Return what a rule asks of a message of a side: of its head, and where it was decoded of its body."""
+        checks = self._checks.get((rule, side, coded))
+        if checks is None:
+            checks = self._checks[rule, side, coded] = self._compiled.on(rule, self._known[side][coded])
+        return checks
 
-    def _hidden(self, framed: Framed, data: np.ndarray, m: int) -> Iterable[int]:
+    def _hidden(self, block: _Block, m: int) -> Iterable[int]:
         """Return the rules whose literal stands in a part that is not on the wire as it reads."""
-        head = self._head(framed, data, m)
-        for name in self._framing.altered:
-            yield from self._plan.transactions.standing(_APP, name, head.instances(name))
+        message = block.message(m)
+        if message is None:
+            return ()
+        names = self._framing.altered if block.flags[m] & ALTERED else ()
+        if message.coded:
+            names += self._framing.coded[message.side]
+        standing = self._plan.transactions.standing
+        return {rule for name in names for rule in standing(_APP, name, message.instances(name))}
 
-    def _by_frame(self, framed: Framed, data: np.ndarray, units: np.ndarray,
-                  flows: np.ndarray) -> list[tuple[int, int]]:  # fmt: skip
+    def _by_frame(self, block: _Block, flows: np.ndarray) -> list[tuple[int, int]]:
+        framed, data, units = block.framed, block.data, block.units
         t, head, out = self._tests, self._plan.headers, self._outputs(self._tests.always.size)
-        state, found = np.zeros(1, np.int64), []
+        state = np.zeros(1, np.int64)
+        found: list[tuple[int, int]] = []
         while state[0] < framed.frames.size:
             n = by_frame(
                 data, units, flows, head.table, head.ports, head.flow_masks, framed.frames, framed.text, self._in_text,
@@ -142,11 +223,12 @@ class Frames:
             found += zip(out[0][:n].tolist(), out[1][:n].tolist(), strict=True)
         return found
 
-    def _by_literal(self, framed: Framed, data: np.ndarray, units: np.ndarray, flows: np.ndarray,
-                    hits: Hits) -> list[tuple[int, int]]:  # fmt: skip
+    def _by_literal(self, block: _Block, flows: np.ndarray, hits: Hits) -> list[tuple[int, int]]:
+        framed, data, units = block.framed, block.data, block.units
         t, head, out = self._tests, self._plan.headers, self._outputs(framed.frames.size)
         x: LiteralRules = self._plan.literals
-        state, found = np.zeros(2, np.int64), []
+        state = np.zeros(2, np.int64)
+        found: list[tuple[int, int]] = []
         t.seen.fill(-1)
         while state[0] < hits.lit.size:
             n = by_literal(
@@ -164,3 +246,8 @@ class Frames:
             size = 2 * at_once + _ROOM
             self._out = np.empty(size, np.int32), np.empty(size, np.int32)
         return self._out
+
+
+def _named(spec: ProtocolSpec, stages: Collection[int]) -> frozenset[str]:
+    """Return the names of a protocol's buffers that are known at one of these stages."""
+    return frozenset(name for b in spec.buffers if b.stage in stages for name in (b.name, *b.aliases))

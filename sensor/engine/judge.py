@@ -25,6 +25,7 @@ from sensor.detect.quick import needs
 from sensor.detect.sleepers import Sleepers
 from sensor.detect.threshold import Rates, Suppressor
 from sensor.engine.filewants import FileWants
+from sensor.engine.frames import Frames
 from sensor.engine.marks import SideMarks
 from sensor.engine.options import EngineOptions
 from sensor.engine.passing import FLOW, SIDE, Passed, reach
@@ -282,7 +283,8 @@ class Judge:
     """Judges events against rules. One rule's judgement is an isolation point."""
 
     def __init__(self, plan: Plan, compiled: CompiledRules, options: EngineOptions, rates: Rates,
-                 suppressor: Suppressor, emit: Callable[[Match], None], wanted: FileWants) -> None:  # fmt: skip
+                 suppressor: Suppressor, emit: Callable[[Match], None], wanted: FileWants,
+                 frames: Frames | None = None) -> None:  # fmt: skip
         self._plan = plan
         self._compiled = compiled
         self._headers = HeaderMatchers()
@@ -298,6 +300,7 @@ class Judge:
         self._suppressor = suppressor
         self._emit = emit
         self._wanted = wanted
+        self._frames = frames
         self._sleepers = Sleepers(plan.bits_needed, plan.bits_given)
         self._ready: list[_Ready | None] = [None] * len(plan.rules)
         self._vars: dict[int, FlowVars] = {}
@@ -371,14 +374,23 @@ class Judge:
             views[back.side] = _Context(back, self, windows, stage.tx, SPECS[app].name, stage.file)
         rules: Iterable[int] = every
         if self._options.triage:
-            found = index.candidates(app, stage.stage, context.instances, file=file)
-            rules = sorted(self.awake(place.slot, found))
+            rules = sorted(self.awake(place.slot, self._candidates(place, app, stage, context)))
         for number in rules:
             facing = views.get(self._facing[number], context)
             if not (self._may(number, context, seen) and self._holds(number, facing)):
                 continue
             if self._match(number, facing.place, data, stream=True, context=facing):
                 break
+
+    def _candidates(self, place: Place, app: int, stage: TxStage, context: _Context) -> set[int]:
+        """Return the rules that a stage of a transaction may match."""
+        index, file = self._plan.transactions, stage.file is not None
+        known = None
+        if self._frames is not None and app == self._frames.app:
+            known = self._frames.rules_of(place.slot, int(place.view.flows["id"][place.slot]))
+        if known is None:
+            return index.candidates(app, stage.stage, context.instances, file=file)
+        return index.among(app, stage.stage, known, file=file)
 
     def event(self, place: Place, spec: ProtocolSpec, anomaly: int, side: int, rules: Iterable[int],
               data: bytes) -> None:  # fmt: skip

@@ -26,7 +26,7 @@ from sensor.engine.select import Candidates, everything
 from sensor.engine.stations import Stations
 from sensor.engine.stopwatch import Stopwatch
 from sensor.engine.tally import Tally
-from sensor.engine.walk import COLD, BlockWork, Walk
+from sensor.engine.walk import BlockWork, Walk
 from sensor.flow.dedup import Dedup
 from sensor.flow.defrag import Defragmenter
 from sensor.flow.gather import Gatherer
@@ -34,7 +34,7 @@ from sensor.flow.journal import Journal
 from sensor.flow.table import FlowTable
 from sensor.model.app import RAW_NAME, RAW_URI, RAW_VERBATIM
 from sensor.model.block import LINKTYPE_RAW, PacketBlock
-from sensor.model.rows import APP_UNDECIDED, KEEP_ALL, KEEP_NONE, SEG_END, new_rows
+from sensor.model.rows import APP_UNDECIDED, COLD, KEEP_ALL, KEEP_NONE, SEG_END, new_rows
 from sensor.model.scene import Record
 from sensor.proto import ids
 from sensor.proto.registry import SPECS
@@ -110,7 +110,8 @@ class Pipeline:
             self._gatherer, self._tail = Gatherer(self.table.flows.size, tail), tail
         self._files.use(book.plan)
         self.judge = Judge(
-            book.plan, book.compiled, self.options, self._rates, book.suppressor, self._emit, self._files.wanted
+            book.plan, book.compiled, self.options, self._rates, book.suppressor, self._emit, self._files.wanted,
+            book.selector.frames,
         )
         self.walk = Walk(
             book.plan, self.judge, self._logs, self.journal, book.selector.window,

@@ -115,7 +115,7 @@ class Selector:
     def __init__(self, plan: Plan, groups: Groups, inspect_window: int, frames: Frames | None = None) -> None:
         self._plan = plan
         self._groups = groups
-        self._frames = frames
+        self.frames = frames
         # Without rules of several steps what the gatherer carries is enough.
         self._window = inspect_window if plan.multi_step else max(plan.literals.index.longest - 1, 0)
         self._raw, self._names = Expander(plan.literals, plan), Expander(plan.names, plan)
@@ -145,7 +145,7 @@ class Selector:
         by_side: BySide = {}
         if (plan.segs.size or plan.sides.size) and gathered.segs.size:
             self._bare_windows(found, gathered, flows, by_side)
-        if gathered.units.size and (plan.literals.index.size or self._frames is not None):
+        if gathered.units.size and (plan.literals.index.size or self.frames is not None):
             self._literals(found, rows, gathered, flows, messages, by_side)
         if by_side or len(self.recent):
             self._windows(found, by_side, gathered.segs)
@@ -171,6 +171,8 @@ class Selector:
         slots = list(slots)
         self._late.forget(np.array(slots, np.int32))
         self.recent.forget(slots)
+        if self.frames is not None:
+            self.frames.forget(slots)
 
     def _bare_windows(self, found: Candidates, gathered: Gathered, flows: np.ndarray, by_side: BySide) -> None:
         """Choose windows by headers, and by literals that are too short for the scan."""
@@ -201,7 +203,7 @@ class Selector:
     def _literals(self, found: Candidates, rows: np.ndarray, gathered: Gathered, flows: np.ndarray,
                   messages: tuple[np.ndarray, np.ndarray], by_side: BySide) -> None:  # fmt: skip
         data, units, index = gathered.data, gathered.units, self._plan.literals.index
-        framed = self._frames.cut(data, units, flows) if self._frames is not None else None
+        framed = self.frames.cut(data, units, flows) if self.frames is not None else None
         plain = framed.plain if framed is not None else np.zeros(units.size, np.uint8)
         coded = self._decoded(found, gathered, rows, flows, plain)
         what = Bytes(data, units, rows, flows, self._no_units(flows), plain)
@@ -210,8 +212,8 @@ class Selector:
         kernels_sides.mark(units, coded.view(np.uint8), what.unit_of)
         if self._late.size:
             self._streams(found, self._completed(what), by_side)
-        if framed is not None and self._frames is not None:
-            self._want(found, self._frames.look(framed, data, units, flows, hits))
+        if framed is not None and self.frames is not None:
+            self._want(found, self.frames.look(framed, data, units, flows, hits))
         if hits.lit.size:
             self._escapes(found, hits, units, plain)
             self._pairs(found, hits, what, gathered, messages, by_side)
@@ -349,7 +351,8 @@ class Selector:
         """Have flows parsed whose bodies are coded. plain: uint8[units], 1: it is known that they are not."""
         for lit, app, side in self._plan.literals.escapes:
             unit = hits.unit[hits.lit == lit]
-            mine = (units["kind"][unit] == UNIT_STREAM) & (plain[unit] == 0) & ((side < 0) | (units["side"][unit] == side))
+            unit = unit[(units["kind"][unit] == UNIT_STREAM) & (plain[unit] == 0)]
+            mine = (side < 0) | (units["side"][unit] == side)
             slots = np.unique(units["flow"][unit[mine]])
             found.parse(slots.tolist(), 1 << app)
 

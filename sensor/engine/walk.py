@@ -24,7 +24,10 @@ from sensor.model.app import Expects, KnowsEnds, ProtocolSpec, TxStage
 from sensor.model.expected import Announced
 from sensor.model.rows import (
     APP_UNDECIDED,
+    COLD,
+    DONE,
     END_TIMEOUT,
+    HOT,
     KEEP_NONE,
     KEEP_WINDOW,
     SEG_DATA,
@@ -35,9 +38,6 @@ from sensor.model.rows import (
 )
 from sensor.proto.ids import LIMIT as APP_LIMIT
 from sensor.proto.registry import APP_ID, SPECS, TRAITS
-
-COLD, HOT, DONE = 0, 1, 2
-"""Values of `FLOW.hot`."""
 
 _TIME_OUT, _ODD, _PACKET, _STREAM, _MISMATCH = range(5)
 """Order of events at one row."""
@@ -176,7 +176,8 @@ class Walk:
         if not self._quiet:
             return
         flows, segs, rows = work.view.flows, work.segs, work.view.rows
-        judged = set(rows["flow"][list(work.found.packets)].tolist()) | set(segs["flow"][list(work.found.windows)].tolist())
+        judged = set(rows["flow"][list(work.found.packets)].tolist())
+        judged.update(segs["flow"][list(work.found.windows)].tolist())
         if self._plan.notes:
             judged.update(segs["flow"][segs["kind"] == SEG_NOTE].tolist())
         judged.update(segs["flow"][work.mismatches].tolist())

@@ -185,10 +185,14 @@ class Framing:
     """The part whose line is left out of some others."""
     without_cookie: frozenset[int]
     """These."""
-    altered: Mapping[str, int]
-    """Buffer → the stage at which it is known, where a frame's part reads otherwise than it stands (`ALTERED`)."""
+    altered: tuple[str, ...]
+    """Buffers that may read otherwise than they stand (`ALTERED`)."""
+    coded: tuple[tuple[str, ...], tuple[str, ...]]
+    """Those of either side that may do so where the message is `CODED`."""
     heads: tuple[int, int]
     """Stage at which the head of a message of either side is known."""
+    wholes: tuple[int, int]
+    """Stage at which all of it is."""
 
 
 @dataclass(frozen=True, slots=True)

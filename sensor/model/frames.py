@@ -7,9 +7,10 @@ PARTS = 26
 ABSENT, UNKNOWN = -1, -2
 """In place of where a part begins: the message has none; what rules see there is not what stands on the wire."""
 
-OPEN, CONTINUED, ALTERED = 1, 2, 4
+OPEN, CONTINUED, ALTERED, CODED, ODD = 1, 2, 4, 8, 16
 """Bits of `FRAME.flags`. OPEN: the last part goes on behind these bytes. CONTINUED: the frame is only more of the last
-part of a message that began in an earlier block. ALTERED: a part reads otherwise once it is normalised."""
+part of a message that began in an earlier block. ALTERED: a part of the head reads otherwise once it is normalised.
+CODED: what goes on does, and all of it is here. ODD: the parser has something to report."""
 
 FRAME = np.dtype(
     [

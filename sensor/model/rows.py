@@ -167,6 +167,8 @@ FLOW = np.dtype(
 """One conversation."""
 
 KEEP_ALL, KEEP_WINDOW, KEEP_NONE = 0, 1, 2
+COLD, HOT, DONE = 0, 1, 2
+"""Values of `FLOW.hot`."""
 
 
 def new_rows(n: int) -> np.ndarray:

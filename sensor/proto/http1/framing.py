@@ -1,8 +1,8 @@
 """Frames of HTTP/1 messages (`sensor.model.frames`): heads in which nothing is odd, and where their bodies end.
 
 What the kernel takes for plain, the parser reads as it stands: of such a message each part is the buffer that rules
-see, and the parser finds nothing odd in it. Whatever else comes (folded lines, chunks, codings, no host, a head cut by
-the end of a block) it refuses, and the flow is parsed.
+see, and where the parser finds something odd the frame says so (`ODD`). Whatever else comes (folded lines, chunks or
+codings that are not all here, a head cut by the end of a block) it refuses, and the flow is parsed.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from sensor.model.frames import FRAME
 from sensor.proto.http1 import parse
 from sensor.proto.http1 import parts as p
 from sensor.proto.http1.kernels_frame import NAMES_T, REFUSED, frame
-from sensor.proto.http1.transaction import HttpTransaction
+from sensor.proto.http1.state import HttpParser
+from sensor.proto.http1.transaction import REQUEST_COMPLETE, RESPONSE_COMPLETE, HttpTransaction
 
 _NAMES = MappingProxyType({
     TO_SERVER: {
         b"host": p.HOST_RAW, b"user-agent": p.USER_AGENT, b"referer": p.REFERER, b"cookie": p.COOKIE,
         b"accept": p.ACCEPT, b"accept-language": p.ACCEPT_LANG, b"accept-encoding": p.ACCEPT_ENC,
         b"connection": p.CONNECTION, b"content-type": p.CONTENT_TYPE, b"content-length": p.CONTENT_LEN,
-        b"transfer-encoding": p.ODD, b"content-encoding": p.ODD, b"upgrade": p.ODD,
+        b"transfer-encoding": p.TRANSFER, b"content-encoding": p.CODING, b"upgrade": p.ODD,
         b"authorization": p.AUTHORIZATION,
     },
     TO_CLIENT: {
         b"set-cookie": p.COOKIE, b"connection": p.CONNECTION, b"content-type": p.CONTENT_TYPE,
         b"content-length": p.CONTENT_LEN, b"server": p.SERVER, b"location": p.LOCATION,
-        b"transfer-encoding": p.ODD, b"content-encoding": p.ODD, b"upgrade": p.ODD,
+        b"transfer-encoding": p.TRANSFER, b"content-encoding": p.CODING, b"upgrade": p.ODD,
     },
 })  # fmt: skip
 
@@ -64,6 +65,11 @@ class Framer:
         self._names = _table()
         self._frames, self._text = np.empty(_ROOM, FRAME), np.empty(_TEXT_ROOM, np.uint8)
 
+    def follows(self, slot: int, flow: int) -> bool:
+        """Tell whether all that was seen of a flow (by its id) so far was framed."""
+        mine = slot < self._owner.size and int(self._owner[slot]) == flow
+        return mine and self._next[2 * slot] >= 0 and self._next[2 * slot + 1] >= 0
+
     def frame(self, data: np.ndarray, units: np.ndarray, picked: np.ndarray, flows: np.ndarray) -> Framed:
         """Return the frames of some units. data: uint8[n]; units: UNIT[m]; picked: bool[m]; flows: FLOW[slots]."""
         if self._owner.size < flows.size:
@@ -90,6 +96,17 @@ def head_of(data: bytes, side: int) -> HttpTransaction:
         tx.request, tx.request_headers, tx.request_raw = parse.request_line(line), headers, raw
     else:
         tx.response, tx.response_headers, tx.response_raw = parse.status_line(line), headers, raw
+    return tx
+
+
+def whole_of(data: bytes, side: int) -> HttpTransaction | None:
+    """Return what is known of an exchange once one of its messages is. data: all of it; None: something is odd."""
+    parser = HttpParser()
+    stages = parser.feed(side, data, 0)
+    complete = REQUEST_COMPLETE if side == TO_SERVER else RESPONSE_COMPLETE
+    if parser.anomalies() or not stages or stages[-1].stage != complete:
+        return None
+    tx: HttpTransaction = stages[-1].tx
     return tx
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from numba import njit
 from numba.types import int64
 
-from sensor.model.frames import ABSENT, ALTERED, CONTINUED, FRAME, OPEN, UNKNOWN
+from sensor.model.frames import ABSENT, ALTERED, CODED, CONTINUED, FRAME, ODD, OPEN, UNKNOWN
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT
 from sensor.proto.http1 import parts as p
@@ -60,7 +60,7 @@ def _is(data, start, end, word):  # pragma: no cover
     """Tell whether bytes are a word. word: bytes."""
     if end - start != len(word):
         return False
-    for i in range(len(word)):
+    for i in range(len(word)):  # noqa: SIM110 - no generators in kernels
         if data[start + i] != word[i]:
             return False
     return True
@@ -68,7 +68,7 @@ def _is(data, start, end, word):  # pragma: no cover
 
 @njit
 def _same_name(data, a, b, size):  # pragma: no cover
-    for i in range(size):
+    for i in range(size):  # noqa: SIM110 - no generators in kernels
         if _lower(data[a + i]) != _lower(data[b + i]):
             return False
     return True
@@ -97,7 +97,7 @@ def _request_line(data, start, end, f):  # pragma: no cover
         c = data[b]
         altered |= c in (37, 92, 35) or (last == 47 and c in (47, 46))
         if c == 37 and b + 2 < end and data[b + 1] == 50 and data[b + 2] == 53:
-            return False
+            f["flags"] |= ODD
         last = c
         b += 1
     if b >= end or data[a + 1] != 47 or not _is(data, b + 1, min(b + 6, end), b"HTTP/"):
@@ -118,20 +118,20 @@ def _request_line(data, start, end, f):  # pragma: no cover
 def _status_line(data, start, end, f):  # pragma: no cover
     """Note the parts of a status line; return the status, -1: it is not plain."""
     if not _is(data, start, min(start + 5, end), b"HTTP/"):
-        return -1
+        return np.int64(-1)
     a = start
     while a < end and data[a] != 32:
         a += 1
     for i in range(start, end):
         if data[i] == 9:
-            return -1
+            return np.int64(-1)
     b = a + 4
     if b > end or (b < end and data[b] != 32):
-        return -1
-    status = 0
+        return np.int64(-1)
+    status = np.int64(0)
     for i in range(a + 1, b):
         if not 48 <= data[i] <= 57:
-            return -1
+            return np.int64(-1)
         status = 10 * status + np.int64(data[i]) - 48
     _put(f, p.PROTOCOL, start, a)
     _put(f, p.STATUS, a + 1, b)
@@ -177,7 +177,7 @@ def _usual_host(data, start, end):  # pragma: no cover
         at += 1
     if at == start or at - start > 255 or end - at > 6:
         return False
-    for i in range(at + 1, end):
+    for i in range(at + 1, end):  # noqa: SIM110 - no generators in kernels
         if not 48 <= data[i] <= 57:
             return False
     return True
@@ -188,18 +188,26 @@ def _starts(data, start, end, word):  # pragma: no cover
     """Tell whether bytes begin with a word, case ignored. word: bytes in lower case."""
     if end - start < len(word):
         return False
-    for i in range(len(word)):
+    for i in range(len(word)):  # noqa: SIM110 - no generators in kernels
         if _lower(data[start + i]) != word[i]:
             return False
     return True
 
 
 @njit
-def _usual_scheme(data, start, end):  # pragma: no cover
-    """Tell whether an Authorization names a scheme that the parser knows."""
+def _usual(data, part, start, end):  # pragma: no cover
+    """Tell whether a field that tells how the message reads says what the framer knows. end: behind its value."""
     while start < end and _blank(data[start]):
         start += 1
-    return (
+    while end > start and _blank(data[end - 1]):
+        end -= 1
+    if part == p.TRANSFER:
+        return end - start == 7 and _starts(data, start, end, b"chunked")
+    if part == p.CODING:
+        for i in range(start, end):
+            if data[i] == 44:
+                return False
+    return part != p.AUTHORIZATION or (
         _starts(data, start, end, b"basic") or _starts(data, start, end, b"digest")
         or _starts(data, start, end, b"bearer")
     )  # fmt: skip
@@ -208,7 +216,7 @@ def _usual_scheme(data, start, end):  # pragma: no cover
 @njit
 def _is_form(data, start, end):  # pragma: no cover
     """Tell whether `multipart` stands in a media type."""
-    for i in range(start, end):
+    for i in range(start, end):  # noqa: SIM110 - no generators in kernels
         if _starts(data, i, end, b"multipart"):
             return True
     return False
@@ -247,11 +255,13 @@ def _value(data, part, start, end, f):  # pragma: no cover
         a += 1
     while b > a and _blank(data[b - 1]):
         b -= 1
-    if start == end or data[start] != 32 or (a != start + 1 if a < b else end != start + 1) or b != max(a, end):
+    if start == end or data[start] != 32 or (a != start + 1 if a < b else end != start + 1) or b != end:
         _blur(f)
     if part < 0:
         return
-    if part == p.AUTHORIZATION:
+    if part in (p.CODING, p.TRANSFER):
+        f["flags"] |= CODED
+    if part >= p.CODING:
         return
     start, end = a, b
     _put(f, part, start, end)
@@ -277,22 +287,26 @@ def _repeated(data, names, count, start, colon):  # pragma: no cover
 
 @njit
 def _fields(data, start, end, side, table, pool, names, text, filled, f):  # pragma: no cover
-    """Note the header fields; return (where the head ends, -1: it is not plain, bytes of text written so far)."""
+    """Note the header fields; return (where the head ends, bytes of text written so far, whether the body is chunked).
+
+    The end is -1 where the head is not plain.
+    """
     at = start
+    chunked = False
     count = 0
     while True:
         stop = _line(data, at, end)
         if stop < 0:
-            return np.int64(-1), filled
+            return np.int64(-1), filled, False
         if stop == at:
             break
         colon, part = _field(data, at, stop, side, table, pool)
         if part == p.ODD or count == _LINES or filled + (colon - at) + 6 > text.size:
-            return np.int64(-1), filled
+            return np.int64(-1), filled, False
         if _repeated(data, names, count, at, colon):
             _blur(f)
-            if part in (p.AUTHORIZATION, p.HOST_RAW):
-                return np.int64(-1), filled
+            if part >= p.CODING or part == p.HOST_RAW:
+                return np.int64(-1), filled, False
             if part >= 0:
                 f["at"][part] = UNKNOWN
         else:
@@ -307,8 +321,11 @@ def _fields(data, start, end, side, table, pool, names, text, filled, f):  # pra
             text[filled] = 13
             text[filled + 1] = 10
             filled += 2
-            if part == p.AUTHORIZATION and not _usual_scheme(data, colon + 1, stop):
-                return np.int64(-1), filled
+            if not _usual(data, part, colon + 1, stop):
+                if part != p.AUTHORIZATION:
+                    return np.int64(-1), filled, False
+                f["flags"] |= ODD
+            chunked |= part == p.TRANSFER
             _value(data, part, colon + 1, stop, f)
         names[count, 0] = at
         names[count, 1] = colon
@@ -324,7 +341,34 @@ def _fields(data, start, end, side, table, pool, names, text, filled, f):  # pra
     if f["at"][p.START] != UNKNOWN:
         _put(f, p.START, f["first"], at + 2)
     _put(f, p.HEADER_RAW, start, at + 2)
-    return np.int64(at + 2), filled
+    return np.int64(at + 2), filled, chunked
+
+
+@njit
+def _chunks(data, start, end):  # pragma: no cover
+    """Return the bytes of a chunked body without trailer (RFC 9112 section 7.1); -1: it is odd, or not all here."""
+    at = start
+    while True:
+        size = np.int64(0)
+        digits = 0
+        while at < end and digits < 8:
+            c = _lower(data[at])
+            if 48 <= c <= 57:
+                size = 16 * size + c - 48
+            elif 97 <= c <= 102:
+                size = 16 * size + c - 87
+            else:
+                break
+            digits += 1
+            at += 1
+        if digits == 0 or at + 4 + size > end or data[at] != 13 or data[at + 1] != 10:
+            return np.int64(-1)
+        at += 2 + size
+        if data[at] != 13 or data[at + 1] != 10:
+            return np.int64(-1)
+        at += 2
+        if size == 0:
+            return np.int64(at - start)
 
 
 @njit
@@ -359,10 +403,11 @@ def _body(data, end, start, size, f):  # pragma: no cover
         return
     if start + size > end:
         f["flags"] |= OPEN
-    _put(f, p.BODY, start, f["last"])
+    coded = f["flags"] & CODED != 0
+    _put(f, p.BODY, UNKNOWN if coded else start, f["last"])
     at = f["at"][p.CONTENT_TYPE]
     form = f["side"] == 0 and (at == UNKNOWN or (at >= 0 and _is_form(data, at, f["to"][p.CONTENT_TYPE])))
-    _put(f, p.FILE, UNKNOWN if form else start, f["last"])
+    _put(f, p.FILE, UNKNOWN if form or coded else start, f["last"])
 
 
 @njit
@@ -374,22 +419,28 @@ def _message(data, start, end, table, pool, names, text, filled, f):  # pragma: 
         return np.int64(-1), filled
     side = np.int64(f["side"])
     status = np.int64(200)
-    if side == 0:
-        if not _request_line(data, start, stop, f):
-            return np.int64(-1), filled
-    else:
-        status = np.int64(_status_line(data, start, stop, f))
-        if status < 200:
-            return np.int64(-1), filled
-    _put(f, p.LINE, start, stop)
-    head, filled = _fields(data, stop + 2, limit, side, table, pool, names, text, filled, f)
-    host = np.int64(f["at"][p.HOST_RAW])
-    if head < 0 or (side == 0 and (host < 0 or not _usual_host(data, host, np.int64(f["to"][p.HOST_RAW])))):
+    if side == 1:
+        status = _status_line(data, start, stop, f)
+    elif not _request_line(data, start, stop, f):
+        status = np.int64(-1)
+    if status < 200:
         return np.int64(-1), filled
+    _put(f, p.LINE, start, stop)
+    head, filled, chunked = _fields(data, stop + 2, limit, side, table, pool, names, text, filled, f)
+    if head < 0:
+        return np.int64(-1), filled
+    host = np.int64(f["at"][p.HOST_RAW])
+    if side == 0 and (host < 0 or not _usual_host(data, host, np.int64(f["to"][p.HOST_RAW]))):
+        f["flags"] |= ODD
     f["head"] = head
-    size = _length(data, side, status, f)
+    if chunked:
+        size = np.int64(-1) if f["at"][p.CONTENT_LEN] != ABSENT or status != 200 else _chunks(data, head, end)
+    else:
+        size = _length(data, side, status, f)
     if size >= 0:
         _body(data, end, head, size, f)
+    if f["flags"] & CODED and f["flags"] & OPEN:
+        size = np.int64(-1)
     return size, filled
 
 
@@ -399,7 +450,8 @@ def frame(data, units, picked, flows, owner, following, waiting, table, pool, fr
     """Write the frames of the picked units; return how many.
 
     owner: uint64[slots], id of the flow that `following` (int64[2 * slots], stream offset of each side's next message)
-    is about, and `waiting` (int32[slots], requests without a response). table, pool: names of header fields. first: int32[units + 1] (out), where each unit's frames begin.
+    is about, and `waiting` (int32[slots], requests without a response). table, pool: names of header fields.
+    first: int32[units + 1] (out), where each unit's frames begin.
     verdict: uint8[units] (out): `REFUSED`, or 0.
     """
     names = np.empty((_LINES, 2), np.int32)
@@ -415,8 +467,10 @@ def frame(data, units, picked, flows, owner, following, waiting, table, pool, fr
             owner[slot] = flows[slot]["id"]
             following[2 * slot] = following[2 * slot + 1] = waiting[slot] = 0
         at = fresh + (following[2 * slot + side] - pos)
-        if at < fresh or n == frames.size:
+        lost = following[2 * slot] < 0 or following[2 * slot + 1] < 0
+        if lost or at < fresh or n == frames.size or flows[slot]["gaps"][0] or flows[slot]["gaps"][1]:
             verdict[u] = REFUSED
+            following[2 * slot] = following[2 * slot + 1] = -1
             continue
         if at > fresh:
             f = frames[n]
@@ -440,6 +494,7 @@ def frame(data, units, picked, flows, owner, following, waiting, table, pool, fr
             n += 1
         if at < end:
             verdict[u] = REFUSED
+            following[2 * slot] = following[2 * slot + 1] = -1
             n = np.int64(first[u])
         else:
             following[2 * slot + side] = pos + (at - fresh)

@@ -10,8 +10,8 @@ from sensor.model.app import Framing
 ) = range(25)  # fmt: skip
 LOCATION = METHOD
 """Of responses, which have no method."""
-AUTHORIZATION, ODD = 254, 255
-"""Of header fields: one that must name a usual scheme, those that change how the message reads."""
+CODING, TRANSFER, AUTHORIZATION, ODD = 252, 253, 254, 255
+"""Header fields that tell how the message reads; the last one of a kind that the framer does not know."""
 
 PARTS_OF = MappingProxyType({
     "http.method": METHOD, "http.uri": URI, "http.uri.raw": URI_RAW, "http.request_line": LINE,
@@ -29,7 +29,7 @@ PARTS_OF = MappingProxyType({
 })  # fmt: skip
 """Buffer of a rule → the part of a frame that it is. Names of response buffers alone tell the side."""
 
-REQUEST_HEAD, RESPONSE_HEAD = 0, 3
+REQUEST_HEAD, REQUEST_BODY, RESPONSE_HEAD, RESPONSE_BODY = 0, 1, 3, 4
 """Stages (`fields.SPEC.stages`)."""
 
 FRAMING = Framing(
@@ -38,6 +38,8 @@ FRAMING = Framing(
     goes_on=BODY,
     cookie=COOKIE,
     without_cookie=frozenset({HEADER}),
-    altered=MappingProxyType({"http.uri": REQUEST_HEAD}),
+    altered=("http.uri",),
+    coded=(("http.request_body", "file.data"), ("http.response_body", "file.data@to_client")),
     heads=(REQUEST_HEAD, RESPONSE_HEAD),
+    wholes=(REQUEST_BODY, RESPONSE_BODY),
 )

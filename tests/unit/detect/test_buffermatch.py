@@ -66,7 +66,7 @@ def index():
         plan(4, has("http.uri", b"/admin"), has("file.name", b"exe"), files=True),
         plan(5, has("http.uri", b"/admin"), stage=1),
         plan(6, has("dns.query", b"evil"), app=DNS),
-    ])  # fmt: skip
+    ], 7)  # fmt: skip
 
 
 def test_rules_without_a_literal_are_always_judged(index):
@@ -93,9 +93,21 @@ def test_of_a_file_only_rules_about_files_are_judged(index):
     assert index.everything(DNS, 1, file=False) == ()
 
 
+def test_of_some_rules_those_of_a_stage_are_taken(index):
+    assert index.among(HTTP, 0, (0, 4, 5, 6), file=False) == {0, 4}
+    assert index.among(HTTP, 0, (0, 4, 5, 6), file=True) == {4}
+    assert index.among(HTTP, 2, (0, 4), file=True) == set()
+
+
+def test_a_literal_stands_for_rules_of_all_stages(index):
+    assert index.standing(HTTP, "http.uri", [Window(b"/ADMIN")]) == {0, 4, 5}
+    assert index.standing(HTTP, "http.host", [Window(b"evil")]) == {1}
+    assert index.standing(DNS, "http.uri", [Window(b"/admin")]) == set()
+
+
 def test_written_down_and_had_back_it_chooses_the_same():
     plans = [plan(n, has("http.uri", b"/path-%02d" % n)) for n in range(4 * FEW)]
-    made = TransactionIndex([*plans, plan(4 * FEW, has("http.host", b"few"))])
+    made = TransactionIndex([*plans, plan(4 * FEW, has("http.host", b"few"))], 4 * FEW + 1)
     octets = msgspec.msgpack.encode(made, enc_hook=packed)
     back = msgspec.msgpack.decode(octets, type=TransactionIndex, dec_hook=unpacked)
     for n in range(4 * FEW):

@@ -117,7 +117,7 @@ def traffic(seed):
     counts = rng.integers(0, 7, units.size)
     unit_of = np.repeat(np.arange(units.size), counts).astype(np.int32)
     lits = rng.integers(0, 3, unit_of.size).astype(np.int32)
-    what = Bytes(array(b"".join(texts)), units, rows, flows, unit_of_side)
+    what = Bytes(array(b"".join(texts)), units, rows, flows, unit_of_side, np.zeros(units.size, np.uint8))
     return what, Hits(lits, unit_of, units["start"][unit_of])
 
 
@@ -222,7 +222,7 @@ def test_of_long_units_the_other_literals_count_as_found(size, found):
     units["flow"], units["kind"], units["pos"], units["start"], units["end"] = 0, UNIT_STREAM, 0, 0, size
     flows = what.flows.copy()
     flows["proto"] = 6
-    what = Bytes(np.zeros(size, np.uint8), units, what.rows, flows, np.zeros(2 * flows.size, np.int32))
+    what = Bytes(np.zeros(size, np.uint8), units, what.rows, flows, np.zeros(2 * flows.size, np.int32), what.framed)
     rules = [Rule(1, "", "tcp", All(()))]
     head = Headers(rules, [STREAM], [0], [])
     head.note(what.rows, what.flows)

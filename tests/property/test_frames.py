@@ -1,0 +1,267 @@
+"""Frames of HTTP/1: what the kernel cuts out is what the parser reads, and rules tried on it lose no alert."""
+
+import gzip
+
+import forgekit
+import numpy as np
+import pytest
+from enginekit import difference, load, run
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_prop_http1 import SPICE, conversations
+
+from sensor.model.app import TO_CLIENT, TO_SERVER
+from sensor.model.frames import ABSENT, CODED, CONTINUED, ODD, OPEN, UNKNOWN
+from sensor.model.rows import FLOW
+from sensor.model.units import UNIT, UNIT_STREAM
+from sensor.proto.http1 import parts as p
+from sensor.proto.http1.fields import SPEC
+from sensor.proto.http1.framing import Framer, head_of, whole_of
+from sensor.proto.http1.state import HttpParser
+
+SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SIDES = {buffer.name: SPEC.stages[buffer.stage].side for buffer in SPEC.buffers}
+
+METHODS = [b"GET", b"POST", b"PUT", b"get", b"HEAD", b"OPTIONS"]
+TARGETS = [b"/", b"/a.php?id=1", b"/a%41", b"/x//y", b"/a/../b", b"/a#f", b"/%25%41", b"http://h/x", b"*", b"/a b"]
+FIELDS = [
+    b"Host: example.com", b"Host: 10.0.0.1:8080", b"Host: [::1]:80", b"Host: a b", b"User-Agent: ld", b"User-Agent:x",
+    b"User-Agent:  two ", b"Cookie: a=b", b"Cookie: c=d", b"Accept: */*", b"accept: */*", b"Referer: http://r/",
+    b"Content-Type: text/html", b"Content-Type: multipart/form-data; boundary=b", b"X-A: 1", b"X-A: 2", b"X-Empty: ",
+    b"X-None:", b" folded", b"no colon", b"Bad : x", b"Authorization: Basic eHg=", b"Authorization: CBAuth x",
+    b"Upgrade: h2c", b"Server: s", b"Set-Cookie: a", b"Set-Cookie: b", b"Location: /x", b"Transfer-Encoding: chunked",
+    b"Transfer-Encoding: gzip, chunked", b"Connection: close", b"X\0Y: z", b"Content-Encoding: gzip",
+    b"Content-Length: 4 ", b"Content-Length: 3, 4",
+]  # fmt: skip
+BODIES = [
+    b"", b"FWSx", b"a=b&c=d", b"3\r\nabc\r\n0\r\n\r\n", b"4;x\r\nabcd\r\n0\r\n\r\n", gzip.compress(b"PK" * 9, mtime=0),
+]  # fmt: skip
+
+
+@st.composite
+def messages(draw, side):
+    """One message, mostly plain: with the length that its body has, unless that is drawn otherwise."""
+    if side == TO_SERVER:
+        method, target = draw(st.sampled_from(METHODS)), draw(st.sampled_from(TARGETS))
+        line = b"%s %s HTTP/1.%d" % (method, target, draw(st.integers(0, 1)))
+    else:
+        line = b"HTTP/1.1 %s" % draw(st.sampled_from([b"200 OK", b"404", b"204 No", b"304 x", b"100 Go on", b"20 x"]))
+    fields = draw(st.lists(st.sampled_from(FIELDS), max_size=6))
+    body = draw(st.sampled_from(BODIES))
+    if draw(st.integers(0, 5)):
+        fields.append(b"Content-Length: %d" % len(body))
+    return b"\r\n".join([line, *fields, b"", body])
+
+
+@st.composite
+def streams(draw, side):
+    octets = b"".join(draw(st.lists(messages(side), min_size=1, max_size=3)))
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+        at = draw(st.integers(0, len(octets)))
+        octets = octets[:at] + draw(st.sampled_from([b"", *SPICE])) + octets[at + draw(st.integers(0, 3)) :]
+    return octets
+
+
+def framed(framer, octets, side, pos=0, carried=0):
+    """Return what a framer makes of the bytes of one side of flow 0."""
+    units, flows = np.zeros(1, UNIT), np.zeros(1, FLOW)
+    units["end"], units["fresh"], units["pos"] = len(octets), carried, pos
+    units["side"], units["kind"] = side, UNIT_STREAM
+    data = np.frombuffer(octets + bytes(8), np.uint8).copy()
+    return framer.frame(data, units, np.ones(1, np.bool_), flows)
+
+
+def parsed(octets, side):
+    parser = HttpParser()
+    stages = parser.feed(side, octets, 0) + parser.finish(0)
+    return list({stage.tx.id: stage.tx for stage in stages}.values()), parser.anomalies()
+
+
+def part_of(frame, part, octets, text):
+    at, to = int(frame["at"][part]), int(frame["to"][part])
+    return bytes((text if part in p.FRAMING.text else octets)[at:to])
+
+
+def assert_alike(frame, tx, octets, text):
+    side = int(frame["side"])
+    for name, part in p.PARTS_OF.items():
+        at = int(frame["at"][part])
+        if SIDES[name] != side or at == UNKNOWN:
+            continue
+        if part in p.FRAMING.without_cookie and frame["at"][p.COOKIE] != ABSENT:
+            continue
+        found = list(tx.buffer(name))
+        if at == ABSENT:
+            assert not found or part >= p.BODY, (name, found)
+        else:
+            want = part_of(frame, part, octets, text)
+            want = want.lower() if name == "http.host" else want
+            assert found == [want] or (part >= p.BODY and not want), (name, found, want)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data(), st.sampled_from([TO_SERVER, TO_CLIENT]))
+def test_a_frame_is_what_the_parser_reads(data, side):
+    octets = data.draw(streams(side))
+    made = framed(Framer(), octets, side)
+    if made.refused.size:
+        assert not made.frames.size
+        return
+    transactions, anomalies = parsed(octets, side)
+    assert len(transactions) == made.frames.size
+    for frame, tx in zip(made.frames, transactions, strict=True):
+        assert_alike(frame, tx, octets, made.text.tobytes())
+        head = head_of(octets[int(frame["first"]) : int(frame["head"])], side)
+        for name in [buffer.name for buffer in SPEC.buffers if buffer.stage == p.FRAMING.heads[side]]:
+            assert list(head.buffer(name)) == list(tx.buffer(name)), name
+        if frame["flags"] & CODED:
+            whole = whole_of(octets[int(frame["first"]) : int(frame["last"])], side)
+            for name in p.FRAMING.coded[side] if whole is not None else ():
+                assert list(whole.buffer(name)) == list(tx.buffer(name)), name
+    assert not anomalies or any(flags & (ODD | CODED) for flags in made.frames["flags"].tolist()), anomalies
+
+
+PLAIN = [
+    b"GET /a?b HTTP/1.1\r\nHost: h\r\nUser-Agent: x\r\n\r\n",
+    b"POST /a HTTP/1.1\r\nHost: 10.0.0.1:80\r\nContent-Length: 3\r\n\r\nabc",
+    b"POST /%41 HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: h\r\nX: 1\r\nX: 2\r\nAuthorization: Basic x\r\n\r\n",
+]
+
+
+def test_what_is_usual_is_framed():
+    framer = Framer()
+    made = framed(framer, b"".join(PLAIN), TO_SERVER)
+    assert not made.refused.size
+    assert made.frames["flags"].tolist() == [0, 0, 4 | CODED, 0]
+    assert framer.follows(0, 0)
+    assert part_of(made.frames[1], p.BODY, b"".join(PLAIN), b"") == b"abc"
+
+
+def test_a_body_goes_on_in_the_next_block():
+    framer, head = Framer(), b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\n"
+    first = framed(framer, head + b"abc", TO_SERVER)
+    assert first.frames["flags"].tolist() == [OPEN]
+    second = framed(framer, b"bc" + b"defGET / HTTP/1.1\r\nHost: h\r\n\r\n", TO_SERVER, len(head) + 3, 2)
+    assert second.frames["flags"].tolist() == [CONTINUED, 0]
+    assert second.frames["last"][0] == 5
+
+
+def test_once_refused_a_flow_is_not_framed_again():
+    framer = Framer()
+    assert framed(framer, b"GET / HTTP/1.1\r\nHost", TO_SERVER).refused.size
+    assert framed(framer, PLAIN[0], TO_SERVER, 20).refused.size
+    assert not framer.follows(0, 0)
+
+
+RULES = [
+    'http.user_agent; content:"ld"; depth:2; endswith;',
+    'http.host; content:".com"; endswith;',
+    'http.host; content:"10.0"; startswith; flowbits:set,numeric; noalert;',
+    'flowbits:isset,numeric; http.uri; content:".php"; endswith; http.method; content:"GET";',
+    'flowbits:isset,numeric; http.uri; content:"/a";',
+    'http.method; content:"PUT";',
+    'http.header_names; content:!"Accept"; content:"User-Agent"; nocase;',
+    'http.header; content:"User-Agent|3a 20|ld"; content:!"Referer";',
+    'http.header; content:"|0d 0a|Accept|3a 20|*/*"; http.uri; content:"id=1";',
+    'http.header.raw; content:"Host|3a 20|example.com|0d 0a|";',
+    'http.uri; content:"/bin/sh";',
+    'http.uri; bsize:1; content:"/";',
+    'http.uri; content:"/aA"; pcre:"/^.aA$/";',
+    'http.request_body; content:"FWS"; startswith;',
+    'http.request_body; content:"a=b";',
+    'http.method; content:"POST"; http.request_body; content:"c="; content:"d"; distance:0;',
+    'http.cookie; content:"a=b"; http.uri; content:!"php";',
+    'http.start; content:"HTTP/1.1|0d 0a|Host|3a 20|example.com|0d 0a|";',
+    'http.uri; content:"x"; nocase; content:"payload in any place";',
+    'content:"example.com"; http.method; content:"GET";',
+    'http.request_line; content:"GET / HTTP/1.1";',
+    "http.content_len; byte_test:0,=,4,0,string,dec;",
+    'file.data; content:"PKPK";',
+    'http.referer; content:"http|3a 2f 2f|r"; http.connection; content:"close";',
+]
+ANSWERS = [
+    'http.stat_code; content:"404";',
+    'http.stat_code; content:"200"; file.data; content:"FWS"; within:3;',
+    'file.data; content:"PKPK";',
+    'file.data; content:"$$$$";',
+    'http.server; bsize:1; content:"s"; http.header; content:"Location|3a 20|/x";',
+    'http.response_body; content:"abc"; startswith; http.content_type; content:"html";',
+    'http.cookie; content:"a"; depth:1;',
+    'http.location; content:"/x"; http.stat_msg; content:"OK";',
+]
+OTHERS = [
+    'alert tcp any any -> any any (msg:"p"; dsize:<60; content:"HTTP/1."; sid:900;)',
+    'alert http any any -> any any (msg:"e"; app-layer-event:http.request_auth_unrecognized; sid:901;)',
+    'alert http any any -> any any (msg:"h"; app-layer-event:http.missing_host_header; sid:902;)',
+]
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory):
+    lines = [
+        f'alert http any any -> any any (msg:"r"; flow:established,{side}; {body} sid:{sid};)'
+        for first, side, bodies in ((100, "to_server", RULES), (200, "to_client", ANSWERS))
+        for sid, body in enumerate(bodies, first)
+    ]
+    folder = tmp_path_factory.mktemp("frames")
+    out = {}
+    for name, members in {"quiet": lines, "all": lines + OTHERS}.items():
+        path = folder / f"{name}.rules"
+        path.write_text("\n".join(members))
+        out[name] = load(path)
+    return out
+
+
+@st.composite
+def talks(draw):
+    if draw(st.booleans()):
+        return draw(conversations())
+    turns = []
+    for _ in range(draw(st.integers(1, 3))):
+        turns += [(TO_SERVER, draw(streams(TO_SERVER))), (TO_CLIENT, draw(streams(TO_CLIENT)))]
+    return turns
+
+
+def frames_of(turns, cuts):
+    flow = forgekit.Flow(dport=80)
+    flow.open()
+    for side, octets in turns:
+        if octets:
+            flow.send(side, octets, tuple(sorted(cut for cut in set(cuts) if 0 < cut < len(octets))))
+    flow.close()
+    return flow.frames()
+
+
+@SLOW
+@given(talks(), st.lists(st.integers(1, 120), max_size=3), st.sampled_from(["quiet", "all"]), st.integers(1, 9))
+def test_no_alert_is_lost(rules, turns, cuts, which, block):
+    frames = frames_of(turns, cuts)
+    wanted = run(frames, rules[which], types=("alert",), triage=False)
+    for size in (16_384, block, 1):
+        found = run(frames, rules[which], types=("alert",), block=size)
+        assert found.pipeline.plan.frames is not None
+        assert not (wrong := difference(wanted, found)), f"blocks of {size}\n{wrong}"
+
+
+def test_the_rules_match_something(rules):
+    ways = [b"GET", b"POST", b"PUT"]
+    found = set()
+    for method in ways:
+        for target in (b"/", b"/a.php?id=1", b"/a%41", b"/bin/sh", b"/a.php"):
+            for body in (b"FWSx", b"a=b&c=d", b"PKPK"):
+                head = (
+                    b"%s %s HTTP/1.1\r\nHost: 10.0.0.1\r\nUser-Agent: ld\r\nCookie: a=b\r\nReferer: http://r/\r\n"
+                    b"Connection: close\r\nContent-Length: %d\r\n\r\n" % (method, target, len(body))
+                )
+                reply = b"HTTP/1.1 200 OK\r\nServer: s\r\nLocation: /x\r\nSet-Cookie: a\r\n\r\n" + body
+                found |= set(run(frames_of([(0, head + body), (1, reply)], ()), rules["all"], types=("alert",)).sids)
+    assert len(found) > 20, sorted(found)
+
+
+def test_a_flow_that_no_rule_matches_is_not_parsed(rules):
+    request = b"GET /q?b HTTP/1.1\r\nHost: h\r\nUser-Agent: x\r\nAccept: */*\r\n\r\n"
+    turns = [(TO_SERVER, request), (TO_CLIENT, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")]
+    done = run(frames_of(turns, ()), rules["quiet"], types=("alert",))
+    assert not done.sids
+    assert done.pipeline.walk.apps.counters.flows == 0
