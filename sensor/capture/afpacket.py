@@ -20,6 +20,11 @@ from sensor.model.block import LINKTYPE_ETHERNET, PacketBlock
 
 RETRY_SECONDS = 1.0
 """Between looks for an interface that has gone."""
+LINGER_SECONDS = 0.04
+"""What a full block of a ring waits for the next ones. Each goes through all stages at a fixed cost (0.4 ms from warm
+caches, 1 ms from cold ones); together they pay it once."""
+_STEP_MS = 5
+"""Between looks whether another block has come: while one waits, poll(2) tells nothing."""
 
 
 class LiveSource:
@@ -65,7 +70,9 @@ class LiveSource:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._by_fd = {ring.fileno(): ring for ring in self.rings}
         self._poll = select.poll()
-        self._poll.register(self._wake, select.POLLIN)
+        self._woken = select.poll()
+        for poll in (self._poll, self._woken):
+            poll.register(self._wake, select.POLLIN)
         for fd in self._by_fd:
             self._poll.register(fd, select.POLLIN | select.POLLERR)
 
@@ -88,7 +95,7 @@ class LiveSource:
             if left <= 0 or self._wait(left):
                 return None
         self._lent = ring
-        block = ring.take(self._next_number)
+        block = ring.take(self._next_number, self._gather(ring))
         self._next_number += block.n
         self.counters.packets += block.n
         self.counters.bytes += int(block.caplen.sum(dtype=np.int64))
@@ -171,6 +178,20 @@ class LiveSource:
     def _oldest(self) -> Ring | None:
         waiting = [(ts, at) for at, ring in enumerate(self.rings) if (ts := ring.ready()) >= 0]
         return self.rings[min(waiting)[1]] if waiting else None
+
+    def _gather(self, ring: Ring) -> int:
+        """Return how many blocks of a ring to take: those there, and while they come quickly those of a moment more.
+
+        No block is taken that begins behind one that waits in another ring.
+        """
+        others = [ts for other in self.rings if other is not ring and (ts := other.ready()) >= 0]
+        if others:
+            return max(1, ring.waiting(min(others)))
+        end = time.monotonic() + LINGER_SECONDS
+        while not self._stopped and ring.may_grow(ring.waiting()) and time.monotonic() < end:
+            if self._woken.poll(_STEP_MS):
+                break  # what this is about is done behind the block
+        return ring.waiting()
 
     def _wait(self, seconds: float) -> bool:
         """Wait for a block, at most until an interface is to be looked for again; tell whether `wake` was called."""

@@ -37,7 +37,13 @@ _LINKTYPES: Final = {
     uapi.ARPHRD_SIT: LINKTYPE_RAW,
 }
 _CURRENT, _LENT = 0, 1
-"""Of a cursor: the block that comes next, or is lent; whether it is."""
+"""Of a cursor: the block that comes next, or is the first that is lent; how many are."""
+_TOGETHER: Final = 4
+"""Blocks that are handed on as one at most: 4 MiB, as much as is read of a file at once."""
+_OF_RING: Final = 8
+"""... and of a ring only one block of so many."""
+_NEVER: Final = (1 << 63) - 1
+"""ns: behind all times."""
 _FRAME_SIZE: Final = 2048
 """TPACKET_V3 packs frames one behind the other and uses this only to check the request."""
 
@@ -52,7 +58,8 @@ class RingOptions:
     blocks: int = 32
     """2-4096 blocks. All blocks together ride out stalls: 32 MiB are 2.5 s of 100 Mbit/s."""
     retire_ms: int = 50
-    """Milliseconds after which a block that is not full is handed over, 1-10,000: the latency of an alert."""
+    """Milliseconds after which a block that is not full is handed over, 1-10,000: the latency of an alert, beside
+    `afpacket.LINGER_SECONDS`."""
     promiscuous: bool = True
     share: Share | None = None
     """Of several workers' rings on one interface: which packets this one takes; None: all."""
@@ -88,7 +95,7 @@ class RingCounters(Counters):
     lost: int
     """Times the interface went down or away."""
     orphaned: int
-    """In the block that a worker had in hand when it died: not inspected."""
+    """In the blocks that a worker had in hand when it died: not inspected."""
     reopened: int
     """Times it was bound anew."""
     refused: int
@@ -108,6 +115,7 @@ class Ring:
         self.attached = False
         """Bound to an interface that is there (it may be down)."""
         self._options = options
+        self._together = max(1, min(_TOGETHER, options.blocks // _OF_RING))
         # Shared with the processes that are forked from here: one that takes the place of another goes on behind it.
         self._cursor = np.frombuffer(mmap.mmap(-1, mmap.PAGESIZE), np.int64)
         self._linktype = LINKTYPE_ETHERNET
@@ -133,7 +141,7 @@ class Ring:
         self._sock.setsockopt(uapi.SOL_PACKET, uapi.PACKET_RX_RING, request)
         area = mmap.mmap(self._sock.fileno(), size * blocks, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         # The mapping goes with the last array that looks into it.
-        self._blocks = np.frombuffer(area, np.uint8).reshape(blocks, size)
+        self._area = np.frombuffer(area, np.uint8)
         self._words = np.frombuffer(area, np.uint32).reshape(blocks, size // 4)
 
     def _bind(self) -> None:
@@ -182,26 +190,55 @@ class Ring:
 
     def ready(self) -> int:
         """Return the time (ns) of the first frame of the block that waits, -1: none waits."""
-        words = self._words[self._cursor[_CURRENT]]
-        if self._cursor[_LENT] or not int(words[uapi.BLOCK_STATUS // 4]) & uapi.TP_STATUS_USER:
+        return -1 if self._cursor[_LENT] else self._first_time(int(self._cursor[_CURRENT]))
+
+    def _first_time(self, block: int) -> int:
+        words = self._words[block]
+        if not int(words[uapi.BLOCK_STATUS // 4]) & uapi.TP_STATUS_USER:
             return -1
         sec, nsec = words[uapi.BLOCK_TS_FIRST // 4 : uapi.BLOCK_TS_FIRST // 4 + 2].tolist()
         return int(sec) * 1_000_000_000 + int(nsec)
 
-    def take(self, number: int) -> PacketBlock:
-        """Borrow the block that waits; `number`: of its first packet."""
-        current = int(self._cursor[_CURRENT])
-        words, buf = self._words[current], self._blocks[current]
-        n = int(words[uapi.BLOCK_NUM_PKTS // 4])
+    def waiting(self, before: int = _NEVER) -> int:
+        """Return how many blocks may be taken together: one behind the other, begun before a time (ns)."""
+        first = int(self._cursor[_CURRENT])
+        last = min(first + self._together, self._options.blocks)
+        block = first
+        while block < last and 0 <= self._first_time(block) <= before:
+            block += 1
+        return block - first
+
+    def may_grow(self, waiting: int) -> bool:
+        """Tell whether it pays to let more blocks join those that wait: they came full, and a few are still to come.
+
+        One that was handed over for its age tells that few packets come.
+        """
+        first = int(self._cursor[_CURRENT])
+        if not 0 < waiting < self._together or first + waiting >= self._options.blocks:
+            return False
+        return not int(self._words[first + waiting - 1, uapi.BLOCK_STATUS // 4]) & uapi.TP_STATUS_BLK_TMO
+
+    def take(self, number: int, blocks: int = 1) -> PacketBlock:
+        """Borrow blocks that wait, as one. `number`: of the first packet; `blocks`: no more than `waiting` told."""
+        first, size = int(self._cursor[_CURRENT]), self._options.block_size
+        words = self._words[first : first + blocks]
+        n = int(words[:, uapi.BLOCK_NUM_PKTS // 4].sum())
         off, ts = np.empty(n, np.int64), np.empty(n, np.int64)
         caplen, wirelen, tci = (np.empty(n, np.int32) for _ in range(3))
         tpid, hints, seen = np.empty(n, np.uint16), np.empty(n, np.uint8), np.zeros(3, np.int64)
-        first = int(words[uapi.BLOCK_FIRST_PKT // 4])
-        n = walk_block(buf, first, n, off, caplen, wirelen, ts, tci, tpid, hints, seen)
+        columns = off, caplen, wirelen, ts, tci, tpid, hints
+        buf = self._area[first * size : (first + blocks) * size]
+        n = 0
+        for k, (start, count) in enumerate(words[:, [uapi.BLOCK_FIRST_PKT // 4, uapi.BLOCK_NUM_PKTS // 4]].tolist()):
+            part, found = buf[k * size : (k + 1) * size], np.empty(3, np.int64)
+            m = walk_block(part, start, count, *(column[n:] for column in columns), found)
+            off[n : n + m] += k * size
+            n += m
+            seen += found
         view = buf[:]
         view.flags.writeable = False
-        self._cursor[_LENT] = 1
-        self.counters.blocks += 1
+        self._cursor[_LENT] = blocks
+        self.counters.blocks += blocks
         self.counters.packets += n
         self.counters.bytes += int(seen[USED])
         return PacketBlock(
@@ -212,21 +249,22 @@ class Ring:
         )  # fmt: skip
 
     def release(self) -> None:
-        """Give the borrowed block back to the kernel."""
-        if self._cursor[_LENT]:
+        """Give the borrowed blocks back to the kernel."""
+        while self._cursor[_LENT]:
             current = int(self._cursor[_CURRENT])
             self._words[current, uapi.BLOCK_STATUS // 4] = uapi.TP_STATUS_KERNEL
             self._cursor[_CURRENT] = (current + 1) % self._options.blocks
-            self._cursor[_LENT] = 0
+            self._cursor[_LENT] -= 1
 
     def take_over(self) -> None:
         """Go on where another process has died, if one has.
 
-        The block that it had in hand is passed over: what it was dying of may be in it, and what it had raised of it
-        is out already.
+        The blocks that it had in hand are passed over: what it was dying of may be in them, and what it had raised of
+        them is out already.
         """
-        if self._cursor[_LENT]:
-            self.counters.orphaned += int(self._words[self._cursor[_CURRENT], uapi.BLOCK_NUM_PKTS // 4])
+        first = int(self._cursor[_CURRENT])
+        lent = self._words[first : first + int(self._cursor[_LENT])]
+        self.counters.orphaned += int(lent[:, uapi.BLOCK_NUM_PKTS // 4].sum())
         self.release()
         self.attached = bool(self._sock.getsockname()[0])
 

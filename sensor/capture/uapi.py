@@ -38,6 +38,8 @@ TP_STATUS_USER: Final = 1 << 0
 TP_STATUS_LOSING: Final = 1 << 2
 TP_STATUS_CSUMNOTREADY: Final = 1 << 3
 TP_STATUS_VLAN_VALID: Final = 1 << 4
+TP_STATUS_BLK_TMO: Final = 1 << 5
+"""Of a block: handed over by the timer, before it was full."""
 TP_STATUS_VLAN_TPID_VALID: Final = 1 << 6
 TP_STATUS_CSUM_VALID: Final = 1 << 7
 

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from sensor.engine.ctlsocket import ControlSocket
     from sensor.engine.daemon import Surroundings
     from sensor.engine.figures import Figures
+    from sensor.engine.packetclock import ClockSteps
     from sensor.engine.pipeline import Pipeline
     from sensor.engine.replay import Summary
     from sensor.engine.signals import Signals
     from sensor.engine.writer import Writer
     from sensor.metrics.names import Snapshot
-    from sensor.model.scene import Scene
     from sensor.rules.outside import Outside
 
 
@@ -67,26 +67,23 @@ class Alone:
             return daemon.watch()
 
 
-def scene_time(scene: Scene) -> int:
-    """Return the key of what live workers raise: packet time."""
-    return scene.ts
-
-
 class Crew:
     """Workers, and this process as the one that collects.
 
-    sources: one for each; ends: what the pipeline was given to emit to, and to ask; deferred: what is not judged by
+    sources: one for each; ends: what the pipeline was given to emit to, and to ask; steps: of the clock, which give
+    keys to what is emitted; deferred: what is not judged by
     them; outside: loads the operator's files that rules ask; log: takes lines.
     """
 
-    def __init__(self, pipeline: Pipeline, sources: list[LiveSource], ends: tuple[Outbox, FarRates], failed: int,
-                 deferred: Mapping[Ids, Deferred], outside: Callable[[], Outside],
+    def __init__(self, pipeline: Pipeline, sources: list[LiveSource], ends: tuple[Outbox, FarRates],
+                 steps: ClockSteps, failed: int, deferred: Mapping[Ids, Deferred], outside: Callable[[], Outside],
                  log: Callable[[str], None]) -> None:  # fmt: skip
         from sensor.engine.crew.supervisor import Waker
 
         self._pipeline = pipeline
         self._sources = sources
         self._outbox, self._rates = ends
+        self._steps = steps
         self._deferred, self._outside = deferred, outside
         self._log = log
         self._staff: Staff | None = None
@@ -103,7 +100,7 @@ class Crew:
 
         settings, pulse = self._pipeline.options.settings, Pulse(len(self._sources))
         kit = LiveKit(
-            self._pipeline, self._sources, self._outbox, self._rates, pulse, self._log, self._outside,
+            self._pipeline, self._steps, self._sources, self._outbox, self._rates, pulse, self._log, self._outside,
             self.failed, settings.run.worker_cpus,
             evidence=settings.evidence if settings.evidence.enabled else None,
         )  # fmt: skip

@@ -232,13 +232,16 @@ def _alone(args: argparse.Namespace, settings: Settings, loaded: Runnable, write
 
 def _crew(args: argparse.Namespace, settings: Settings, loaded: Runnable, _writer: Writer,
           expression: str | None) -> _Engine:  # fmt: skip
-    from sensor.cli.engines import Crew, scene_time
+    from sensor.cli.engines import Crew
     from sensor.detect.threshold import FarRates
     from sensor.engine.crew.divide import divided
+    from sensor.engine.crew.liveworker import scene_key
     from sensor.engine.crew.outbox import Outbox
     from sensor.engine.options import EngineOptions
+    from sensor.engine.packetclock import ClockSteps
 
-    workers, outbox = settings.run.workers, Outbox(scene_time)
+    steps = ClockSteps(time.time_ns(), time.monotonic_ns())
+    workers, outbox = settings.run.workers, Outbox(scene_key(steps))
     options = EngineOptions(divided(settings, workers), verify_checksums=args.checksums != "none")
     rates = FarRates()
     rules, deferred = assembly.for_crew(loaded)
@@ -251,7 +254,7 @@ def _crew(args: argparse.Namespace, settings: Settings, loaded: Runnable, _write
         for source in sources:
             source.close()
         raise
-    return Crew(pipeline, sources, (outbox, rates), failed, deferred, _outside(settings), _log)
+    return Crew(pipeline, sources, (outbox, rates), steps, failed, deferred, _outside(settings), _log)
 
 
 def _outside(settings: Settings) -> Callable[[], Outside]:

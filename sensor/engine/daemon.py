@@ -19,7 +19,7 @@ from sensor.engine.bookstore import ReadyRules
 from sensor.engine.figures import Figures, capture_stats, worker_figures
 from sensor.engine.guests import GuestWatch
 from sensor.engine.notify import Notifier
-from sensor.engine.packetclock import PacketClock
+from sensor.engine.packetclock import ClockSteps, PacketClock, told
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.reload import Reloaded, Reloader, implausible, release
 from sensor.engine.replay import Replay, Summary
@@ -96,6 +96,7 @@ class Daemon(Replay):
         now = time.monotonic()
         self._started = now
         self._clock = PacketClock(time.time_ns(), now, QUIET_NS)
+        self._steps = ClockSteps(time.time_ns(), int(now * 1e9))
         self._controls = self._make_controls()
         self._second = Every(SECOND_EVERY, now)
         self._stats = Every(STATS_EVERY, now)
@@ -105,10 +106,13 @@ class Daemon(Replay):
         self._around.notifier.ready(self._status())
         while not self._signals.stop:
             block = self._source.next_block(TICK)
+            now = time.monotonic()
+            if step := self._steps.look(time.time_ns(), int(now * 1e9)):
+                self._around.log(told(step))
             if block is not None:
-                self._pipeline.process(block)
+                self._pipeline.process_parts(block, self._steps)
                 if block.n:
-                    self._clock.seen(int(block.ts.max()), time.monotonic())
+                    self._clock.seen(int(block.ts[-1]), time.monotonic())
             self._duties(time.monotonic())
         return self._finish()
 
@@ -234,7 +238,7 @@ class Daemon(Replay):
         self._around.notifier.stopping()
         deadline = time.monotonic() + DRAIN_SECONDS
         for block in self._source.drain():
-            self._pipeline.process(block)
+            self._pipeline.process_parts(block, self._steps)
             if time.monotonic() >= deadline:
                 self._around.log("stopped with packets left in the ring: they were not inspected")
                 break

@@ -8,6 +8,7 @@ made of it in the same block is taken back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -28,6 +29,9 @@ PATIENCE = 60 * 10**9
 
 ANNOUNCERS = MappingProxyType({ids.FTP: (FtpAnnouncer, ids.FTP_DATA)})
 """Protocol of a control connection → its reader, protocol of what it announces."""
+
+_FIRST, _HEARD = 0, 1
+"""Order of what happens at one segment: it may be the first of a connection that is waited for, and announce one."""
 
 Host = tuple[int, int]
 Key = tuple[int, Host, int, Host]
@@ -61,8 +65,6 @@ class Expectations:
         self._readers: dict[int, FtpAnnouncer] = {}
         self._waiting: dict[Key, _Waiting] = {}
         """The oldest first."""
-        self._ports: set[int] = set()
-        """Those waited for in this block, or more: what most connections have none of."""
 
     def apply(self, rows: np.ndarray, gathered: Gathered, flows: np.ndarray, changes: AppChanges) -> AppChanges:
         """Write `FLOW.app` of announced flows; return the changes of this block with these.
@@ -70,22 +72,62 @@ class Expectations:
         rows: ROW[n], flows: FLOW[slots]
         """
         segs = gathered.segs
-        control = np.isin(flows["app"][segs["flow"]], tuple(ANNOUNCERS)) & (segs["kind"] <= SEG_GAP)
-        if not self._waiting and not control.any():
+        control = np.flatnonzero(np.isin(flows["app"][segs["flow"]], tuple(ANNOUNCERS)) & (segs["kind"] <= SEG_GAP))
+        heard = self._hear(control, gathered, flows, changes) if control.size else []
+        if not self._waiting and not heard:
             return changes
-        first = (segs["kind"] == SEG_DATA) & (segs["pos"] == 0)
-        since = dict(zip(changes.slots.tolist(), changes.rows.tolist(), strict=True))
+        self._tire(rows)
+        events: list[tuple[int, int, Expected | None]] = [(index, _HEARD, one) for index, one in heard]
+        events += [(index, _FIRST, None) for index in self._likely(segs, flows, heard)]
         found: dict[int, int] = {}
-        at = np.flatnonzero(control | first)
-        slots = segs["flow"][at]
-        columns = at, slots, first[at], control[at], flows["sport"][slots], flows["dport"][slots]
-        ports = self._ports = {key[2] for key in self._waiting}
-        for index, slot, new, read, sport, dport in zip(*(column.tolist() for column in columns), strict=True):
-            if new and (dport in ports or sport in ports) and slot not in found:
+        for index, _, one in sorted(events, key=itemgetter(0, 1)):
+            slot = int(segs["flow"][index])
+            if slot in found:
+                continue
+            if one is None:
                 self._meet(index, slot, rows, segs, flows, found)
-            if read and slot not in found and int(segs["row"][index]) >= since.get(slot, -1):
-                self._read(index, slot, rows, gathered, flows)
+            else:
+                self._expect(one, flows[slot], _time(rows, segs, index, flows[slot]))
         return _with(changes, found) if found else changes
+
+    def _likely(self, segs: np.ndarray, flows: np.ndarray, heard: Iterable[tuple[int, Expected]]) -> list[int]:
+        """Return the first segments of sides to a port that is waited for, in this block or before: few have one."""
+        wanted = np.zeros(1 << 16, np.bool_)
+        wanted[[key[2] for key in self._waiting]] = True
+        wanted[[one.port for _, one in heard]] = True
+        first = np.flatnonzero((segs["kind"] == SEG_DATA) & (segs["pos"] == 0))
+        slots = segs["flow"][first]
+        likely: list[int] = first[wanted[flows["dport"][slots]] | wanted[flows["sport"][slots]]].tolist()
+        return likely
+
+    def _hear(self, control: np.ndarray, gathered: Gathered, flows: np.ndarray, changes: AppChanges
+              ) -> list[tuple[int, Expected]]:  # fmt: skip
+        """Read the segments of control connections; return what each announces, by SEG number."""
+        since = dict(zip(changes.slots.tolist(), changes.rows.tolist(), strict=True))
+        heard: list[tuple[int, Expected]] = []
+        parts = gathered.segs[control]
+        columns = (parts["flow"], parts["side"], parts["kind"], parts["row"], flows["app"][parts["flow"]])
+        for index, slot, side, kind, row, app in zip(
+            control.tolist(), *(column.tolist() for column in columns), strict=True
+        ):
+            if row < since.get(slot, -1):
+                continue
+            reader = self._readers.get(slot)
+            if reader is None:
+                reader = self._readers[slot] = ANNOUNCERS[app][0]()
+            if kind == SEG_GAP:
+                reader.gap(side)
+            else:
+                heard += ((index, one) for one in reader.feed(side, gathered.data_of(index)))
+        return heard
+
+    def _tire(self, rows: np.ndarray) -> None:
+        """Forget what has not come for long: it would be looked for in every block. rows: ROW[n]."""
+        if not rows.size:
+            return
+        now = int(rows["ts"][0]) - PATIENCE  # times need not rise from packet to packet
+        while self._waiting and (oldest := next(iter(self._waiting.items())))[1].until < now:
+            del self._waiting[oldest[0]]
 
     def forget(self, slots: Iterable[int]) -> None:
         """Drop what is kept of ended flows."""
@@ -93,25 +135,11 @@ class Expectations:
             for slot in kept.keys() & slots if kept else ():
                 del kept[slot]
 
-    def _read(self, index: int, slot: int, rows: np.ndarray, gathered: Gathered, flows: np.ndarray) -> None:
-        """Give a control connection's segment to its reader."""
-        segs, flow = gathered.segs, flows[slot]
-        make, app = ANNOUNCERS[int(flow["app"])]
-        reader = self._readers.get(slot)
-        if reader is None:
-            reader = self._readers[slot] = make()
-        if segs["kind"][index] == SEG_GAP:
-            reader.gap(int(segs["side"][index]))
-            return
-        for one in reader.feed(int(segs["side"][index]), gathered.data_of(index)):
-            self._expect(one, app, flow, _time(rows, segs, index, flow))
-
-    def _expect(self, one: Expected, app: int, flow: np.void, now: int) -> None:
-        hosts = _hosts(flow)
+    def _expect(self, one: Expected, flow: np.void, now: int) -> None:
+        app, hosts = ANNOUNCERS[int(flow["app"])][1], _hosts(flow)
         key = int(flow["vkey"]), hosts[one.listener], one.port, hosts[1 - one.listener]
         self._waiting.pop(key, None)
         self._waiting[key] = _Waiting(app, one.what, now + PATIENCE)
-        self._ports.add(one.port)
         self.counters.expected += 1
         if len(self._waiting) > MAX_EXPECTED:
             del self._waiting[next(iter(self._waiting))]

@@ -131,7 +131,8 @@ def _flows(pipeline: Pipeline) -> dict[str, Mapping[tuple[str, ...], float]]:
         "xensor_stream_depth_reached_total": "depth_reached",
     }  # fmt: skip
     found: dict[str, Mapping[tuple[str, ...], float]] = {name: {_NONE: count[key]} for name, key in kinds.items()}
-    return found | {"xensor_flows_limit": {_NONE: pipeline.options.settings.flow.max_flows},
+    return found | {"xensor_clock_steps_total": {_NONE: pipeline.clock_steps},
+                    "xensor_flows_limit": {_NONE: pipeline.options.settings.flow.max_flows},
                     "xensor_tcp_flows_ended_total": {_NONE: pipeline.sight.tcp_ended},
                     "xensor_tcp_flows_one_way_total": {_NONE: pipeline.sight.one_way}}  # fmt: skip
 

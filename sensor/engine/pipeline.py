@@ -20,6 +20,7 @@ from sensor.engine.heads import Detector
 from sensor.engine.judge import Judge
 from sensor.engine.logs import Logs
 from sensor.engine.options import EngineOptions
+from sensor.engine.packetclock import ClockSteps
 from sensor.engine.rulebook import Rulebook, make_rulebook, renumbered
 from sensor.engine.scenes import BlockView
 from sensor.engine.select import Candidates, everything
@@ -79,6 +80,8 @@ class Pipeline:
         self.sight = sight.SightCounters()
         self._app_names = ("", "failed", *(SPECS[n].name if n in SPECS else "" for n in range(2, ids.LIMIT)))
         self._last: PacketBlock | None = None
+        self.clock_steps = 0
+        """Times that the machine's clock was set, live."""
         self.observer: Callable[[BlockView], None] | None = None
         """Sees each block once all its alerts are raised."""
 
@@ -133,6 +136,15 @@ class Pipeline:
         segs = self.table.track(rows, buf, numbers)
         watch.lap("flows")
         self._finish_block(block, rows, buf, numbers, segs)
+
+    def process_parts(self, block: PacketBlock, steps: ClockSteps) -> None:
+        """Take a live block through all stages, in parts if the machine's clock was set within it."""
+        self.clock_steps = steps.count
+        for first, last, ahead in steps.parts(block.ts):
+            if ahead:
+                self.table.clock_set(ahead)
+                self.tally.last_ts = None  # the latest packet is the latest by the clock as it is now
+            self.process(block.part(first, last))
 
     def expire(self, now_ns: int) -> None:
         """Let time pass without a packet (a quiet link): flows end whose time has come."""

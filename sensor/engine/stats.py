@@ -45,7 +45,7 @@ def _flow(pipeline: Pipeline) -> dict[str, int]:
         "memcap": count["emergency_evictions"], "emerg_mode_entered": int(count["emergency_evictions"] > 0),
         "tcp": count["tcp"], "udp": count["udp"], "icmp": count["icmp"], "other": count["other"],
         "one_way": pipeline.sight.one_way, "untracked": count["untracked"],
-        "timeouts": count["timeouts"], "closed": count["closed"],
+        "timeouts": count["timeouts"], "closed": count["closed"], "clock_steps": pipeline.clock_steps,
     }  # fmt: skip
 
 

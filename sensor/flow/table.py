@@ -100,6 +100,10 @@ class FlowTable:
             st[lay.S_PIECES_FREE] += spent
             st[lay.S_PIECES_SPENT] = 0
 
+    def clock_set(self, ahead_ns: int) -> None:
+        """Take note that packets from now on carry a time that was set forward (negative: back): no flow is older."""
+        self._st[lay.S_SHIFT] -= round(ahead_ns / _NS)
+
     def expire(self, now_ns: int) -> np.ndarray:
         """Let time pass without a packet: return the SEG events (row -1) of flows that time out by `now_ns`."""
         self._st[lay.S_NOW] = now_ns // _NS

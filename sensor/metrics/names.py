@@ -81,6 +81,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("tcp_flows_ended", "flows", "TCP flows that ended and in which somebody acknowledged something."),
     _counter("tcp_flows_one_way", "flows", "Of those, with packets of one side only: half of the mirror is missing."),
     _counter("flow_evictions", "flows", "Flows that gave way at the table's cap."),
+    _counter("clock_steps", "times", "Times that the clock was set by 10 s or more."),
     _counter("stream_gaps", "gaps", "Places in TCP streams where bytes were lost before the sensor."),
     _counter("stream_gap_bytes", "bytes", "Bytes lost there."),
     _counter("stream_memcap_drops", "segments", "Out-of-order segments dropped at the memory cap."),

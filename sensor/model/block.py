@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -64,6 +64,21 @@ class PacketBlock:
     def n(self) -> int:
         """Number of packets."""
         return int(self.off.size)
+
+    def part(self, first: int, last: int) -> PacketBlock:
+        """Return some of the packets, `last` excluded, as a block."""
+        if (first, last) == (0, self.n):
+            return self
+
+        def some(column: np.ndarray | None) -> np.ndarray | None:
+            return None if column is None else column[first:last]
+
+        return replace(
+            self, off=self.off[first:last], caplen=self.caplen[first:last], wirelen=self.wirelen[first:last],
+            ts=self.ts[first:last], linktype=self.linktype[first:last], first=self.first + first,
+            vlan_tci=some(self.vlan_tci), vlan_tpid=some(self.vlan_tpid), hints=some(self.hints),
+            numbers=some(self.numbers),
+        )  # fmt: skip
 
     def number(self, i: int) -> int:
         """Return the number of packet `i` of this block in its source, counted from 1."""

@@ -38,11 +38,13 @@ from sensor.engine.crew.wire import (
 )
 from sensor.engine.evidence import Evidence
 from sensor.engine.figures import capture_stats, worker_figures
+from sensor.engine.packetclock import ClockSteps, PacketClock, told
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.reload import Reloaded, Reloader
 from sensor.engine.replay import part_of
 from sensor.engine.seen import flow_stats
-from sensor.model.scene import Match
+from sensor.model.block import PacketBlock
+from sensor.model.scene import Match, Scene
 from sensor.outputs.limits import EvidenceOptions
 from sensor.rules.outside import Outside
 from sensor.rules.ruleset import RuleSet
@@ -59,9 +61,15 @@ DRAIN_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class LiveKit:
-    """What each worker gets a copy of. The outbox is where the pipeline's records go, their keys packet times."""
+    """What each worker gets a copy of.
+
+    The outbox is where the pipeline's records go; their keys are packet times, as they would be had the clock not
+    been set since the start (`scene_key`).
+    """
 
     pipeline: Pipeline
+    steps: ClockSteps
+    """Of the start: what the clock was set by since then is the same to all workers, whenever they begin."""
     sources: list[LiveSource]
     """One for each worker."""
     outbox: Outbox
@@ -86,6 +94,8 @@ class LiveWorker:
         self._channel = channel
         self._pipeline, self._source, self._outbox = kit.pipeline, kit.sources[number], kit.outbox
         self._outbox.send = channel.send
+        self._steps = kit.steps
+        self._clock = PacketClock(time.time_ns(), time.monotonic(), QUIET_NS)
         self._decoder = msgspec.msgpack.Decoder(ToWorker)
         self._begun: Begin | None = None
         self._told: Drain | Quit | None = None
@@ -106,14 +116,25 @@ class LiveWorker:
         self._begin()
         while self._told is None and not self._channel.ended:
             block = self._source.next_block(TICK)
+            self._look_at_clock()
             if block is not None:
-                self._pipeline.process(block)
-                self._outbox.upto(int(block.ts[-1]) if block.n else 0)
+                self._process(block)
             else:
-                self._outbox.upto(time.time_ns() - BEHIND_NS - self._kit.retire_ms * 1_000_000)
+                self._outbox.upto(self._steps.unset() - BEHIND_NS - self._kit.retire_ms * 1_000_000)
             self._between(time.monotonic())
         if isinstance(self._told, Drain):
             self._drain()
+
+    def _look_at_clock(self) -> None:
+        step = self._steps.look(time.time_ns(), time.monotonic_ns())
+        if step and self._number == 0:
+            self._kit.log(told(step))
+
+    def _process(self, block: PacketBlock) -> None:
+        self._pipeline.process_parts(block, self._steps)
+        if block.n:
+            self._clock.seen(int(block.ts[-1]), time.monotonic())
+            self._outbox.upto(int(block.ts[-1]) - self._steps.ahead)
 
     def _bind(self) -> None:
         if not self._kit.cpus:
@@ -145,7 +166,7 @@ class LiveWorker:
         self._source.read_statistics()
         packets = self._source.totals().packets
         if packets == self._packets_before:
-            self._pipeline.expire(time.time_ns() - QUIET_NS)
+            self._pipeline.expire(self._clock.quiet(time.monotonic()))
         self._packets_before = packets
         self._beat()
 
@@ -190,8 +211,7 @@ class LiveWorker:
         """Judge what is in the rings; then tell so, and keep packets until told to end."""
         deadline = time.monotonic() + DRAIN_SECONDS
         for block in self._source.drain():
-            self._pipeline.process(block)
-            self._outbox.upto(int(block.ts[-1]) if block.n else 0)
+            self._process(block)
             self._kit.pulse.beat(self._number)
             if time.monotonic() >= deadline:
                 self._kit.log("stopped with packets left in the ring: they were not inspected")
@@ -222,6 +242,11 @@ def live_part(pipeline: Pipeline, source: LiveSource, rules_failed: int) -> Part
     part = part_of(pipeline, cast("FileSource", source), rules_failed)
     part.stats["capture"] = capture_stats(source)
     return part
+
+
+def scene_key(steps: ClockSteps) -> Callable[[Scene], int]:
+    """Return what makes keys of scenes."""
+    return lambda scene: scene.ts - steps.ahead
 
 
 def live_work(kit: LiveKit) -> Callable[[int, socket.socket], None]:

@@ -11,7 +11,9 @@ from sensor.engine.crew.verdicts import Verdicts
 from sensor.engine.crew.wire import Part
 from sensor.metrics.names import BY_NAME, COUNTER, Snapshot
 
-_LARGEST: Final = frozenset({"uptime", "max_pkt_size", "emerg_mode_entered", "rules_loaded", "rules_failed", "id"})
+_LARGEST: Final = frozenset({
+    "uptime", "max_pkt_size", "emerg_mode_entered", "clock_steps", "rules_loaded", "rules_failed", "id",
+})  # fmt: skip
 """Numbers of which the largest counts; all others are sums."""
 
 
@@ -42,7 +44,7 @@ def _value(name: str, values: Sequence[Any]) -> Any:  # noqa: ANN401 - what a st
     return max(values) if name in _LARGEST else sum(values)
 
 
-_MOST: Final = frozenset({"xensor_last_packet_time_seconds", "xensor_rules_suspended"})
+_MOST: Final = frozenset({"xensor_clock_steps_total", "xensor_last_packet_time_seconds", "xensor_rules_suspended"})
 _LEAST: Final = frozenset({"xensor_capture_interface_present"})
 _NOW: Final = ("active", "memuse")
 """Of `stats.flow`: as it is now, and gone with the worker."""

@@ -44,6 +44,7 @@ from sensor.engine.crew.wire import (
 from sensor.engine.daemon import DRAIN_SECONDS, QUIET_NS, SECOND_EVERY, STATS_EVERY, TICK, Every, Surroundings
 from sensor.engine.figures import Figures
 from sensor.engine.figures_caps import of_hosts
+from sensor.engine.packetclock import PacketClock
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.replay import Summary, summary
 from sensor.engine.signals import Signals
@@ -138,6 +139,7 @@ class Supervisor:
         self._packets_before = -1
         now = time.monotonic()
         self._started = now
+        self._clock = PacketClock(time.time_ns(), now, QUIET_NS)
         self._names = [ring.name for ring in staff.sources[0].rings]
         self._controls = self._make_controls()
         self._second, self._stats = Every(SECOND_EVERY, now), Every(STATS_EVERY, now)
@@ -274,7 +276,9 @@ class Supervisor:
     def _each_second(self) -> None:
         packets, now = self._totals.packets, self._totals.last
         if packets == self._packets_before:
-            now = time.time_ns() - QUIET_NS
+            now = self._clock.quiet(time.monotonic())
+        else:
+            self._clock.seen(now, time.monotonic())
         self._packets_before = packets
         self._writer.pass_time(now)
         if self._around.mirror is not None:

@@ -26,9 +26,8 @@ class FtpAnnouncer:
         while (line := reader.next()) is not None:
             if side == TO_SERVER:
                 self._on_command(line.text)
-            else:
-                where = parse.passive(line.text)
-                self._listener, self._port = (TO_CLIENT, where.port) if where else (self._listener, self._port)
+            elif (where := parse.passive(line.text)) is not None:
+                self._listener, self._port = TO_CLIENT, where.port
             if self._port and self._transfer is not None:
                 out.append(Expected(self._listener, self._port, self._transfer))
                 self._port, self._transfer = 0, None

@@ -51,10 +51,11 @@ def active(word: bytes, arguments: bytes) -> Endpoint | None:
 
 def passive(reply: bytes) -> Endpoint | None:
     """Return where the server will listen, as a reply to PASV (227) or EPSV (229) says."""
-    if code(reply) == b"229":
+    number = code(reply)
+    if number == b"229":
         found = _EPSV.search(reply)
         return _endpoint(b"", int(found[2])) if found else None
-    return _six(reply[4:]) if code(reply) == b"227" else None
+    return _six(reply[4:]) if number == b"227" else None
 
 
 def _six(text: bytes) -> Endpoint | None:

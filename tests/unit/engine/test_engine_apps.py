@@ -146,6 +146,15 @@ def test_expectations_are_bounded(monkeypatch):
     assert not found._readers
 
 
+@pytest.mark.parametrize(("seconds", "waiting"), [(100, 1), (130, 0)])
+def test_what_never_came_is_forgotten(seconds, waiting):
+    control = Flow(dport=21).open().send(1, b"220 FTP\r\n").send(0, b"PORT 10,0,0,1,9,1\r\nRETR x\r\n").frames()
+    last = control[-1][0]
+    later = [(last + seconds * 10**9, frame) for _, frame in Flow(dport=80).open().frames()]
+    found = run([*control, *later], block=1).pipeline.expected
+    assert len(found._waiting) == waiting
+
+
 def test_smtp(tmp_path):
     used = rules(
         tmp_path,
