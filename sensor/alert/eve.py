@@ -8,6 +8,7 @@ from typing import Any
 
 from sensor.alert.community import community_id
 from sensor.alert.flood import Held
+from sensor.alert.protonames import proto_name
 from sensor.model.records import Event
 from sensor.model.scene import (
     AnomalyRecord,
@@ -25,8 +26,6 @@ from sensor.proto.text import text
 from sensor.rules.nodes import Rule
 from sensor.rules.references import DEFAULT, expand
 
-PROTO_NAMES = {1: "ICMP", 2: "IGMP", 4: "IPv4-in-IP", 6: "TCP", 17: "UDP", 41: "IPv6-in-IP", 47: "GRE",
-               50: "ESP", 51: "AH", 58: "IPv6-ICMP", 89: "OSPF", 132: "SCTP"}  # fmt: skip
 _PORTED = frozenset({6, 17, 132})
 _ICMP = frozenset({1, 58})
 _FLAG_NAMES = ("fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr")
@@ -248,11 +247,6 @@ def _file_object(record: FileRecord, stored: str, number: int) -> dict[str, Any]
     else:
         out["stored"] = False
     return out | {"size": record.size, "tx_id": record.tx_id}
-
-
-def proto_name(number: int) -> str:
-    """Return EVE's word for an IP protocol."""
-    return PROTO_NAMES.get(number) or f"{number:03d}"
 
 
 def _alert_object(match: Match, kinds: Mapping[str, str]) -> dict[str, Any]:

@@ -30,23 +30,44 @@ class AppChanges:
         return AppChanges(*(np.concatenate(pair) for pair in pairs))
 
 
+_Indexed = dict[int, list[tuple[int, int]]]
+"""Slot → (row, `FLOW.app` until then)."""
+
+
+def _indexed(changes: AppChanges) -> _Indexed:
+    found: _Indexed = {}
+    for flow, when, app in zip(changes.slots.tolist(), changes.rows.tolist(), changes.before.tolist(), strict=True):
+        found.setdefault(flow, []).append((when, app))
+    return found
+
+
+def _before(changes: _Indexed, slot: int, row: int) -> int:
+    """Return what a flow was at a row; -1: it does not change behind it."""
+    return next((app for when, app in changes.get(slot, ()) if when > row), -1)
+
+
 class History:
     """What came behind a row of a block. Indexes are made when first asked for."""
 
-    def __init__(self, rows: np.ndarray, changes: AppChanges) -> None:
+    def __init__(self, rows: np.ndarray, changes: AppChanges, silent: AppChanges) -> None:
+        """silent: see `BlockView`."""
         self._rows = rows
-        self._changes = changes
+        self._changes, self._silent = changes, silent
         self._by_flow: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
-        self._decided: dict[int, list[tuple[int, int]]] | None = None
+        self._decided: _Indexed | None = None
+        self._answered: _Indexed | None = None
 
     def app_before(self, slot: int, row: int) -> int:
         """Return the protocol id that a flow had at a row, if that changed later in the block; -1: it did not."""
         if self._decided is None:
-            self._decided = {}
-            changes = (c.tolist() for c in (self._changes.slots, self._changes.rows, self._changes.before))
-            for flow, when, app in zip(*changes, strict=True):
-                self._decided.setdefault(flow, []).append((when, app))
-        return next((app for when, app in self._decided.get(slot, ()) if when > row), -1)
+            self._decided = _indexed(self._changes)
+        return _before(self._decided, slot, row)
+
+    def unanswered(self, slot: int, row: int) -> bool:
+        """Tell whether nobody had answered at a row to the bytes that tell the protocol of a flow."""
+        if self._answered is None:
+            self._answered = _indexed(self._silent)
+        return _before(self._answered, slot, row) >= 0
 
     def later(self, slot: int, row: int) -> tuple[int, int, int, int]:
         """Return (packets, packets, bytes, bytes) per side of a flow behind a row, as the flow table counts them."""

@@ -101,6 +101,7 @@ class _Context:
         "_flow",
         "_loaded",
         "_lower",
+        "_packet",
         "_row",
         "_vars",
         "_windows",
@@ -110,6 +111,7 @@ class _Context:
         "established",
         "ether",
         "host_bits",
+        "known_app",
         "place",
         "proto",
         "sport",
@@ -120,8 +122,9 @@ class _Context:
 
     def __init__(
         self, place: Place, judge: Judge, windows: dict[str, Sequence[Window]], tx: object = None, app: str = "",
-        file: FileInfo | None = None, event: tuple[str, int] | None = None,
+        file: FileInfo | None = None, event: tuple[str, int] | None = None, *, packet: bool = False,
     ) -> None:  # fmt: skip
+        self._packet = packet
         self._file = file
         self._lower: bytes | None = None
         self._event = event
@@ -140,7 +143,9 @@ class _Context:
             return
         self._loaded = True
         place, view = self.place, self.place.view
-        self.app = self.app or view.app_name(place.slot, place.row)
+        self.known_app = self.app = self.app or view.app_name(place.slot, place.row)
+        if self._packet:
+            self.app = view.app_name_of_packet(place.slot, place.row)
         self._row: PacketRow | None = packet_row(view.rows, place.row) if place.row >= 0 else None
         self._flow: FlowView | None = None
         record = view.rows[place.row] if place.slot < 0 else view.flows[place.slot]
@@ -321,7 +326,7 @@ class Judge:
         place = Place(view, slot, int(r["side"]), row, int(view.numbers[r["pkt"]]), int(r["ts"]))
         payload = _payload(view, row)
         windows: Sequence[Window] = [Window(payload)] if payload else []
-        context = _Context(place, self, {"payload": windows, "payload_or_stream": windows})
+        context = _Context(place, self, {"payload": windows, "payload_or_stream": windows}, packet=True)
         for number in rules:
             if self._once[number] and not _begins(place):
                 continue
@@ -475,7 +480,9 @@ class Judge:
         place = context.place
         ready = self._ready[number] or self._make(number)
         apps, accepts = ready.apps, ready.accepts
-        if (apps and context.app not in apps) or (accepts is not None and not accepts(context.proto, context.ether)):
+        # What a rule passes is not judged before it: transactions are, as soon as their protocol is known.
+        app = context.known_app if self._pass[number] else context.app
+        if (apps and app not in apps) or (accepts is not None and not accepts(context.proto, context.ether)):
             return False
         side, established = (place.side, context.established) if place.slot >= 0 else (-1, None)
         if not ready.header.matches(context.src, context.dest, context.sport, context.dport, side, established):

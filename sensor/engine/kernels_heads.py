@@ -18,7 +18,7 @@ _UDP = 17
 _I4, _U1 = numba.int32[::1], numba.uint8[::1]
 
 GIVE_UP = 48 << 10
-"""Stream bytes after which a flow whose beginning was lost is of no known protocol."""
+"""Stream bytes of a side after which a flow is of no known protocol, whatever the other side may still say."""
 
 
 _DETECT = int64(

@@ -12,6 +12,7 @@ from sensor.detect.groups import Groups
 from sensor.detect.plan import Plan
 from sensor.detect.threshold import Rates, Thresholds
 from sensor.engine import sight
+from sensor.engine.answered import Answers
 from sensor.engine.bookstore import ReadyRules
 from sensor.engine.expect import Expectations
 from sensor.engine.filelog import FileLog
@@ -66,6 +67,7 @@ class Pipeline:
         window = max(settings.journal.window, settings.run.inspect_window)
         self.journal = Journal(dataclasses.replace(settings.journal, window=window), slots)
         self._detector = Detector(slots)
+        self._answers = Answers(slots)
         self._stations = Stations(slots)
         self.expected = Expectations()
         self._emit = emit
@@ -167,12 +169,13 @@ class Pipeline:
         gathered = Gathered(units.data, units.units, units.seg_at, segs)
         watch.lap("gather")
         streams = self._detector.streams(segs, units.seg_at, units.data, flows)
+        silent = self._answers.take(streams, rows, flows)
         streams = self.expected.apply(rows, gathered, flows, streams)
         at, apps, datagrams = self._detector.datagrams(rows, buf, flows)
         watch.lap("protocols")
         self._stations.learn(block, rows, buf)
         view = BlockView(
-            block, rows, buf, flows, numbers, self._app_names, self._stations, streams + datagrams
+            block, rows, buf, flows, numbers, self._app_names, self._stations, streams + datagrams, silent
         )  # fmt: skip
         found = self._candidates(view, gathered, (at, apps))
         watch.lap("scan")
@@ -244,6 +247,7 @@ class Pipeline:
             self.walk.forget(slots)
             self._selector.forget(slots)
             self._detector.forget(ended)
+            self._answers.forget(ended)
             self.expected.forget(slots)
             self.journal.drop_many(ended)
         self.table.recycle()

@@ -33,13 +33,15 @@ class BlockView:
     stations: Stations
     changes: AppChanges = field(default_factory=AppChanges)
     """Flows that got their protocol in this block."""
+    silent: AppChanges = field(default_factory=AppChanges)
+    """Up to which row nobody had answered to the bytes that tell it."""
     _history: History | None = None
 
     @property
     def history(self) -> History:
         """What came behind a row."""
         if self._history is None:
-            self._history = History(self.rows, self.changes)
+            self._history = History(self.rows, self.changes, self.silent)
         return self._history
 
     def counts_at(self, slot: int, row: int) -> tuple[int, int, int, int]:
@@ -63,6 +65,11 @@ class BlockView:
         """Return the EVE name of a flow's protocol as it was known at a row (-1: at the end of the block)."""
         app = self.app(slot, row)
         return "" if app == APP_UNDECIDED else "failed" if app == APP_UNKNOWN else self.app_names[app]
+
+    def app_name_of_packet(self, slot: int, row: int) -> str:
+        """Return the name as rules on packets have it: empty until somebody has answered to what tells the protocol."""
+        silent = self.silent.slots.size and self.history.unanswered(slot, row)
+        return "" if silent else self.app_name(slot, row)
 
     def facts(self, slot: int, row: int) -> FlowFacts:
         """Return a flow as it stood at a row (-1: at the end of the block)."""

@@ -24,5 +24,5 @@ def stamp(*modules: ModuleType) -> int:
             elif hasattr(value, "py_func"):
                 code = value.py_func.__code__
                 consts = [c for c in code.co_consts if not hasattr(c, "co_code")]
-                parts.append(f"{name}:{code.co_code.hex()}{code.co_names}{consts}")
+                parts.append(f"{name}:{value.py_func.__qualname__}{code.co_code.hex()}{code.co_names}{consts}")
     return zlib.crc32("".join(parts).encode())

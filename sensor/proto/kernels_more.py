@@ -10,6 +10,7 @@ A protocol's module has one or both of two helpers:
 """
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from numba import njit
@@ -83,8 +84,17 @@ def _no_datagram(buf: Any, pos: int, size: int, sport: int, dport: int) -> int: 
     return _NO
 
 
-def _stream_chain(head: Helper, tail: Helper) -> Helper:
-    @njit
+def _compiled(ask: Helper, asked: ModuleType) -> Helper:
+    """Compile a link of a chain under a name of its own.
+
+    Two kernels may come from caches that two processes wrote, and numba tells functions apart by their names and the
+    order of their making: links of one name would be taken for each other.
+    """
+    ask.__qualname__ = f"{ask.__qualname__}_{asked.__name__.replace('.', '_')}"
+    return njit(ask)  # type: ignore[no-any-return]
+
+
+def _stream_chain(head: Helper, tail: Helper, asked: ModuleType) -> Helper:
     def ask(h: Any, n: int, side: int, sport: int, dport: int) -> int:
         found = head(h, n, side, sport, dport)
         if found > _NO:
@@ -92,24 +102,23 @@ def _stream_chain(head: Helper, tail: Helper) -> Helper:
         other = tail(h, n, side, sport, dport)
         return int(other if other > _NO else min(found, other))
 
-    return ask  # type: ignore[no-any-return]
+    return _compiled(ask, asked)
 
 
-def _datagram_chain(head: Helper, tail: Helper) -> Helper:
-    @njit
+def _datagram_chain(head: Helper, tail: Helper, asked: ModuleType) -> Helper:
     def ask(buf: Any, pos: int, size: int, sport: int, dport: int) -> int:
         found = head(buf, pos, size, sport, dport)
         return int(found) if found > _NO else int(tail(buf, pos, size, sport, dport))
 
-    return ask  # type: ignore[no-any-return]
+    return _compiled(ask, asked)
 
 
-def _chained(name: str, end: Helper, join: Callable[[Helper, Helper], Helper]) -> Helper:
+def _chained(name: str, end: Helper, join: Callable[[Helper, Helper, ModuleType], Helper]) -> Helper:
     """Return one helper that asks all modules in their order."""
     found = end
     for module in reversed(MODULES):
         if hasattr(module, name):
-            found = join(getattr(module, name), found)
+            found = join(getattr(module, name), found, module)
     return found
 
 

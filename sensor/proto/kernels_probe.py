@@ -293,9 +293,9 @@ def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, h: I
     b = _side(h, second, 1, sport, dport)
     if b > _NO:
         return int(b)
-    if (a == _NO and (b == _NO or first >= HEAD)) or (b == _NO and second >= HEAD):
-        return _NO
-    return _PENDING
+    # What is of nothing known, or goes on as several protocols do, says no more; the other side may.
+    said = (a == _NO or first >= HEAD) and (b == _NO or second >= HEAD)
+    return _NO if said else _PENDING
 
 
 @njit

@@ -10,7 +10,7 @@ class Piece(NamedTuple):
 
     data: bytes
     first: bool
-    """The message's beginning, of which up to the limit comes at once."""
+    """The message's beginning, of which up to the limit comes at once; less, if lost bytes cut it short."""
     size: int = 0
     """Of the whole message, if this is its beginning."""
     lost: int = 0
@@ -41,11 +41,13 @@ class Shape(Protocol):
 class Pieces:
     """Cuts messages out of a stream; holds at most the beginning of one."""
 
-    __slots__ = ("_buffer", "_left", "_limit", "_shape", "_wanted", "lost", "sound")
+    __slots__ = ("_buffer", "_left", "_limit", "_shape", "_stumps", "_wanted", "lost", "sound")
 
-    def __init__(self, shape: Shape, limit: int) -> None:
+    def __init__(self, shape: Shape, limit: int, *, stumps: bool = False) -> None:
         self._shape = shape
         self._limit = limit
+        self._stumps = stumps
+        """Beginnings that lost bytes cut short are of use, too."""
         self._buffer = bytearray()
         self._left = 0
         """Bytes of the current message that are still to come, behind its beginning."""
@@ -76,6 +78,8 @@ class Pieces:
         """Take note of lost bytes."""
         out: list[Piece] = []
         if self._wanted:
+            if self._stumps and self._buffer:
+                out.append(Piece(bytes(self._buffer), first=True, size=self._wanted + self._left))
             self._left += self._wanted - len(self._buffer)
             self._wanted = 0
             self._buffer.clear()

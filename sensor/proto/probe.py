@@ -29,9 +29,10 @@ def probe_streams(heads: Bytes, lengths: Ints, sport: Ports, dport: Ports) -> By
     bytes may still begin something known, APP_UNKNOWN, or the protocol's id.
 
     A side's own verdict never changes with more bytes. Where the sides speak different protocols, to_server
-    wins; a flow of which one side has said HEAD bytes of nothing known is unknown, and only a known protocol
-    from the other side could tell otherwise. So the first decision is the one that counts: ask after each
-    segment that lengthens a head, in packet order, and keep the answer (`kernels_probe.judge_flow`).
+    wins. What one side says may be of nothing known and the other's answer still tell (`HTTP/1.1 400` to what was
+    no request): a flow is unknown once both sides have said nothing known. The first decision is the one that
+    counts: ask after each segment that lengthens a head, in packet order, and keep the answer
+    (`kernels_probe.judge_flow`).
     """
     found: Bytes = kernels_batch.probe_streams(
         np.ascontiguousarray(heads, np.uint8),

@@ -53,10 +53,10 @@ def reference(fragments, policy):
     for index, (off, units, letter, more) in enumerate(fragments):
         a, b = off, off + units
         high = max((end for _, end, _ in versions), default=0)
-        if (total is not None and (b > total or (not more and b != total))) or (not more and high > b):
-            flags.append((False, False))
-            continue
         met = [v for v in versions if max(a, v[0]) < min(b, v[1])]
+        if (total is not None and (b > total or (not more and b != total))) or (not more and high > b):
+            flags.append((bool(met), False))
+            continue
         other = any(v[2] != letter for v in met)
         again = bool(met) and not other and any(v[:2] == (a, b) for v in met)
         flags.append((bool(met) and not again, other))

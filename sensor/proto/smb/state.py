@@ -37,7 +37,7 @@ class SmbParser:
         self._failures = 0
         self._connection = Connection()
         self._handles = Handles(self._connection)
-        self._framers = (Pieces(Nbss(), limits.MESSAGE), Pieces(Nbss(), limits.MESSAGE))
+        self._framers = tuple(Pieces(Nbss(), limits.MESSAGE, stumps=True) for _ in range(2))
         negotiation = Negotiation()
         self._versions: dict[bytes, Version1 | Version2] = {
             smb1.MARK: Version1(self._connection, self._handles, negotiation),
@@ -92,7 +92,9 @@ class SmbParser:
                 sink.add(piece.data)
 
     def _message(self, side: int, piece: Piece) -> Sink | None:
+        """Take the beginning of a message; what lost bytes cut out of it does not make it malformed."""
         data = piece.data
+        cut = len(data) < min(piece.size, limits.MESSAGE)
         stage = stages.FRAME_REQUEST + side
         self._connection.reach(Frame("nbss", piece.size.to_bytes(4, "big") + data, Nbss.header), stage)
         version = self._versions.get(data[:4])
@@ -102,10 +104,11 @@ class SmbParser:
                 return version.message(data, piece.size)
             if data[:4] == _ENCRYPTED:
                 self._connection.reach(Frame("smb3", data, _ENCRYPTED_HEADER), stage)
-            elif data[:4] != _COMPRESSED:
+            elif data[:4] != _COMPRESSED and not cut:
                 self._malformed(side)
         except Cut:
-            self._malformed(side)
+            if not cut:
+                self._malformed(side)
         return None
 
     def _check_side(self, side: int, data: bytes) -> None:

@@ -85,7 +85,7 @@ def test_icmp_has_type_and_code_and_no_ports(proto, name):
 
 
 def test_unknown_protocol_is_a_number():
-    assert fields(alert(where=scene(proto=3)))["proto"] == "003"
+    assert fields(alert(where=scene(proto=253)))["proto"] == "253"
 
 
 def test_without_ip():

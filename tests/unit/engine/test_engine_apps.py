@@ -329,3 +329,16 @@ def test_http2_behind_http(tmp_path):
     spoken = {e["alert"]["signature_id"]: e["app_proto"] for e in run(frames(talk, 8080), used).of("alert")}
     assert (spoken[1], spoken[3]) == ("http2", "http")
     assert len(run(frames(talk, 8080), used).of("http")) >= 2
+
+
+@pytest.mark.parametrize("noise", [b"\x85\0\0\0%lG\x81" + b"\xd9" * 129, b"\xff" * 2000])
+def test_the_answer_to_what_is_no_request_tells_the_protocol(tmp_path, noise):
+    used = rules(
+        tmp_path,
+        'http any any -> any any (http.response_line; content:"HTTP/1.1 400";)',
+        'http any any -> any any (http.stat_code; content:"404";)',
+        'http any any -> any any (http.response_header; content:"Server";)',
+    )
+    answer = b"HTTP/1.1 400 Bad Request\r\nServer: x\r\nContent-Length: 0\r\n\r\n"
+    assert both_ways(frames([(0, noise), (1, answer)], 80), used) == [1, 3]
+    assert both_ways(frames([(0, noise), (1, b"?" * 40), (1, answer)], 80), used) == []

@@ -44,7 +44,7 @@ def test_each_end_has_its_own_card(name, block):
 
 def test_a_tunnel_without_ethernet_has_no_cards():
     done = run(PCAPS / "overlay.pcap", settings=settings_of(eve={"ethernet": True}))
-    inside = [event for event in done.events if event.get("tunnel", {}).get("proto") == "IPv4-in-IP"]
+    inside = [event for event in done.events if event.get("tunnel", {}).get("proto") == "IP-in-IP"]
     assert inside
     assert not any("ether" in event for event in inside)
     ethernet = [event for event in done.events if event.get("tunnel", {}).get("proto") == "UDP"]

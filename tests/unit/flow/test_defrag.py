@@ -267,6 +267,14 @@ def test_nothing_goes_behind_the_end():
     assert [bool(a) for a in every[0][0]["anomaly"][:4]] == [False, True, True, False]
 
 
+@pytest.mark.parametrize("make", [ip4, ip6])
+def test_a_last_fragment_that_ends_inside_the_datagram_overlaps_and_is_not_taken(make):
+    _, every = run([make(b"a" * 16, more=1), make(b"b" * 8, off=16, more=1), make(b"c", off=8), make(b"d", off=64)])
+    assert [int(a) for a in every[0][0]["anomaly"]] == [
+        0, 0, 1 << DecodeAnomaly.FRAG_IGNORED | 1 << DecodeAnomaly.FRAG_OVERLAP, 0
+    ]  # fmt: skip
+
+
 def test_datagram_and_header_together_must_not_exceed_the_limit():
     frames = [ip4(b"x" * 16, more=1, options=b"\1" * 40)]
     frames += [ip4(b"y" * 32752, off=16, more=1), ip4(b"z" * 32744, off=32768)]

@@ -1,3 +1,4 @@
+import inspect
 import os
 import struct
 import subprocess
@@ -12,7 +13,7 @@ import sqlforge
 from handshakes import client_hello, dhcp, message, record, server_hello, ssl2_client_hello
 
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
-from sensor.proto import kernels_probe, probe
+from sensor.proto import kernels_more, kernels_probe, probe
 from sensor.proto.ids import DCERPC, FTP, HTTP2, IMAP, MQTT, MYSQL, NFS, PGSQL, POP3, SMB, SMTP, TELNET
 from sensor.proto.probe import DHCP, DNS, HEAD, HTTP, SSH, TLS
 
@@ -43,6 +44,8 @@ def dns_tcp(**fields):
     return struct.pack("!H", len(data)) + data
 
 
+NOISE = b"\xff" * 40
+SOCKS = b"\5\1\0"
 HELLO = record(22, client_hello(), 0x0301)
 ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\1\2\3\4")
 
@@ -63,14 +66,14 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (sqlforge.SSL, b"", PGSQL),
         (sqlforge.startup(b"user", b"bob"), b"", PGSQL),
         (sqlforge.struct.pack("!IIII", 16, 80877102, 7, 8), b"", PGSQL),
-        (b"\0\0\0\x20\0\3\0\0\x01" + b"\0" * 30, b"", APP_UNKNOWN),
+        (b"\0\0\0\x20\0\3\0\0\x01" + b"\0" * 30, NOISE, APP_UNKNOWN),
         (b"", sqlforge.packet(0, sqlforge.GREETING), MYSQL),
-        (b"", sqlforge.packet(0, b"\x0ahello, world" + b"\0" * 40), APP_UNKNOWN),
+        (NOISE, sqlforge.packet(0, b"\x0ahello, world" + b"\0" * 40), APP_UNKNOWN),
         (nfsforge.record(nfsforge.lookup3(b"x")), b"", NFS),
-        (nfsforge.record(nfsforge.call(3, 1, b"", program=100005)), b"", APP_UNKNOWN),
+        (nfsforge.record(nfsforge.call(3, 1, b"", program=100005)), NOISE, APP_UNKNOWN),
         (b"", rpcforge.bind_ack(0, order=">"), DCERPC),
-        (b"\5\1\0" + b"\5\1\0\1\x0a\0\0\1\0\x50" + b"x" * 40, b"\5\0", APP_UNKNOWN),  # SOCKS 5
-        (b"", b"\5\0" + b"\5\0\0\1\x0a\0\0\1\0\x50" + b"x" * 40, APP_UNKNOWN),
+        (SOCKS + b"\5\1\0\1\x0a\0\0\1\0\x50" + b"x" * 40, b"\5\0\5\0\0\1" + b"x" * 40, APP_UNKNOWN),
+        (NOISE, b"\5\0" + b"\5\0\0\1\x0a\0\0\1\0\x50" + b"x" * 40, APP_UNKNOWN),
         (b"", record(22, server_hello()), TLS),
         (b"\x15\3\1\0\2\2\x28", b"", TLS),
         (ssl2_client_hello(), b"", TLS),
@@ -83,7 +86,7 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (b"\0\0\0\x85\xffSMBr", b"", SMB),
         (b"", b"\x82\0\0\0" + b"\0\0\0\x85\xfeSMB", SMB),
         (b"\x81\0\0\x44\x20" + b"CK" + b"A" * 30, b"", SMB),
-        (b"\x81\0\0\x44\x20" + b"ck" + b"a" * 30, b"", APP_UNKNOWN),
+        (b"\x81\0\0\x44\x20" + b"ck" + b"a" * 30, NOISE, APP_UNKNOWN),
         (b"\0\0\0\x05\xffSMBr" + b"\0" * 30, b"\0\0\0\x05\xffSMBr", APP_UNKNOWN),
         (b"", b"220 ready\r\n", APP_UNDECIDED),
         (b"user joe\r\n", b"220 ready\r\n", FTP),
@@ -95,16 +98,16 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (b"", b"* PREAUTH x\r\n", IMAP),
         (b"CAPA\r\n", b"", POP3),
         (b"", b"\xff\xfd\x18\xff\xfd\x20", TELNET),
-        (b"", b"\xff\xd8\xff\xe0" + b"x" * 40, APP_UNKNOWN),
+        (NOISE, b"\xff\xd8\xff\xe0" + b"x" * 40, APP_UNKNOWN),
         (b"PRI * HTTP/2.0\r\n", b"", HTTP2),
         (b"PRI * HTTP/", b"", APP_UNDECIDED),
         (b"PRI * HTTP/1.1\r\n", b"", HTTP),
         (b"", b"\0\0\6\4\0\0\0\0\0\0\3", HTTP2),
         (b"\x10\x0c\0\4MQTT", b"", MQTT),
-        (b"\xff" * 40, b"", APP_UNKNOWN),
+        (b"\xff" * 40, NOISE, APP_UNKNOWN),
         (b"", b"220-" + b"x" * 40, APP_UNDECIDED),  # FTP or SMTP: the client tells
-        (record(22, message(11, b"x")) + b"x" * 40, b"", APP_UNKNOWN),
-        (b"GET" + b"X" * 40, b"", APP_UNKNOWN),
+        (record(22, message(11, b"x")) + b"x" * 40, NOISE, APP_UNKNOWN),
+        (b"GET" + b"X" * 40, NOISE, APP_UNKNOWN),
         (b"", b"", APP_UNDECIDED),
         (b"GE", b"", APP_UNDECIDED),
         (b"\x16\3\1\2", b"", APP_UNDECIDED),
@@ -119,6 +122,15 @@ def test_streams_by_content(to_server, to_client, app):
     assert stream(to_server, to_client) == app
 
 
+def test_what_one_side_says_leaves_the_protocol_to_the_other():
+    assert stream(NOISE) == stream(b"", NOISE) == APP_UNDECIDED
+    assert stream(NOISE, b"HTTP/1.1 400 Bad Request") == stream(b"GET / HTTP/1.1", NOISE) == HTTP
+    assert stream(NOISE, b"SSH-2.0-x") == SSH
+    assert stream(NOISE, NOISE) == APP_UNKNOWN
+    assert stream(NOISE, b"220-" + b"x" * 40) == APP_UNKNOWN  # only a client's commands could have told
+    assert stream(NOISE, b"220-x") == APP_UNDECIDED
+
+
 def test_every_known_method():
     for name in kernels_probe._METHOD_NAMES:
         assert stream(name + b" ") == HTTP, name
@@ -130,7 +142,7 @@ def test_ports_are_hints():
     assert stream(b"FROB /x") == APP_UNDECIDED
     update = struct.pack("!H", 40) + struct.pack("!6H", 7, 0x2800, 1, 0, 2, 0)
     assert stream(update, port=53) == DNS
-    assert stream(update + b"\xff" * 30) == APP_UNKNOWN
+    assert stream(update + b"\xff" * 30, NOISE) == APP_UNKNOWN
     assert stream(HELLO, port=80) == stream(HELLO, port=53) == TLS
 
 
@@ -145,7 +157,7 @@ def test_ports_are_hints():
     ],
 )
 def test_implausible_dns_on_its_port(data):
-    assert stream(data, b"\xff" * 5, port=53) == APP_UNKNOWN
+    assert stream(data, NOISE, port=53) == APP_UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -228,3 +240,17 @@ def test_datagrams_of_dcerpc(order):
     assert datagram(rpcforge.datagram(0, b"x", order=order)) == DCERPC
     assert datagram(rpcforge.datagram(0, b"x", order=order, size=2)) == APP_UNKNOWN
     assert datagram(rpcforge.datagram(11, b"x", order=order)) == APP_UNKNOWN
+
+
+def links(helper):
+    """Yield the functions of a chain that are no module's own."""
+    while helper.py_func.__closure__:
+        yield helper.py_func
+        helper = inspect.getclosurevars(helper.py_func).nonlocals["tail"]
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+def test_each_link_of_a_chain_has_a_name_of_its_own():
+    names = [link.__qualname__ for chain in (kernels_more.stream, kernels_more.datagram) for link in links(chain)]
+    assert len(names) > len(kernels_more.MODULES)
+    assert len(set(names)) == len(names)

@@ -213,6 +213,35 @@ def test_lost_bytes_within_a_write_cost_only_the_file():
     assert parser.anomalies() == [(AppAnomaly.PROTOCOL_GAP, TO_SERVER)]
 
 
+@pytest.mark.parametrize("seen", [1, 3, 7, 40, 70, 111])
+def test_what_came_of_a_message_before_lost_bytes_counts(seen):
+    parser = SmbParser()
+    drive(parser, smb.file_talk()[:8])
+    message = smb.write2(b"wnwk" + b"z" * 5_000)
+    parser.feed(TO_SERVER, smb.nbss(message)[: 4 + seen], 0)
+    frames = at(parser.gap(TO_SERVER, len(message) - seen - 100, 0), stages.FRAME_REQUEST)
+    assert frames[0].tx.buffer("frame.nbss.data") == (message[:seen],)
+    parser.feed(TO_SERVER, message[-100:], 0)
+    found = parser.feed(TO_SERVER, smb.nbss(smb.close2()), 0)
+    written = at(found, stages.WRITTEN)
+    assert not any(one.file.complete for one in written)
+    assert parser.anomalies() == [(AppAnomaly.PROTOCOL_GAP, TO_SERVER)]
+
+
+def test_frames_and_files_hold_what_came_before_lost_bytes():
+    parser = SmbParser()
+    drive(parser, smb.file_talk()[:8])
+    message = smb.write2(b"wnwk" + b"z" * 5_000)
+    parser.feed(TO_SERVER, smb.nbss(message)[:2_000], 0)
+    found = parser.gap(TO_SERVER, 1_000, 0)
+    (frame,) = (f for f in at(found, stages.FRAME_REQUEST) if f.tx.buffer("frame.smb2.data"))
+    assert b"wnwk" in frame.tx.buffer("frame.smb2.data")[0]
+    parser.feed(TO_SERVER, smb.nbss(message)[3_000:], 0)
+    (written,) = at(parser.feed(TO_SERVER, smb.nbss(smb.close2()), 0), stages.WRITTEN)
+    assert written.file.data.startswith(b"wnwkzz")
+    assert not written.file.complete
+
+
 def test_the_next_message_is_found_behind_lost_bytes():
     parser = SmbParser()
     parser.gap(TO_SERVER, 100, 0)

@@ -1,0 +1,117 @@
+"""Rules on packets of a protocol: they hold once the other side has answered to the bytes that tell it."""
+
+import numpy as np
+import pytest
+from enginekit import difference, rules_of, run
+from forgekit import ACK, SYN, Flow
+
+from sensor.engine.answered import Answers
+from sensor.engine.history import AppChanges
+from sensor.model.rows import APP_UNDECIDED, FLOW, new_rows
+
+REQUEST = b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"
+
+
+def numbers(tmp_path, traffic, rule="protocol: http"):
+    """Return the packets at which a rule alerts, the same with triage and without, in any blocks."""
+    rules = rules_of(f"- {{id: 1, title: x, {rule}}}\n", tmp_path)
+    outcome = run(traffic, rules, types=("alert",))
+    for other in ({"triage": False}, {"block": 1}, {"block": 3}):
+        assert not difference(outcome, run(traffic, rules, types=("alert",), **other))
+    return [event["pcap_cnt"] for event in outcome.of("alert")]
+
+
+def test_from_the_answer_on(tmp_path):
+    frames = Flow().open().send(0, REQUEST, cuts=(10, 20)).send(1, ANSWER).frames()
+    assert numbers(tmp_path, frames) == [7, 8, 9]
+    assert numbers(tmp_path, frames, "protocol: http, flow: to_server") == [9]
+    assert numbers(tmp_path, frames, "protocol: http, match: [{payload.size: 10}]") == []
+
+
+def test_streams_and_transactions_do_not_wait(tmp_path):
+    frames = Flow().open().send(0, REQUEST).frames()
+    assert numbers(tmp_path, frames, "protocol: http, match: [{http.uri: /page}]") == [4]
+    assert numbers(tmp_path, frames, "protocol: http, match: [{stream: {content: /page}}]") == [4]
+
+
+def test_data_with_the_syn_are_answered_behind_the_handshake(tmp_path):
+    flow = Flow().segment(0, SYN, REQUEST).segment(1, SYN | ACK).segment(0).send(1, ANSWER)
+    assert numbers(tmp_path, flow.frames()) == [4, 5]
+
+
+def test_half_of_a_connection_does_not_wait(tmp_path):
+    flow = Flow().open().send(0, REQUEST).send(1, ANSWER).send(0, REQUEST)
+    half = [frame for frame, (side, _) in zip(flow.frames(), flow.packets, strict=True) if side == 0]
+    assert numbers(tmp_path, half) == [3, 4, 5]
+
+
+def test_a_connection_whose_start_is_missing(tmp_path):
+    flow = Flow().segment(1).send(0, REQUEST).send(1, ANSWER)
+    assert numbers(tmp_path, flow.frames()) == [3, 4, 5]
+
+
+def test_datagrams_do_not_wait(tmp_path):
+    question = bytes.fromhex("000101000001000000000000") + b"\x04good\x00\x00\x01\x00\x01"
+    flow = Flow(dport=53).datagram(0, question).datagram(0, question)
+    assert numbers(tmp_path, flow.frames(), "protocol: dns, match: [{payload.size: '>0'}]") == [1, 2]
+
+
+def rows_of(*packets):
+    """Return rows of (slot, side) or (slot, side, flags)."""
+    rows = new_rows(len(packets))
+    for row, (slot, side, *flags) in zip(rows, packets, strict=True):
+        row["flow"], row["side"], row["tcpflags"] = slot, side, flags[0] if flags else ACK
+    return rows
+
+
+def decided(*pairs):
+    slots, rows = np.array(pairs, np.int32).reshape(-1, 2).T
+    return AppChanges(slots, rows, np.full(slots.size, APP_UNDECIDED, np.uint8))
+
+
+def until(answers, changes, rows, flows):
+    found = answers.take(changes, rows, flows)
+    return dict(zip(found.slots.tolist(), found.rows.tolist(), strict=True))
+
+
+def flows_of(slots, packets=9):
+    flows = np.zeros(slots, FLOW)
+    flows["pkts"] = packets
+    return flows
+
+
+def test_many_flows_in_one_block():
+    answers, flows = Answers(8), flows_of(8)
+    rows = rows_of((5, 0), (2, 0), (2, 1), (-1, 0), (5, 0), (7, 1), (5, 1), (7, 1), (5, 1), (2, 0))
+    assert until(answers, decided((5, 0), (2, 1), (7, 5)), rows, flows) == {2: 2, 5: 6, 7: 10}
+    assert until(answers, decided(), rows_of((7, 1), (1, 0)), flows) == {7: 2}
+    assert until(answers, decided(), rows_of((1, 0)), flows) == {}
+    assert until(answers, decided(), rows_of((7, 1), (7, 0), (7, 1)), flows) == {7: 1}
+    assert until(answers, decided(), rows_of((7, 1)), flows) == {}
+
+
+def test_an_answer_before_the_decision_is_none():
+    assert until(Answers(2), decided((1, 1)), rows_of((1, 1), (1, 0), (1, 0)), flows_of(2)) == {1: 3}
+
+
+def test_ended_flows_do_not_wait():
+    answers, flows = Answers(2), flows_of(2)
+    until(answers, decided((1, 0)), rows_of((1, 0)), flows)
+    answers.forget(np.array([1]))
+    assert until(answers, decided(), rows_of((1, 0)), flows) == {}
+
+
+def test_the_flow_table_may_grow():
+    answers = Answers(2)
+    until(answers, decided((1, 0)), rows_of((1, 0)), flows_of(2))
+    assert until(answers, decided((3, 0)), rows_of((3, 0), (1, 1)), flows_of(4)) == {1: 1, 3: 2}
+
+
+@pytest.mark.parametrize(("flags", "waits"), [(ACK, {}), (SYN, {0: 1})])
+def test_whoever_was_never_heard_will_answer_a_syn_only(flags, waits):
+    assert until(Answers(1), decided((0, 0)), rows_of((0, 0, flags)), flows_of(1, packets=0)) == waits
+
+
+def test_what_was_decided_at_the_end_of_the_input_has_no_row():
+    assert until(Answers(1), decided((0, -1)), rows_of(), flows_of(1)) == {}
