@@ -89,7 +89,7 @@ _DECODE_EVENTS = {
     DecodeAnomaly.IPV4_IPLEN_SMALLER_THAN_HLEN: "decoder.ipv4.iplen_smaller_than_hlen",
     DecodeAnomaly.IPV4_TRUNC_PKT: "decoder.ipv4.trunc_pkt",
     DecodeAnomaly.IPV4_WRONG_VERSION: "decoder.ipv4.wrong_ip_version",
-    DecodeAnomaly.IPV4_OPT_INVALID: "decoder.ipv4.opt_invalid",
+    DecodeAnomaly.IPV4_OPT_INVALID: "decoder.ipv4.opt_invalid_len",
     DecodeAnomaly.IPV4_ZERO_LENGTH: "decoder.ipv4.zero_length",
     DecodeAnomaly.IPV6_PKT_TOO_SMALL: "decoder.ipv6.pkt_too_small",
     DecodeAnomaly.IPV6_TRUNC_PKT: "decoder.ipv6.trunc_pkt",
