@@ -11,6 +11,7 @@ from types import MappingProxyType
 import msgspec
 import numpy as np
 
+from sensor.decode.details import details
 from sensor.detect.checksums import ipv4_state, transport_state
 from sensor.detect.packetrow import Buffer, PacketRow
 from sensor.model.rows import FRAG_NONE, FRAG_REASSEMBLED
@@ -209,7 +210,7 @@ FIELDS: MappingProxyType[str, Get] = MappingProxyType(
         "flow.pkts.to_client": _flow_pair("pkts", 1),
         "flow.bytes.to_server": _flow_pair("bytes", 0),
         "flow.bytes.to_client": _flow_pair("bytes", 1),
-        "decode.event": lambda row, _buf, _flow: row.anomaly,
+        "decode.event": lambda row, buf, _flow: row.anomaly | details(row, buf),
         "tunnel.kind": lambda row, _buf, _flow: row.tunnel,
     }
 )

@@ -10,7 +10,7 @@ import numpy as np
 from sensor.detect.addrindex import AddressIndex, BlockLists, Intervals, no_lists
 from sensor.detect.groups import ICMP, ICMP6, TCP, UDP
 from sensor.detect.kept import Kept
-from sensor.detect.kernels_headers import HEADER, note_flows, select_rows
+from sensor.detect.kernels_headers import ANYTHING, HEADER, note_flows, select_rows
 from sensor.detect.portsets import PortSets
 from sensor.detect.ruleplan import PACKET
 from sensor.detect.shorts import ALL, Shorts
@@ -25,6 +25,7 @@ _IP_PROTO_BIT = {TCP: 2, UDP: 4, ICMP: 8, ICMP6: 16}
 _BITS = 6
 _FRAGMENTS = 64
 _NO_LIMIT = 2**31 - 1
+_NOTHING_ODD = np.zeros((0, 3), np.uint64)
 
 
 class Headers(Kept):
@@ -92,7 +93,7 @@ class HeaderIndex(Kept):
         self._plain = headers.table[[number for n, number in enumerate(numbers) if n not in listed]]
         self._shorts = Shorts([rule for n, (_, rule) in enumerate(rules) if n not in listed], literals)
         self._listed = headers.table[list(numbers) if listed else []]
-        groups = list(_classes(self._plain))
+        groups = [*_classes(self._plain, odd=False), *_classes(self._plain, odd=True)]
         self._order = np.concatenate(groups).astype(np.int32)
         self._starts = np.cumsum([0, *map(len, groups)]).astype(np.int32)
         self.make_scratch()
@@ -108,14 +109,20 @@ class HeaderIndex(Kept):
         """How many rules there are."""
         return int(self._plain.size + self._listed.size)
 
+    @property
+    def asks_odd(self) -> bool:
+        """Whether a rule is about something odd in a packet: `select` wants to know it then."""
+        return bool(self._plain["event"].any() or self._listed["event"].any())
+
     def select(
-        self, head: Headers, rows: np.ndarray, data: np.ndarray, at: np.ndarray, size: np.ndarray, base: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, head: Headers, rows: np.ndarray, data: np.ndarray, at: np.ndarray, size: np.ndarray, base: np.ndarray,
+        odd: np.ndarray = _NOTHING_ODD,
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         """Return (row numbers, rule numbers), int32[k] each, in row order.
 
         head: those that the index was made of; rows: ROW[n], noted before; at, size: int32[n], where in data (uint8)
         the bytes stand that hold each literal of a rule that matches there; size -1: nobody knows. base: int64[n],
-        their offset in the stream.
+        their offset in the stream. odd: uint64[n, 3], see `oddities`.
         """
         none = np.empty(0, np.int32)
         if not self.size or not rows.size:
@@ -125,7 +132,7 @@ class HeaderIndex(Kept):
         parts = []
         while state[0] < rows.size:
             n = select_rows(
-                rows, data, at, size, base, short.first, short.table, short.pool, self._pairs, self._noted,
+                rows, odd, data, at, size, base, short.first, short.table, short.pool, self._pairs, self._noted,
                 self._plain, self._order, self._starts, head.ports, table.hi, table.lo, head.masks,
                 head.flow_masks, head.rare, lists.at.hi, lists.at.lo, lists.first, lists.rules, self._listed,
                 *self._out, state,
@@ -134,10 +141,13 @@ class HeaderIndex(Kept):
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
-def _classes(table: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the headers that rows of each `kernels_headers.row_class` may match, in the order of the classes."""
+def _classes(table: np.ndarray, *, odd: bool) -> Iterator[np.ndarray]:
+    """Yield the headers that rows of each `kernels_headers.row_class` may match, in the order of the classes.
+
+    odd: those that ask for something odd in the packet, or the others.
+    """
     for bit in range(_BITS):
-        protos = table["protos"] & np.uint32(1 << bit) != 0
+        protos = (table["protos"] & np.uint32(1 << bit) != 0) & ((table["event"] != 0) == odd)
         for side in (-1, 0, 1):
             sided = protos & ((table["side"] == 2) | (table["side"] == side))
             yield np.flatnonzero(sided & (table["pay_low"] <= 0))
@@ -149,7 +159,7 @@ def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, sc
     """Return the HEADER record of a rule: implied by the rule, never narrower."""
     protos = _PROTO_BITS.get(rule.proto, 6)
     pay_low, pay_high = 0, _NO_LIMIT
-    flags_mask = flags_value = 0
+    flags_mask = flags_value = event = 0
     for node in required(rule.body):
         if isinstance(node, BufferMatch):
             if node.buffer in {"payload", "payload_or_stream"} and not node.absent and not node.transforms:
@@ -161,6 +171,8 @@ def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, sc
             elif node.field == "tcp.flags" and node.op in {"exact", "all", "none"}:
                 mask = {"exact": 0xFF & ~node.mask, "all": node.value, "none": node.value & ~node.mask}[node.op]
                 flags_mask, flags_value = mask, 0 if node.op == "none" else node.value & mask
+            elif node.field == "decode.event" and node.op in {"=", "in"}:
+                event = node.value + 1 if node.op == "=" else event or ANYTHING
             elif node.field == "ip.proto" and node.op == "=":
                 protos &= _IP_PROTO_BIT.get(node.value, 1) | _FRAGMENTS
     sport, dport = ports.number(rule.sport), ports.number(rule.dport)
@@ -171,7 +183,7 @@ def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, sc
     established = 2 if rule.established is None or scope != PACKET else int(rule.established)
     return (
         apps, number, protos, min(pay_low, _NO_LIMIT), pay_high, addresses.bit(rule.src), addresses.bit(rule.dst),
-        sport, dport, flags_mask, flags_value, side, established, int(rule.bidirectional), scope,
+        sport, dport, flags_mask, flags_value, side, established, int(rule.bidirectional), scope, event,
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ HEADER = np.dtype(
         ("established", "u1"),  # 0, 1; 2: either
         ("swap", "u1"),  # 1: the ends may stand the other way round
         ("scope", "u1"),  # plan.PACKET, STREAM, TX: bits
+        ("event", "u1"),  # what must be odd in the packet: number of `decode.event` + 1; 0: nothing, 255: anything
     ],
     align=True,
 )
@@ -46,6 +47,7 @@ ROWS_T, FLOWS_T = numba.from_dtype(ROW)[::1], numba.from_dtype(FLOW)[::1]
 _SHORTS_T = numba.from_dtype(SHORT)[::1]
 _BYTES = numba.types.Array(numba.uint8, 1, "C", readonly=True)
 U1, U8, I4, U1_2 = numba.uint8[::1], numba.uint64[::1], numba.int32[::1], numba.uint8[:, ::1]
+U8_2 = numba.uint64[:, ::1]
 I8 = int64[::1]
 MAPPED = np.uint64(0xFFFF00000000)
 """IPv4 addresses stand at ::ffff:0:0/96."""
@@ -205,6 +207,10 @@ def _literals_stand(k, first, shorts, data, start, size, base, pool, pairs, note
 
 CLASSES = 6
 """Classes of rows of one protocol."""
+ODD = 6 * CLASSES
+"""Behind the classes of all rows: the same again, of rules that ask for something odd in the packet."""
+ANYTHING = 255
+"""`HEADER.event`"""
 
 
 @njit
@@ -225,16 +231,26 @@ def _row_fits(q, bit, part, size, side, flow, flags, established):  # pragma: no
     return flags & q["flags_mask"] == q["flags_value"]
 
 
-@njit(int64(ROWS_T, _BYTES, I4, I4, I8, I4, _SHORTS_T, U1, U8, U1, HEADERS_T, I4, I4, U1_2, U8, U8, U8, U8, U8, U8,
-            U8, I4, I4, HEADERS_T, I4, I4, I4), cache=True)  # fmt: skip
-def select_rows(rows, data, text_at, text_size, text_base, short_first, shorts, short_pool, pairs, noted, headers,
+@njit
+def _is_odd(q, odd, i):  # pragma: no cover
+    """Tell whether what a rule asks for is odd in a row. odd: uint64[n, 3], sets of `decode.event`."""
+    event = np.int64(q["event"])
+    if event in (0, ANYTHING):
+        return True
+    return bool(odd[i, (event - 1) >> 6] >> np.uint64((event - 1) & 63) & np.uint64(1))
+
+
+@njit(int64(ROWS_T, U8_2, _BYTES, I4, I4, I8, I4, _SHORTS_T, U1, U8, U1, HEADERS_T, I4, I4, U1_2, U8, U8, U8, U8, U8,
+            U8, U8, I4, I4, HEADERS_T, I4, I4, I4), cache=True)  # fmt: skip
+def select_rows(rows, odd, data, text_at, text_size, text_base, short_first, shorts, short_pool, pairs, noted, headers,
                 order, starts, ports, his, los, masks, flow_masks, rare, rare_his, rare_los, rare_first, rare_rules,
                 rare_headers, out_row, out_rule, state):  # pragma: no cover  # fmt: skip
     """Write (row, rule) pairs that satisfy a header, in row order; return their number.
 
-    text_at, text_size: int32[n], where in data each row's bytes stand; size -1: they are not known. text_base:
-    int64[n], offset of the first of them in what offsets of literals count from. pairs, noted: see `_literals_stand`.
-    order, starts: numbers of headers by `row_class` (`starts` int32[6 * CLASSES + 1]); rare_headers: those of block
+    odd: see `_is_odd`; of length 0: nobody asks. text_at, text_size: int32[n], where in data each row's bytes stand;
+    size -1: they are not known. text_base: int64[n], offset of the first of them in what offsets of literals count
+    from. pairs, noted: see `_literals_stand`.
+    order, starts: numbers of headers by `row_class` (`starts` int32[2 * ODD + 1]); rare_headers: those of block
     lists.
     state: int32[1], the row to go on from; rows.size when done. Stops early when the output has no room for a row.
     """
@@ -263,19 +279,25 @@ def select_rows(rows, data, text_at, text_size, text_base, short_first, shorts, 
                 sender = masks[find(his, los, src_his[i], src_los[i] | mapped)]
                 receiver = masks[find(his, los, dst_his[i], dst_los[i] | mapped)]
             group = row_class(number, side if slot >= 0 else np.int64(-1), size)
-            for k in range(starts[group], starts[group + 1]):
-                q = headers[order[k]]
-                if (
-                    _row_fits(q, bit, part, size, side, slot >= 0, flags[i], established)
-                    and header_matches(q, sender, receiver, np.int64(sports[i]), np.int64(dports[i]), ports)
-                    and _literals_stand(
-                        order[k], short_first, shorts, data, np.int64(text_at[i]), np.int64(text_size[i]),
-                        text_base[i], short_pool, pairs, noted,
-                    )
-                ):
-                    out_row[n] = i
-                    out_rule[n] = q["rule"]
-                    n += 1
+            for classes in range(2):
+                if classes == 1:
+                    if odd.shape[0] == 0 or odd[i, 0] | odd[i, 1] | odd[i, 2] == 0:
+                        break
+                    group += ODD
+                for k in range(starts[group], starts[group + 1]):
+                    q = headers[order[k]]
+                    if (
+                        _is_odd(q, odd, i)
+                        and _row_fits(q, bit, part, size, side, slot >= 0, flags[i], established)
+                        and header_matches(q, sender, receiver, np.int64(sports[i]), np.int64(dports[i]), ports)
+                        and _literals_stand(
+                            order[k], short_first, shorts, data, np.int64(text_at[i]), np.int64(text_size[i]),
+                            text_base[i], short_pool, pairs, noted,
+                        )
+                    ):
+                        out_row[n] = i
+                        out_rule[n] = q["rule"]
+                        n += 1
             if rare_headers.size and (slot < 0 or rare[slot] != none):
                 for end in range(2):
                     if end == 0:
@@ -284,8 +306,10 @@ def select_rows(rows, data, text_at, text_size, text_base, short_first, shorts, 
                         at = find(rare_his, rare_los, dst_his[i], dst_los[i] | mapped)
                     for k in range(rare_first[at], rare_first[at + 1]):
                         q = rare_headers[rare_rules[k]]
-                        if _row_fits(q, bit, part, size, side, slot >= 0, flags[i], established) and header_matches(
-                            q, sender, receiver, np.int64(sports[i]), np.int64(dports[i]), ports
+                        if (
+                            _is_odd(q, odd, i)
+                            and _row_fits(q, bit, part, size, side, slot >= 0, flags[i], established)
+                            and header_matches(q, sender, receiver, np.int64(sports[i]), np.int64(dports[i]), ports)
                         ):
                             out_row[n] = i
                             out_rule[n] = q["rule"]

@@ -53,6 +53,8 @@ _CARRIED = frozenset({TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN})
 """Tunnels whose packet has no payload of its own but the packet inside, which is judged itself."""
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
+_SEEN_TWICE = frozenset({"http", "smb"})
+"""Protocols with transactions about both sides: Suricata judges rules without a direction on each side."""
 _ODD = (APP_EVENT, STREAM_EVENT)
 _APPS = FIELDS[APP_PROTOCOL].names
 _ACK = 0x10
@@ -415,11 +417,11 @@ class Judge:
             back = replace(sided, side=1 - side)
             views[back.side] = _Context(back, self, windows, None, spec.name, event=odd)
         for number in rules:
-            seen = views.get(self._facing[number], context)
-            if not self._holds(number, seen):
-                continue
-            if self._match(number, seen.place, data, stream=True, context=seen):
-                break
+            facing = self._facing[number]
+            both = facing < 0 and spec.name in _SEEN_TWICE and anomaly in spec.events
+            for seen in views.values() if both else (views.get(facing, context),):
+                if self._holds(number, seen) and self._match(number, seen.place, data, stream=True, context=seen):
+                    return
 
     def note(self, place: Place, anomaly: int, rules: Iterable[int]) -> None:
         """Judge rules on what the flow table found odd, with the packet that showed it."""

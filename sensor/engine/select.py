@@ -12,6 +12,7 @@ from sensor.detect.groups import Groups
 from sensor.detect.kernels_expand import expand
 from sensor.detect.kernels_scan import REPEAT
 from sensor.detect.literals import LiteralRules
+from sensor.detect.oddities import oddities
 from sensor.detect.plan import PACKET, STREAM, TX, Plan
 from sensor.detect.scan import Hits
 from sensor.engine import derive, kernels_sides
@@ -140,8 +141,7 @@ class Selector:
         found, self._inherited = self._inherited, Candidates()
         plan = self._plan
         plan.headers.note(rows, flows)
-        at, size = (np.ascontiguousarray(rows[name]) for name in ("pay", "paylen"))
-        _collect(found.packets, *plan.rows.select(plan.headers, rows, buf, at, size, np.zeros(rows.size, np.int64)))
+        self._bare_packets(found, rows, buf)
         by_side: BySide = {}
         if (plan.segs.size or plan.sides.size) and gathered.segs.size:
             self._bare_windows(found, gathered, flows, by_side)
@@ -173,6 +173,13 @@ class Selector:
         self.recent.forget(slots)
         if self.frames is not None:
             self.frames.forget(slots)
+
+    def _bare_packets(self, found: Candidates, rows: np.ndarray, buf: np.ndarray) -> None:
+        """Choose packets by headers."""
+        index, base = self._plan.rows, np.zeros(rows.size, np.int64)
+        at, size = (np.ascontiguousarray(rows[name]) for name in ("pay", "paylen"))
+        odd = (oddities(rows, buf),) if index.asks_odd else ()
+        _collect(found.packets, *index.select(self._plan.headers, rows, buf, at, size, base, *odd))
 
     def _bare_windows(self, found: Candidates, gathered: Gathered, flows: np.ndarray, by_side: BySide) -> None:
         """Choose windows by headers, and by literals that are too short for the scan."""

@@ -139,7 +139,8 @@ def _http_token(h: Ints, start: int, n: int, usual_port: bool) -> int:
 @njit
 def _http(h: Ints, n: int, usual_port: bool) -> int:
     start = 0
-    while start < n and start < 8 and h[start] in (13, 10):  # RFC 9112 section 2.2: empty lines before a request
+    # RFC 9112 section 2.2: empty lines before a request; servers pass over blanks, too.
+    while start < n and start < 8 and h[start] in (13, 10, 32, 9):
         start += 1
     if start >= n:
         return _PENDING

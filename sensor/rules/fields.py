@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sensor.model.anomaly import AppAnomaly, DecodeAnomaly, StreamAnomaly
+from sensor.model.details import Detail
 from sensor.model.rows import (
     CSUM_NAMES,
     STREAM_IGNORED,
@@ -70,7 +71,7 @@ _SEGMENTS = MappingProxyType(
     }
 )
 """None: there is no payload, or it is not TCP; ignored: it is not in any stream."""
-_EVENTS = MappingProxyType({anomaly.event: int(anomaly) for anomaly in DecodeAnomaly})
+_EVENTS = MappingProxyType({one.event: int(one) for one in (*DecodeAnomaly, *Detail)})
 
 _CHECKSUMS = MappingProxyType({name: number for number, name in enumerate(CSUM_NAMES)})
 IP_OPTIONS = MappingProxyType(
@@ -132,7 +133,7 @@ _OF_PACKETS: tuple[HeaderField, ...] = (
     HeaderField("flow.pkts.to_client", "packets of the server so far", _U32, packet=False),
     HeaderField("flow.bytes.to_server", "bytes of the client's packets so far", _U63, packet=False),
     HeaderField("flow.bytes.to_client", "bytes of the server's packets so far", _U63, packet=False),
-    HeaderField("decode.event", "anomaly of the packet, by its name", 63, NAME, _EVENTS, ("decode-event",)),
+    HeaderField("decode.event", "what is odd in a packet, by its name", 255, NAME, _EVENTS, ("decode-event",)),
     HeaderField(APP_PROTOCOL, "protocol that the flow speaks, once it is known", 255, NAME, _APPS, (), False),
     HeaderField(STREAM_EVENT, "what is odd in a TCP connection, by its name", 63, NAME, _STREAM_EVENTS, (), False),
     HeaderField(APP_EVENT, "what the parser of a protocol finds odd, by its name", _U16, NAME, _APP_EVENTS, (), False),

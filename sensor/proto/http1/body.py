@@ -19,7 +19,7 @@ class Body:
 
     __slots__ = (
         "_chunks", "_fallback", "_left", "_mode", "_trailer", "cut", "ended", "faults", "gaps", "hash",
-        "hashed", "limit", "parts", "tail", "total",
+        "hashed", "limit", "parts", "strict", "tail", "total",
     )  # fmt: skip
 
     def __init__(self, mode: int, left: int, limit: int, fallback: int = -1) -> None:
@@ -38,6 +38,8 @@ class Body:
         self.gaps = False
         """Bytes of it are lost."""
         self.faults: list[AppAnomaly] = []
+        self.strict = False
+        """An empty line where the size of a chunk should be is a fault."""
         self.hashed = False
         """What is beyond the limit is to be hashed: some rule asks for hashes of files."""
         self.hash: FileHash | None = None
@@ -180,12 +182,18 @@ class Body:
     def _size_line(self, data: bytes | bytearray, pos: int, stop: int, newline: int) -> int:
         line = bytes(data[pos:stop])
         if newline >= 0 and line in (b"", b"\r"):
+            if self.strict:
+                self._fault()
             return stop + 1
         size = parse.chunk_size(line) if newline >= 0 else -1
         if size < 0:
             self._fault()
             self._give_up_chunks()
             return pos
+        if size > limits.CHUNK_BYTES:
+            self._fault()
+        if b";" in line:
+            self._fault(AppAnomaly.HTTP_REQUEST_CHUNK_EXTENSION)
         self._chunks += 1
         self._left = size
         self._mode = _CHUNK_DATA if size else _TRAILER
@@ -200,6 +208,6 @@ class Body:
         else:
             self._mode = _CLOSE
 
-    def _fault(self) -> None:
-        if AppAnomaly.HTTP_INVALID_CHUNK not in self.faults:
-            self.faults.append(AppAnomaly.HTTP_INVALID_CHUNK)
+    def _fault(self, what: AppAnomaly = AppAnomaly.HTTP_INVALID_CHUNK) -> None:
+        if what not in self.faults:
+            self.faults.append(what)

@@ -4,6 +4,10 @@ HEADER_BYTES = 64 * 1024
 """Start line and headers of one message; what is longer is cut there and the side is given up."""
 LINE_BYTES = 16 * 1024
 """A longer line is an anomaly (Apache allows 8 KB, IIS 16 KB)."""
+FIELD_BYTES = 18000
+"""A line that is longer before it has ended is one that Suricata gives up."""
+MOST_HEADERS = 1025
+"""More header lines in one message are an anomaly of their own (Suricata's limit)."""
 HEADERS = 256
 """Header lines kept of one message."""
 REQUEST_BODY = 100 * 1024
@@ -19,6 +23,8 @@ PIPELINED = 128
 """Requests waiting for their response."""
 PENDING_BYTES = 1024 * 1024
 """Headers and bodies of the waiting requests together."""
+CHUNK_BYTES = 0x7FFFFFFF
+"""A chunk that claims more is an anomaly (Suricata counts in 31 bits)."""
 CHUNK_LINE = 4096
 """Longest chunk-size line, extensions included."""
 JUNK_LINES = 8

@@ -70,8 +70,8 @@ class Headers:
 def request_line(line: bytes) -> RequestLine:
     """Split a request line; the target may hold spaces (the protocol is what follows the last one)."""
     parts = line.split(b" ")
-    if len(parts) == 3 and parts[0] and parts[1] and parts[2][:5] == b"HTTP/":
-        return RequestLine(line, parts[0], parts[1], parts[2], valid=_METHOD.match(parts[0]) is not None)
+    if len(parts) == 3 and parts[1] and parts[2][:5] == b"HTTP/" and _METHOD.match(parts[0]) is not None:
+        return RequestLine(line, parts[0], parts[1], parts[2], valid=True)
     return _odd_request_line(line)
 
 

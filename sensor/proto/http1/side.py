@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.proto.http1 import limits, parse
@@ -23,6 +23,11 @@ class Side:
     Each byte is looked at a bounded number of times, however the stream is cut.
     """
 
+    TOO_MANY: ClassVar[AppAnomaly]
+    """More header lines than `limits.MOST_HEADERS`."""
+    TOO_LONG: ClassVar[AppAnomaly | None] = None
+    """A line that is long before it has ended."""
+
     def __init__(self) -> None:
         self.state = START
         self.body: Body | None = None
@@ -34,6 +39,9 @@ class Side:
         self._lines: list[bytes] = []
         self._size = 0
         self._junk = 0
+        self._count = 0
+        self._long = False
+        self._told = False
 
     # ---- what subclasses define
 
@@ -137,6 +145,13 @@ class Side:
         """A start line has been seen and nothing behind it."""
         return self.state == HEADERS and not self._lines and self._pos == len(self._buf)
 
+    def breaks_off(self) -> bool:
+        """Whether a start line has begun and not ended; told once."""
+        if self._told or self.state != START:
+            return False
+        self._told = bool(self._buf[self._pos : self._pos + _SKIP_AT_ONCE].strip(_BLANK))
+        return self._told
+
     # ---- the machine
 
     def _drop(self) -> None:
@@ -199,6 +214,8 @@ class Side:
             self._consume(len(line))
             return True
         self._lines = []
+        self._count = 0
+        self._long = self._told = False
         self._size = len(line)
         message = self.on_start(line)
         if self.state != START:
@@ -218,12 +235,20 @@ class Side:
         return True
 
     def _too_long(self, waiting: int) -> bool:
+        if waiting > limits.FIELD_BYTES:
+            self._long_line()
         if self._size + waiting <= limits.HEADER_BYTES:
             return False
         self.anomaly(AppAnomaly.HTTP_HEADER_TOO_LONG)
         self._end()
         self.give_up()
         return True
+
+    def _long_line(self) -> None:
+        """Note a line that came in pieces and is longer than Suricata keeps, once a message."""
+        if self.TOO_LONG is not None and not self._long:
+            self._long = True
+            self.anomaly(self.TOO_LONG)
 
     def _collect(self) -> bool:
         """Gather header lines up to the empty one. True: the state changed."""
@@ -238,8 +263,13 @@ class Side:
                 break
             pos = newline + 1
             self._size += len(line)
+            self._count += 1
+            if self._count == limits.MOST_HEADERS + 1 and not ends:
+                self.anomaly(self.TOO_MANY)
             if len(line) > limits.LINE_BYTES:
                 self.anomaly(AppAnomaly.HTTP_HEADER_TOO_LONG)
+                if len(line) > limits.FIELD_BYTES and isinstance(buf, bytearray):
+                    self._long_line()
             if len(lines) < limits.HEADERS or ends:
                 lines.append(line)
             elif len(lines) == limits.HEADERS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from types import MappingProxyType
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
@@ -22,6 +23,18 @@ from sensor.proto.http1.transaction import (
 
 _BLANK = b" \t\r\n\x0b\x0c\x00"
 _MAX_ANOMALIES = 64
+_OF_REQUESTS = MappingProxyType({AppAnomaly.HTTP_INVALID_CHUNK: AppAnomaly.HTTP_INVALID_REQUEST_CHUNK_LEN})
+_OF_RESPONSES = MappingProxyType({AppAnomaly.HTTP_INVALID_CHUNK: AppAnomaly.HTTP_INVALID_RESPONSE_CHUNK_LEN})
+"""What Suricata calls by another name on each side."""
+_WRONG_REQUEST = MappingProxyType({
+    odd.COLON: AppAnomaly.HTTP_REQUEST_FIELD_MISSING_COLON, odd.NAME: AppAnomaly.HTTP_REQUEST_HEADER_INVALID,
+    odd.FOLDING: AppAnomaly.HTTP_INVALID_REQUEST_FIELD_FOLDING,
+})  # fmt: skip
+_WRONG_RESPONSE = MappingProxyType({
+    odd.COLON: AppAnomaly.HTTP_RESPONSE_FIELD_MISSING_COLON, odd.NAME: AppAnomaly.HTTP_RESPONSE_HEADER_INVALID,
+    odd.FOLDING: AppAnomaly.HTTP_INVALID_RESPONSE_FIELD_FOLDING,
+})  # fmt: skip
+"""By what `odd.of_lines` finds."""
 
 
 class Exchange:
@@ -105,7 +118,10 @@ class Exchange:
             self.lost_responses = False
             while len(self.waiting) > 1:
                 self._pop()
-        return self._pop() if self.waiting else self.new()
+        if self.waiting:
+            return self._pop()
+        self.anomaly(AppAnomaly.HTTP_UNABLE_TO_MATCH_RESPONSE_TO_REQUEST, TO_CLIENT)
+        return self.new()
 
     def forget_all(self) -> None:
         """No response will come any more."""
@@ -127,14 +143,21 @@ class Exchange:
 class RequestSide(Side):
     """Client to server."""
 
+    TOO_MANY = AppAnomaly.HTTP_REQUEST_TOO_MANY_HEADERS
+    TOO_LONG = AppAnomaly.HTTP_REQUEST_FIELD_TOO_LONG
+
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()
         self._exchange = exchange
         self._tx: HttpTransaction | None = None
+        self._behind = False
+        """The last request had no body: what comes next is a request."""
 
     def anomaly(self, what: AppAnomaly) -> None:
         """Report what is odd."""
         self._exchange.anomaly(what, TO_SERVER)
+        if what in _OF_REQUESTS:
+            self._exchange.anomaly(_OF_REQUESTS[what], TO_SERVER)
 
     def is_start(self, line: bytes) -> bool:
         """Whether a line is surely a request line."""
@@ -143,6 +166,10 @@ class RequestSide(Side):
     def on_start(self, line: bytes) -> bool | None:
         """Take a request line."""
         request = parse.request_line(line.rstrip(b"\r\n"))
+        for what in odd.of_request_line(line):
+            self.anomaly(what)
+        if self._behind and not odd.known_method(line):
+            self.anomaly(AppAnomaly.HTTP_REQUEST_BODY_UNEXPECTED)
         if not request.valid:
             self.anomaly(AppAnomaly.HTTP_INVALID_REQUEST_LINE)
             return False
@@ -180,7 +207,7 @@ class RequestSide(Side):
         tx.request_headers = headers = parse.headers(lines)
         self._exchange.reach(tx, REQUEST_HEADERS, TO_SERVER)
         if tx.request is not None:
-            for what in odd.of_request(tx.request, headers):
+            for what in (*(_WRONG_REQUEST[n] for n in odd.of_lines(raw, lines)), *odd.of_request(tx.request, headers)):
                 self.anomaly(what)
         self.body = tx.request_body = self._frame(headers)
         if self.body is None:
@@ -200,7 +227,9 @@ class RequestSide(Side):
         if coding is not None and parse.is_chunked(coding):
             if headers.get(b"content-length") is not None:
                 self.anomaly(AppAnomaly.HTTP_AMBIGUOUS_LENGTH)
-            return Body.chunked(limits.REQUEST_BODY, max(length, 0))
+            body = Body.chunked(limits.REQUEST_BODY, max(length, 0))
+            body.strict = True
+            return body
         return Body.sized(length, limits.REQUEST_BODY) if length > 0 else None
 
     def on_body(self) -> None:
@@ -225,6 +254,7 @@ class RequestSide(Side):
         self._exchange.reach(tx, REQUEST_COMPLETE, TO_SERVER)
         self._exchange.account(tx)
         self._exchange.spend(self.body)
+        self._behind = self.body is None
         self._tx = self.body = None
         self.state = START
 
@@ -235,15 +265,21 @@ _UPGRADES = ((b"h2c", "http2"), (b"websocket", "websocket"))
 class ResponseSide(Side):
     """Server to client."""
 
+    TOO_MANY = AppAnomaly.HTTP_RESPONSE_TOO_MANY_HEADERS
+
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()
         self._exchange = exchange
         self._tx: HttpTransaction | None = None
         self._head: list[bytes] = []
+        self._continued = False
+        """An interim response has told the client to go on."""
 
     def anomaly(self, what: AppAnomaly) -> None:
         """Report what is odd."""
         self._exchange.anomaly(what, TO_CLIENT)
+        if what in _OF_RESPONSES:
+            self._exchange.anomaly(_OF_RESPONSES[what], TO_CLIENT)
 
     def is_start(self, line: bytes) -> bool:
         """Whether a line is surely a status line."""
@@ -281,6 +317,8 @@ class ResponseSide(Side):
         status = parse.status_line(first)
         if not status.status:
             self.anomaly(AppAnomaly.HTTP_INVALID_RESPONSE_LINE)
+        for what in odd.of_status(status):
+            self.anomaly(what)
         self._head = rest
         self._take_tx().response = status
         return True
@@ -319,13 +357,19 @@ class ResponseSide(Side):
         tx.response_raw = raw
         if self._head or raw.count(b"\r") != raw.count(b"\r\n"):
             lines = parse.split_lone_cr(self._head + lines)
+        for wrong in odd.of_lines(raw, lines):
+            self.anomaly(_WRONG_RESPONSE[wrong])
         tx.response_headers = headers = parse.headers(lines, split_folded=True)
-        for what in odd.of_response(headers):
+        for what in odd.of_response(tx.response, headers):
             self.anomaly(what)
         status = tx.response.status
         if 100 <= status < 200 and status != 101:
+            if status == 100 and self._continued:
+                self.anomaly(AppAnomaly.HTTP_100_CONTINUE_ALREADY_SEEN)
+            self._continued = self._continued or status == 100
             self.state = MAYBE
             return
+        self._continued = False
         self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
         method = tx.request.method if tx.request is not None else b""
         if status == 101 or (method == b"CONNECT" and 200 <= status < 300):
@@ -444,6 +488,9 @@ class HttpParser:
             self._exchange.answers = True
             if self._request.no_header_yet:
                 self._complete_simple_request()
+            elif not self._exchange.waiting and self._request.breaks_off():
+                self._request.anomaly(AppAnomaly.HTTP_REQUEST_LINE_INCOMPLETE)
+                self._exchange.wait(self._exchange.new())
             self._response.feed(data)
         return self._take()
 

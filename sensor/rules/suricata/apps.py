@@ -106,9 +106,14 @@ def dnp3_object(draft: Draft, value: str) -> None:
 _EVENTS: Mapping[str, str] = MappingProxyType(
     {
         "applayer_mismatch_protocol_both_directions": "applayer.protocol_mismatch",
+        "dns.infinite_loop": "dns.pointer_loop",
         "dns.malformed_data": "dns.malformed",
+        "dns.not_request": "dns.not_a_request",
+        "dns.not_response": "dns.not_a_response",
         "http.compression_bomb": "http.decompression_bomb",
+        "http.gzip_decompression_failed": "http.decompression_failed",
         "smb.internal_error": "applayer.parser_error",
+        "ssh.long_banner": "ssh.banner_too_long",
         "tls.invalid_certificate": "tls.certificate_invalid",
         "tls.invalid_handshake_message": "tls.invalid_handshake",
         "tls.invalid_ssl_record": "tls.invalid_record",

@@ -184,10 +184,6 @@ def ip_options(draft: Draft, value: str) -> None:
         raise Refused(f"unknown option '{word[:20]}'", ", ".join((*fields.IP_OPTIONS, "any")))
 
 
-_SPELLED: Mapping[str, str] = MappingProxyType(
-    {"udp.hlen_too_small": "udp.pkt_too_small", "ipv4.opt_invalid_len": "ipv4.opt_invalid"}
-)
-"""Events that another name covers."""
 _VERSIONS: Mapping[str, int] = MappingProxyType({"ipv4": 4, "ipv6": 6})
 
 
@@ -237,7 +233,7 @@ def decode_event(draft: Draft, value: str) -> None:
         return
     events = fields.BY_NAME["decode.event"].names
     layer, _, rest = value.partition(".")
-    wanted = f"decoder.{_SPELLED.get(value, value)}"
+    wanted = f"decoder.{value}"
     if layer in _VERSIONS and rest.startswith("frag_") and f"decoder.ipv4.{rest}" in events:
         wanted = f"decoder.ipv4.{rest}"
         draft.conditions.append(HeaderTest("ip.version", "=", _VERSIONS[layer]))

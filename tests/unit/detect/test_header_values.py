@@ -36,8 +36,8 @@ def make(**columns):
 def tcp_row(**more):
     return make(
         **{
-            "ipv": 4, "proto": 6, "l2": 0, "l3": 14, "l4": 34, "pay": 34 + len(TCP), "paylen": 3, "ttl": 64,
-            "tos": 4,
+            "ipv": 4, "proto": 6, "l2": 0, "caplen": len(FRAME), "l3": 14, "l4": 34, "pay": 34 + len(TCP), "paylen": 3,
+            "ttl": 64, "tos": 4,
             "iplen": 20 + len(TCP) + 3, "ipid": 77, "seq": 1000, "ack": 5000, "win": 8192, "tcpflags": 0x12,
             "sport": 1234, "dport": 80, "src_lo": 0x0A000001, "dst_lo": 0x0A000002, "ethertype": 0x0800,
             "ts": 5 * 10**9,

@@ -11,7 +11,7 @@ from sensor.detect.headers import HeaderIndex, Headers, header
 from sensor.detect.portsets import PortSets
 from sensor.detect.ruleplan import PACKET, STREAM
 from sensor.model.rows import FLOW, new_rows
-from sensor.rules.nodes import AddressSet, All, Any, BufferMatch, Content, HeaderTest, PortSet, Rule, Transform
+from sensor.rules.nodes import AddressSet, All, Any, BufferMatch, Content, HeaderTest, Not, PortSet, Rule, Transform
 
 _FILL = [
     Rule(1, "", "arp", All(()), *[AddressSet(((headerkit.packed(n), headerkit.packed(n)),))] * 2)
@@ -85,6 +85,29 @@ def test_no_rules_no_rows():
     assert chosen(head, index, new_rows(3), np.zeros(1, FLOW), np.zeros(8, np.uint8)) == {}
     head, index = index_of([Rule(1, "", "ip", All(()))])
     assert chosen(head, index, new_rows(0), np.zeros(1, FLOW), np.zeros(8, np.uint8)) == {}
+
+
+def test_rules_about_something_odd_are_chosen_for_rows_that_have_it():
+    events = [HeaderTest("decode.event", "=", number) for number in (0, 14, 63, 64, 127, 128, 191)]
+    either = HeaderTest("decode.event", "in", values=(14, 128))
+    none_of = Not(HeaderTest("decode.event", "=", 14))
+    bodies = [All((one,)) for one in (*events, either)] + [All((none_of,)), All(())]
+    head, index = index_of([Rule(1, "", "pkthdr", body) for body in bodies])
+    rows = new_rows(6)
+    sets = [set(), {0, 14}, {64}, {63, 127}, {128, 191}, {14, 191}]
+    odd = np.zeros((rows.size, 3), np.uint64)
+    for row, numbers in enumerate(sets):
+        for number in numbers:
+            odd[row, number >> 6] |= np.uint64(1 << (number & 63))
+    head.note(rows, np.zeros(1, FLOW))
+    nowhere = np.zeros(rows.size, np.int32)
+    where, rules = index.select(head, rows, np.zeros(8, np.uint8), nowhere, nowhere, nowhere.astype(np.int64), odd)
+    found = {i: {rule for row, rule in zip(where.tolist(), rules.tolist(), strict=True) if row == i} for i in range(6)}
+    exact = {i: {n for n, test in enumerate(events) if test.value in numbers} for i, numbers in enumerate(sets)}
+    always = {8, 9}
+    assert found == {i: exact[i] | always | ({7} if sets[i] else set()) for i in range(6)}
+    assert index.asks_odd
+    assert not index_of([Rule(1, "", "ip", All(()))])[1].asks_odd
 
 
 @pytest.mark.parametrize(

@@ -231,10 +231,13 @@ def test_a_request_without_an_answer_is_logged_when_its_flow_ends():
 
 def test_what_a_parser_finds_odd_raises_rules_about_it(tmp_path):
     frames = Flow(dport=80).open().send(0, b"GET /%2561 HTTP/1.1\r\nHost: a\r\n\r\n").close().frames()
-    assert sids(frames, one_rule(tmp_path, "protocol: http, match: [{app.event: http.double_encoded_uri}]")) == [1]
+    event = "match: [{app.event: http.double_encoded_uri}]"
+    assert sids(frames, one_rule(tmp_path, f"protocol: http, {event}")) == [1, 1]  # seen from either side
+    assert sids(frames, one_rule(tmp_path, f"protocol: http, flow: to_server, {event}")) == [1]
+    assert sids(frames, one_rule(tmp_path, f"protocol: http, flow: to_client, {event}")) == [1]
     assert sids(frames, one_rule(tmp_path, "protocol: tls, match: [{app.event: http.double_encoded_uri}]")) == []
     both = "match: [{app.event: [http.invalid_chunk, http.double_encoded_uri]}]"
-    assert sids(frames, one_rule(tmp_path, f"protocol: tcp, {both}")) == [1]
+    assert sids(frames, one_rule(tmp_path, f"protocol: tcp, {both}")) == [1, 1]
 
 
 def test_what_is_odd_in_a_connection_raises_rules_about_it(tmp_path):

@@ -4,10 +4,15 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.proto.http1 import odd, parse
 
 REQUEST = parse.request_line(b"GET / HTTP/1.1")
+STATUS = parse.status_line(b"HTTP/1.1 200 OK")
 
 
 def of_request(*lines, request=REQUEST):
     return {one.name.removeprefix("HTTP_") for one in odd.of_request(request, parse.headers(list(lines)))}
+
+
+def of_response(*lines, status=STATUS):
+    return {one.name.removeprefix("HTTP_") for one in odd.of_response(status, parse.headers(list(lines)))}
 
 
 @pytest.mark.parametrize(("line", "expected"), [
@@ -16,32 +21,119 @@ def of_request(*lines, request=REQUEST):
     (b"Authorization: Magic x", {"REQUEST_AUTH_UNRECOGNIZED"}),
     (b"Transfer-Encoding: chunked", set()),
     (b"Transfer-Encoding: gzip", {"INVALID_TRANSFER_ENCODING_VALUE_IN_REQUEST"}),
-    (b"Content-Encoding: gzip, br", set()),
-    (b"Content-Encoding: gzip, gzip, gzip", {"TOO_MANY_ENCODING_LAYERS"}),
+    (b"Content-Encoding: gzip, gzip, gzip", set()),
+    (b"Content-Length: +3x", set()),
+    (b"Content-Length: 3, 3", set()),
+    (b"Content-Length: 3, 4", {"DUPLICATE_CONTENT_LENGTH_FIELD_IN_REQUEST"}),
+    (b"Content-Length: abc", {"INVALID_CONTENT_LENGTH_FIELD_IN_REQUEST"}),
+    (b"Content-Length: 99999999999999999999", {"INVALID_CONTENT_LENGTH_FIELD_IN_REQUEST"}),
 ])  # fmt: skip
 def test_request_fields(line, expected):
     assert of_request(b"Host: a", line) == expected
 
 
+INVALID = {"REQUEST_HEADER_HOST_INVALID"}
+
+
 @pytest.mark.parametrize(("host", "expected"), [
     (b"a.example:8080", set()),
     (b"[2001:db8::1]:80", set()),
-    (b"xn--a_b.c", set()),
-    (b"a b", {"REQUEST_HEADER_HOST_INVALID"}),
-    (b"a:b", {"REQUEST_HEADER_HOST_INVALID"}),
-    (b"a/b", {"REQUEST_HEADER_HOST_INVALID"}),
+    (b"xn--a_b.c.", set()),
+    (b"-a", set()),
+    (b"a b", INVALID),
+    (b"a:b", INVALID),
+    (b"a/b", INVALID),
+    (b"a!b", INVALID),
+    (b"a..b", INVALID),
+    (b".a", INVALID),
+    (b"", INVALID),
+    (b"a:", INVALID),
+    (b"a:0", INVALID),
+    (b"a:65535", set()),
+    (b"a:65536", INVALID),
+    (b"[::1", INVALID),
+    (b"u@a", INVALID),
+    (b"a" * 64, INVALID),
+    (b"a." * 128, INVALID),
+    (b"a, a", INVALID),
 ])  # fmt: skip
 def test_hosts(host, expected):
     assert of_request(b"Host: " + host) == expected
 
 
+@pytest.mark.parametrize(("line", "expected"), [
+    (b"GET http://A.example/ HTTP/1.1", set()),
+    (b"GET http://u:p@a.example/ HTTP/1.1", set()),
+    (b"GET http://a.example:81/ HTTP/1.1", set()),
+    (b"GET http://b.example/ HTTP/1.1", {"HOST_HEADER_AMBIGUOUS"}),
+    (b"GET http://a.example:x/ HTTP/1.1", {"REQUEST_URI_HOST_INVALID"}),
+    (b"CONNECT a.example:443 HTTP/1.1", set()),
+    (b"CONNECT a.example:abc HTTP/1.1", {"REQUEST_URI_HOST_INVALID"}),
+    (b"CONNECT b.example:443 HTTP/1.1", {"HOST_HEADER_AMBIGUOUS"}),
+])  # fmt: skip
+def test_a_target_names_a_host_too(line, expected):
+    assert of_request(b"Host: a.example", request=parse.request_line(line)) == expected
+
+
+def test_two_ports_that_differ_are_ambiguous():
+    request = parse.request_line(b"GET http://a:80/ HTTP/1.1")
+    assert of_request(b"Host: a:81", request=request) == {"HOST_HEADER_AMBIGUOUS"}
+
+
 def test_a_host_is_missing_from_http_1_1_on():
     assert of_request() == {"MISSING_HOST_HEADER"}
-    assert of_request(request=parse.request_line(b"GET / HTTP/1.0")) == set()
+    old = parse.request_line(b"GET / HTTP/1.0")
+    assert of_request(request=old) == set()
+    assert of_request(b"Transfer-Encoding: chunked", request=old) == {"INVALID_TRANSFER_ENCODING_VALUE_IN_REQUEST"}
 
 
-def test_responses():
-    found = odd.of_response(parse.headers([b"Transfer-Encoding: x", b"Content-Encoding: a,b,c"]))
-    wanted = ("HTTP_INVALID_TRANSFER_ENCODING_VALUE_IN_RESPONSE", "HTTP_TOO_MANY_ENCODING_LAYERS")
-    assert [one.name for one in found] == list(wanted)
+@pytest.mark.parametrize(("line", "expected"), [
+    (b"Transfer-Encoding: x", set()),
+    (b"Transfer-Encoding: Chunked", set()),
+    (b"Transfer-Encoding: chunked, x", {"RESPONSE_ABNORMAL_TRANSFER_ENCODING"}),
+    (b"Content-Encoding: gzip, deflate", set()),
+    (b"Content-Encoding: gzip, gzip, gzip", {"TOO_MANY_ENCODING_LAYERS"}),
+    (b"Content-Encoding: none", set()),
+    (b"Content-Encoding: identity", {"ABNORMAL_CE_HEADER"}),
+    (b"Content-Encoding: gzip;q", {"ABNORMAL_CE_HEADER"}),
+    (b"Content-Length: -", {"INVALID_CONTENT_LENGTH_FIELD_IN_RESPONSE"}),
+    (b"Content-Length: 2, 3", {"DUPLICATE_CONTENT_LENGTH_FIELD_IN_RESPONSE"}),
+    (b"Content-Range: bytes 0-1/5", set()),
+    (b"Content-Range: bytes 0-1/*", set()),
+    (b"Content-Range: bytes */5", set()),
+    (b"Content-Range: bytes 0-5/5", {"RANGE_INVALID"}),
+    (b"Content-Range: bytes 5-1/9", {"RANGE_INVALID"}),
+    (b"Content-Range: x", {"RANGE_INVALID"}),
+    (b'Content-Disposition: attachment; filename="' + b"f" * 4096 + b'"', set()),
+    (b'Content-Disposition: attachment; filename="' + b"f" * 4097 + b'"', {"FILE_NAME_TOO_LONG"}),
+])  # fmt: skip
+def test_response_fields(line, expected):
+    assert of_response(line) == expected
+
+
+def test_old_protocols_have_no_chunks():
+    old = parse.status_line(b"HTTP/1.0 200 OK")
+    assert of_response(b"Transfer-Encoding: chunked", status=old) == {"RESPONSE_CHUNKED_OLD_PROTO"}
+
+
+@pytest.mark.parametrize(("line", "expected"), [
+    (b"HTTP/1.1 200 OK", set()),
+    (b"HTTP/0.9 999 x", set()),
+    (b"HTTP/2.0 200 OK", {"RESPONSE_INVALID_PROTOCOL"}),
+    (b"HTTP/1.1 2x0 OK", {"RESPONSE_INVALID_STATUS"}),
+    (b"HTTP/1.1 1000 OK", {"RESPONSE_INVALID_STATUS"}),
+    (b"HTTP/1.1 000 OK", {"RESPONSE_INVALID_STATUS"}),
+])  # fmt: skip
+def test_status_lines(line, expected):
+    assert {one.name.removeprefix("HTTP_") for one in odd.of_status(parse.status_line(line))} == expected
+
+
+def test_blocks_as_they_should_be_are_passed_over_at_once():
+    assert odd.of_lines(b"A: x\r\nB:\r\n\r\n", []) == set()
+    assert odd.of_lines(b"A: x\nB:\n\n", [b"A: x", b"B:"]) == set()
+    assert odd.of_lines(b"A x\r\n\r\n", [b"A x"]) == {odd.COLON}
+
+
+def test_events_are_named_as_suricata_names_them():
     assert AppAnomaly.HTTP_TOO_MANY_ENCODING_LAYERS.event == "http.too_many_encoding_layers"
+    assert AppAnomaly.HTTP_100_CONTINUE_ALREADY_SEEN.event == "http.100_continue_already_seen"

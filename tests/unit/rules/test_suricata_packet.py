@@ -2,6 +2,7 @@ import pytest
 from suricatakit import conditions, refused, rule
 
 from sensor.model.anomaly import DecodeAnomaly, StreamAnomaly
+from sensor.model.details import Detail
 from sensor.model.rows import CSUM_BAD
 from sensor.rules.nodes import All, Any, HeaderTest, Not
 
@@ -40,8 +41,8 @@ from sensor.rules.nodes import All, Any, HeaderTest, Not
         ("fragbits:!D;", HeaderTest("ip.fragbits", "none", 2)),
         ("stream_size:client,<,5;", HeaderTest("stream.size.to_server", "<", 5)),
         ("stream_size:server,=, 1;", HeaderTest("stream.size.to_client", "=", 1)),
-        ("decode-event:ipv4.opt_invalid_len;", HeaderTest("decode.event", "=", DecodeAnomaly.IPV4_OPT_INVALID)),
-        ("decode-event:udp.hlen_too_small;", HeaderTest("decode.event", "=", DecodeAnomaly.UDP_PKT_TOO_SMALL)),
+        ("decode-event:ipv4.opt_invalid_len;", HeaderTest("decode.event", "=", Detail.IPV4_OPT_INVALID_LEN)),
+        ("decode-event:ipv4.trunc_pkt;", HeaderTest("decode.event", "=", DecodeAnomaly.IPV4_TRUNC_PKT)),
         ("flow.age:>100;", HeaderTest("flow.age", ">", 100)),
         ("ipopts:lsrr;", HeaderTest("ip.options", "=", 131)),
         ("stream-event:reassembly_seq_gap;", HeaderTest("stream.event", "=", StreamAnomaly.REASSEMBLY_GAP)),

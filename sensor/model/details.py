@@ -1,0 +1,99 @@
+"""What is odd in a packet, told apart as finely as Suricata's decoder does.
+
+A `DecodeAnomaly` is a bit of a column that each packet has. These are worked out from a packet's bytes
+(`decode/details.py`), and only where a rule asks for one. Their numbers follow those of the anomalies: both are
+values of the field `decode.event`. Where an anomaly and a detail have one name, the detail counts: it is narrower.
+"""
+
+from enum import IntEnum
+
+FIRST = 64
+"""Number of the first detail: `DecodeAnomaly` has those below."""
+
+
+class Detail(IntEnum):
+    """Numbers of `decode.event` from `FIRST` on."""
+
+    IPV4_OPT_INVALID = 64
+    IPV4_OPT_INVALID_LEN = 65
+    IPV4_OPT_MALFORMED = 66
+    IPV4_OPT_PAD_REQUIRED = 67
+    IPV4_OPT_EOL_REQUIRED = 68
+    IPV4_OPT_DUPLICATE = 69
+    IPV6_EXTHDR_DUPL_FH = 70
+    IPV6_EXTHDR_DUPL_RH = 71
+    IPV6_EXTHDR_DUPL_HH = 72
+    IPV6_EXTHDR_DUPL_DH = 73
+    IPV6_EXTHDR_DUPL_AH = 74
+    IPV6_EXTHDR_INVALID_OPTLEN = 75
+    IPV6_EXTHDR_AH_RES_NOT_NULL = 76
+    IPV6_HOPOPTS_UNKNOWN_OPT = 77
+    IPV6_HOPOPTS_ONLY_PADDING = 78
+    IPV6_DSTOPTS_ONLY_PADDING = 79
+    IPV6_ZERO_LEN_PADN = 80
+    IPV6_FH_NON_ZERO_RESERVED_FIELD = 81
+    IPV6_DATA_AFTER_NONE_HEADER = 82
+    IPV6_UNKNOWN_NEXT_HEADER = 83
+    IPV6_IPV4_IN_IPV6_TOO_SMALL = 84
+    IPV6_IPV4_IN_IPV6_WRONG_VERSION = 85
+    IPV6_IPV6_IN_IPV6_TOO_SMALL = 86
+    IPV6_IPV6_IN_IPV6_WRONG_VERSION = 87
+    ICMPV4_IPV4_TRUNC_PKT = 88
+    ICMPV4_IPV4_UNKNOWN_VER = 89
+    ICMPV6_IPV6_TRUNC_PKT = 90
+    ICMPV6_IPV6_UNKNOWN_VERSION = 91
+    TCP_PKT_TOO_SMALL = 92
+    TCP_HLEN_TOO_SMALL = 93
+    TCP_INVALID_OPTLEN = 94
+    TCP_OPT_INVALID_LEN = 95
+    TCP_OPT_DUPLICATE = 96
+    UDP_PKT_TOO_SMALL = 97
+    UDP_HLEN_TOO_SMALL = 98
+    UDP_LEN_INVALID = 99
+    GRE_PKT_TOO_SMALL = 100
+    GRE_WRONG_VERSION = 101
+    GRE_VERSION0_RECUR = 102
+    GRE_VERSION0_FLAGS = 103
+    GRE_VERSION0_HDR_TOO_BIG = 104
+    GRE_VERSION0_MALFORMED_SRE_HDR = 105
+    GRE_VERSION1_CHKSUM = 106
+    GRE_VERSION1_ROUTE = 107
+    GRE_VERSION1_SSR = 108
+    GRE_VERSION1_RECUR = 109
+    GRE_VERSION1_FLAGS = 110
+    GRE_VERSION1_NO_KEY = 111
+    GRE_VERSION1_WRONG_PROTOCOL = 112
+    GRE_VERSION1_HDR_TOO_BIG = 113
+    MPLS_PKT_TOO_SMALL = 114
+    MPLS_BAD_LABEL_ROUTER_ALERT = 115
+    MPLS_BAD_LABEL_IMPLICIT_NULL = 116
+    MPLS_BAD_LABEL_RESERVED = 117
+    MPLS_UNKNOWN_PAYLOAD_TYPE = 118
+    PPPOE_WRONG_CODE = 119
+    PPPOE_MALFORMED_TAGS = 120
+    PPP_VJU_PKT_TOO_SMALL = 121
+    PPP_IP4_PKT_TOO_SMALL = 122
+    PPP_IP6_PKT_TOO_SMALL = 123
+    PPP_WRONG_TYPE = 124
+    PPP_UNSUP_PROTO = 125
+    NSH_HEADER_TOO_SMALL = 126
+    NSH_UNSUPPORTED_VERSION = 127
+    NSH_BAD_HEADER_LENGTH = 128
+    NSH_RESERVED_TYPE = 129
+    NSH_UNSUPPORTED_TYPE = 130
+    NSH_UNKNOWN_PAYLOAD = 131
+    VLAN_UNKNOWN_TYPE = 132
+    ESP_PKT_TOO_SMALL = 133
+    VNTAG_HEADER_TOO_SMALL = 134
+    VNTAG_UNKNOWN_TYPE = 135
+    IEEE8021AH_HEADER_TOO_SMALL = 136
+    DCE_PKT_TOO_SMALL = 137
+    PPPOE_PKT_TOO_SMALL = 138
+    ETHERNET_PKT_TOO_SMALL = 139
+    IPV6_DSTOPTS_UNKNOWN_OPT = 140
+
+    @property
+    def event(self) -> str:
+        """The value of `decode.event`."""
+        layer, _, rest = self.name.lower().partition("_")
+        return f"decoder.{layer}.{rest}"

@@ -1,0 +1,32 @@
+"""Rules about what is odd in packets, streams and messages: with triage or without, in blocks of any size, the same."""
+
+import pytest
+from enginekit import difference, load, run
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_decode_parity import Forge
+
+from sensor.model.block import LINKTYPE_ETHERNET
+from sensor.rules import fields
+
+
+@pytest.fixture(scope="module")
+def of_packets(tmp_path_factory):
+    """A rule for each value of `decode.event`, one for two of them, one for what is not odd in one way."""
+    names = [name.removeprefix("decoder.") for name in fields.BY_NAME["decode.event"].names]
+    lines = [f"alert pkthdr any any -> any any (decode-event:{name}; sid:{n};)" for n, name in enumerate(names, 1)]
+    lines.append('alert tcp any any -> any any (content:"|00 00|"; decode-event:tcp.opt_duplicate; sid:1000;)')
+    path = tmp_path_factory.mktemp("rules") / "events.rules"
+    path.write_text("\n".join(lines))
+    return load(path)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 1 << 32), st.sampled_from([1, 7, 1 << 14]))
+def test_odd_packets(of_packets, seed, block):
+    forge = Forge(seed)
+    frames = [frame for frame, linktype in (forge.frame() for _ in range(60)) if linktype == LINKTYPE_ETHERNET]
+    timed = [(n * 10**6, frame) for n, frame in enumerate(frames)]
+    expected = run(timed, of_packets, types=("alert",), triage=False)
+    assert expected.sids
+    assert not difference(expected, run(timed, of_packets, types=("alert",), block=block))
