@@ -131,7 +131,8 @@ class Frames:
     def look(self, framed: Framed, data: np.ndarray, units: np.ndarray, flows: np.ndarray, hits: Hits) -> Wanted:
         """Return what rules want of flows. hits: of the plan's literals in the units."""
         block = _Block(framed, data, units)
-        wanted = Wanted({*units["flow"][framed.refused].tolist(), *(block.slots[m] for m in block.marked(ODD))})
+        odd = block.marked(ODD) + [m for m in block.marked(CODED) if block.message(m) is None]
+        wanted = Wanted({*units["flow"][framed.refused].tolist(), *(block.slots[m] for m in odd)})
         pairs = {*self._by_frame(block, flows), *self._by_literal(block, flows, hits)}
         pairs |= {(m, rule) for m in block.marked(ALTERED | CODED) for rule in self._hidden(block, m)}
         unknown = [pair for pair in pairs if pair[0] < 0]

@@ -94,9 +94,8 @@ class Walk:
         for app, spec in SPECS.items():
             logged = logs.wants(spec.eve_key or spec.name) or logs.wants("anomaly")
             logged |= files.wants(spec)
-            framed = spec.framing is not None and plan.frames is not None
-            # In what is framed there is nothing odd, and everything else is parsed.
-            logged |= not framed and not plan.events.keys().isdisjoint(spec.events)
+            told = spec.framing.tells if spec.framing is not None and plan.frames is not None else frozenset()
+            logged |= not (plan.events.keys() & set(spec.events)) <= told
             for one in (app, *(APP_ID[name] for name in spec.carriers)):
                 self._logged[one] |= logged
         for app in SPECS:

@@ -193,6 +193,8 @@ class Framing:
     """Stage at which the head of a message of either side is known."""
     wholes: tuple[int, int]
     """Stage at which all of it is."""
+    tells: frozenset[AppAnomaly]
+    """What the parser may find odd in no frame but one that says so (`ODD`, `CODED`)."""
 
 
 @dataclass(frozen=True, slots=True)

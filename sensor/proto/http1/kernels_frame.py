@@ -167,23 +167,6 @@ def _host(data, start, end):  # pragma: no cover
 
 
 @njit
-def _usual_host(data, start, end):  # pragma: no cover
-    """Tell whether a host, with its port or without, is a name or an IPv4 address."""
-    at = start
-    while at < end and data[at] != 58:
-        c = data[at]
-        if not (48 <= c <= 57 or 65 <= c & 0xDF <= 90 or c in (45, 46, 95)):
-            return False
-        at += 1
-    if at == start or at - start > 255 or end - at > 6:
-        return False
-    for i in range(at + 1, end):  # noqa: SIM110 - no generators in kernels
-        if not 48 <= data[i] <= 57:
-            return False
-    return True
-
-
-@njit
 def _starts(data, start, end, word):  # pragma: no cover
     """Tell whether bytes begin with a word, case ignored. word: bytes in lower case."""
     if end - start < len(word):
@@ -429,8 +412,7 @@ def _message(data, start, end, table, pool, names, text, filled, f):  # pragma: 
     head, filled, chunked = _fields(data, stop + 2, limit, side, table, pool, names, text, filled, f)
     if head < 0:
         return np.int64(-1), filled
-    host = np.int64(f["at"][p.HOST_RAW])
-    if side == 0 and (host < 0 or not _usual_host(data, host, np.int64(f["to"][p.HOST_RAW]))):
+    if side == 0 and f["at"][p.HOST_RAW] == ABSENT:
         f["flags"] |= ODD
     f["head"] = head
     if chunked:

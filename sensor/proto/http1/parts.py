@@ -2,6 +2,7 @@
 
 from types import MappingProxyType
 
+from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import Framing
 
 (
@@ -42,4 +43,10 @@ FRAMING = Framing(
     coded=(("http.request_body", "file.data"), ("http.response_body", "file.data@to_client")),
     heads=(REQUEST_HEAD, RESPONSE_HEAD),
     wholes=(REQUEST_BODY, RESPONSE_BODY),
+    tells=frozenset({
+        AppAnomaly.HTTP_REQUEST_AUTH_UNRECOGNIZED, AppAnomaly.HTTP_MISSING_HOST_HEADER,
+        AppAnomaly.HTTP_INVALID_TRANSFER_ENCODING_VALUE_IN_REQUEST, AppAnomaly.HTTP_INVALID_REQUEST_LINE,
+        AppAnomaly.HTTP_INVALID_RESPONSE_LINE, AppAnomaly.HTTP_AMBIGUOUS_LENGTH, AppAnomaly.HTTP_HEADER_TOO_LONG,
+        AppAnomaly.HTTP_DECOMPRESSION_FAILED, AppAnomaly.HTTP_DECOMPRESSION_BOMB, AppAnomaly.HTTP_DOUBLE_ENCODED_URI,
+    }),
 )
