@@ -28,6 +28,7 @@ from sensor.model.files import HASHES
 from sensor.proto.registry import APP_ID, SPECS
 from sensor.rules import buffers, fields
 from sensor.rules.compile import protocol, scope, stage
+from sensor.rules.flowwide import of_protocol
 from sensor.rules.nodes import All, BufferMatch, Content, HeaderTest, InList, Rule
 from sensor.rules.walk import buffers_of, leaves, regexes_of, sets_of
 
@@ -93,6 +94,8 @@ class Plan:
     """StreamAnomaly → rules judged where the flow table finds it."""
     packet: tuple[int, ...] = ()
     stream: tuple[int, ...] = ()
+    ending: tuple[int, ...] = ()
+    """Packet rules about a protocol that ask nothing of a packet: they hold at the end of a connection, too."""
     hashes: bool = False
     """Some rule asks for the hash of a file."""
     multi_step: bool = False
@@ -146,6 +149,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         mixed=frozenset(p.app for p in tx if not _RAW.isdisjoint(_names(p.rule))),
         packet=tuple(p.number for p in live if p.scope & PACKET),
         stream=tuple(p.number for p in live if p.scope & STREAM),
+        ending=tuple(p.number for p in live if p.scope & PACKET and of_protocol(p.rule)),
         events=_by_event([p for p in live if p.scope == EVENT], fields.APP_EVENT, AppAnomaly),
         notes=_by_event([p for p in live if p.scope == NOTE], fields.STREAM_EVENT, StreamAnomaly),
         hashes=any(p.files and not _HASHES.isdisjoint(map(buffers.base, _names(p.rule))) for p in live),
