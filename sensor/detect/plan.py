@@ -19,7 +19,7 @@ from sensor.detect.groups import Groups
 from sensor.detect.headers import HeaderIndex, Headers
 from sensor.detect.judged import JudgedRules
 from sensor.detect.literals import LiteralRules
-from sensor.detect.ruleplan import EVENT, NOTE, PACKET, STREAM, TX, RulePlan
+from sensor.detect.ruleplan import EVENT, LOOSE, NOTE, PACKET, STREAM, TX, RulePlan
 from sensor.detect.ruletable import RuleTable, make_table
 from sensor.detect.scan import MAX_LITERAL
 from sensor.detect.shorts import ANCHORED, ONE, floats, last_start
@@ -31,10 +31,11 @@ from sensor.proto import ids
 from sensor.proto.registry import APP_ID, SPECS
 from sensor.rules import buffers, fields
 from sensor.rules.compile import protocol, scope, stage
+from sensor.rules.flowwide import of_protocol
 from sensor.rules.nodes import All, BufferMatch, Content, HeaderTest, InList, Rule
 from sensor.rules.walk import buffers_of, leaves, regexes_of, sets_of
 
-__all__ = ["EVENT", "PACKET", "STREAM", "TX", "Plan", "RulePlan", "make_plan"]
+__all__ = ["EVENT", "LOOSE", "PACKET", "STREAM", "TX", "Plan", "RulePlan", "make_plan"]
 
 _UDP = 17
 
@@ -100,6 +101,10 @@ class Plan:
     """StreamAnomaly → rules judged where the flow table finds it."""
     packet: tuple[int, ...] = ()
     stream: tuple[int, ...] = ()
+    loose: tuple[int, ...] = ()
+    """Stream rules that are judged on payload outside of streams, too."""
+    ending: tuple[int, ...] = ()
+    """Packet rules about a protocol that ask nothing of a packet: they hold at the end of a connection, too."""
     hashes: bool = False
     """Some rule asks for the hash of a file."""
     multi_step: bool = False
@@ -157,6 +162,8 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         mixed=frozenset(p.app for p in tx if not _RAW.isdisjoint(_names(p.rule))),
         packet=tuple(p.number for p in live if p.scope & PACKET),
         stream=tuple(p.number for p in live if p.scope & STREAM),
+        loose=tuple(p.number for p in live if p.scope & LOOSE),
+        ending=tuple(p.number for p in live if p.scope & PACKET and of_protocol(p.rule)),
         events=_by_event([p for p in live if p.scope == EVENT], fields.APP_EVENT, AppAnomaly),
         notes=_by_event([p for p in live if p.scope == NOTE], fields.STREAM_EVENT, StreamAnomaly),
         hashes=any(p.files and not _HASHES.isdisjoint(map(buffers.base, _names(p.rule))) for p in live),
@@ -198,6 +205,8 @@ def plan_rule(number: int, rule: Rule) -> RulePlan:
     if found is None:
         name = b"" if bare else in_question(rule)
         return RulePlan(number, rule, bits, app, place, files=files, name=name.lower())
+    if bits == STREAM and rule.proto != "tcp-stream" and set(_names(rule)) == {buffers.EITHER}:
+        bits |= LOOSE
     question = raw_of(found[0], rule.proto) == RAW_QUESTION
     further = () if question else tuple(dict.fromkeys(others(rule, found)))
     last = last_start(found[1]) if bits & (PACKET | STREAM) and found[0] in _RAW else -1

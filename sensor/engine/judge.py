@@ -435,6 +435,20 @@ class Judge:
             if self._holds(number, context) and self._match(number, place, payload, stream=False, context=context):
                 break
 
+    def ending(self, place: Place, rules: Iterable[int]) -> None:
+        """Judge rules about the protocol of a connection that was not closed: once more for each side, as in Suricata.
+
+        So they hold at least once where nobody has answered to the bytes that tell the protocol.
+        """
+        if not rules or self._passed(place):
+            return
+        for side in (0, 1):
+            sided = replace(place, side=side)
+            context = _Context(sided, self, {"payload": (), "payload_or_stream": ()})
+            for number in rules:
+                if self._holds(number, context) and self._match(number, sided, b"", stream=False, context=context):
+                    break
+
     def adopt(self, old: Judge, renumbered: Mapping[int, int]) -> None:
         """Take over the state of the judge before a reload. renumbered: old rule number → new, of unchanged rules."""
         self.counters, self.var_counters, self._vars = old.counters, old.var_counters, old._vars

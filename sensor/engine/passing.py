@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sensor.rules.flowwide import by_ends, of_packets
-from sensor.rules.header import CORE_PROTOCOLS
+from sensor.rules.flowwide import by_ends, of_packets, of_protocol
 
 if TYPE_CHECKING:
     from sensor.engine.scenes import BlockView
@@ -22,7 +21,7 @@ PACKET, SIDE, FLOW = 0, 1, 2
 
 def reach(rule: Rule) -> int:
     """Return what a `pass` rule passes that matches a packet."""
-    if by_ends(rule) or (rule.proto not in CORE_PROTOCOLS and not of_packets(rule)):
+    if by_ends(rule) or of_protocol(rule):
         return FLOW
     return PACKET if of_packets(rule) else SIDE
 

@@ -13,7 +13,7 @@ from sensor.detect.kernels_expand import expand
 from sensor.detect.kernels_scan import REPEAT
 from sensor.detect.literals import LiteralRules
 from sensor.detect.oddities import oddities
-from sensor.detect.plan import PACKET, STREAM, TX, Plan
+from sensor.detect.plan import LOOSE, PACKET, STREAM, TX, Plan
 from sensor.detect.scan import Hits
 from sensor.engine import derive, kernels_sides
 from sensor.engine.frames import Frames, Wanted
@@ -22,7 +22,7 @@ from sensor.engine.kernels_heads import contains_netbios
 from sensor.engine.late import Late, Pairs
 from sensor.engine.marks import SideMarks
 from sensor.model.app import RAW_NAME, RAW_URI
-from sensor.model.rows import APP_UNDECIDED, FRAG_PART, SEG_DATA, new_rows
+from sensor.model.rows import APP_UNDECIDED, FRAG_PART, SEG_DATA, STREAM_IGNORED, new_rows
 from sensor.model.units import UNIT_STREAM
 from sensor.proto import ids
 from sensor.proto.registry import SPECS
@@ -275,6 +275,7 @@ class Selector:
         """Take the rules found in payloads that are no streams: packet rules, and messages to be parsed."""
         size = table["paylen"][rows]
         packet = (self._scopes[rules] & PACKET != 0) & (size >= self._low[rules]) & (size <= self._high[rules])
+        packet |= (self._scopes[rules] & LOOSE != 0) & (table["stream"][rows] == STREAM_IGNORED)
         _collect(found.packets, rows[packet], rules[packet])
         tx = self._scopes[rules] == TX
         if messages[0].size and tx.any():
@@ -471,6 +472,9 @@ def everything(plan: Plan, rows: np.ndarray, segs: np.ndarray) -> Candidates:
         # Of a fragment only its IP header is known.
         rules = {n for n in plan.packet if plan.rules[n].proto in {"ip", "pkthdr"}}
         found.packets |= dict.fromkeys(np.flatnonzero((rows["dup"] == 0) & part).tolist(), rules)
+    if plan.loose:
+        for row in np.flatnonzero((rows["dup"] == 0) & (rows["stream"] == STREAM_IGNORED)).tolist():
+            found.packets[row] = found.packets.get(row, set()) | set(plan.loose)
     if plan.stream:
         rules = set(plan.stream)
         found.windows = dict.fromkeys(np.flatnonzero(segs["kind"] == SEG_DATA).tolist(), rules)

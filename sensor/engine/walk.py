@@ -24,6 +24,7 @@ from sensor.model.app import Expects, KnowsEnds, ProtocolSpec, TxStage
 from sensor.model.expected import Announced
 from sensor.model.rows import (
     APP_UNDECIDED,
+    APP_UNKNOWN,
     COLD,
     DONE,
     END_TIMEOUT,
@@ -35,6 +36,8 @@ from sensor.model.rows import (
     SEG_GAP,
     SEG_NOTE,
     STATE_FREE,
+    TCP_CLOSED,
+    TCP_ESTABLISHED,
 )
 from sensor.proto.ids import LIMIT as APP_LIMIT
 from sensor.proto.registry import APP_ID, SPECS, TRAITS
@@ -291,7 +294,7 @@ class Walk:
         wanted = work.view.flows["hot"][segs["flow"]] == HOT
         if work.found.windows:
             wanted[list(work.found.windows)] = True
-        if self._logs.flow_ends:
+        if self._logs.flow_ends or self._plan.ending:
             wanted |= segs["kind"] == SEG_END
         if self._plan.notes or self._logs.wants("anomaly"):
             wanted |= segs["kind"] == SEG_NOTE
@@ -369,6 +372,8 @@ class Walk:
             ended = self.apps.get(slot)
             if ended is not None:
                 self._finish(place, ended)
+            if TCP_ESTABLISHED <= view.flows["tcpstate"][slot] < TCP_CLOSED and view.flows["app"][slot] > APP_UNKNOWN:
+                self._judge.ending(place, self._plan.ending)
             count = ended.transactions if ended is not None and self._logged[view.flows["app"][slot]] else 0
             self._logs.flow_end(place, int(seg["arg"]), count)
 

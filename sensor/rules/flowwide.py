@@ -43,6 +43,11 @@ def of_packets(rule: Rule) -> bool:
     return any(not buffers.is_application(name) for name in named)
 
 
+def of_protocol(rule: Rule) -> bool:
+    """Tell whether the rule asks for a protocol and nothing of a single packet."""
+    return rule.proto not in CORE_PROTOCOLS and not of_packets(rule)
+
+
 def _same(node: AnyNode) -> bool:
     if isinstance(node, HeaderTest):
         return node.field in _OF_FLOWS

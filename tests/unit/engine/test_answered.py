@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from enginekit import difference, rules_of, run
-from forgekit import ACK, SYN, Flow
+from forgekit import ACK, FIN, RST, SYN, Flow
 
 from sensor.engine.answered import Answers
 from sensor.engine.history import AppChanges
@@ -19,7 +19,7 @@ def numbers(tmp_path, traffic, rule="protocol: http"):
     outcome = run(traffic, rules, types=("alert",))
     for other in ({"triage": False}, {"block": 1}, {"block": 3}):
         assert not difference(outcome, run(traffic, rules, types=("alert",), **other))
-    return [event["pcap_cnt"] for event in outcome.of("alert")]
+    return [event["pcap_cnt"] for event in outcome.of("alert") if "pcap_cnt" in event]
 
 
 def test_from_the_answer_on(tmp_path):
@@ -115,3 +115,41 @@ def test_whoever_was_never_heard_will_answer_a_syn_only(flags, waits):
 
 def test_what_was_decided_at_the_end_of_the_input_has_no_row():
     assert until(Answers(1), decided((0, -1)), rows_of(), flows_of(1)) == {}
+
+
+def ends(tmp_path, flow, rule="protocol: http"):
+    """Return (packet or None, source port) of each alert."""
+    rules = rules_of(f"- {{id: 1, title: x, {rule}}}\n", tmp_path)
+    outcome = run(flow.frames(), rules, types=("alert",))
+    for other in ({"triage": False}, {"block": 1}):
+        assert not difference(outcome, run(flow.frames(), rules, types=("alert",), **other))
+    return [(event.get("pcap_cnt"), event["src_port"]) for event in outcome.of("alert")]
+
+
+def test_what_is_never_answered_is_judged_at_the_end(tmp_path):
+    flow = Flow().open().segment(0, ACK, REQUEST)
+    assert ends(tmp_path, flow) == [(None, 40000), (None, 80)]
+    assert ends(tmp_path, flow, "protocol: http, flow: to_client") == [(None, 80)]
+    assert ends(tmp_path, flow, "protocol: http, flow: established, source-port: 40000") == [(None, 40000)]
+
+
+def test_a_connection_that_stays_open_is_judged_once_more(tmp_path):
+    assert ends(tmp_path, Flow().open().send(0, REQUEST)) == [(5, 80), (None, 40000), (None, 80)]
+
+
+@pytest.mark.parametrize("last", [FIN | ACK, RST | ACK])
+def test_a_closed_connection_is_not(tmp_path, last):
+    flow = Flow().open().send(0, REQUEST)
+    flow = flow.close() if last & FIN else flow.segment(1, last)
+    assert (None, 80) not in ends(tmp_path, flow)
+
+
+def test_the_end_is_no_packet(tmp_path):
+    flow = Flow().open().send(0, REQUEST)
+    for rule in ("match: [{payload.size: '<1000'}]", "match: [{tcp.flags: {any: SAPF}}]", "match: [{ip.ttl: '>0'}]"):
+        assert None not in [number for number, _ in ends(tmp_path, flow, f"protocol: http, {rule}")]
+
+
+def test_another_protocol_is_not_judged_at_the_end(tmp_path):
+    flow = Flow().open().send(0, REQUEST)
+    assert ends(tmp_path, flow, "protocol: tls") == ends(tmp_path, Flow().open().send(0, b"?" * 40)) == []

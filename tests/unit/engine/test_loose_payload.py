@@ -1,0 +1,48 @@
+"""TCP payload that is in no stream: contents are searched in it as in a packet."""
+
+import pytest
+from enginekit import difference, rules_of, run, settings_of
+from forgekit import Flow
+
+from sensor.flow.limits import FlowLimits
+
+RULES = """
+- {id: 1, title: either, protocol: tcp, match: [{content: secret}]}
+- {id: 2, title: only streams, protocol: tcp-stream, match: [{content: secret}]}
+- {id: 3, title: two contents, protocol: tcp, match: [{payload_or_stream: [{content: secret}, {content: word, distance: 1}]}]}
+- {id: 4, title: not this one, protocol: tcp, match: [{payload_or_stream: [{content: secret}, {content: sword, not: true}]}]}
+- {id: 5, title: another direction, protocol: tcp, flow: to_client, match: [{content: secret}]}
+"""  # noqa: E501 - a rule a line
+
+
+def alerts(tmp_path, flow, **limits):
+    """Return (rule, packet), the same with triage and without, in any blocks."""
+    settings = settings_of(flow=FlowLimits(**limits))
+    rules, frames = rules_of(RULES, tmp_path), flow.frames()
+    outcome = run(frames, rules, types=("alert",), settings=settings)
+    for other in ({"triage": False}, {"block": 1}):
+        assert not difference(outcome, run(frames, rules, types=("alert",), settings=settings, **other))
+    return sorted((event["alert"]["signature_id"], event["pcap_cnt"]) for event in outcome.of("alert"))
+
+
+def test_a_connection_whose_start_is_missing_has_no_stream(tmp_path):
+    flow = Flow().send(0, b"a secret word").send(0, b"the secret ").send(0, b"word")
+    assert alerts(tmp_path, flow, midstream=False) == [(1, 1), (1, 3), (3, 1), (4, 1), (4, 3)]
+
+
+def test_with_a_stream_contents_are_searched_there_only(tmp_path):
+    flow = Flow().open().send(0, b"a sec").send(0, b"ret word").send(0, b"?")
+    assert alerts(tmp_path, flow, midstream=False) == [(1, 6), (2, 6), (3, 6), (4, 6)]
+
+
+@pytest.mark.parametrize("depth", [4_000, 0])
+def test_behind_the_depth_there_are_packets_only(tmp_path, depth):
+    flow = Flow().open().send(0, b"x" * 4_000).send(0, b"a secret word")
+    last = len(flow.packets) - 1
+    found = alerts(tmp_path, flow, depth=depth)
+    assert found == [(n, last) for n in ((1, 3, 4) if depth else (1, 2, 3, 4))]
+
+
+def test_what_comes_again_is_not_judged_again(tmp_path):
+    flow = Flow().open().send(0, b"a secret word").segment(0, 24, b"a secret word", seq=-13)
+    assert alerts(tmp_path, flow, midstream=False) == [(1, 4), (2, 4), (3, 4), (4, 4)]
