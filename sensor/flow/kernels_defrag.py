@@ -491,19 +491,19 @@ def step(
                 line[w] = 0
         # ---- does it fit what is known of the datagram
         known = np.int64(t_total[t])
-        if (known >= 0 and (end > known or (more == 0 and end != known))) or (more == 0 and t_high[t] > end):
-            meta[C_IGNORED] += 1
-            anomaly[i] |= _IGNORED
-            continue
-        if tracks["fragments"][t] >= limits[L_PER_DATAGRAM]:
-            meta[C_MAX_FRAGMENTS] += 1
-            anomaly[i] |= _IGNORED
-            continue
         u0, u1 = off >> 3, (end + 7) >> 3
         new = np.int64(0)
         for w in range(u0 >> 5, (u1 + 31) >> 5):
             mask = (1 << min(u1 - w * 32, 32)) - (1 << max(u0 - w * 32, 0))
             new += _ones(mask & ~np.int64(bits[t, w]))
+        if (known >= 0 and (end > known or (more == 0 and end != known))) or (more == 0 and t_high[t] > end):
+            meta[C_IGNORED] += 1
+            anomaly[i] |= _IGNORED | _OVERLAP if new < u1 - u0 else _IGNORED
+            continue
+        if tracks["fragments"][t] >= limits[L_PER_DATAGRAM]:
+            meta[C_MAX_FRAGMENTS] += 1
+            anomaly[i] |= _IGNORED
+            continue
         keep = True
         if new < u1 - u0:
             if tracks["overlaps"][t] >= limits[L_OVERLAPS]:

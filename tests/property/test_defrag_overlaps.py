@@ -54,7 +54,7 @@ def reference(fragments, policy):
         a, b = off, off + units
         high = max((end for _, end, _ in versions), default=0)
         if (total is not None and (b > total or (not more and b != total))) or (not more and high > b):
-            flags.append((False, False))
+            flags.append((any(max(a, s) < min(b, e) for s, e, _ in versions), False))  # it has no place, and says so
             continue
         met = [v for v in versions if max(a, v[0]) < min(b, v[1])]
         other = any(v[2] != letter for v in met)
