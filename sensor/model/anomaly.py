@@ -162,6 +162,8 @@ class StreamAnomaly(IntEnum):
 
 _TWO_WORDS = ("xen_migration", "bittorrent_dht")
 """Protocols whose names are two words."""
+_OF_NONE = frozenset({"parser", "protocol", "detect", "wrong"})
+"""First words of what belongs to no protocol."""
 
 
 class AppAnomaly(IntEnum):
@@ -202,6 +204,8 @@ class AppAnomaly(IntEnum):
     HTTP_UNABLE_TO_MATCH_RESPONSE_TO_REQUEST = 29
     HTTP_RESPONSE_ABNORMAL_TRANSFER_ENCODING = 30
     HTTP_RESPONSE_CHUNKED_OLD_PROTO = 31
+    DETECT_PROTOCOL_ONLY_ONE_DIRECTION = 32
+    WRONG_DIRECTION_FIRST_DATA = 33
     HTTP_REQUEST_AUTH_UNRECOGNIZED = 64
     HTTP_TOO_MANY_ENCODING_LAYERS = 65
     HTTP_MISSING_HOST_HEADER = 66
@@ -384,6 +388,6 @@ class AppAnomaly(IntEnum):
             if name.startswith(words):
                 return f"{words}.{name.removeprefix(words)[1:]}"
         proto, _, rest = name.partition("_")
-        if proto in {"parser", "protocol"}:
+        if proto in _OF_NONE:
             return f"applayer.{name}"
         return f"{proto}.{rest}"
