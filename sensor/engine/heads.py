@@ -18,8 +18,9 @@ class Detector:
         self._heads = np.zeros((slots, 2, HEAD), np.uint8)
         self._lengths = np.zeros((slots, 2), np.int64)
         self._voices = np.zeros((slots, 2), np.uint8)
-        self.mismatches = np.zeros(0, np.int32)
-        """Of the last block: segments at which it showed that the sides of a flow speak two protocols."""
+        self.mismatches = np.zeros((0, 2), np.int32)
+        """Of the last block: segments at which it showed that the sides of a flow do not speak as they should, and why
+        (`kernels_heads.TWO_PROTOCOLS`, …)."""
 
     def streams(self, segs: np.ndarray, seg_at: np.ndarray, data: np.ndarray, flows: np.ndarray) -> AppChanges:
         """Decide for TCP flows that got data. segs: SEG[m], seg_at: int64[m], data: uint8[k]."""
@@ -29,9 +30,10 @@ class Detector:
         if flows.size > len(self._heads):
             self._grow(flows.size)
         found = np.empty(segs.size, np.int32), np.empty(segs.size, np.int32), np.empty(segs.size, np.uint8)
-        odd = np.empty(segs.size + 1, np.int32)
-        n = detect(segs, seg_at, data, flows, self._heads, self._lengths, self._voices, *found, odd)
-        self.mismatches = odd[: int(np.argmax(odd == -1))]
+        odd, why = np.empty(segs.size + 1, np.int32), np.empty(segs.size, np.uint8)
+        n = detect(segs, seg_at, data, flows, self._heads, self._lengths, self._voices, *found, odd, why)
+        count = int(np.argmax(odd == -1))
+        self.mismatches = np.stack([odd[:count], why[:count].astype(np.int32)], axis=1)
         return AppChanges(*(column[:n] for column in found))
 
     def _grow(self, slots: int) -> None:

@@ -17,20 +17,23 @@ _BYTES = numba.types.Array(numba.uint8, 1, "C", readonly=True)
 _UDP = 17
 _I4, _U1 = numba.int32[::1], numba.uint8[::1]
 
+TWO_PROTOCOLS, ONE_SIDE, SERVER_FIRST = 1, 2, 3
+"""The sides speak two protocols that are never mistaken for each other; one speaks nothing that is known; the server of
+a protocol in which clients begin spoke first."""
 GIVE_UP = 48 << 10
 """Stream bytes of a side after which a flow is of no known protocol, whatever the other side may still say."""
 
 
 _DETECT = int64(
     _SEG, numba.int64[::1], numba.uint8[::1], _FLOW, numba.uint8[:, :, ::1], numba.int64[:, ::1], numba.uint8[:, ::1],
-    _I4, _I4, _U1, _I4,
+    _I4, _I4, _U1, _I4, _U1,
 )  # fmt: skip
 _DATAGRAMS = int64(_ROW, _BYTES, _FLOW, numba.int64[::1], numba.uint8[::1], _I4, numba.uint8[::1])
 
 
 @njit
 def _detect(  # pragma: no cover
-    segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd
+    segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why
 ):
     """Copy the first HEAD bytes of each side, and write `FLOW.app` as soon as they tell the protocol.
 
@@ -39,7 +42,7 @@ def _detect(  # pragma: no cover
     ends. Bytes behind a gap are not a head: a side that
     lost some of its first bytes counts as one that speaks nothing known.
     Writes (slot, row, app before) of each flow that was decided; returns how many. out_odd: numbers of the segments at
-    which it shows that the sides speak two protocols that are never mistaken for each other (behind the last one: -1).
+    which it shows that the sides do not speak as they should (behind the last one: -1), out_why: TWO_PROTOCOLS, …
     """
     kinds, numbers, sides, poss, lens = segs["kind"], segs["flow"], segs["side"], segs["pos"], segs["len"]
     sports, dports, apps, rows = flows["sport"], flows["dport"], flows["app"], segs["row"]
@@ -78,9 +81,10 @@ def _detect(  # pragma: no cover
                 n += 1
         if voices[slot, side] == 0:
             voices[slot, side] = max(judge_side(heads, lengths, slot, side, sports[slot], dports[slot], scratch), 0)
-            mine, other = voices[slot, side], voices[slot, 1 - side]
-            if mine != other and _is_distinct(mine) and _is_distinct(other):
+            why = _oddity(voices[slot, side], voices[slot, 1 - side], side == 1 and lengths[slot, 0] == 0)
+            if why > 0:
                 out_odd[odd] = i
+                out_why[odd] = why
                 odd += 1
     out_odd[odd] = -1
     return n
@@ -89,6 +93,24 @@ def _detect(  # pragma: no cover
 @njit
 def _is_distinct(app):  # pragma: no cover
     return app in (HTTP, HTTP2, TLS, SSH, SMB)
+
+
+@njit
+def _is_heard_both_ways(app):  # pragma: no cover
+    """Tell whether what a protocol's servers say shows it, too."""
+    return app in (HTTP, TLS, SSH, SMB)
+
+
+@njit
+def _oddity(mine, other, first):  # pragma: no cover
+    """Return what is odd about what a side speaks; 0: nothing. first: it is the server, and the client is silent."""
+    if first and mine == TLS:
+        return SERVER_FIRST
+    if mine != other and _is_distinct(mine) and _is_distinct(other):
+        return TWO_PROTOCOLS
+    if mine == APP_UNKNOWN:
+        return ONE_SIDE if _is_heard_both_ways(other) else 0
+    return ONE_SIDE if other == APP_UNKNOWN and _is_heard_both_ways(mine) else 0
 
 
 @njit
@@ -122,10 +144,12 @@ def _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_befor
 
 
 def _build(stamped):  # dispatchers; with NUMBA_DISABLE_JIT functions
-    def detect_(segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd):
+    def detect_(segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why):
         if stamped < 0:
             return 0
-        return _detect(segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd)
+        return _detect(
+            segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why
+        )
 
     def datagrams_(rows, buf, flows, out_row, out_app, out_changed, out_before):
         if stamped < 0:

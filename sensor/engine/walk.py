@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import cast
 
 import numpy as np
 
 from sensor.detect.plan import Plan
+from sensor.engine import kernels_heads
 from sensor.engine.apps import AppLayer, FlowApp
 from sensor.engine.filelog import FileLog
 from sensor.engine.gathered import Gathered
@@ -42,6 +44,11 @@ from sensor.model.rows import (
 from sensor.proto.ids import LIMIT as APP_LIMIT
 from sensor.proto.registry import APP_ID, SPECS, TRAITS
 
+_VOICES: Mapping[AppAnomaly, int] = MappingProxyType({
+    AppAnomaly.PROTOCOL_MISMATCH: kernels_heads.TWO_PROTOCOLS,
+    AppAnomaly.DETECT_PROTOCOL_ONLY_ONE_DIRECTION: kernels_heads.ONE_SIDE,
+    AppAnomaly.WRONG_DIRECTION_FIRST_DATA: kernels_heads.SERVER_FIRST,
+})  # fmt: skip
 _TIME_OUT, _ODD, _PACKET, _STREAM, _MISMATCH = range(5)
 """Order of events at one row."""
 
@@ -182,7 +189,7 @@ class Walk:
         judged.update(segs["flow"][list(work.found.windows)].tolist())
         if self._plan.notes:
             judged.update(segs["flow"][segs["kind"] == SEG_NOTE].tolist())
-        judged.update(segs["flow"][work.mismatches].tolist())
+        judged.update(segs["flow"][work.mismatches[:, 0]].tolist())
         for slot in sorted(self._quiet):
             if flows["hot"][slot] == COLD and slot not in judged:
                 continue
@@ -302,8 +309,9 @@ class Walk:
         early = (segs["kind"][at] == SEG_END) & (segs["arg"][at] == END_TIMEOUT)
         phases = np.where(early, _TIME_OUT, _STREAM).tolist()
         events += zip(segs["row"][at].tolist(), phases, at.tolist(), strict=True)
-        if work.mismatches.size and (AppAnomaly.PROTOCOL_MISMATCH in self._plan.events or self._logs.wants("anomaly")):
-            events += ((int(segs["row"][at]), _MISMATCH, int(at)) for at in work.mismatches)
+        if work.mismatches.size and (not _VOICES.keys().isdisjoint(self._plan.events) or self._logs.wants("anomaly")):
+            why = enumerate(work.mismatches[:, 0].tolist())
+            events += ((int(segs["row"][at]), _MISMATCH, n) for n, at in why)
         return events
 
     def _packet(self, work: BlockWork, row: int) -> None:
@@ -377,14 +385,16 @@ class Walk:
             count = ended.transactions if ended is not None and self._logged[view.flows["app"][slot]] else 0
             self._logs.flow_end(place, int(seg["arg"]), count)
 
-    def _mismatch(self, work: BlockWork, index: int) -> None:
-        """Judge and log that the sides of a flow speak two protocols."""
+    def _mismatch(self, work: BlockWork, number: int) -> None:
+        """Judge and log that the sides of a flow do not speak as they should."""
+        index, why = work.mismatches[number].tolist()
+        anomaly = next(one for one, reason in _VOICES.items() if reason == why)
         seg = work.segs[index]
         slot, side = int(seg["flow"]), int(seg["side"])
         spec = SPECS.get(int(work.view.flows["app"][slot]))
         if spec is not None:
             place = self._place(work.view, seg, slot, side)
-            self._odd(place, spec, AppAnomaly.PROTOCOL_MISMATCH, side, work.gathered.data_of(index))
+            self._odd(place, spec, anomaly, side, work.gathered.data_of(index))
 
     def _parse(self, work: BlockWork, place: Place, index: int) -> None:
         """Give the parser of a hot flow a segment, or keep it until the protocol is known."""

@@ -162,6 +162,8 @@ class StreamAnomaly(IntEnum):
 
 _TWO_WORDS = ("xen_migration", "bittorrent_dht")
 """Protocols whose names are two words."""
+_OF_NONE = frozenset({"parser", "protocol", "detect", "wrong"})
+"""First words of what belongs to no protocol."""
 
 
 class AppAnomaly(IntEnum):
@@ -202,6 +204,8 @@ class AppAnomaly(IntEnum):
     HTTP_UNABLE_TO_MATCH_RESPONSE_TO_REQUEST = 29
     HTTP_RESPONSE_ABNORMAL_TRANSFER_ENCODING = 30
     HTTP_RESPONSE_CHUNKED_OLD_PROTO = 31
+    DETECT_PROTOCOL_ONLY_ONE_DIRECTION = 32
+    WRONG_DIRECTION_FIRST_DATA = 33
     HTTP_REQUEST_AUTH_UNRECOGNIZED = 64
     HTTP_TOO_MANY_ENCODING_LAYERS = 65
     HTTP_MISSING_HOST_HEADER = 66
@@ -242,6 +246,13 @@ class AppAnomaly(IntEnum):
     TLS_MULTIPLE_SNI_EXTENSIONS = 131
     TLS_INVALID_SNI_TYPE = 132
     TLS_INVALID_SNI_LENGTH = 133
+    TLS_HANDSHAKE_INVALID_LENGTH = 134
+    TLS_CERTIFICATE_INVALID_VERSION = 135
+    TLS_CERTIFICATE_INVALID_SERIAL = 136
+    TLS_CERTIFICATE_INVALID_DATE = 137
+    TLS_CERTIFICATE_INVALID_DER = 138
+    TLS_OVERFLOW_HEARTBEAT_MESSAGE = 139
+    TLS_INVALID_HEARTBEAT_MESSAGE = 140
     KRB5_MALFORMED_DATA = 288
     KRB5_WEAK_ENCRYPTION = 289
     SMB_MALFORMED_DATA = 224
@@ -377,6 +388,6 @@ class AppAnomaly(IntEnum):
             if name.startswith(words):
                 return f"{words}.{name.removeprefix(words)[1:]}"
         proto, _, rest = name.partition("_")
-        if proto in {"parser", "protocol"}:
+        if proto in _OF_NONE:
             return f"applayer.{name}"
         return f"{proto}.{rest}"

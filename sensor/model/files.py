@@ -8,8 +8,10 @@ from types import MappingProxyType
 
 import msgspec
 
+from sensor.model.magic import describe
+
 HASHES = ("md5", "sha1", "sha256")
-FILE_BUFFERS = ("file.name", "file.size", *(f"file.{name}" for name in HASHES))
+FILE_BUFFERS = ("file.name", "file.size", "file.magic", *(f"file.{name}" for name in HASHES))
 """What rules may test of a file besides `file.data`."""
 
 
@@ -35,6 +37,11 @@ class FileInfo(msgspec.Struct, frozen=True, gc=False):
     def content(self) -> bytes:
         """What is kept of it, from its start."""
         return self.data + self.rest if self.rest else self.data
+
+    @property
+    def magic(self) -> bytes:
+        """What kind of file it is, in words."""
+        return describe(self.data).encode()
 
     def digest(self, algorithm: str) -> bytes:
         """Return a hash of `HASHES` of the whole file in lowercase hex digits; empty where something is missing."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from sensor.model.magic import VOCABULARY
 from sensor.proto.registry import BUFFERS, BY_WORD
 from sensor.rules.nodes import BufferMatch, BufferSize, Content, HeaderTest, Rule
 from sensor.rules.variables import is_never
@@ -29,6 +31,10 @@ _TRANSPORTS: Mapping[str, frozenset[int]] = MappingProxyType(
 _FIELD_TRANSPORT: Mapping[str, frozenset[int]] = MappingProxyType(
     {"tcp": frozenset({_TCP}), "udp": frozenset({_UDP}), "icmp": frozenset({_ICMP, _ICMPV6})}
 )
+
+
+_MAGIC = "file.magic"
+_WORD = re.compile(r"[a-z]{3,64}")
 
 
 def unmatchable(rule: Rule) -> str:
@@ -68,10 +74,20 @@ def _reasons(rule: Rule) -> Iterator[str]:
                     yield f"{leaf.buffer} and {apps[0].name} exclude each other"
                 apps = both
             yield from _sizes(leaf)
+            if leaf.buffer.partition("@")[0] == _MAGIC and not leaf.absent:
+                yield from _kinds(leaf)
         elif isinstance(leaf, HeaderTest):
             wanted = _FIELD_TRANSPORT.get(leaf.field.partition(".")[0])
             if allowed is not None and wanted and not allowed & wanted:
                 yield f"{leaf.field} never exists in {rule.proto}"
+
+
+def _kinds(node: BufferMatch) -> Iterator[str]:
+    """Look for words that no description of a file has here."""
+    for test in node.tests:
+        if isinstance(test, Content) and not test.negated:
+            words = _WORD.findall(test.pattern.decode("latin-1").lower())
+            yield from (f"no file is described with '{word}' here" for word in words if word not in VOCABULARY)
 
 
 def _sizes(node: BufferMatch) -> Iterator[str]:

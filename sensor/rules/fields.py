@@ -93,7 +93,10 @@ STREAM_EVENT = "stream.event"
 _STREAM_EVENTS = MappingProxyType({anomaly.event: int(anomaly) for anomaly in StreamAnomaly})
 _APP_EVENTS = MappingProxyType({
     **{one.event: int(one) for spec in PROTOCOLS for one in spec.events},
-    AppAnomaly.PROTOCOL_MISMATCH.event: int(AppAnomaly.PROTOCOL_MISMATCH),
+    **{one.event: int(one) for one in (
+        AppAnomaly.PROTOCOL_MISMATCH, AppAnomaly.DETECT_PROTOCOL_ONLY_ONE_DIRECTION,
+        AppAnomaly.WRONG_DIRECTION_FIRST_DATA,
+    )},
 })  # fmt: skip
 
 _OF_PACKETS: tuple[HeaderField, ...] = (

@@ -28,6 +28,7 @@ def _files(stage: int, side: str = "") -> tuple[BufferSpec, ...]:
             f"file.name{side}", stage, RAW_DERIVED, False, (f"file_name{side}",), help="argument of the command"
         ),
         BufferSpec(f"file.size{side}", stage, RAW_DERIVED, help="bytes of the file, eight bytes big-endian"),
+        BufferSpec(f"file.magic{side}", stage, RAW_DERIVED, aliases=(f"file_magic{side}",), help="its kind, in words"),
         *(
             BufferSpec(f"file.{key}{side}", stage, RAW_DERIVED, lowercase=True, help=f"{hashes[key]} of the whole file")
             for key in HASHES

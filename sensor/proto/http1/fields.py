@@ -47,6 +47,7 @@ def _files(side: str = "") -> tuple[BufferSpec, ...]:
     return (
         _spec(f"file.name{side}", name, D, f"file_name{side}"),
         _spec(f"file.size{side}", "bytes of the file, eight bytes big-endian", D),
+        _spec(f"file.magic{side}", "kind of the file, in words", D, f"file_magic{side}"),
         *(_spec(f"file.{key}{side}", f"{text} of the whole file in hex digits", D) for key, text in hashes.items()),
     )
 

@@ -14,5 +14,6 @@ def file_buffers(stage: int, side: str = "") -> tuple[BufferSpec, ...]:
         ),
         BufferSpec(f"file.name{side}", stage, RAW_DERIVED, False, (f"file_name{side}",), help="its name"),
         BufferSpec(f"file.size{side}", stage, RAW_DERIVED, help="bytes of it, eight bytes big-endian"),
+        BufferSpec(f"file.magic{side}", stage, RAW_DERIVED, aliases=(f"file_magic{side}",), help="its kind, in words"),
         *(BufferSpec(f"file.{key}{side}", stage, RAW_DERIVED, lowercase=True, help="hash of it") for key in HASHES),
     )

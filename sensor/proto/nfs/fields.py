@@ -17,6 +17,7 @@ def _file(data: int, whole: int, side: str) -> tuple[BufferSpec, ...]:
         BufferSpec(f"file.data{side}", data, RAW_DERIVED, True, (f"file_data{side}",)),
         BufferSpec(f"file.name{side}", data, RAW_DERIVED, aliases=(f"file_name{side}",)),
         BufferSpec(f"file.size{side}", whole, RAW_DERIVED),
+        BufferSpec(f"file.magic{side}", whole, RAW_DERIVED, aliases=(f"file_magic{side}",)),
         *(BufferSpec(f"file.{name}{side}", whole, RAW_DERIVED, lowercase=True) for name in _HASHES),
     )
 

@@ -159,13 +159,13 @@ def ssl2_server_hello(body: bytes) -> tuple[ServerHello, tuple[bytes, ...]]:
 def certificates(body: bytes) -> tuple[tuple[bytes, ...], bool]:
     """Parse the body of a Certificate message up to TLS 1.2 (RFC 5246 section 7.4.2).
 
-    Returns the DER certificates (at most MAX_CERTIFICATES, the last one may be cut) and whether the list was
-    whole.
+    Returns the DER certificates (at most MAX_CERTIFICATES, the last one may be cut) and whether they fit their list.
     """
     found: list[bytes] = []
     reader = Reader(body)
+    whole = True
     try:
-        whole = reader.u24() <= reader.left()
+        reader.skip(3)
         while reader.left() and len(found) < MAX_CERTIFICATES:
             size = reader.u24()
             whole = whole and size <= reader.left()
@@ -202,14 +202,14 @@ def _extensions(reader: Reader) -> list[tuple[int, Reader]]:
 
 def _server_name(reader: Reader, hello: ClientHello) -> bytes:
     """Return the first host name of a ServerNameList (RFC 6066 section 3)."""
-    size = reader.u16()
-    if size != reader.left():
-        hello.odd += (AppAnomaly.TLS_INVALID_SNI_LENGTH,)
-    names = reader.restrict(size)
-    if names.left() and names.data[names.pos]:
+    reader.skip(2)
+    if reader.left() and reader.data[reader.pos]:
         hello.odd += (AppAnomaly.TLS_INVALID_SNI_TYPE,)
-    while names.left():
-        kind, name = names.u8(), names.take(names.u16())
+    while reader.left() >= 3:
+        kind, size = reader.u8(), reader.u16()
+        if not 0 < size <= reader.left():
+            hello.odd += (AppAnomaly.TLS_INVALID_SNI_LENGTH,)
+        name = reader.take(min(size, reader.left()))
         if kind == 0:
             return name
     return b""

@@ -16,6 +16,8 @@ _KNOWN = frozenset({0, 1, 2, 3, 4, 5, 6, 8, 11, 12, 13, 14, 15, 16, 20, 21, 22, 
 
 _MAJORS = frozenset({3, 0x7F, 0xFB})
 """First bytes of record versions: SSL 3 and TLS, drafts and experiments of TLS 1.3."""
+HEARTBEAT_PADDING = 16
+"""Bytes of padding that a heartbeat has at least (RFC 6520 section 4)."""
 MAX_RECORD = 16384 + 2048
 """TLSCiphertext.length (RFC 5246 section 6.2.3)."""
 MAX_MESSAGE = 65536
@@ -36,10 +38,14 @@ class EventKind(IntEnum):
     INVALID_RECORD = 4
     INVALID_MESSAGE = 5
     TOO_MANY = 6
+    HEARTBEAT = 7
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """One event of a side; `type` and `body` are those of a handshake message."""
+    """One event of a side; `type` and `body` are those of a handshake message.
+
+    Of a heartbeat `type` is the size of the record, `body` its first three bytes.
+    """
 
     kind: EventKind
     type: int = 0
@@ -62,6 +68,7 @@ class RecordSide:
     """
 
     __slots__ = (
+        "_beat",
         "_buffer",
         "_head",
         "_keep",
@@ -70,6 +77,7 @@ class RecordSide:
         "_message_left",
         "_messages",
         "_records",
+        "_size",
         "opaque",
         "ssl2",
     )
@@ -83,6 +91,10 @@ class RecordSide:
         self._left = 0
         """Body bytes of the current record still to come."""
         self._records = 0
+        self._size = 0
+        """Bytes of the heartbeat that is being read."""
+        self._beat = bytearray()
+        """Its first bytes."""
         self._messages = 0
         self._buffer = bytearray()
         """Header (4 bytes) of the current message, then its body if it is kept."""
@@ -106,6 +118,8 @@ class RecordSide:
             self._left -= take
             if self._kind == HANDSHAKE and not self.opaque:
                 yield from self._handshake(data, pos, pos + take)
+            elif self._kind == HEARTBEAT and not self.opaque:
+                yield from self._heartbeat(data[pos : pos + take])
             elif self._kind < 0:
                 yield from self._ssl2_body(data[pos : pos + take])
             pos += take
@@ -122,6 +136,9 @@ class RecordSide:
             yield _TOO_MANY
             return
         self._kind, self._left = head[0], size
+        if head[0] == HEARTBEAT:
+            self._size = size
+            self._beat.clear()
         if head[0] == APPLICATION_DATA:
             yield _DATA
         elif head[0] == CHANGE_CIPHER_SPEC:
@@ -141,6 +158,13 @@ class RecordSide:
         self.ssl2 = True
         self._kind, self._left = -1, size - 3
         self._buffer += head[2:5]
+
+    def _heartbeat(self, data: bytes) -> Iterator[Event]:
+        missing = 3 - len(self._beat)
+        if missing > 0:
+            self._beat += data[:missing]
+            if len(self._beat) == 3:
+                yield Event(EventKind.HEARTBEAT, self._size, bytes(self._beat))
 
     def _ssl2_body(self, data: bytes) -> Iterator[Event]:
         self._buffer += data

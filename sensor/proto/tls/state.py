@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.proto.tls import parse, x509
 from sensor.proto.tls.records import (
     CERTIFICATE,
     CLIENT_HELLO,
+    HEARTBEAT_PADDING,
     SERVER_HELLO,
     SERVER_HELLO_DONE,
     Event,
@@ -26,6 +29,14 @@ _ANOMALIES = {
     EventKind.INVALID_MESSAGE: AppAnomaly.TLS_INVALID_HANDSHAKE,
     EventKind.TOO_MANY: AppAnomaly.TLS_TOO_MANY_RECORDS,
 }
+_FAULTS = MappingProxyType({
+    x509.Fault.INCOMPLETE: AppAnomaly.TLS_CERTIFICATE_INVALID,
+    x509.Fault.LENGTH: AppAnomaly.TLS_CERTIFICATE_INVALID_LENGTH,
+    x509.Fault.DER: AppAnomaly.TLS_CERTIFICATE_INVALID_DER,
+    x509.Fault.VERSION: AppAnomaly.TLS_CERTIFICATE_INVALID_VERSION,
+    x509.Fault.SERIAL: AppAnomaly.TLS_CERTIFICATE_INVALID_SERIAL,
+    x509.Fault.DATE: AppAnomaly.TLS_CERTIFICATE_INVALID_DATE,
+})  # fmt: skip
 _RECORDS = (AppAnomaly.TLS_INVALID_RECORD_TYPE, AppAnomaly.TLS_INVALID_RECORD_VERSION)
 _HOPELESS = frozenset({EventKind.INVALID_RECORD, EventKind.TOO_MANY})
 
@@ -91,6 +102,8 @@ class TlsParser:
             self._on_change_cipher_spec(side, out)
         elif kind == EventKind.APPLICATION_DATA:
             self._on_encrypted(side, out)
+        elif kind == EventKind.HEARTBEAT:
+            self._on_heartbeat(side, event)
         elif kind == EventKind.SSL2_MESSAGE:
             self._on_ssl2(side, event.body, out)
         else:
@@ -118,7 +131,7 @@ class TlsParser:
 
     def _on_client_hello(self, side: int, hello: parse.ClientHello, out: list[TxStage]) -> None:
         if hello.malformed:
-            self._report(AppAnomaly.TLS_INVALID_HANDSHAKE, side)
+            self._report(AppAnomaly.TLS_HANDSHAKE_INVALID_LENGTH, side)
         for odd in hello.odd:
             self._report(odd, side)
         self._transaction().client = hello
@@ -126,7 +139,7 @@ class TlsParser:
 
     def _on_server_hello(self, side: int, hello: parse.ServerHello, out: list[TxStage]) -> None:
         if hello.malformed:
-            self._report(AppAnomaly.TLS_INVALID_HANDSHAKE, side)
+            self._report(AppAnomaly.TLS_HANDSHAKE_INVALID_LENGTH, side)
         self._transaction().server = hello
         self._reach(STAGE_SERVER_HELLO, side, out)
 
@@ -136,10 +149,10 @@ class TlsParser:
             return  # the first chain counts; reading more of them would cost without bound
         chain, sound = parse.certificates(body)
         leaf = x509.parse(chain[0]) if chain else None
-        if not sound or (leaf and leaf.malformed):
-            cut = sound and leaf is not None and leaf.cut
-            self._report(AppAnomaly.TLS_CERTIFICATE_INVALID_LENGTH if cut else AppAnomaly.TLS_CERTIFICATE_INVALID, side)
-            self._report(AppAnomaly.TLS_INVALID_HANDSHAKE, side)
+        if not sound:
+            self._report(AppAnomaly.TLS_CERTIFICATE_INVALID, side)
+        elif leaf is not None and leaf.fault:
+            self._report(_FAULTS[leaf.fault], side)
         self._set_certificates(side, chain, leaf, out)
 
     def _set_certificates(
@@ -152,6 +165,15 @@ class TlsParser:
         else:
             tx.client_certs, tx.client_leaf = chain, leaf
             self._reach(STAGE_CLIENT_CERTIFICATES, side, out)
+
+    def _on_heartbeat(self, side: int, event: Event) -> None:
+        """Look at a heartbeat in clear (RFC 6520 section 4): type, size of the payload, payload, padding."""
+        known = event.body[0] in (1, 2)
+        size, room = event.body[1] << 8 | event.body[2], event.type - 3
+        if known and size > room:
+            self._report(AppAnomaly.TLS_OVERFLOW_HEARTBEAT_MESSAGE, side)
+        elif not known or (size and room - size < HEARTBEAT_PADDING):
+            self._report(AppAnomaly.TLS_INVALID_HEARTBEAT_MESSAGE, side)
 
     def _on_change_cipher_spec(self, side: int, out: list[TxStage]) -> None:
         tx = self._tx

@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 import re
 from datetime import UTC, datetime
+from enum import IntEnum
 from types import MappingProxyType
 
 import msgspec
@@ -69,6 +70,20 @@ _UTC = re.compile(r"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:Z|[+-]\d{4})?", re.A
 _GENERALIZED = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d+)?(?:Z|[+-]\d{4})?", re.ASCII)
 
 
+class Fault(IntEnum):
+    """What is wrong with a certificate, as Suricata tells it apart."""
+
+    NONE = 0
+    INCOMPLETE = 1
+    """Something is shorter than it says."""
+    LENGTH = 2
+    """Tag or length of an element are not all there."""
+    DER = 3
+    VERSION = 4
+    SERIAL = 5
+    DATE = 6
+
+
 class Certificate(msgspec.Struct, gc=False):
     """A certificate's fields as text; empty where absent or not readable."""
 
@@ -83,12 +98,16 @@ class Certificate(msgspec.Struct, gc=False):
     not_after: str = ""
     sans: tuple[str, ...] = ()
     malformed: bool = False
-    cut: bool = False
-    """It is malformed because tag or length of an element are not all there."""
+    fault: Fault = Fault.NONE
+    """What is wrong with it; INCOMPLETE where it is malformed in another way."""
 
 
 class CutError(WireError):
     """What an element stands in ends before its length does."""
+
+
+class TagError(WireError):
+    """Another element stands where one is wanted, or none that DER knows."""
 
 
 def parse(der: bytes) -> Certificate:
@@ -97,9 +116,16 @@ def parse(der: bytes) -> Certificate:
     try:
         _certificate(der, cert)
     except WireError as error:
-        cert.cut = isinstance(error, CutError) and not cert.malformed
+        if not cert.malformed:
+            cert.fault = cert.fault or _fault(error)
         cert.malformed = True
     return cert
+
+
+def _fault(error: WireError) -> Fault:
+    if isinstance(error, CutError):
+        return Fault.LENGTH
+    return Fault.DER if isinstance(error, TagError) else Fault.INCOMPLETE
 
 
 def seconds(text: str) -> int | None:
@@ -128,7 +154,7 @@ def _head(data: bytes, pos: int, end: int) -> tuple[int, int, int]:
         raise CutError("no element", pos)
     tag, size = data[pos], data[pos + 1]
     if tag & 0x1F == 0x1F or size == 0x80 or size > 0x84:
-        raise WireError("tag of several bytes, indefinite or oversized length", pos)
+        raise TagError("tag of several bytes, indefinite or oversized length", pos)
     pos += 2
     if size > 0x80:
         wide = size & 0x7F
@@ -143,7 +169,7 @@ def _expect(data: bytes, pos: int, end: int, wanted: int) -> tuple[int, int]:
     """Read an element of a known tag: where its contents start and stop."""
     tag, start, stop = element(data, pos, end)
     if tag != wanted:
-        raise WireError(f"tag {tag:#04x} instead of {wanted:#04x}", pos)
+        raise TagError(f"tag {tag:#04x} instead of {wanted:#04x}", pos)
     return start, stop
 
 
@@ -151,35 +177,69 @@ def _opening(data: bytes, pos: int, end: int, cert: Certificate) -> tuple[int, i
     """Read a SEQUENCE that may be cut: a certificate beyond the message limit still shows its names."""
     tag, start, size = _head(data, pos, end)
     if tag != _SEQUENCE:
-        raise WireError("no certificate", pos)
+        raise WireError("no certificate", pos) if start + size > end else TagError("no certificate", pos)
     if start + size > end:
         cert.malformed = True
+        cert.fault = Fault.INCOMPLETE
         cert.fingerprint = ""
     return start, min(start + size, end)
 
 
 def _certificate(data: bytes, cert: Certificate) -> None:
     """Read TBSCertificate (RFC 5280 section 4.1)."""
-    pos, end = _opening(data, *_opening(data, 0, len(data), cert), cert)
+    outer, outer_end = _opening(data, 0, len(data), cert)
+    pos, end = _opening(data, outer, outer_end, cert)
     tag, start, stop = element(data, pos, end)
     if tag == _VERSION:
+        if data[start : start + 1] != bytes([_INTEGER]):
+            cert.fault = cert.fault or Fault.VERSION
         tag, start, stop = element(data, stop, end)
     if tag != _INTEGER:
+        cert.fault = cert.fault or Fault.SERIAL
         raise WireError("no serial number", pos)
     cert.serial = data[start : min(stop, start + MAX_SERIAL)].hex(":").upper()
     _, pos = _expect(data, stop, end, _SEQUENCE)
     start, pos = _expect(data, pos, end, _SEQUENCE)
-    cert.issuer = name(data, start, pos)
+    cert.issuer = _name_if_sound(data, start, pos)
     start, pos = _expect(data, pos, end, _SEQUENCE)
-    cert.not_before, start = _time(data, start, pos)
-    cert.not_after, _ = _time(data, start, pos)
+    _validity(data, start, pos, cert)
     start, pos = _expect(data, pos, end, _SEQUENCE)
-    cert.subject = name(data, start, pos)
+    cert.subject = _name_if_sound(data, start, pos)
     _, pos = _expect(data, pos, end, _SEQUENCE)
     while pos < end:
         tag, start, pos = element(data, pos, end)
         if tag == _EXTENSIONS:
             cert.sans = _extensions(data, *_expect(data, start, pos, _SEQUENCE))
+    if not cert.malformed:
+        cert.fault = cert.fault or _of_signature(data, end, outer_end)
+
+
+def _of_signature(data: bytes, pos: int, end: int) -> Fault:
+    """Return what is wrong with the algorithm behind TBSCertificate: all that is wanted has been read by then."""
+    try:
+        _expect(data, pos, end, _SEQUENCE)
+    except WireError as error:
+        return _fault(error)
+    return Fault.NONE
+
+
+def _name_if_sound(data: bytes, pos: int, end: int) -> str:
+    """Return a distinguished name; empty where it is none: the certificate may still be read."""
+    try:
+        return name(data, pos, end)
+    except WireError:
+        return ""
+
+
+def _validity(data: bytes, pos: int, end: int, cert: Certificate) -> None:
+    """Read both times; what is none is a fault of the certificate, whose other fields may still be read."""
+    try:
+        cert.not_before, pos = _time(data, pos, end)
+        cert.not_after, _ = _time(data, pos, end)
+    except WireError:
+        cert.fault = cert.fault or Fault.DATE
+    if seconds(cert.not_before) is None or seconds(cert.not_after) is None:
+        cert.fault = cert.fault or Fault.DATE
 
 
 def name(data: bytes, pos: int, end: int) -> str:
@@ -256,14 +316,23 @@ def _extensions(data: bytes, pos: int, end: int) -> tuple[str, ...]:
         if pos >= end:
             break
         start, pos = _expect(data, pos, end, _SEQUENCE)
-        oid, stop = _expect(data, start, pos, _OID)
-        if data[oid:stop] != _OID_SAN:
-            continue
-        tag, start, stop = element(data, stop, pos)
-        if tag != _OCTET_STRING:  # the optional `critical` stands in front
-            start, stop = _expect(data, stop, pos, _OCTET_STRING)
-        return _sans(data, *_expect(data, start, stop, _SEQUENCE))
+        tag, oid, stop = element(data, start, pos)
+        if tag != _OID:
+            raise WireError("an extension without a name", start)
+        if data[oid:stop] == _OID_SAN:
+            return _alternatives(data, stop, pos)
     return ()
+
+
+def _alternatives(data: bytes, pos: int, end: int) -> tuple[str, ...]:
+    """Return the alternative names of their extension; none where it holds something else."""
+    try:
+        tag, start, stop = element(data, pos, end)
+        if tag != _OCTET_STRING:  # the optional `critical` stands in front
+            start, stop = _expect(data, stop, end, _OCTET_STRING)
+        return _sans(data, *_expect(data, start, stop, _SEQUENCE))
+    except WireError:
+        return ()
 
 
 def _sans(data: bytes, pos: int, end: int) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sensor.rules.lists import Score
     from sensor.rules.suricata.draft import Draft
 
-NAME, SIZE = "file.name", "file.size"
+NAME, SIZE, MAGIC = "file.name", "file.size", "file.magic"
 _UNITS = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 _LARGEST = (1 << 63) - 1
 
@@ -34,6 +34,13 @@ def file_ext(draft: Draft, value: str) -> None:
     found = content.pattern(value)
     found.values |= {"pattern": b"." + found.values["pattern"], "nocase": True, "endswith": True}
     draft.add_aside(NAME, found)
+
+
+def file_magic(draft: Draft, value: str) -> None:
+    """`filemagic:"PDF document"`: the description of the file holds the text, whatever its case."""
+    found = content.pattern(value)
+    found.values["nocase"] = True
+    draft.add_aside(MAGIC, found)
 
 
 def file_size(draft: Draft, value: str) -> None:

@@ -98,6 +98,7 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "frame": apps.frame,
         "filename": files.file_name,
         "fileext": files.file_ext,
+        "filemagic": files.file_magic,
         "filesize": files.file_size,
         "dataset": datasets.dataset,
         "datarep": datasets.datarep,

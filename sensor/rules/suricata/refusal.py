@@ -20,13 +20,11 @@ class Refused(Exception):  # noqa: N818 - caught where a problem is made of it
         self.hint = hint
 
 
-_MAGIC = "files are not identified by libmagic"
 _CODE = "rules cannot run code"
 
 _REASONS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("lua", "luajit", "luaxform"), _CODE),
-        **dict.fromkeys(("filemagic", "file.magic", "file_magic"), _MAGIC),
         "config": "rules do not configure the sensor",
         **dict.fromkeys(("flowvar", "pktvar"), "what regexes capture is not kept"),
     }

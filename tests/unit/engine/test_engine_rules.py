@@ -295,6 +295,28 @@ def test_what_one_rule_adds_another_finds(tmp_path):
     assert sids(later + asked + later, rules) == [3, 1, 2]
 
 
+@pytest.mark.parametrize(
+    ("talk", "found"),
+    [
+        (((0, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), (1, b"HTTP/1.1 200 OK\r\n\r\n")), []),
+        (((0, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), (1, bytes(99))), ["detect_protocol_only_one_direction"]),
+        (((0, b"SSH-2.0-x\r\n"), (1, bytes(99))), ["detect_protocol_only_one_direction"]),
+        (((1, b"SSH-2.0-x\r\n"), (0, b"SSH-2.0-y\r\n")), []),
+        (((1, b"\x16\3\1\0\5\2\0\0\1\3"), (0, b"\x16\3\1\0\5\1\0\0\1\3")), ["wrong_direction_first_data"]),
+        (((0, bytes(99)), (1, bytes(99))), []),
+    ],
+)
+def test_sides_that_do_not_speak_as_they_should(tmp_path, talk, found):
+    flow = Flow().open()
+    for side, data in talk:
+        flow = flow.send(side, data)
+    frames = flow.close().frames()
+    for name in ("detect_protocol_only_one_direction", "wrong_direction_first_data"):
+        rules = one_rule(tmp_path, f"protocol: tcp, match: [{{app.event: applayer.{name}}}]")
+        assert sids(frames, rules) == [1] * found.count(name)
+        assert sids(frames, rules, triage=False) == [1] * found.count(name)
+
+
 GET, BANNER, HELLO = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"SSH-2.0-x\r\n", b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03"
 
 

@@ -170,7 +170,7 @@ def test_sslv2_whole():
         (TO_SERVER, b"GET / HTTP/1.1", AppAnomaly.TLS_INVALID_RECORD, True),
         (TO_SERVER, record(22, message(99, b"x")), AppAnomaly.TLS_INVALID_HANDSHAKE, False),
         (TO_SERVER, record(22, server_hello()), AppAnomaly.TLS_INVALID_HANDSHAKE, False),
-        (TO_SERVER, record(22, message(1, b"\3\3short")), AppAnomaly.TLS_INVALID_HANDSHAKE, False),
+        (TO_SERVER, record(22, message(1, b"\3\3short")), AppAnomaly.TLS_HANDSHAKE_INVALID_LENGTH, False),
         (TO_SERVER, b"\x16\3\1\xff\xff" + b"x" * 20, AppAnomaly.TLS_INVALID_RECORD, True),
         (TO_CLIENT, ssl2_server_hello(b""), AppAnomaly.TLS_INVALID_RECORD, True),
         (TO_CLIENT, record(22, certificates(b"garbage")), AppAnomaly.TLS_CERTIFICATE_INVALID, False),
@@ -209,13 +209,87 @@ def test_what_is_wrong_with_a_record(data, also):
 def test_certificates_that_are_cut(der, expected):
     parser = TlsParser()
     parser.feed(TO_CLIENT, record(22, certificates(der)), 0)
-    assert [what for what, _ in parser.anomalies()] == [expected, AppAnomaly.TLS_INVALID_HANDSHAKE]
+    assert [what for what, _ in parser.anomalies()] == [expected]
+
+
+# ---- certificates by hand
+
+
+def tlv(tag, *parts):
+    body = b"".join(parts)
+    size = len(body)
+    return bytes([tag]) + (bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")) + body
+
+
+ALGORITHM = tlv(0x30, tlv(6, bytes.fromhex("2a864886f70d01010b")), tlv(5))
+NAME = tlv(0x30, tlv(0x31, tlv(0x30, tlv(6, b"\x55\4\3"), tlv(0x0C, b"name"))))
+TIMES = tlv(0x30, tlv(0x17, b"200101000000Z"), tlv(0x17, b"300101000000Z"))
+PARTS = {
+    "version": tlv(0xA0, tlv(2, b"\2")), "serial": tlv(2, b"\5"), "algorithm": ALGORITHM, "issuer": NAME,
+    "validity": TIMES, "subject": NAME, "key": tlv(0x30, ALGORITHM, tlv(3, b"\0key")), "extensions": b"",
+    "signature": ALGORITHM,
+}  # fmt: skip
+
+
+def certificate(**changed):
+    *signed, algorithm = (PARTS | changed).values()
+    return tlv(0x30, tlv(0x30, *signed), algorithm, tlv(3, b"\0signed"))
+
+
+@pytest.mark.parametrize(("der", "fault"), [
+    (certificate(), ""),
+    (certificate(version=b""), ""),
+    (certificate(version=tlv(0xA0, tlv(4, b"\2"))), "VERSION"),
+    (certificate(serial=tlv(4, b"\1")), "SERIAL"),
+    (certificate(algorithm=tlv(5)), "DER"),
+    (certificate(issuer=tlv(4, b"x")), "DER"),
+    (certificate(issuer=tlv(0x30, tlv(0x31, tlv(4, b"x")))), ""),
+    (certificate(validity=tlv(4, b"x")), "DER"),
+    (certificate(validity=tlv(0x30, tlv(0x17, b"200101000000Z"))), "DATE"),
+    (certificate(validity=tlv(0x30, tlv(0x17, b"xx"), tlv(0x17, b"yy"))), "DATE"),
+    (certificate(validity=tlv(0x30, tlv(0x17, b"209901000000Z"), tlv(0x17, b"300101000000Z"))), "DATE"),
+    (certificate(subject=tlv(4, b"x")), "DER"),
+    (certificate(key=tlv(4, b"x")), "DER"),
+    (certificate(extensions=tlv(0xA3, tlv(4, b"x"))), "DER"),
+    (certificate(extensions=tlv(0xA3, tlv(0x30, tlv(0x30, tlv(4, b"x"))))), "INCOMPLETE"),
+    (certificate(extensions=tlv(0xA3, tlv(0x30, tlv(0x30, tlv(6, b"\x55\x1d\x11"), tlv(4, b"xx"))))), ""),
+    (certificate(signature=tlv(4, b"x")), "DER"),
+    (certificate() + b"more", ""),
+    (certificate()[:-5], "INCOMPLETE"),
+    (certificate()[:60], "INCOMPLETE"),
+    (b"\x30\x80" + certificate()[2:], "DER"),
+    (b"\x30\5\2\1\1xx", "DER"),
+    (b"abc", "INCOMPLETE"),
+    (b"", "LENGTH"),
+])  # fmt: skip
+def test_faults_of_certificates(der, fault):
+    assert x509.parse(der).fault.name == (fault or "NONE")
+
+
+@pytest.mark.parametrize(("body", "expected"), [
+    (b"\1\0\5hello" + bytes(16), None),
+    (b"\1\0\0" + bytes(16), None),
+    (b"\1", None),
+    (b"\1\x40\0hello", AppAnomaly.TLS_OVERFLOW_HEARTBEAT_MESSAGE),
+    (b"\2\x40\0hello", AppAnomaly.TLS_OVERFLOW_HEARTBEAT_MESSAGE),
+    (b"\3\0\5hello" + bytes(16), AppAnomaly.TLS_INVALID_HEARTBEAT_MESSAGE),
+    (b"\1\0\5hello", AppAnomaly.TLS_INVALID_HEARTBEAT_MESSAGE),
+])  # fmt: skip
+def test_heartbeats(body, expected):
+    data = record(22, client_hello()) + record(24, body)
+    for step in (1, 2, len(data)):
+        parser = TlsParser()
+        for at in range(0, len(data), step):
+            parser.feed(TO_SERVER, data[at : at + step], 0)
+        assert [what for what, _ in parser.anomalies()] == ([expected] if expected else [])
 
 
 @pytest.mark.parametrize(("extensions", "expected"), [
     (sni(b"a.b") + sni(b"c.d"), AppAnomaly.TLS_MULTIPLE_SNI_EXTENSIONS),
     (extension(0, b"\0\4\1\0\1a"), AppAnomaly.TLS_INVALID_SNI_TYPE),
-    (extension(0, b"\0\4\0\0\1aXX"), AppAnomaly.TLS_INVALID_SNI_LENGTH),
+    (extension(0, b"\0\4\0\0\1aXX"), None),
+    (extension(0, b"\0\4\0\0\2a"), AppAnomaly.TLS_INVALID_SNI_LENGTH),
+    (extension(0, b"\0\3\0\0\0"), AppAnomaly.TLS_INVALID_SNI_LENGTH),
     (sni(b"a.b"), None),
 ])  # fmt: skip
 def test_odd_server_names(extensions, expected):
@@ -228,7 +302,7 @@ def test_malformed_extension_keeps_the_rest():
     hello = client_hello(extensions=extension(10, b"\0\xff") + sni(b"still.here") + extension(16, b""))
     parser, _, tx = run([(TO_SERVER, record(22, hello))])
     assert tx.buffer("tls.sni") == (b"still.here",)
-    assert parser.anomalies() == [(AppAnomaly.TLS_INVALID_HANDSHAKE, TO_SERVER)]
+    assert parser.anomalies() == [(AppAnomaly.TLS_HANDSHAKE_INVALID_LENGTH, TO_SERVER)]
 
 
 def test_gap_ends():
@@ -378,11 +452,6 @@ def test_cut_certificate_never_raises():
 
 def test_certificate_without_version_and_extensions():
     """A version 1 certificate starts with its serial number."""
-
-    def tlv(tag, *parts):
-        body = b"".join(parts)
-        return bytes([tag, len(body)]) + body
-
     name = tlv(0x30, tlv(0x31, tlv(0x30, tlv(6, b"\x55\x04\x03"), tlv(0x1E, "hé".encode("utf-16-be")))))
     times = tlv(0x30, tlv(0x17, b"500101000000Z"), tlv(0x17, b"4912312359Z"))
     cert = x509.parse(tlv(0x30, tlv(0x30, tlv(2, b"\5"), tlv(0x30), name, times, name, tlv(0x30))))

@@ -14,7 +14,6 @@ from sensor.rules.suricata.refusal import reason
         ("iprep:src,x,>,9;", "no category"),
         ("filemd5:x;", "x: no such file"),
         ("filesha1:!;", "the name of a list is missing"),
-        ('filemagic:"PE";', "libmagic"),
         ("asn1:relative_offset 5;", "asks for nothing"),
         ("sdp.origin;", "sdp is not parsed"),
         ("app-layer-event:http.x;", "not told apart"),
