@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from sensor.detect.scan import usable
@@ -12,7 +11,6 @@ from sensor.model.app import (
     RAW_HEADERS,
     RAW_NAME,
     RAW_QUESTION,
-    RAW_URI,
     RAW_VERBATIM,
     ProtocolSpec,
 )
@@ -21,8 +19,6 @@ from sensor.rules.compile import positive_literals, protocol, strength
 from sensor.rules.nodes import BufferMatch, BufferSize, Content, Rule
 from sensor.rules.walk import buffers_of
 
-_LINE = re.compile(rb"[\r\n\t ,:]")
-_PATH = re.compile(rb"[/\\ +%]")
 _EDGE = b"\0"
 """Stands before and behind a question's name where the scan looks for it (`kernels_derive.question_names`)."""
 
@@ -87,13 +83,9 @@ def on_the_wire(rule: Rule, buffer: str, content: Content) -> bytes:
         return max(pattern.split(b"."), key=len)
     if raw == RAW_QUESTION:
         return _edged(rule, buffer, content)
-    if raw == RAW_HEADERS:
-        # Lines may be folded, joined or reordered: only what lies inside one word of a name or value is certain.
-        return max(_LINE.split(pattern), key=len)
-    if raw == RAW_URI:
-        # Removed segments and slashes join what stood apart; a percent sign may be left undecoded behind the path.
-        return max(_PATH.split(pattern), key=len)
-    return pattern
+    # Messages whose fields or target read otherwise than they stand are noticed (`sensor.engine.frames`). A line may be
+    # left out between two others.
+    return max(pattern.split(b"\r\n"), key=len) if raw == RAW_HEADERS else pattern
 
 
 def _tests(node: BufferMatch, pattern: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Scan units whose bytes are not on the wire as they are: decoded requests, names of DNS questions."""
+"""Scan units whose bytes are not on the wire as they are: names of DNS questions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sensor.engine.kernels_derive import percent_decode, question_names
+from sensor.engine.kernels_derive import question_names
 from sensor.model.units import UNIT
 
 _NAME = 258
@@ -20,15 +20,6 @@ class Derived(NamedTuple):
     """uint8[k]: four bytes and more behind the last unit."""
     units: np.ndarray
     """UNIT[n]"""
-
-
-def decoded(data: np.ndarray, units: np.ndarray, wanted: np.ndarray) -> tuple[Derived, np.ndarray]:
-    """Return the wanted units that hold a percent sign, decoded (some twice); and bool[n], which units those are."""
-    size = int((units["end"] - units["start"])[wanted].sum())
-    out, made = np.zeros(2 * size + 4, np.uint8), np.empty(2 * int(np.count_nonzero(wanted)), UNIT)
-    coded = np.empty(units.size, np.bool_)
-    n = percent_decode(data, units, wanted, out, made, coded)
-    return Derived(out, made[:n]), coded
 
 
 def names(rows: np.ndarray, buf: np.ndarray, messages: np.ndarray, *, responses: bool) -> tuple[Derived, np.ndarray]:

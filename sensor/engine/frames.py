@@ -22,7 +22,7 @@ from sensor.detect.literals import LiteralRules
 from sensor.detect.plan import Plan
 from sensor.detect.scan import Hits
 from sensor.model.app import Framing, ProtocolSpec
-from sensor.model.frames import ALTERED, CODED, CONTINUED, ODD
+from sensor.model.frames import CODED, CONTINUED, ODD
 from sensor.model.rows import DONE
 from sensor.model.units import UNIT_STREAM
 from sensor.proto import ids
@@ -104,6 +104,8 @@ class Frames:
             for head, whole in zip(self._framing.heads, self._framing.wholes, strict=True)
         )
         """Buffers of either side that are known of a head, and of all of a message."""
+        self._hiding = sum(self._framing.otherwise)
+        """Flags of frames in which a literal may be hidden."""
         self._in_text = np.zeros(256, np.uint8)
         self._in_text[list(self._framing.text)] = 1
         self._framer = Framer()
@@ -134,7 +136,7 @@ class Frames:
         odd = block.marked(ODD) + [m for m in block.marked(CODED) if block.message(m) is None]
         wanted = Wanted({*units["flow"][framed.refused].tolist(), *(block.slots[m] for m in odd)})
         pairs = {*self._by_frame(block, flows), *self._by_literal(block, flows, hits)}
-        pairs |= {(m, rule) for m in block.marked(ALTERED | CODED) for rule in self._hidden(block, m)}
+        pairs |= {(m, rule) for m in block.marked(self._hiding) for rule in self._hidden(block, m)}
         unknown = [pair for pair in pairs if pair[0] < 0]
         self._unplaced(block, unknown, wanted)
         pairs.difference_update(unknown)
@@ -204,9 +206,8 @@ class Frames:
         message = block.message(m)
         if message is None:
             return ()
-        names = self._framing.altered if block.flags[m] & ALTERED else ()
-        if message.coded:
-            names += self._framing.coded[message.side]
+        otherwise = self._framing.otherwise.items()
+        names = [name for flag, names in otherwise if block.flags[m] & flag for name in names[message.side]]
         standing = self._plan.transactions.standing
         return {rule for name in names for rule in standing(_APP, name, message.instances(name))}
 

@@ -1,4 +1,4 @@
-"""Bytes as normalisation leaves them, for the literal scan: percent-decoded requests, dotted names of DNS questions."""
+"""Bytes as parsers show them, for the literal scan: the dotted names of DNS questions."""
 
 import numpy as np
 from numba import njit
@@ -10,83 +10,6 @@ from sensor.model.units import UNIT_PACKET
 
 I8 = int64[::1]
 _BYTES = Array(uint8, 1, "C", readonly=True)
-_PERCENT = 37
-_LOWER_U = 117
-
-
-@njit
-def _hex(c):  # pragma: no cover
-    """Return the value of a hex digit, -1: it is none."""
-    if 48 <= c <= 57:
-        return np.int64(c) - 48
-    c = np.int64(c) | 32
-    return c - 87 if 97 <= c <= 102 else np.int64(-1)
-
-
-@njit
-def _number(data, p, end, digits):  # pragma: no cover
-    """Return the number that so many hex digits at p are, -1: they are none."""
-    if p + digits > end:
-        return np.int64(-1)
-    value = np.int64(0)
-    for x in range(digits):
-        d = _hex(data[p + x])
-        if d < 0:
-            return np.int64(-1)
-        value = value << 4 | d
-    return value
-
-
-@njit(int64(U1, UNITS_T, boolean[::1], U1, UNITS_T, boolean[::1]), cache=True)
-def percent_decode(data, units, wanted, out, made, coded):  # pragma: no cover
-    """Write each wanted unit that holds a percent sign once more, decoded; return how many were made.
-
-    Decodes `%XX` and `%uXXXX` in one pass, as `sensor.proto.http1.uri` does in a path. A query keeps its `%uXXXX`:
-    a unit with one is written again without decoding those. out: uint8, room for all wanted units twice; made: UNIT,
-    room for as many. Sets coded[i] where unit i holds a percent sign.
-    """
-    starts, ends, wheres = units["start"], units["end"], made["start"]
-    n = at = np.int64(0)
-    for i in range(units.size):
-        coded[i] = False
-        if not wanted[i]:
-            continue
-        start, end = starts[i], ends[i]
-        for p in range(start, end):
-            if data[p] == _PERCENT:
-                coded[i] = True
-                break
-        words = coded[i]
-        copies = 1 if coded[i] else 0
-        while copies:
-            copies -= 1
-            made[n] = units[i]
-            wheres[n] = at
-            made["fresh"][n] = at
-            p = start
-            while p < end:
-                c = np.int64(data[p])
-                step = 1
-                if c == _PERCENT:
-                    value = _number(data, p + 1, end, 2)
-                    if value >= 0:
-                        c, step = value, 3
-                    elif words and p + 1 < end and data[p + 1] | 32 == _LOWER_U:
-                        value = _number(data, p + 2, end, 4)
-                        if value >= 0:
-                            copies = 1
-                            c, step = value, 6
-                            if 0xFF01 <= c <= 0xFF5E:
-                                c -= 0xFEE0
-                            if c > 255:
-                                c = np.int64(63)
-                out[at] = c
-                at += 1
-                p += step
-            made["end"][n] = at
-            n += 1
-            words = False
-    return n
 
 
 @njit

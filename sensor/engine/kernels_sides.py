@@ -2,7 +2,7 @@
 
 import numba
 from numba import njit
-from numba.types import int32, uint8, void
+from numba.types import int32, void
 
 from sensor.model.units import UNIT, UNIT_STREAM
 
@@ -12,17 +12,17 @@ SEVERAL = -2
 _UNITS = numba.from_dtype(UNIT)[::1]
 
 
-@njit(void(_UNITS, uint8[::1], int32[::1]), cache=True)
-def mark(units, coded, unit_of):  # pragma: no cover
-    """Write the number of each stream unit at 2 * slot + side; SEVERAL where a side has more or the unit is coded.
+@njit(void(_UNITS, int32[::1]), cache=True)
+def mark(units, unit_of):  # pragma: no cover
+    """Write the number of each stream unit at 2 * slot + side; SEVERAL where a side has more.
 
-    coded: uint8[n]; unit_of: int32[2 * slots], NONE where nothing was marked.
+    unit_of: int32[2 * slots], NONE where nothing was marked.
     """
     kinds, slots, sides = units["kind"], units["flow"], units["side"]
     for i in range(units.size):
         if kinds[i] == UNIT_STREAM:
             side = 2 * slots[i] + sides[i]
-            unit_of[side] = i if unit_of[side] == NONE and not coded[i] else SEVERAL
+            unit_of[side] = i if unit_of[side] == NONE else SEVERAL
 
 
 @njit(void(_UNITS, int32[::1]), cache=True)

@@ -34,7 +34,7 @@ from sensor.flow.defrag import Defragmenter
 from sensor.flow.gather import Gatherer
 from sensor.flow.journal import Journal
 from sensor.flow.table import FlowTable
-from sensor.model.app import RAW_NAME, RAW_URI, RAW_VERBATIM
+from sensor.model.app import RAW_NAME, RAW_VERBATIM
 from sensor.model.block import LINKTYPE_RAW, PacketBlock
 from sensor.model.rows import APP_UNDECIDED, COLD, KEEP_ALL, KEEP_NONE, SEG_END, new_rows
 from sensor.model.scene import Record
@@ -265,9 +265,6 @@ def _tail_of(plan: Plan) -> int:
     longest = plan.literals.index.longest - 1
     if plan.frames is not None:
         longest = max(longest, plan.frames.longest - 1)
-    if RAW_URI in plan.escaped:
-        # The percent sign itself, even if only the first byte of a literal is coded and only its last is new.
-        longest += len("%uXXXX") - 1
     return max(longest, _NETBIOS_LABEL if RAW_NAME in plan.escaped else 0)
 
 

@@ -21,7 +21,7 @@ from sensor.engine.gathered import Gathered
 from sensor.engine.kernels_heads import contains_netbios
 from sensor.engine.late import Late, Pairs
 from sensor.engine.marks import SideMarks
-from sensor.model.app import RAW_NAME, RAW_URI
+from sensor.model.app import RAW_NAME
 from sensor.model.rows import APP_UNDECIDED, FRAG_PART, SEG_DATA, STREAM_IGNORED, new_rows
 from sensor.model.units import UNIT_STREAM
 from sensor.proto import ids
@@ -212,11 +212,9 @@ class Selector:
         data, units, index = gathered.data, gathered.units, self._plan.literals.index
         framed = self.frames.cut(data, units, flows) if self.frames is not None else None
         plain = framed.plain if framed is not None else np.zeros(units.size, np.uint8)
-        coded = self._decoded(found, gathered, rows, flows, plain)
         what = Bytes(data, units, rows, flows, self._no_units(flows), plain)
         hits = index.scan(data, units, self._groups.unit_bits(units, rows, flows))
-        # What a percent sign hides is not looked for.
-        kernels_sides.mark(units, coded.view(np.uint8), what.unit_of)
+        kernels_sides.mark(units, what.unit_of)
         if self._late.size:
             self._streams(found, self._completed(what), by_side)
         if framed is not None and self.frames is not None:
@@ -363,33 +361,6 @@ class Selector:
             mine = (side < 0) | (units["side"][unit] == side)
             slots = np.unique(units["flow"][unit[mine]])
             found.parse(slots.tolist(), 1 << app)
-
-    def _decoded(self, found: Candidates, gathered: Gathered, rows: np.ndarray, flows: np.ndarray,
-                 plain: np.ndarray) -> np.ndarray:  # fmt: skip
-        """Scan requests once more as they are when decoded; return bool[units], which those are."""
-        units, slots = gathered.units, gathered.units["flow"]
-        mask = self._plan.escaped.get(RAW_URI, 0)
-        if not mask:
-            return np.zeros(units.size, np.bool_)
-        app = np.where(slots >= 0, flows["app"][slots], APP_UNDECIDED)
-        wanted = (units["side"] == 0) & (units["kind"] == UNIT_STREAM) & np.isin(app, (APP_UNDECIDED, ids.HTTP))
-        wanted &= (flows["hot"][slots] == 0) & (plain == 0)
-        text, coded = derive.decoded(gathered.data, units, wanted)
-        # Coded, a literal is longer than what is carried from block to block.
-        later = coded & (units["pos"] > 0)
-        found.parse(np.unique(slots[later]).tolist(), mask)
-        if text.units.size:
-            what = Bytes(
-                text.data, text.units, rows, flows, self._no_units(flows), np.zeros(text.units.size, np.uint8)
-            )
-            bits = self._groups.unit_bits(text.units, rows, flows)
-            hits = self._plan.literals.index.scan(text.data, text.units, bits)
-            pairs = self._raw.find(hits, what)
-            tx = self._scopes[pairs.rules] == TX
-            where = text.units["flow"][hits.unit[pairs.hit[tx]]]
-            for slot, apps in zip(where.tolist(), self._apps[pairs.rules[tx]].tolist(), strict=True):
-                found.flows[slot] = found.flows.get(slot, 0) | apps
-        return coded
 
     def _questions(self, found: Candidates, rows: np.ndarray, buf: np.ndarray, gathered: Gathered, flows: np.ndarray,
                    messages: tuple[np.ndarray, np.ndarray]) -> None:  # fmt: skip

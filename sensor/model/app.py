@@ -185,10 +185,8 @@ class Framing:
     """The part whose line is left out of some others."""
     without_cookie: frozenset[int]
     """These."""
-    altered: tuple[str, ...]
-    """Buffers that may read otherwise than they stand (`ALTERED`)."""
-    coded: tuple[tuple[str, ...], tuple[str, ...]]
-    """Those of either side that may do so where the message is `CODED`."""
+    otherwise: Mapping[int, tuple[tuple[str, ...], tuple[str, ...]]]
+    """Flag of a frame → the buffers of either side that may read otherwise than they stand then."""
     heads: tuple[int, int]
     """Stage at which the head of a message of either side is known."""
     wholes: tuple[int, int]

@@ -7,10 +7,11 @@ PARTS = 26
 ABSENT, UNKNOWN = -1, -2
 """In place of where a part begins: the message has none; what rules see there is not what stands on the wire."""
 
-OPEN, CONTINUED, ALTERED, CODED, ODD = 1, 2, 4, 8, 16
+OPEN, CONTINUED, ALTERED, CODED, ODD, BLURRED = 1, 2, 4, 8, 16, 32
 """Bits of `FRAME.flags`. OPEN: the last part goes on behind these bytes. CONTINUED: the frame is only more of the last
 part of a message that began in an earlier block. ALTERED: a part of the head reads otherwise once it is normalised.
-CODED: what goes on does, and all of it is here. ODD: the parser has something to report."""
+CODED: what goes on does, and all of it is here. ODD: the parser has something to report.
+BLURRED: header fields read otherwise than they stand."""
 
 FRAME = np.dtype(
     [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_prop_http1 import SPICE, conversations
 
 from sensor.model.app import TO_CLIENT, TO_SERVER
-from sensor.model.frames import ABSENT, CODED, CONTINUED, ODD, OPEN, UNKNOWN
+from sensor.model.frames import ABSENT, ALTERED, BLURRED, CODED, CONTINUED, ODD, OPEN, UNKNOWN
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT, UNIT_STREAM
 from sensor.proto.http1 import parts as p
@@ -116,7 +116,7 @@ def test_a_frame_is_what_the_parser_reads(data, side):
             assert list(head.buffer(name)) == list(tx.buffer(name)), name
         if frame["flags"] & CODED:
             whole = whole_of(octets[int(frame["first"]) : int(frame["last"])], side)
-            for name in p.FRAMING.coded[side] if whole is not None else ():
+            for name in p.FRAMING.otherwise[CODED][side] if whole is not None else ():
                 assert list(whole.buffer(name)) == list(tx.buffer(name)), name
     told = [what for what, _ in anomalies if what in p.FRAMING.tells]
     assert not told or any(flags & (ODD | CODED) for flags in made.frames["flags"].tolist()), told
@@ -134,7 +134,7 @@ def test_what_is_usual_is_framed():
     framer = Framer()
     made = framed(framer, b"".join(PLAIN), TO_SERVER)
     assert not made.refused.size
-    assert made.frames["flags"].tolist() == [0, 0, 4 | CODED, 0]
+    assert made.frames["flags"].tolist() == [0, 0, ALTERED | CODED, BLURRED]
     assert framer.follows(0, 0)
     assert part_of(made.frames[1], p.BODY, b"".join(PLAIN), b"") == b"abc"
 

@@ -5,7 +5,7 @@ import numpy as np
 from numba import njit
 from numba.types import int64
 
-from sensor.model.frames import ABSENT, ALTERED, CODED, CONTINUED, FRAME, ODD, OPEN, UNKNOWN
+from sensor.model.frames import ABSENT, ALTERED, BLURRED, CODED, CONTINUED, FRAME, ODD, OPEN, UNKNOWN
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT
 from sensor.proto.http1 import parts as p
@@ -257,6 +257,7 @@ def _value(data, part, start, end, f):  # pragma: no cover
 def _blur(f):  # pragma: no cover
     """Note that header fields read otherwise than they stand: spaced otherwise, or joined."""
     f["at"][p.HEADER] = f["at"][p.START] = UNKNOWN
+    f["flags"] |= BLURRED
 
 
 @njit

@@ -4,6 +4,7 @@ from types import MappingProxyType
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import Framing
+from sensor.model.frames import ALTERED, BLURRED, CODED
 
 (
     METHOD, URI, URI_RAW, LINE, PROTOCOL, HOST, HOST_RAW, USER_AGENT, REFERER, COOKIE, ACCEPT, ACCEPT_LANG, ACCEPT_ENC,
@@ -30,6 +31,17 @@ PARTS_OF = MappingProxyType({
 })  # fmt: skip
 """Buffer of a rule → the part of a frame that it is. Names of response buffers alone tell the side."""
 
+_OF_BOTH = (
+    "http.header", "http.header_names", "http.start", "http.cookie", "http.connection", "http.content_type",
+    "http.content_len",
+)  # fmt: skip
+_OF_RESPONSES = ("http.server", "http.location", "http.response_header")
+_FIELDS = (
+    *_OF_BOTH, "http.host", "http.host.raw", "http.user_agent", "http.referer", "http.accept", "http.accept_lang",
+    "http.accept_enc", "http.request_header",
+)  # fmt: skip
+"""Buffers that are made of header fields."""
+
 REQUEST_HEAD, REQUEST_BODY, RESPONSE_HEAD, RESPONSE_BODY = 0, 1, 3, 4
 """Stages (`fields.SPEC.stages`)."""
 
@@ -39,8 +51,11 @@ FRAMING = Framing(
     goes_on=BODY,
     cookie=COOKIE,
     without_cookie=frozenset({HEADER}),
-    altered=("http.uri",),
-    coded=(("http.request_body", "file.data"), ("http.response_body", "file.data@to_client")),
+    otherwise=MappingProxyType({
+        ALTERED: (("http.uri",), ()),
+        CODED: (("http.request_body", "file.data"), ("http.response_body", "file.data@to_client")),
+        BLURRED: (_FIELDS, tuple(f"{name}@to_client" for name in _OF_BOTH) + _OF_RESPONSES),
+    }),
     heads=(REQUEST_HEAD, RESPONSE_HEAD),
     wholes=(REQUEST_BODY, RESPONSE_BODY),
     tells=frozenset({

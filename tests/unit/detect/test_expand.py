@@ -113,7 +113,7 @@ def traffic(seed):
             unit["kind"], unit["row"] = UNIT_PACKET, np.flatnonzero(rows["pay"] == row["pay"])[0]
             unit["flow"], unit["side"] = row["flow"], row["side"]
     unit_of_side = np.full(2 * flows.size, kernels_sides.NONE, np.int32)
-    kernels_sides.mark(units, np.zeros(units.size, np.uint8), unit_of_side)
+    kernels_sides.mark(units, unit_of_side)
     counts = rng.integers(0, 7, units.size)
     unit_of = np.repeat(np.arange(units.size), counts).astype(np.int32)
     lits = rng.integers(0, 3, unit_of.size).astype(np.int32)

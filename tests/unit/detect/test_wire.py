@@ -55,11 +55,9 @@ def test_of_computed_buffers_nothing_is_on_the_wire():
     ("buffer", "pattern", "found"),
     [
         ("payload", b"a/b c:%d", b"a/b c:%d"),
-        (URI, b"/cgi-bin/search.cgi?q=1", b"search.cgi?q=1"),
-        (URI, b"a%20bc", b"20bc"),
-        (URI, b"a+long word\\x", b"long"),
-        (URI, b"///", b""),
-        (HEADER, b"User-Agent: evil bot\r\n", b"User-Agent"),
+        (URI, b"/cgi-bin/search.cgi?q=1", b"/cgi-bin/search.cgi?q=1"),
+        (HEADER, b"User-Agent: evil bot\r\n", b"User-Agent: evil bot"),
+        (HEADER, b"a: b\r\nConnection: x", b"Connection: x"),
         (HEADER, b"\r\n\r\n", b""),
         (BODY, b"user=root&x=/ %", b"user=root&x=/ %"),
     ],
@@ -75,8 +73,7 @@ def test_of_a_literal_the_longest_part_that_normalisation_leaves_alone(buffer, p
 def test_it_is_a_part_of_the_literal(buffer, pattern):
     found = wire(buffer, pattern)
     assert found in pattern
-    for char in {URI: b"/\\ +%", HEADER: b"\r\n\t ,:"}.get(buffer, b""):
-        assert char not in found
+    assert buffer != HEADER or b"\r\n" not in found
 
 
 def test_names_have_lengths_for_dots():
@@ -155,8 +152,8 @@ def test_others_are_of_the_same_side_and_stand_as_they_are():
         has("http.stat_msg", b"Not Found"), has(URI, b"CDE"), has(URI, b"/q"),
     )  # fmt: skip
     chosen = scanned(made)
-    assert chosen[2] == b"abcdefgh"
-    assert list(others(made, chosen)) == [(b"X-Evil", True), (b"post", False)]
+    assert chosen[2] == b"/abcdefgh"
+    assert list(others(made, chosen)) == [(b"X-Evil: 1", True), (b"post", False), (b"CDE", True), (b"/q", True)]
 
 
 def test_others_of_one_payload():
