@@ -23,6 +23,8 @@ RETRY_SECONDS = 1.0
 LINGER_SECONDS = 0.04
 """What a full block of a ring waits for the next ones. Each goes through all stages at a fixed cost (0.4 ms from warm
 caches, 1 ms from cold ones); together they pay it once."""
+_DRAIN_WAITS = 20
+"""Of twice the time after which each block is handed over."""
 _STEP_MS = 5
 """Between looks whether another block has come: while one waits, poll(2) tells nothing."""
 
@@ -93,7 +95,9 @@ class LiveSource:
             self._retry()
             left = deadline - time.monotonic()
             if left <= 0 or self._wait(left):
-                return None
+                break
+        if ring is None and (ring := self._oldest()) is None:  # one may have come while this process had to wait
+            return None
         self._lent = ring
         block = ring.take(self._next_number, self._gather(ring))
         self._next_number += block.n
@@ -113,8 +117,9 @@ class LiveSource:
         """Let no more packets in; yield what is in the rings, blocks that are not full included."""
         self.stop()
         quiet = 0
-        # The first wait may end at once, by `wake`; the second outlasts the time after which each block is handed over.
-        while quiet < 2:
+        # The first wait may end at once, by `wake`; the second outlasts the time after which each block is handed over,
+        # unless the kernel has no time for its timers.
+        while quiet < 2 or (quiet < _DRAIN_WAITS and any(ring.filling() for ring in self.rings)):
             block = self.next_block(2 * self._retire_seconds)
             if block is None:
                 quiet += 1

@@ -199,6 +199,11 @@ class Ring:
         sec, nsec = words[uapi.BLOCK_TS_FIRST // 4 : uapi.BLOCK_TS_FIRST // 4 + 2].tolist()
         return int(sec) * 1_000_000_000 + int(nsec)
 
+    def filling(self) -> bool:
+        """Tell whether packets are in the block that is the kernel's still."""
+        words = self._words[self._cursor[_CURRENT]]
+        return not self._cursor[_LENT] and self.ready() < 0 and int(words[uapi.BLOCK_NUM_PKTS // 4]) > 0
+
     def waiting(self, before: int = _NEVER) -> int:
         """Return how many blocks may be taken together: one behind the other, begun before a time (ns)."""
         first = int(self._cursor[_CURRENT])

@@ -97,13 +97,17 @@ def for_crew(loaded: Runnable) -> tuple[Runnable, Mapping[Ids, Deferred]]:
     """Return the rules for workers, and what of them is judged where all meet; say what is not."""
     from sensor.engine.bookstore import ReadyRules
     from sensor.engine.crew.hostbits import split
+    from sensor.rules.ruleset import RuleSet
 
-    if isinstance(loaded.rules, ReadyRules):
-        raise TypeError("rules that are planned already")
-    found = split(loaded.rules)
+    rules = loaded.rules
+    if isinstance(rules, ReadyRules):
+        found = split(RuleSet(rules.aside))
+    else:
+        found = split(rules)
+        loaded = dataclasses.replace(loaded, rules=found.rules)
     if found.local:
         common.warn(f"{found.local} rules with bits of hosts: each worker sees those only that it has set itself")
-    return dataclasses.replace(loaded, rules=found.rules), found.deferred
+    return loaded, found.deferred
 
 
 def writer(settings: Settings, sinks: Sinks, *, pcap_names: bool = False, live: bool = False) -> Writer:

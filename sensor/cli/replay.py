@@ -92,11 +92,7 @@ def _main(words: Sequence[str]) -> int:
         loaded = common.rules_to_run(paths, settings, fatal=args.init_errors_fatal)
         trial(loaded, settings.run.log_dir, files, expression, fatal=args.init_errors_fatal)
         return 0
-    if settings.run.workers == 1:
-        runnable = rules_to_run(paths, settings, fatal=args.init_errors_fatal)
-    else:  # whose rules must be changed for them
-        loaded = common.rules_to_run(paths, settings, fatal=args.init_errors_fatal)
-        runnable = Runnable(loaded.rules, loaded.problems)
+    runnable = rules_to_run(paths, settings, fatal=args.init_errors_fatal)
     return _replay(args, settings, runnable, files, expression)
 
 

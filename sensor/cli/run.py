@@ -102,7 +102,7 @@ def main(words: Sequence[str]) -> int:
     if args.test:
         loaded = common.rules_to_run(paths, settings, fatal=args.init_errors_fatal)
         return _trial(args, settings, loaded, expression)
-    runnable = _rules(paths, settings, fatal=args.init_errors_fatal)
+    runnable = rules_to_run(paths, settings, fatal=args.init_errors_fatal)
     return _run(args, settings, runnable, expression)
 
 
@@ -116,14 +116,6 @@ def _settings(args: argparse.Namespace) -> Settings:
         flow = dataclasses.replace(made.flow, checksum_validation=args.checksums == "all")
         made = dataclasses.replace(made, flow=flow)
     return made
-
-
-def _rules(paths: list[Path], settings: Settings, *, fatal: bool) -> Runnable:
-    """Load rules: with several workers as such, since they must be changed for them; else with their plan."""
-    if settings.run.workers == 1:
-        return rules_to_run(paths, settings, fatal=fatal)
-    loaded = common.rules_to_run(paths, settings, fatal=fatal)
-    return Runnable(loaded.rules, loaded.problems)
 
 
 def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, expression: str | None) -> int:
@@ -435,8 +427,8 @@ def _reload(args: argparse.Namespace, settings: Settings) -> RuleSet | ReadyRule
     if changed:
         _log(f"these settings take effect at the next start: {', '.join(changed)}")
     paths = common.rule_paths(args.only, args.extra, fresh)
-    return _rules(paths, dataclasses.replace(fresh, run=dataclasses.replace(fresh.run, workers=settings.run.workers)),
-                  fatal=True).rules  # fmt: skip
+    as_run = dataclasses.replace(fresh.run, workers=settings.run.workers)
+    return rules_to_run(paths, dataclasses.replace(fresh, run=as_run), fatal=True).rules
 
 
 def _write_pid(name: str | None) -> Path | None:

@@ -26,40 +26,50 @@ class Runnable:
 
 
 def rules_to_run(paths: Iterable[Path], made: Settings, *, fatal: bool) -> Runnable:
-    """Return the rules; print what is wrong with others. Raises RuleError as `common.rules_to_run` does."""
+    """Return the rules; print what is wrong with others. Raises RuleError as `common.rules_to_run` does.
+
+    With several workers they are those that workers judge (`assembly.for_crew` tells the rest), or all as loaded.
+    """
     from sensor.engine.bookstore import BookStore
     from sensor.rules.load import found_in
 
     files, how = common.rule_files(paths), common.given(made)
-    store, key = BookStore(common.cache_dir()), how.key() + repr(files).encode()
+    crew = made.run.workers > 1
+    store, key = BookStore(common.cache_dir()), how.key() + repr((files, crew)).encode()
     found = store.find(key, list(found_in(files, [])), how.outside)
     if found is not None:
         common.tell(found.report.problems, found.report.unmatchable, len(found), fatal=fatal)
         return Runnable(found, found.report.problems)
     loaded = common.load_as(files, how)
     common.tell(loaded.problems, loaded.result.unmatchable(), len(loaded.rules), fatal=fatal)
-    return Runnable(_planned(loaded, store, key), loaded.problems)
+    return Runnable(_planned(loaded, store, key, crew=crew), loaded.problems)
 
 
-def _planned(loaded: common.Loaded, store: BookStore, key: bytes) -> RuleSet | ReadyRules:
+def _planned(loaded: common.Loaded, store: BookStore, key: bytes, *, crew: bool) -> RuleSet | ReadyRules:
     """Return the rules with their plan, stored if they can be; as they are, if one turns out not to compile."""
     from sensor.detect.compiled import compiled_rules
     from sensor.detect.groups import Groups
     from sensor.detect.plan import make_plan
     from sensor.engine.bookstore import ReadyRules, Report
+    from sensor.engine.crew.hostbits import split
     from sensor.rules.sides import sided
 
-    rules, result = loaded.rules, loaded.result
+    divided = split(loaded.rules) if crew else None
+    rules, result = loaded.rules if divided is None else divided.rules, loaded.result
     judged = [(n, one) for n, rule in enumerate(rules.rules) for one in sided(rule)]
     plan = make_plan([rule for _, rule in judged], Groups())
     try:
         compiled_rules(plan, rules.outside)
     except RuleError:
-        return rules
+        return loaded.rules
     report = Report(result.files, len(rules), tuple(loaded.problems), result.unmatchable())
-    ready = ReadyRules(plan, rules.suppressions, rules.outside, report)
+    aside = () if divided is None else divided.aside
+    ready = ReadyRules(plan, rules.suppressions, rules.outside, report, aside)
     try:
         store.put(key, ready, rules.rules, [owner for owner, _ in judged], result.digests)
     except OSError:
-        return ready  # without a place to keep it, each start takes its time
-    return store.find(key, result.files, rules.outside) or ready
+        found = None  # without a place to keep it, each start takes its time
+    else:
+        found = store.find(key, result.files, rules.outside)
+    # A plan in memory would do for workers at the start, but those that run could not have it at a reload.
+    return found or (loaded.rules if crew else ready)

@@ -26,6 +26,7 @@ import sensor
 from sensor.detect.judged import JudgedRules, Places, Written, write
 from sensor.detect.kept import packed, unpacked
 from sensor.detect.plan import Plan
+from sensor.errors import RuleError
 from sensor.rules.cache import no_gc
 from sensor.rules.lists import digest_of
 from sensor.rules.load import MAX_FILE
@@ -58,8 +59,26 @@ class _Book(msgspec.Struct, frozen=True):
     """Rule file or list → SHA-256, empty: it could not be read."""
     report: Report
     suppressions: tuple[Suppression, ...]
+    aside: tuple[Rule, ...]
     places: Places
     plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The file that a plan was mapped from: other processes may map it, too."""
+
+    path: Path
+    start: bytes
+    """Its first bytes, lengths and checksums among them."""
+
+    def open(self) -> int:
+        """Return a descriptor of it. Raises RuleError where it has changed, OSError where it has gone."""
+        file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        if os.pread(file, _HEAD, 0) != self.start:
+            os.close(file)
+            raise RuleError("the rules were planned anew meanwhile")
+        return file
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +89,10 @@ class ReadyRules:
     suppressions: tuple[Suppression, ...]
     outside: Outside
     report: Report
+    aside: tuple[Rule, ...] = ()
+    """Of a set for several workers: the rules that were changed for them, as loaded."""
+    image: Image | None = None
+    """None: the plan is in memory only."""
 
     def __len__(self) -> int:
         return self.report.rules
@@ -81,7 +104,7 @@ class BookStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._encoder = msgspec.msgpack.Encoder(enc_hook=packed)
-        self._decoder = msgspec.msgpack.Decoder(_Book, dec_hook=unpacked)
+        self._decoder = _decoder()
 
     def find(self, key: bytes, files: Sequence[str], outside: Outside = NOTHING) -> ReadyRules | None:
         """Return the plan for these rule files as they are now; None: there is none."""
@@ -93,13 +116,12 @@ class BookStore:
             return None
         if found is None:
             return None
-        book, rules = found
+        book, whole = found
         if tuple(files) != book.report.files or not _unchanged(book.digests):
             return None
         with suppress(OSError):
             os.utime(path)
-        plan = dataclasses.replace(book.plan, rules=JudgedRules(store=Written(rules, book.places)))
-        return ReadyRules(plan, book.suppressions, outside, book.report)
+        return _ready(book, whole, outside, Image(path, bytes(whole[:_HEAD])))
 
     def put(
         self, key: bytes, ready: ReadyRules, rules: Sequence[Rule], owners: Sequence[int], digests: Mapping[str, bytes]
@@ -111,7 +133,7 @@ class BookStore:
         """
         octets, places = write(rules, list(zip(owners, ready.plan.rules, strict=True)))
         plan = dataclasses.replace(ready.plan, rules=JudgedRules())
-        book = _Book(dict(digests), ready.report, ready.suppressions, places, plan)
+        book = _Book(dict(digests), ready.report, ready.suppressions, ready.aside, places, plan)
         head = self._encoder.encode(book)
         sizes = b"".join(n.to_bytes(4, "big") for part in (head, octets) for n in (len(part), zlib.crc32(part)))
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -130,22 +152,18 @@ class BookStore:
         return self.folder / (hashlib.sha256(key + _surroundings()).hexdigest() + _SUFFIX)
 
     def _read(self, file: int) -> tuple[_Book, memoryview] | None:
-        """Return what a file holds, its rules as a mapping of it; None: it is none of ours, or damaged."""
-        start = os.read(file, _HEAD)
-        if len(start) != _HEAD or not start.startswith(_MAGIC):
+        """Return what a file holds, and a mapping of it; None: it is none of ours, or damaged."""
+        parts = _parts(os.read(file, _HEAD), os.fstat(file).st_size)
+        if parts is None:
             return None
-        at = len(_MAGIC)
-        size, crc, rest, rest_crc = (int.from_bytes(start[n : n + 4], "big") for n in range(at, at + 16, 4))
-        if os.fstat(file).st_size != _HEAD + size + rest:
-            return None
+        size, crc, rest_crc = parts
         with os.fdopen(os.dup(file), "rb") as rows:
             head = rows.read(size)
             if zlib.crc32(head) != crc or _crc(iter(lambda: rows.read(_CHUNK), b"")) != rest_crc:
                 return None
         book = self._decoder.decode(head)
         del head
-        whole = memoryview(mmap.mmap(file, 0, access=mmap.ACCESS_READ))
-        return book, whole[_HEAD + size :]
+        return book, memoryview(mmap.mmap(file, 0, access=mmap.ACCESS_READ))
 
     def _tidy(self) -> None:
         """Remove the files that were used longest ago."""
@@ -153,6 +171,39 @@ class BookStore:
             found = sorted(self.folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
             for path in found[MOST_FILES:]:
                 path.unlink()
+
+
+def mapped(file: int, outside: Outside = NOTHING) -> ReadyRules:
+    """Return the plan in a file that another process has found (`Image.open`). Raises RuleError, OSError."""
+    parts = _parts(os.pread(file, _HEAD, 0), os.fstat(file).st_size)
+    if parts is None:
+        raise RuleError("no plan of this program")
+    try:
+        with no_gc():
+            book = _decoder().decode(os.pread(file, parts[0], _HEAD))
+    except (ValueError, msgspec.DecodeError) as e:
+        raise RuleError(f"no plan of this program: {e}") from e
+    return _ready(book, memoryview(mmap.mmap(file, 0, access=mmap.ACCESS_READ)), outside, None)
+
+
+def _decoder() -> msgspec.msgpack.Decoder[_Book]:
+    return msgspec.msgpack.Decoder(_Book, dec_hook=unpacked)
+
+
+def _parts(start: bytes, size: int) -> tuple[int, int, int] | None:
+    """Return (bytes of the head, its CRC-32, that of the rules) as a file begins; None: it is none of ours."""
+    if len(start) != _HEAD or not start.startswith(_MAGIC):
+        return None
+    at = len(_MAGIC)
+    head, crc, rest, rest_crc = (int.from_bytes(start[n : n + 4], "big") for n in range(at, at + 16, 4))
+    return (head, crc, rest_crc) if size == _HEAD + head + rest else None
+
+
+def _ready(book: _Book, whole: memoryview, outside: Outside, image: Image | None) -> ReadyRules:
+    """Return the rules of a file. whole: a mapping of it, of which the rules are read one by one."""
+    rules = whole[whole.nbytes - int(book.places.parts[-1]) :]
+    plan = dataclasses.replace(book.plan, rules=JudgedRules(store=Written(rules, book.places)))
+    return ReadyRules(plan, book.suppressions, outside, book.report, book.aside, image)
 
 
 def _unchanged(digests: Mapping[str, bytes]) -> bool:

@@ -1,6 +1,7 @@
 """What the kernel tells about a process: CPU, memory, descriptors."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -27,6 +28,16 @@ def resident_bytes(pid):
 
 def descriptors(pid):
     return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def family(pid):
+    """Return a process and all that come from it: several workers have a process each."""
+    found = [pid]
+    for one in found:
+        for task in Path(f"/proc/{one}/task").iterdir():
+            with suppress(FileNotFoundError):  # the thread has ended
+                found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def pin(pid, core):

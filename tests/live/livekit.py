@@ -316,7 +316,9 @@ class Sensor:
         path = eve or self.eve
         if not path.exists():
             return []
-        return [e for e in map(json.loads, path.read_text().splitlines()) if e["event_type"] == kind]
+        # Half of a write may be seen: what follows the last line end is still to come.
+        lines = path.read_text().rpartition("\n")[0].splitlines()
+        return [e for e in map(json.loads, lines) if e["event_type"] == kind]
 
     def sids(self, eve=None):
         return [e["alert"]["signature_id"] for e in self.events(eve=eve)]

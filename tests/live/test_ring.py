@@ -110,3 +110,17 @@ def test_a_source_waits_for_blocks_that_come_quickly_but_not_for_others():
         assert source.rings[0].counters.blocks == before + 1
     finally:
         source.close()
+
+
+@pytest.mark.usefixtures("loopback")
+def test_nothing_is_left_in_the_ring_when_the_kernel_is_late_with_its_last_block():
+    source = LiveSource(["lo"], RingOptions(block_size=1 << 17, blocks=16, retire_ms=400))
+    source._retire_seconds = 0.02  # as if the timer came twenty times too late
+    try:
+        datagrams(0, FULL + 3)
+        found = [number for block in source.drain() for number in numbers(block)]
+        assert found == list(range(FULL + 3))
+        assert not source.rings[0].filling()
+        assert list(source.drain()) == []
+    finally:
+        source.close()

@@ -250,7 +250,10 @@ def test_signals_that_everybody_gets_end_only_what_they_should(lab, tmp_path):
 def test_rules_are_reloaded_in_all_workers_and_known_to_those_that_come_later(lab, tmp_path):
     rules, good = tmp_path / "rules.yaml", RULES.read_text()
     rules.write_text(good)
-    with Sensor(lab, tmp_path, "--workers", "2", "--set", "flood.burst=0", *commanded(tmp_path), rules=rules) as sensor:
+    # Rules are planned where they are loaded; a worker that did it again could not.
+    once = "import sensor.engine.rulebook as book; book.make_plan = None"
+    with Sensor(lab, tmp_path, "--workers", "2", "--set", "flood.burst=0", *commanded(tmp_path), rules=rules,
+                before=once) as sensor:  # fmt: skip
         pids = started(sensor, 2)
         rules.write_text(good + "  - {id: 8, title: broken, protocol: tcp, match: [{content: }]}")
         assert tell(tmp_path, "reload-rules")["return"] == "NOK"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import livekit
 from loadgen import Load, conversations
-from procfs import cpu_seconds, descriptors, private_bytes
+from procfs import cpu_seconds, descriptors, family, private_bytes
 
 from sensor.cli.ctl import ask
 
@@ -29,7 +29,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at the process. memory: private bytes; cpu: seconds so far."""
+    """One look at the processes. memory: private bytes; cpu: seconds so far."""
 
     at: float
     memory: int
@@ -95,7 +95,8 @@ def soak(lab, folder, args):
             while (at := time.monotonic() - start) < args.seconds:
                 counters = ask(f"{folder}/command.socket", "dump-counters", {})["message"]
                 scrape(lab)
-                samples.append(Sample(at, private_bytes(pid), descriptors(pid), cpu_seconds(pid), counters))
+                figures = (sum(map(of, family(pid))) for of in (private_bytes, descriptors, cpu_seconds))
+                samples.append(Sample(at, *figures, counters))
                 if len(samples) % max(1, args.seconds // 60) == 0:
                     print(samples[-1].line(), flush=True)
                 time.sleep(max(0.0, len(samples) - (time.monotonic() - start)))
@@ -129,7 +130,8 @@ def growth(samples):
     third = max(1, len(samples) // 3)
     first, last = samples[:third], samples[-third:]
     before, after = (statistics.median(s.memory for s in part) for part in (first, last))
-    files = max(s.files for s in first), max(s.files for s in last)
+    # The fewest: clearing files away and answering commands opens some for a moment, what is forgotten stays open.
+    files = min(s.files for s in first), min(s.files for s in last)
     grown = after / before - 1
     print(f"memory    {before / MIB:.1f} -> {after / MIB:.1f} MiB ({100 * grown:+.2f} %)")
     print(f"files     {files[0]} -> {files[1]}")

@@ -57,23 +57,27 @@ class Split:
     deferred: Mapping[Ids, Deferred]
     local: int
     """Rules with bits of hosts that each worker judges by those that it has set itself."""
+    aside: tuple[Rule, ...]
+    """The rules with such bits, as they were: all that `split` must see to find the same again."""
 
 
 def split(rules: RuleSet) -> Split:
     """Take bits of single hosts out of the rules."""
     deferred: dict[Ids, Deferred] = {}
-    found, local = [], 0
+    found, aside, local = [], [], 0
     for rule in rules.rules:
         bits = _of_hosts(leaves(rule.body))
         if not bits:
             found.append(rule)
-        elif _deferrable(rule, bits):
+            continue
+        aside.append(rule)
+        if _deferrable(rule, bits):
             deferred[rule.gid, rule.sid] = Deferred(bits, rule.noalert)
             found.append(replace(rule, body=_without(rule.body), noalert=False))
         else:
             local += 1
             found.append(rule)
-    return Split(RuleSet(found, rules.suppressions, rules.outside), deferred, local)
+    return Split(RuleSet(found, rules.suppressions, rules.outside), deferred, local, tuple(aside))
 
 
 def _of_hosts(nodes: Iterable[AnyNode]) -> tuple[HostBit, ...]:

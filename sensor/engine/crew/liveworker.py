@@ -15,6 +15,7 @@ import msgspec
 from sensor.capture.afpacket import LiveSource
 from sensor.capture.files import FileSource
 from sensor.detect.threshold import FarRates
+from sensor.engine.bookstore import ReadyRules, mapped
 from sensor.engine.crew.channel import Channel
 from sensor.engine.crew.evidence import Relay, counters_of
 from sensor.engine.crew.outbox import Outbox
@@ -43,6 +44,7 @@ from sensor.engine.pipeline import Pipeline
 from sensor.engine.reload import Reloaded, Reloader
 from sensor.engine.replay import part_of
 from sensor.engine.seen import flow_stats
+from sensor.errors import RuleError
 from sensor.model.block import PacketBlock
 from sensor.model.scene import Match, Scene
 from sensor.outputs.limits import EvidenceOptions
@@ -149,8 +151,9 @@ class LiveWorker:
         while self._begun is None and not self._channel.ended:
             for message in self._channel.wait():
                 self._hear(self._decoder.decode(message))
-        if self._begun is not None and self._begun.rules is not None:
-            self._pipeline.replace_rules(self._pipeline.prepare(self._rule_set(self._begun.rules)))
+        begun = self._begun
+        if begun is not None and (begun.planned or begun.rules is not None):
+            self._pipeline.replace_rules(self._pipeline.prepare(self._rules_of(begun.rules)()))
             self._rules_failed = 0
 
     def _between(self, now: float) -> None:
@@ -184,14 +187,26 @@ class LiveWorker:
             case Shut():
                 self._kit.rates.close(message.closed)
             case Prepare():
-                load = partial(self._rule_set, message.rules)
-                self._preparing = message.number, Reloader(load, self._pipeline.prepare)
+                self._preparing = message.number, Reloader(self._rules_of(message.rules), self._pipeline.prepare)
                 self._preparing[1].start()
             case Swap():
                 self._swap(use=message.number >= 0)
 
-    def _rule_set(self, rules: Rules) -> RuleSet:
-        return RuleSet(rules.rules, rules.suppressions, self._kit.outside())
+    def _rules_of(self, rules: Rules | None) -> Callable[[], RuleSet | ReadyRules]:
+        """Return what loads rules: those of a message, or the plan in the file that came with it."""
+        if rules is not None:
+            return lambda: RuleSet(rules.rules, rules.suppressions, self._kit.outside())
+        return partial(self._planned, self._channel.take_file())
+
+    def _planned(self, file: int) -> ReadyRules:
+        """Map a plan. Raises RuleError."""
+        try:
+            return mapped(file, self._kit.outside())
+        except OSError as e:
+            raise RuleError(f"the plan of the rules cannot be read: {e.strerror}") from e
+        finally:
+            if file >= 0:
+                os.close(file)
 
     def _look_at_rules(self) -> None:
         """Tell when the rules of a reload are ready."""
@@ -253,6 +268,6 @@ def live_work(kit: LiveKit) -> Callable[[int, socket.socket], None]:
     """Return what a nursery is to call."""
 
     def work(number: int, sock: socket.socket) -> None:
-        LiveWorker(number, kit, Channel(sock)).run()
+        LiveWorker(number, kit, Channel(sock, takes_files=True)).run()
 
     return work

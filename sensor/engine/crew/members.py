@@ -64,30 +64,30 @@ class Members:
         """End a wait when something else is readable, too."""
         self._ready.register(fd, selectors.EVENT_READ)
 
-    def start(self, member: Member, begin: bytes) -> None:
-        """Start a worker. begin: its first message."""
+    def start(self, member: Member, begin: bytes, file: int = -1) -> None:
+        """Start a worker. begin: its first message; file: a descriptor that goes with it."""
         ours, theirs = pair()
         self._pulse.beat(member.number)
         self._nursery.spawn(member.number, theirs)
         member.channel = Channel(ours)
         member.born, member.again_at, member.killed, member.beat = time.monotonic(), 0.0, False, None
         self._ready.register(member.channel, selectors.EVENT_READ, member)
-        member.channel.post(begin)
+        member.channel.post(begin, file)
 
     def tell(self, member: Member, message: object) -> None:
         """Send a worker a message; where it is dead, nothing happens."""
         self.post(member, encode(message))
 
-    def tell_all(self, message: object) -> None:
-        """Send all workers a message."""
+    def tell_all(self, message: object, file: int = -1) -> None:
+        """Send all workers a message, and a descriptor with it."""
         encoded = encode(message)
         for member in self.all:
-            self.post(member, encoded)
+            self.post(member, encoded, file)
 
-    def post(self, member: Member, message: bytes) -> None:
-        """Send a worker a message that is encoded already."""
+    def post(self, member: Member, message: bytes, file: int = -1) -> None:
+        """Send a worker a message that is encoded already, and a descriptor with it."""
         if member.channel is not None:
-            member.channel.post(message)
+            member.channel.post(message, file)
             self._sources[member.number].wake()
 
     def hear(self, seconds: float, wanted: Callable[[int], bool]) -> Iterator[tuple[Member, FromWorker]]:
@@ -155,12 +155,12 @@ class Members:
                       f"another takes its place{f' in {wait:g} s' if wait else ''}")  # fmt: skip
         self._on_death(member)
 
-    def look(self, now: float, begin: Callable[[int], bytes]) -> None:
-        """Kill workers that hang, and start those whose time has come."""
+    def look(self, now: float, begin: Callable[[int], tuple[bytes, int]]) -> None:
+        """Kill workers that hang, and start those whose time has come. begin: returns what `start` takes."""
         for member in self.all:
             if member.channel is None:
                 if not self.ending and now >= member.again_at:
-                    self.start(member, begin(member.number))
+                    self.start(member, *begin(member.number))
             elif self._pulse.age(member.number) > HUNG_SECONDS and not member.killed:
                 self._log(f"worker {member.number} hangs")
                 member.killed = True

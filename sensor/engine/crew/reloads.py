@@ -1,14 +1,16 @@
-"""New rules for all workers at once: checked here, made ready by each beside the old ones, then used by all."""
+"""New rules for all workers at once: planned here, mapped by each beside the old ones, then used by all."""
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sensor.detect.plan import Plan
 from sensor.engine.asks import Answer, Ask
-from sensor.engine.bookstore import ReadyRules
-from sensor.engine.crew.hostbits import Split, split
+from sensor.engine.bookstore import Image, ReadyRules
+from sensor.engine.crew.hostbits import Deferred, Ids, split
 from sensor.engine.crew.members import Members
 from sensor.engine.crew.verdicts import Verdicts
 from sensor.engine.crew.wire import Prepare, Ready, Rules, Swap
@@ -16,7 +18,30 @@ from sensor.engine.daemon import Surroundings
 from sensor.engine.figures import Figures
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.reload import Reloader, implausible
+from sensor.errors import RuleError
 from sensor.rules.ruleset import RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Force:
+    """Rules as workers get them: by a file that holds their plan, or, where none could be kept, as they are."""
+
+    rules: Rules | None = None
+    file: int = -1
+    """Descriptor of the file; with neither they are those that workers are born with."""
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self.file >= 0:
+            os.close(self.file)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What the thread that loads leaves for the loop."""
+
+    force: Force
+    deferred: Mapping[Ids, Deferred]
 
 
 @dataclass(slots=True)
@@ -25,8 +50,8 @@ class _Pending:
 
     number: int
     plan: Plan
-    rules: Rules
-    split: Split
+    force: Force
+    deferred: Mapping[Ids, Deferred]
     missing: set[int]
     """Workers that are not ready."""
     error: str = ""
@@ -34,12 +59,12 @@ class _Pending:
 
 
 class Reloads:
-    """One at a time. `rules` are what a worker that starts now is to use; None: those that it is born with."""
+    """One at a time. `force` is what a worker that starts now is to use."""
 
     def __init__(self, pipeline: Pipeline, around: Surroundings, figures: Figures, members: Members,
                  verdicts: Verdicts) -> None:  # fmt: skip
         self._around, self._figures, self._members, self._verdicts = around, figures, members, verdicts
-        self._loaded = split(RuleSet())
+        self._loaded: _Loaded | None = None
         self._reloader = Reloader(self._load, pipeline.prepare)
         self._ask: Ask | None = None
         self._forced = False
@@ -47,7 +72,7 @@ class Reloads:
         self._number = 0
         self.plan = pipeline.plan
         """Of the rules in force."""
-        self.rules: Rules | None = None
+        self.force = Force()
 
     @property
     def loaded(self) -> int:
@@ -66,18 +91,21 @@ class Reloads:
         done = self._reloader.take()
         if done is None:
             return
-        if done.book is None:
-            self._end(done.error)
-            return
-        error = "" if self._forced else implausible(self.plan.table.loaded(), done.book.plan.table.loaded())
-        if error:
+        loaded, self._loaded = self._loaded, None
+        error = done.error
+        if done.book is not None and not self._forced:
+            error = implausible(self.plan.table.loaded(), done.book.plan.table.loaded())
+        if done.book is None or loaded is None or error:
+            if loaded is not None:
+                loaded.force.close()
             self._end(error)
             return
         self._number += 1
-        rules = Rules(self._loaded.rules.rules, self._loaded.rules.suppressions)
         there = {member.number for member in self._members.all if member.channel is not None}
-        self._pending = _Pending(self._number, done.book.plan, rules, self._loaded, there, interpreted=done.interpreted)
-        self._members.tell_all(Prepare(self._number, rules))
+        self._pending = _Pending(
+            self._number, done.book.plan, loaded.force, loaded.deferred, there, interpreted=done.interpreted
+        )
+        self._members.tell_all(Prepare(self._number, loaded.force.rules), loaded.force.file)
         self._swap_if_ready()
 
     def ready(self, worker: int, told: Ready) -> None:
@@ -94,12 +122,25 @@ class Reloads:
             self._pending.missing.discard(worker)
             self._swap_if_ready()
 
-    def _load(self) -> RuleSet:
+    def _load(self) -> RuleSet | ReadyRules:
         rules = self._around.load_rules()
+        if isinstance(rules, ReadyRules) and rules.image is not None:
+            file = self._opened(rules.image)
+            self._loaded = _Loaded(Force(file=file), split(RuleSet(rules.aside)).deferred)
+            return rules
         if isinstance(rules, ReadyRules):
-            raise TypeError("rules that are planned already")
-        self._loaded = split(rules)
-        return self._loaded.rules
+            raise TypeError("a plan that no worker can map")
+        found = split(rules)
+        self._loaded = _Loaded(Force(Rules(found.rules.rules, found.rules.suppressions)), found.deferred)
+        return found.rules
+
+    @staticmethod
+    def _opened(image: Image) -> int:
+        """Return the descriptor of a plan. Raises RuleError."""
+        try:
+            return image.open()
+        except OSError as e:
+            raise RuleError(f"the plan of the rules cannot be opened: {e.strerror}") from e
 
     def _swap_if_ready(self) -> None:
         pending = self._pending
@@ -107,11 +148,13 @@ class Reloads:
             return
         self._pending = None
         if pending.error:
+            pending.force.close()
             self._members.tell_all(Swap(-1))
             self._end(pending.error)
             return
-        self._verdicts.learn(pending.plan, pending.split.deferred)
-        self.plan, self.rules = pending.plan, pending.rules
+        self._verdicts.learn(pending.plan, pending.deferred)
+        self.force.close()
+        self.plan, self.force = pending.plan, pending.force
         self._members.tell_all(Swap(pending.number))
         self._around.failed_rules.clear()
         self._figures.rules_failed = 0  # with one that failed there would be no reload

@@ -223,9 +223,10 @@ class Supervisor:
         for ask in list(self._flows):
             self._found(member.number, Flow(ask, None))
 
-    def _begin(self, member: int) -> bytes:
+    def _begin(self, member: int) -> tuple[bytes, int]:
         self._merge.reopen(member)
-        return encode(Begin(self._reloads.rules))
+        force = self._reloads.force
+        return encode(Begin(force.rules, planned=force.file >= 0)), force.file
 
     # ---- duties
 

@@ -90,13 +90,15 @@ class Begin(msgspec.Struct, frozen=True, gc=False, tag="begin"):
     """The first message to a live worker. rules: of the last reload; None: those that it was born with."""
 
     rules: Rules | None = None
+    planned: bool = False
+    """The rules of the last reload come as a file that holds their plan."""
 
 
 class Prepare(msgspec.Struct, frozen=True, gc=False, tag="prepare"):
-    """Get rules ready beside those in force."""
+    """Get rules ready beside those in force. rules: None: they come as a file that holds their plan."""
 
     number: int
-    rules: Rules
+    rules: Rules | None
 
 
 class Swap(msgspec.Struct, frozen=True, gc=False, tag="swap"):

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from enginekit import ORACLE_RULES, TESTS
 
-from sensor.cli import common, runnable
+from sensor.cli import assembly, common, runnable
 from sensor.config.settings import Settings
 from sensor.detect.kept import Kept
 from sensor.engine import bookstore
 from sensor.engine.bookstore import MOST_FILES, BookStore, ReadyRules
+from sensor.errors import RuleError
 from sensor.rules.ruleset import RuleSet
 
 DEMO = TESTS.parent / "pcaps" / "demo.pcap"
@@ -89,6 +90,68 @@ def test_a_run_with_a_plan_had_back_raises_the_same():
     assert any(b'"alert"' in line for line in stored)
 
 
+HOST_BITS = """
+alert tcp any any -> any any (msg:"sets"; content:"abcd"; xbits:set,bad,track ip_src,expire 60; noalert; sid:1;)
+alert tcp any any -> any any (msg:"asks"; content:"efgh"; xbits:isset,bad,track ip_src; sid:2;)
+alert tcp any any -> any any (msg:"else"; content:"ijkl"; sid:3;)
+"""
+
+
+def several(made=None):
+    made = made or Settings()
+    return dataclasses.replace(made, run=dataclasses.replace(made.run, workers=3))
+
+
+def test_rules_for_workers_are_kept_as_workers_judge_them(tmp_path, folder):
+    file = tmp_path / "a.rules"
+    file.write_text(HOST_BITS)
+    whole = assembly.for_crew(runnable.Runnable(common.load([file], Settings()).rules, []))
+    for _ in ("made", "had back"):
+        loaded = run(file, made=several())
+        rules, deferred = assembly.for_crew(loaded)
+        assert isinstance(rules.rules, ReadyRules)
+        assert deferred == whole[1]
+        assert len(deferred) == 2
+        assert list(rules.rules.plan.rules) == list(whole[0].rules.rules)
+    assert len(books(folder)) == 1
+    assert list(run(file).rules.plan.rules) != list(rules.rules.plan.rules)
+    assert len(books(folder)) == 2
+
+
+def test_another_process_maps_the_same_plan():
+    found = run(RULES, made=several()).rules
+    file = found.image.open()
+    other = bookstore.mapped(file, found.outside)
+    os.close(file)
+    same(found.plan, other.plan)
+    assert list(other.plan.rules) == list(found.plan.rules)
+    assert (other.suppressions, other.report, other.aside) == (found.suppressions, found.report, found.aside)
+
+
+def test_a_plan_that_was_made_anew_meanwhile_is_not_another_process_s(tmp_path, folder):
+    file = tmp_path / "a.rules"
+    file.write_text(RULE.format("first"))
+    before = run(file).rules.image
+    file.write_text(RULE.format("other!"))
+    run(file)
+    with pytest.raises(RuleError, match="planned anew"):
+        before.open()
+    books(folder)[0].unlink()
+    with pytest.raises(FileNotFoundError):
+        before.open()
+
+
+@pytest.mark.parametrize("octets", [b"", b"none of ours", b"xensor-book-1\n\0\0" + bytes(16), None])
+def test_what_is_no_plan_is_not_mapped(tmp_path, folder, octets):
+    if octets is None:  # the head is damaged
+        run(RULES)
+        octets = bytearray(books(folder)[0].read_bytes())
+        octets[40:60] = bytes(20)
+    (tmp_path / "x").write_bytes(octets)
+    with (tmp_path / "x").open("rb") as file, pytest.raises(RuleError, match="no plan"):
+        bookstore.mapped(file.fileno())
+
+
 RULE = 'alert tcp any any -> any any (msg:"one"; content:"{}"; sid:1;)\n'
 LISTED = "alert http any any -> any any (http.host; dataset:isset,bad,type string,load bad.lst; sid:2;)\n"
 
@@ -160,7 +223,10 @@ def test_a_folder_that_cannot_be_written_costs_time_alone(folder, tmp_path):
     folder.write_text("a file where the folder should be")
     found = run(RULES).rules
     assert isinstance(found, ReadyRules)
+    assert found.image is None
     assert len(found.plan.rules) >= len(found)
+    # Workers that run could not map it at a reload: they get the rules themselves.
+    assert isinstance(run(RULES, made=several()).rules, RuleSet)
 
 
 def test_few_files_are_kept(folder, tmp_path):

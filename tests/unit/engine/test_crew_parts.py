@@ -1,7 +1,9 @@
 """What travels between workers and the one that collects: messages, matches, sums."""
 
+import os
 import socket
 from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -127,6 +129,51 @@ def test_messages_arrive_whole_however_they_are_cut():
         assert not here.ended
         assert list(here.read()) == []
         assert here.ended
+
+
+def files_of_process():
+    return sorted(int(path.name) for path in Path("/proc/self/fd").iterdir())
+
+
+def test_files_go_with_their_messages(tmp_path):
+    before = files_of_process()
+    ours, theirs = pair()
+    with closing(Channel(ours)) as here, closing(Channel(theirs, takes_files=True)) as there:
+        for name in ("a", "b"):
+            (tmp_path / name).write_text(name)
+            file = os.open(tmp_path / name, os.O_RDONLY)
+            here.post(b"x" * 6_000_000)  # more than the kernel takes at once
+            here.post(name.encode(), file)
+            os.close(file)
+        here.post(b"end")
+        found = []
+        while not found or found[-1] != b"end":
+            found += there.read()
+            here.flush()
+        assert [m[:3] for m in found] == [b"xxx", b"a", b"xxx", b"b", b"end"]
+        for name in ("a", "b"):
+            file = there.take_file()
+            assert not os.get_inheritable(file)
+            assert os.read(file, 9) == name.encode()
+            os.close(file)
+        assert there.take_file() == -1
+        here.post(b"x" * 6_000_000)
+        file = os.open(tmp_path / "a", os.O_RDONLY)
+        here.post(b"never read", file)
+        os.close(file)
+    assert files_of_process() == before
+
+
+def test_who_takes_no_files_gets_none(tmp_path):
+    (tmp_path / "a").write_text("a")
+    before = files_of_process()
+    ours, theirs = pair()
+    with closing(Channel(ours)) as here, closing(Channel(theirs)) as there:
+        with (tmp_path / "a").open() as file:
+            there.post(b"take this", file.fileno())
+        assert list(here.read()) == [b"take this"]
+        assert here.take_file() == -1
+    assert files_of_process() == before
 
 
 def test_a_message_that_claims_too_much_is_refused():
