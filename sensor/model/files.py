@@ -52,8 +52,13 @@ class FileInfo(msgspec.Struct, frozen=True, gc=False):
         return self.hashes.get(algorithm, b"")
 
     def buffer(self, name: str) -> tuple[bytes, ...]:
-        """Return the instance of a `file.*` buffer; `file.size` is eight bytes, big-endian."""
+        """Return the instance of a `file.*` buffer; `file.size` is eight bytes, big-endian.
+
+        A file without a name has an empty one: what asks for no certain name means it, too.
+        """
         word = name.partition("@")[0].removeprefix("file.")
+        if word == "name":
+            return (self.name,)
         if word == "size":
             return (self.size.to_bytes(8, "big"),)
         value = self.digest(word) if word in HASHES else getattr(self, word, b"")

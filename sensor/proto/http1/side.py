@@ -186,6 +186,8 @@ class Side:
             self.end_headers()
         if self.state == START and self._pos < len(self._buf):
             self.on_rest(bytes(self._buf[self._pos :]))
+            if self.state == BODY and self.body is not None:
+                self._pos = self.body.feed(self._buf, self._pos, len(self._buf))
         if self.state == MAYBE:
             self.on_maybe(message=True)
         if self.state == BODY and self.body is not None:

@@ -340,6 +340,7 @@ class ResponseSide(Side):
 
     def _headless(self) -> None:
         self.body = self._take_tx().response_body = Body.until_close(limits.RESPONSE_BODY)
+        self.body.treat(self._exchange.files)
         self.state = BODY
 
     def _take_tx(self) -> HttpTransaction:

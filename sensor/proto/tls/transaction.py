@@ -114,7 +114,8 @@ def _hashed(name: str) -> _Read:
 
 
 def _count(certs: _Values) -> _Values:
-    return (len(certs).to_bytes(4, "big"),) if certs else ()
+    """Return how many there are: none where a session goes on, and where they are encrypted (TLS 1.3)."""
+    return (len(certs).to_bytes(4, "big"),)
 
 
 _BUFFERS: Mapping[str, _Read] = MappingProxyType(
@@ -132,7 +133,7 @@ _BUFFERS: Mapping[str, _Read] = MappingProxyType(
         "tls.random_bytes@to_client": _server(lambda h: _raw(h.random[4:])),
         "tls.certs": lambda tx: tx.client_certs,
         "tls.certs@to_client": lambda tx: tx.certs,
-        "tls.cert_chain_len": lambda tx: _count(tx.client_certs),
+        "tls.cert_chain_len": lambda tx: _count(tx.client_certs) if tx.client_certs else (),
         "tls.cert_chain_len@to_client": lambda tx: _count(tx.certs),
         "tls.cert_subject": _client_leaf(lambda c: c.subject),
         "tls.cert_subject@to_client": _leaf(lambda c: c.subject),

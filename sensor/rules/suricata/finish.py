@@ -54,7 +54,8 @@ def _match(group: Group, draft: Draft, direction: str) -> BufferMatch:
     if group.buffer == DEFAULT:
         return BufferMatch(_default(draft), tests)
     name = buffers.resolve(group.buffer, direction) or group.buffer
-    return BufferMatch(name, tests, group.transforms, either=not direction and buffers.has_twin(name))
+    either = not direction and "@" not in group.buffer and buffers.has_twin(name)
+    return BufferMatch(name, tests, group.transforms, either=either)
 
 
 def _check_variables(matches: Iterable[BufferMatch]) -> None:

@@ -134,7 +134,7 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "pcrexform": subjects.pcrexform,
         **{name: subjects.modifier(name) for name in subjects.MODIFIERS},
         **{name: subjects.with_text(name) for name in subjects.WITH_TEXT},
-        **{name: subjects.four_bytes(name) for name in subjects.FOUR_BYTES},
+        **{name: subjects.four_bytes(buffer) for name, buffer in subjects.FOUR_BYTES.items()},
         **{name: subjects.in_digits(name) for name in subjects.IN_DIGITS},
         **{name: subjects.transform(name) for name in subjects.TRANSFORMS},
         # No condition: hints for other engines, further packets to log, or what only an inline engine does.

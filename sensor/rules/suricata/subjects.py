@@ -47,8 +47,13 @@ WITH_TEXT: Mapping[str, str] = MappingProxyType(
 )
 """Written with the literal they look for."""
 
-FOUR_BYTES = ("tls.cert_chain_len", "dhcp.leasetime", "dhcp.renewal_time", "dhcp.rebinding_time")
-"""Compared as numbers, which the buffers hold in four bytes."""
+FOUR_BYTES: Mapping[str, str] = MappingProxyType(
+    {
+        "tls.cert_chain_len": "tls.cert_chain_len@to_client",
+        **{name: name for name in ("dhcp.leasetime", "dhcp.renewal_time", "dhcp.rebinding_time")},
+    }
+)
+"""Keywords whose values are compared as numbers → the buffers that hold them in four bytes."""
 
 IN_DIGITS: Mapping[str, int] = MappingProxyType({"dns.opcode": 15})
 """Compared as numbers, which the buffers hold as text; their largest value."""

@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 from pathlib import Path
 
 import dpkt
@@ -406,3 +407,18 @@ def test_evasive_responses_are_seen_as_clients_see_them():
         if not any(b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE" in b and b"X5O!P%@AP[4" in b for b in bodies):
             missed.append(path.parent.name)
     assert missed == []
+
+
+@pytest.mark.parametrize("answer", [b"xzscxc#$#AzMTax4w==$#$vxxd", b"no status\nand more", b"one\ntwo\nthree\n"])
+def test_an_answer_without_status_line_is_a_body(answer):
+    _, out = talk((TO_SERVER, GET), (TO_CLIENT, answer))
+    assert names(out)[-2:] == [("response_body", 0), ("response_complete", 0)]
+    assert b"".join(out[-1].tx.buffer("file.data@to_client")) == answer
+    assert out[-1].tx.buffer("file.name@to_client") == (b"/a",)
+    assert out[-1].tx.buffer("file.sha256@to_client") == (hashlib.sha256(answer).hexdigest().encode(),)
+
+
+def test_the_body_of_an_answer_that_nobody_asked_for_has_no_name():
+    _, out = talk((TO_CLIENT, OK))
+    assert out[-1].tx.buffer("file.data@to_client") == [b"ok"]
+    assert out[-1].tx.buffer("file.name@to_client") == (b"",)

@@ -78,6 +78,12 @@ def test_tls12_stages_and_buffers():
     assert tx.buffer("no.such.buffer") == ()
 
 
+def test_where_no_certificate_is_seen_the_chain_of_the_server_is_empty():
+    _, _, tx = run(tls13())
+    assert tx.buffer("tls.cert_chain_len@to_client") == (bytes(4),)
+    assert tx.buffer("tls.cert_chain_len") == ()
+
+
 def test_every_declared_buffer_can_be_read_and_none_is_undeclared():
     _, _, tx = run(tls12(HELLO, client_certs=(CERT,)))
     empty = [b.name for b in SPEC.buffers if not tx.buffer(b.name)]
