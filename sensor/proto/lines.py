@@ -45,6 +45,11 @@ class LineReader:
         self.forget()
         return line
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is kept of a line that has begun, and all that was given has been read."""
+        return not self._kept and not self._cut and self._pos >= len(self._source)
+
     def rest(self) -> bytes:
         """Take what was given and not read as lines: the protocol goes on as something else."""
         rest = bytes(self._kept) + self._source[self._pos :]

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from types import MappingProxyType
+from typing import Final
+
 from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.model.expected import Announced, Expected
 from sensor.proto.ftp import limits, parse
 from sensor.proto.lines import LineReader
+
+_COMMANDS = b"|".join(sorted(parse.ACTIVE | parse.PASSIVE | parse.RETRIEVE | parse.STORE))
+_TELLING: Final = MappingProxyType(
+    {TO_SERVER: re.compile(_COMMANDS, re.IGNORECASE), TO_CLIENT: re.compile(b"227|229")}
+)
+"""What stands in lines that announce something, by side."""
 
 
 class FtpAnnouncer:
@@ -21,7 +31,10 @@ class FtpAnnouncer:
 
     def feed(self, side: int, data: bytes) -> list[Expected]:
         """Take the next bytes of a side; return the connections for which everything is known now."""
-        reader, out = self._lines[side], []
+        out: list[Expected] = []
+        reader = self._lines[side]
+        if reader.empty and data.endswith(b"\n") and _TELLING[side].search(data) is None:
+            return out  # whole lines about something else: most
         reader.give(data)
         while (line := reader.next()) is not None:
             if side == TO_SERVER:

@@ -1,5 +1,7 @@
 import pytest
 from handshakes import TO_CLIENT, TO_SERVER, drive
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.expected import Announced, Expected
@@ -180,6 +182,21 @@ def test_announcements(size):
         Expected(TO_CLIENT, 6446, Announced(b"stor", b"up.bin")),
         Expected(TO_CLIENT, 257, Announced(b"retr", b"early")),
     ]
+
+
+SAID = st.tuples(
+    st.sampled_from([0, 1]),
+    st.sampled_from([
+        b"USER joe\r\n", b"NOOP\r\nPASV\r\n", b"port 10,0,0,1,4,1\r\n", b"re", b"tr a\r\n", b"RETR b\r\n", b"STOR c\n",
+        b"\n", b"X", b"\r\nEPSV\r\n", b"220 hello\r\n", b"22", b"7 (10,0,0,2,1,1)\r\n", b"227 (10,0,0,2,1,2)\r\n",
+        b"229 ok (|||6446|)\r\n227 no\r\n", b"x" * 5000 + b"\n",
+    ]),
+)  # fmt: skip
+
+
+@given(st.lists(SAID, max_size=12))
+def test_lines_that_are_passed_over_change_nothing(talk):
+    assert announced(talk) == announced(talk, 1)
 
 
 def test_announcer_goes_on_behind_a_gap():
