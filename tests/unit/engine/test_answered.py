@@ -1,5 +1,7 @@
 """Rules on packets of a protocol: they hold once the other side has answered to the bytes that tell it."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from enginekit import difference, rules_of, run
@@ -153,3 +155,57 @@ def test_the_end_is_no_packet(tmp_path):
 def test_another_protocol_is_not_judged_at_the_end(tmp_path):
     flow = Flow().open().send(0, REQUEST)
     assert ends(tmp_path, flow, "protocol: tls") == ends(tmp_path, Flow().open().send(0, b"?" * 40)) == []
+
+
+class Plain:
+    """The same in plain words, packet by packet; `answered` is what `Answers.take` finds, in any order."""
+
+    def __init__(self):
+        self.waiting = {}
+        """Flow → side that is to answer."""
+        self.packets = Counter()
+
+    def take(self, told, rows):
+        """told: flow → row that told its protocol."""
+        columns = list(zip(*(rows[name].tolist() for name in ("flow", "side", "tcpflags")), strict=True))
+        before = Counter()
+        for row, (slot, side, _) in enumerate(columns):
+            self.packets[slot, side] += 1
+            before[slot, side] += slot in told and row < told[slot]
+        for slot, row in told.items():
+            _, side, flags = columns[row]
+            earlier = self.packets[slot, 1 - side] - sum(column[:2] == (slot, 1 - side) for column in columns)
+            if earlier + before[slot, 1 - side] or flags & SYN:
+                self.waiting[slot] = 1 - side
+        found = {}
+        for row, (slot, side, flags) in enumerate(columns):
+            if slot in self.waiting and row >= told.get(slot, 0):
+                found.setdefault(slot, rows.size)
+                if side == self.waiting[slot] and not flags & SYN:
+                    found[slot] = row
+                    del self.waiting[slot]
+        return found
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_the_kernel_finds_what_a_plain_reading_finds(seed):
+    rng = np.random.default_rng(seed)
+    slots, known = int(rng.integers(1, 6)), set()
+    answers, plain, flows = Answers(slots), Plain(), np.zeros(slots, FLOW)
+    for _ in range(4):
+        n = int(rng.integers(0, 14))
+        rows = new_rows(n)
+        rows["flow"], rows["side"] = rng.integers(-1, slots, n), rng.integers(0, 2, n)
+        rows["tcpflags"] = rng.choice([ACK, SYN, SYN | ACK, ACK | FIN], n, p=[0.7, 0.1, 0.1, 0.1])
+        for slot, side in zip(rows["flow"].tolist(), rows["side"].tolist(), strict=True):
+            if slot >= 0:
+                flows["pkts"][slot, side] += 1
+        new = [slot for slot in range(slots) if slot in rows["flow"] and slot not in known and rng.random() < 0.5]
+        told = {slot: int(rng.choice(np.flatnonzero(rows["flow"] == slot))) for slot in new}
+        known |= set(new)
+        decided = AppChanges(
+            np.array([*told, *told], np.int32), np.array([*told.values(), *[-1] * len(told)], np.int32),
+            np.zeros(2 * len(told), np.uint8),
+        )  # fmt: skip
+        found = answers.take(decided, rows, flows)
+        assert dict(zip(found.slots.tolist(), found.rows.tolist(), strict=True)) == plain.take(told, rows)
