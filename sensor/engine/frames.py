@@ -133,7 +133,10 @@ class Frames:
     def look(self, framed: Framed, data: np.ndarray, units: np.ndarray, flows: np.ndarray, hits: Hits) -> Wanted:
         """Return what rules want of flows. hits: of the plan's literals in the units."""
         block = _Block(framed, data, units)
-        odd = block.marked(ODD) + [m for m in block.marked(CODED) if block.message(m) is None]
+        unread = [m for m in block.marked(CODED) if block.message(m) is None]
+        for m in unread:  # what its body holds is not known: all rules may match
+            self._framer.leave(block.slots[m])
+        odd = block.marked(ODD) + unread
         wanted = Wanted({*units["flow"][framed.refused].tolist(), *(block.slots[m] for m in odd)})
         pairs = {*self._by_frame(block, flows), *self._by_literal(block, flows, hits)}
         pairs |= {(m, rule) for m in block.marked(self._hiding) for rule in self._hidden(block, m)}

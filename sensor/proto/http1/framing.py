@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.model.frames import FRAME
 from sensor.proto.http1 import parse
@@ -38,6 +39,10 @@ _NAMES = MappingProxyType({
 _ROOM = 1 << 13
 _TEXT_ROOM = 1 << 21
 """Messages, and bytes of names, of one block; a flow whose messages find no room is parsed."""
+
+
+_ALONE = frozenset({AppAnomaly.HTTP_UNABLE_TO_MATCH_RESPONSE_TO_REQUEST})
+"""What is odd about a response by itself."""
 
 
 class Framed(NamedTuple):
@@ -69,6 +74,10 @@ class Framer:
         """Tell whether all that was seen of a flow (by its id) so far was framed."""
         mine = slot < self._owner.size and int(self._owner[slot]) == flow
         return mine and self._next[2 * slot] >= 0 and self._next[2 * slot + 1] >= 0
+
+    def leave(self, slot: int) -> None:
+        """Follow a flow no longer: its messages are not what their frames say."""
+        self._next[2 * slot : 2 * slot + 2] = -1
 
     def frame(self, data: np.ndarray, units: np.ndarray, picked: np.ndarray, flows: np.ndarray) -> Framed:
         """Return the frames of some units. data: uint8[n]; units: UNIT[m]; picked: bool[m]; flows: FLOW[slots]."""
@@ -104,7 +113,8 @@ def whole_of(data: bytes, side: int) -> HttpTransaction | None:
     parser = HttpParser()
     stages = parser.feed(side, data, 0)
     complete = REQUEST_COMPLETE if side == TO_SERVER else RESPONSE_COMPLETE
-    if parser.anomalies() or not stages or stages[-1].stage != complete:
+    odd = {what for what, _ in parser.anomalies()} - _ALONE
+    if odd or not stages or stages[-1].stage != complete:
         return None
     tx: HttpTransaction = stages[-1].tx
     return tx
