@@ -10,10 +10,11 @@ import numpy as np
 from sensor.detect.addrindex import AddressIndex, BlockLists, Intervals, no_lists
 from sensor.detect.groups import ICMP, ICMP6, TCP, UDP
 from sensor.detect.kept import Kept
-from sensor.detect.kernels_headers import ANYTHING, HEADER, note_flows, select_rows
-from sensor.detect.portsets import PortSets
+from sensor.detect.kernels_headers import HEADER, note_flows
+from sensor.detect.kernels_rows import ANYTHING, SYN, select_rows
+from sensor.detect.portsets import PortSets, port_classes, words
 from sensor.detect.ruleplan import PACKET
-from sensor.detect.shorts import ALL, Shorts
+from sensor.detect.shorts import ALL, Shorts, first_pair
 from sensor.rules.nodes import BufferMatch, Content, HeaderTest, Rule
 from sensor.rules.walk import required
 
@@ -78,7 +79,9 @@ class HeaderIndex(Kept):
 
     KEPT: ClassVar = {
         "_lists": BlockLists, "_shorts": Shorts,
-        **dict.fromkeys(("_plain", "_listed", "_order", "_starts"), np.ndarray),
+        **dict.fromkeys((
+            "_plain", "_listed", "_kinds", "_kind_first", "_class_kinds", "_port_class", "_sport_kinds", "_dport_kinds",
+        ), np.ndarray),
     }  # fmt: skip
 
     def __init__(self, headers: Headers, rules: Sequence[tuple[int, Rule]], lists: BlockLists | None = None,
@@ -90,17 +93,24 @@ class HeaderIndex(Kept):
         numbers = [number for number, _ in rules]
         self._lists = lists or no_lists()
         listed = set(self._lists.rules.tolist())
-        self._plain = headers.table[[number for n, number in enumerate(numbers) if n not in listed]]
-        self._shorts = Shorts([rule for n, (_, rule) in enumerate(rules) if n not in listed], literals)
+        rest = [n for n in range(len(rules)) if n not in listed]
+        plain = headers.table[[numbers[n] for n in rest]]
+        kind = _kinds(plain)
+        paired = np.array([first_pair(rules[n][1], literals) >= 0 for n in rest], np.bool_)
+        by_kind = np.lexsort((paired, kind))
+        self._plain = plain[by_kind]
+        self._kind_first = np.cumsum([0, *np.bincount(kind)]).astype(np.int32)
+        self._kinds = self._plain[self._kind_first[:-1]]
+        self._shorts = Shorts([rules[rest[n]][1] for n in by_kind.tolist()], literals)
         self._listed = headers.table[list(numbers) if listed else []]
-        groups = [*_classes(self._plain, odd=False), *_classes(self._plain, odd=True)]
-        self._order = np.concatenate(groups).astype(np.int32)
-        self._starts = np.cumsum([0, *map(len, groups)]).astype(np.int32)
+        kinds = self._kinds, self._plain, self._kind_first
+        self._class_kinds = words(np.array([*_classes(*kinds, odd=False), *_classes(*kinds, odd=True)]))
+        self._port_class, self._sport_kinds, self._dport_kinds = port_classes(self._kinds, headers.ports)
         self.make_scratch()
 
     def make_scratch(self) -> None:
         """Make room for what is found."""
-        self._pairs, self._noted = np.zeros(1 << 10, np.uint64), np.zeros(1, np.uint8)
+        self._stamps = np.full(1 << 16, -1, np.int32)
         room = 4 * (self._plain.size + 2 * self._listed.size)
         self._out = np.empty(max(1 << 14, room), np.int32), np.empty(max(1 << 14, room), np.int32)
 
@@ -116,24 +126,27 @@ class HeaderIndex(Kept):
 
     def select(
         self, head: Headers, rows: np.ndarray, data: np.ndarray, at: np.ndarray, size: np.ndarray, base: np.ndarray,
-        odd: np.ndarray = _NOTHING_ODD,
+        apps: np.ndarray, odd: np.ndarray = _NOTHING_ODD,
     ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         """Return (row numbers, rule numbers), int32[k] each, in row order.
 
         head: those that the index was made of; rows: ROW[n], noted before; at, size: int32[n], where in data (uint8)
         the bytes stand that hold each literal of a rule that matches there; size -1: nobody knows. base: int64[n],
-        their offset in the stream. odd: uint64[n, 3], see `oddities`.
+        their offset in the stream; apps: uint64[n], mask of the protocols that a row's flow may speak; odd:
+        uint64[n, 3], see `oddities`.
         """
         none = np.empty(0, np.int32)
         if not self.size or not rows.size:
             return none, none
         state, lists = np.zeros(1, np.int32), self._lists
         table, short = head.at, self._shorts
+        self._stamps.fill(-1)
         parts = []
         while state[0] < rows.size:
             n = select_rows(
-                rows, odd, data, at, size, base, short.first, short.table, short.pool, self._pairs, self._noted,
-                self._plain, self._order, self._starts, head.ports, table.hi, table.lo, head.masks,
+                rows, odd, data, at, size, base, apps, short.first, short.table, short.pool, short.wanted, short.pairs,
+                self._stamps, self._plain, self._kinds, self._kind_first, self._class_kinds, self._port_class,
+                self._sport_kinds, self._dport_kinds, head.ports, table.hi, table.lo, head.masks,
                 head.flow_masks, head.rare, lists.at.hi, lists.at.lo, lists.first, lists.rules, self._listed,
                 *self._out, state,
             )  # fmt: skip
@@ -141,24 +154,40 @@ class HeaderIndex(Kept):
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
-def _classes(table: np.ndarray, *, odd: bool) -> Iterator[np.ndarray]:
-    """Yield the headers that rows of each `kernels_headers.row_class` may match, in the order of the classes.
+def _kinds(table: np.ndarray) -> np.ndarray:
+    """Return int64[n]: which headers are the same but for the sizes of the payload; numbers from 0."""
+    same = table.copy()
+    same["rule"] = same["pay_low"] = same["pay_high"] = 0
+    return np.unique(same, return_inverse=True)[1].astype(np.int64).reshape(-1)
 
-    odd: those that ask for something odd in the packet, or the others.
+
+def _classes(kinds: np.ndarray, table: np.ndarray, first: np.ndarray, *, odd: bool) -> Iterator[np.ndarray]:
+    """Yield which kinds rows of each `kernels_rows.row_class` may match, bool[kinds], in the order of the classes.
+
+    table: HEADER[rules], kind by kind; first: where each begins; odd: those that ask for something odd in the packet,
+    or the others.
     """
+    least, most = _of_each(np.minimum, table["pay_low"], first), _of_each(np.maximum, table["pay_high"], first)
+    opens = kinds["flags_mask"] & kinds["flags_value"] & SYN != 0
+    shut = kinds["flags_mask"] & ~kinds["flags_value"] & SYN != 0
     for bit in range(_BITS):
-        protos = (table["protos"] & np.uint32(1 << bit) != 0) & ((table["event"] != 0) == odd)
+        protos = (kinds["protos"] & np.uint32(1 << bit) != 0) & ((kinds["event"] != 0) == odd)
         for side in (-1, 0, 1):
-            sided = protos & ((table["side"] == 2) | (table["side"] == side))
-            yield np.flatnonzero(sided & (table["pay_low"] <= 0))
-            yield np.flatnonzero(sided & (table["pay_high"] > 0))
+            sided = protos & ((kinds["side"] == 2) | (kinds["side"] == side))
+            yield sided & (least <= 0) & ~opens
+            yield sided & (most > 0)
+            yield sided & (least <= 0) & ~shut
+
+
+def _of_each(how: np.ufunc, values: np.ndarray, first: np.ndarray) -> np.ndarray:
+    return how.reduceat(values, first[:-1]) if values.size else values
 
 
 def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, scope: int = 0,
            apps: int = 0) -> tuple[int, ...]:  # fmt: skip
     """Return the HEADER record of a rule: implied by the rule, never narrower."""
     protos = _PROTO_BITS.get(rule.proto, 6)
-    pay_low, pay_high = 0, _NO_LIMIT
+    pay_low, pay_high, number_of = 0, _NO_LIMIT, -1
     flags_mask = flags_value = event = 0
     for node in required(rule.body):
         if isinstance(node, BufferMatch):
@@ -175,6 +204,7 @@ def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, sc
                 event = node.value + 1 if node.op == "=" else event or ANYTHING
             elif node.field == "ip.proto" and node.op == "=":
                 protos &= _IP_PROTO_BIT.get(node.value, 1) | _FRAGMENTS
+                number_of = min(node.value, 0x7FFF)
     sport, dport = ports.number(rule.sport), ports.number(rule.dport)
     if rule.proto == "icmp" or not protos & 6:
         sport = dport = 0
@@ -183,7 +213,7 @@ def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, sc
     established = 2 if rule.established is None or scope != PACKET else int(rule.established)
     return (
         apps, number, protos, min(pay_low, _NO_LIMIT), pay_high, addresses.bit(rule.src), addresses.bit(rule.dst),
-        sport, dport, flags_mask, flags_value, side, established, int(rule.bidirectional), scope, event,
+        sport, dport, number_of, flags_mask, flags_value, side, established, int(rule.bidirectional), scope, event,
     )  # fmt: skip
 
 
@@ -198,4 +228,3 @@ def _bounds(node: HeaderTest) -> tuple[int, int]:
         "=": (value, value), ">": (value + 1, _NO_LIMIT), ">=": (value, _NO_LIMIT), "<": (0, value - 1),
         "<=": (0, value), "<>": (value + 1, node.high - 1),
     }.get(node.op, (0, _NO_LIMIT))  # fmt: skip
-

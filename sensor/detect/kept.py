@@ -13,11 +13,12 @@ import numpy as np
 
 from sensor.detect.kernels_frametests import TEST
 from sensor.detect.kernels_headers import HEADER, SHORT
+from sensor.detect.kernels_looks import LOOK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_RECORDS = MappingProxyType({"header": HEADER, "short": SHORT, "test": TEST})
+_RECORDS = MappingProxyType({"header": HEADER, "look": LOOK, "short": SHORT, "test": TEST})
 _NAMES = MappingProxyType({dtype: name for name, dtype in _RECORDS.items()})
 
 

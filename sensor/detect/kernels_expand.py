@@ -76,9 +76,10 @@ def expand(lits, hit_units, data, units, framed, rows, flows, headers, ports, fl
     framed: uint8[units], 1: transaction rules are looked at elsewhere (`kernels_frametests`).
     unit_of: int32[2 * slots], the one stream unit of the block that a side has, else negative. last_unit, last_left:
     int32[rules] of scratch: the unit in which a rule was looked at last (-1 at the start), and what was missing in it.
-    state: int64[3]: hit to go on from, rules of its literal done; (out) late pairs written. A late pair is one of
-    which some other literal has not come yet: `late_rule`, and `late_hit` with the bits of what is missing above bit
-    32. Stops early when an output is full.
+    A transaction rule is a reason to parse a stream or message as its protocol; one reason is enough.
+    state: int64[4]: hit to go on from, rules of its literal done; (out) late pairs written; protocols as which the unit
+    at hand is to be parsed. A late pair is one of which some other literal has not come yet: `late_rule`, and
+    `late_hit` with the bits of what is missing above bit 32. Stops early when an output is full.
     """
     kinds, slots, sides, numbers = units["kind"], units["flow"], units["side"], units["row"]
     starts, ends, poss = units["start"], units["end"], units["pos"]
@@ -88,6 +89,7 @@ def expand(lits, hit_units, data, units, framed, rows, flows, headers, ports, fl
     bit, side, app = 0, np.int64(0), np.int64(0)
     sport, dport = np.int64(0), np.int64(0)
     sender, receiver = np.uint64(0), np.uint64(0)
+    carried, due = np.uint64(state[3]), np.uint64(0)
     hot = stream = False
     h = state[0]
     while h < lits.size:
@@ -98,6 +100,7 @@ def expand(lits, hit_units, data, units, framed, rows, flows, headers, ports, fl
             stream = kinds[u] == UNIT_STREAM
             app = np.int64(APP_UNDECIDED)
             hot = False
+            due, carried = carried, np.uint64(0)
             if slot >= 0:
                 f = flows[slot]
                 bit = proto_bit(f["ipv"], f["proto"])
@@ -124,7 +127,8 @@ def expand(lits, hit_units, data, units, framed, rows, flows, headers, ports, fl
             if q["protos"] & bit == 0 or (q["side"] != 2 and q["side"] != side):
                 continue
             if q["scope"] == _TX:
-                if hot or framed[u] or last_unit[rule] == u:
+                # What is parsed already needs no further reason.
+                if hot or framed[u] or q["apps"] & ~due == 0 or last_unit[rule] == u:
                     continue
                 if app != APP_UNDECIDED and q["apps"] >> np.uint64(app) & np.uint64(1) == 0:
                     continue
@@ -151,8 +155,11 @@ def expand(lits, hit_units, data, units, framed, rows, flows, headers, ports, fl
                             state[0] = h
                             state[1] = k
                             state[2] = late
+                            state[3] = np.int64(due)
                             return n
                         continue
+            if q["scope"] == _TX:
+                due |= q["apps"]
             out_rule[n] = rule
             out_hit[n] = h
             n += 1
@@ -160,6 +167,7 @@ def expand(lits, hit_units, data, units, framed, rows, flows, headers, ports, fl
                 state[0] = h
                 state[1] = k
                 state[2] = late
+                state[3] = np.int64(due)
                 return n
         h += 1
     state[0] = h

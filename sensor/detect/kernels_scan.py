@@ -46,9 +46,15 @@ def scan(data, words, units, bits, stride, hash_bits, bitmap, keys, first, count
         p = resume if resume >= 0 else (a + stride - 1) // stride * stride
         resume = -1
         stop = e - GRAM
+        rolled = stride == 1 and p <= stop
+        g = np.int64(0)
+        if rolled:
+            g = (np.int64(data[p]) << 8 | np.int64(data[p + 1]) << 16 | np.int64(data[p + 2]) << 24) | 0x20202000
         while p <= stop:
             if aligned:
                 g = np.int64(words[p >> 2]) | 0x20202020
+            elif rolled:
+                g = g >> 8 | (np.int64(data[p + 3]) | 0x20) << 24
             else:
                 g = (np.int64(data[p]) | np.int64(data[p + 1]) << 8 | np.int64(data[p + 2]) << 16
                      | np.int64(data[p + 3]) << 24) | 0x20202020  # fmt: skip

@@ -19,6 +19,7 @@ from sensor.detect.groups import Groups
 from sensor.detect.headers import HeaderIndex, Headers
 from sensor.detect.judged import JudgedRules
 from sensor.detect.literals import LiteralRules
+from sensor.detect.looks import Looks
 from sensor.detect.ruleplan import EVENT, LOOSE, NOTE, PACKET, STREAM, TX, RulePlan
 from sensor.detect.ruletable import RuleTable, make_table
 from sensor.detect.scan import MAX_LITERAL
@@ -28,7 +29,7 @@ from sensor.model.anomaly import AppAnomaly, StreamAnomaly
 from sensor.model.app import RAW_BODY, RAW_QUESTION
 from sensor.model.files import HASHES
 from sensor.proto import ids
-from sensor.proto.registry import APP_ID, SPECS
+from sensor.proto.registry import APP_ID, BY_WORD, SPECS
 from sensor.rules import buffers, fields
 from sensor.rules.compile import protocol, scope, stage
 from sensor.rules.flowwide import of_protocol
@@ -64,6 +65,8 @@ class Plan:
     """Searched in the raw bytes."""
     names: LiteralRules
     """Searched in the names of DNS questions."""
+    looks: Looks
+    """First looks of packet and stream rules."""
     transactions: TransactionIndex
     rows: HeaderIndex
     """Packet rules without a literal."""
@@ -132,7 +135,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         raw.escape(pattern, groups.app_mask(_flow_apps(app)), app)
     bare = [p for p in live if not p.literal]
     tx = [p for p in live if p.scope == TX and p.app]
-    apps = [1 << p.app if p.app else 0 for p in plans]
+    apps = [1 << p.app if p.app else _spoken(p) for p in plans]
     frames = _frames(plans, tx)
     always = frozenset(p.app for p in tx if not (p.literal or p.name))
     packets = [(p.number, p.rule) for p in bare if p.scope & PACKET]
@@ -144,6 +147,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         headers=headers,
         literals=raw.build(len(plans)),
         names=names.build(len(plans)),
+        looks=Looks([p.rule if p.scope & (PACKET | STREAM) else None for p in plans]),
         transactions=TransactionIndex(tx, len(plans)),
         rows=HeaderIndex(headers, packets, headers.lists),
         segs=HeaderIndex(headers, [one for one in windows if not floats(one[1])], literals=ANCHORED),
@@ -177,6 +181,12 @@ def _frames(plans: Sequence[RulePlan], tx: Iterable[RulePlan]) -> FrameTests | N
         return None
     made = FrameTests(plans, SPECS[ids.HTTP], ids.HTTP)
     return made if made.complete else None
+
+
+def _spoken(plan: RulePlan) -> int:
+    """Return the mask of the protocols that flows of a packet or stream rule speak; 0: it names none."""
+    specs = BY_WORD.get(plan.rule.proto, ()) if plan.scope & (PACKET | STREAM) else ()
+    return sum({1 << APP_ID[spec.name] for spec in specs})
 
 
 def _carried(apps: set[int]) -> list[tuple[int, bytes]]:

@@ -33,3 +33,31 @@ class PortSets:
                 held[low : high + 1] = False
             out[number] = np.packbits(held, bitorder="little")
         return out
+
+
+def words(sets: np.ndarray) -> np.ndarray:
+    """Return sets as bits of words: bool[n, k] → uint64[n, ceil(k / 64)]."""
+    n, k = sets.shape
+    padded = np.zeros((n, (k + 63) // 64 * 64), np.bool_)
+    padded[:, :k] = sets
+    return np.packbits(padded, axis=1, bitorder="little").view(np.uint64)
+
+
+def port_classes(kinds: np.ndarray, bitmaps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return classes of ports between which no header tells, and which headers take each as source and destination.
+
+    kinds: HEADER[n]; bitmaps: of `PortSets`. uint16[65536]; uint64[classes, words] twice. Headers whose ends may stand
+    the other way round take every port.
+    """
+    used = np.unique(np.concatenate([kinds["sport"], kinds["dport"]]))
+    cuts = np.zeros(65536, np.bool_)
+    for number in used.tolist():
+        held = np.unpackbits(bitmaps[number], bitorder="little")
+        cuts[1:] |= held[1:] != held[:-1]
+    firsts = np.flatnonzero(cuts | (np.arange(65536) == 0))
+    swapped = kinds["swap"] == 1
+    ends = []
+    for name in ("sport", "dport"):
+        takes = bitmaps[kinds[name].astype(np.int64)][:, firsts >> 3] >> (firsts & 7) & 1 != 0
+        ends.append(words((takes | swapped[:, None]).T))
+    return np.cumsum(cuts).astype(np.uint16), ends[0], ends[1]

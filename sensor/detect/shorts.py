@@ -29,7 +29,7 @@ def floats(rule: Rule) -> bool:
 class Shorts(Kept):
     """SHORT records of rules, in their order."""
 
-    KEPT: ClassVar = dict.fromkeys(("first", "pool", "table"), np.ndarray)
+    KEPT: ClassVar = dict.fromkeys(("first", "pairs", "pool", "table", "wanted"), np.ndarray)
 
     def __init__(self, rules: Sequence[Rule], which: int = ALL) -> None:
         members = [_chosen(rule, which) for rule in rules]
@@ -43,6 +43,26 @@ class Shorts(Kept):
         for n, (pattern, nocase, low, high) in enumerate(one for member in members for one in member):
             self.table[n] = at, low, high, len(pattern), nocase
             at += len(pattern)
+        self.pairs = np.array([_pair(one) for one in members], np.int32)
+        """int32[rules]: a pair of bytes that stands somewhere, the first one the low byte; -1: none is known."""
+        self.wanted = np.zeros(8192, np.uint8)
+        """A bit for each such pair."""
+        known = self.pairs[self.pairs >= 0]
+        np.bitwise_or.at(self.wanted, known >> 3, (1 << (known & 7)).astype(np.uint8))
+
+
+def first_pair(rule: Rule, which: int) -> int:
+    """Return the pair of a rule by `Shorts.pairs`."""
+    return _pair(_chosen(rule, which))
+
+
+def _pair(literals: Sequence[tuple[bytes, bool, int, int]]) -> int:
+    """Return the first two bytes of a literal that may stand anywhere, and has no letter there that has two cases."""
+    for pattern, nocase, _, high in literals:
+        start = pattern[:2]
+        if high < 0 and len(start) == 2 and not (nocase and start.lower() != start.upper()):
+            return start[0] | start[1] << 8
+    return -1
 
 
 def _chosen(rule: Rule, which: int) -> list[tuple[bytes, bool, int, int]]:

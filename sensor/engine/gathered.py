@@ -43,13 +43,24 @@ class Gathered:
             out[at[here]] = begin[here]
         return out
 
-    def _unit(self, index: int) -> np.void:
-        """Return the stream unit that holds a segment."""
+    def _streams(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers of the stream units, in the order of their bytes, and where those begin."""
         if self._order is None:
             numbers = np.flatnonzero(self.units["kind"] == UNIT_STREAM)
             numbers = numbers[np.argsort(self.units["start"][numbers], kind="stable")]
             self._order = numbers, self.units["start"][numbers]
-        numbers, starts = self._order
+        return self._order
+
+    def first_of(self, indexes: np.ndarray) -> np.ndarray:
+        """Return int64[n]: `first_pos` of each DATA segment of those given."""
+        numbers, starts = self._streams()
+        units = self.units[numbers[np.searchsorted(starts, self.seg_at[indexes], "right") - 1]]
+        first: np.ndarray = units["pos"] - (units["fresh"] - units["start"])
+        return first
+
+    def _unit(self, index: int) -> np.void:
+        """Return the stream unit that holds a segment."""
+        numbers, starts = self._streams()
         unit: np.void = self.units[numbers[int(np.searchsorted(starts, self.seg_at[index], "right")) - 1]]
         return unit
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sensor.model.app import TO_CLIENT
-from sensor.model.rows import FRAG_REASSEMBLED
+from sensor.engine.kernels_history import later, sums
 
 
 def _none() -> np.ndarray:
@@ -73,20 +72,15 @@ class History:
         """Return (packets, packets, bytes, bytes) per side of a flow behind a row, as the flow table counts them."""
         if self._by_flow is None:
             self._by_flow = self._index()
-        order, flows, sizes = self._by_flow
-        first, last = np.searchsorted(flows, (slot, slot + 1))
-        mine = order[first + np.searchsorted(order[first:last], row, "right") : last]
-        if not mine.size:
-            return 0, 0, 0, 0
-        back = self._rows["side"][mine] == TO_CLIENT
-        size = sizes[mine]
-        n_back, b_back = int(np.count_nonzero(back)), int(size[back].sum())
-        return mine.size - n_back, n_back, int(size.sum()) - b_back, b_back
+        out = np.empty(4, np.int64)
+        later(*self._by_flow, slot, row, out)
+        p0, p1, b0, b1 = out.tolist()
+        return p0, p1, b0, b1
 
     def _index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return rows ordered by flow, their flows, and the bytes for which each row counts."""
+        """Return rows ordered by flow, their flows, and the sums of packets and bytes before each."""
         rows = self._rows
         order = np.argsort(rows["flow"], kind="stable")
-        inner = (rows["parent"] >= 0) | (rows["frag"] == FRAG_REASSEMBLED)
-        sizes = np.maximum(np.where(inner, rows["iplen"], rows["wirelen"]), 0).astype(np.int64)
-        return order, rows["flow"][order], sizes
+        table = np.zeros((rows.size + 1, 4), np.int64)
+        sums(rows, order, table)
+        return order, rows["flow"][order], table

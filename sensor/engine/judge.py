@@ -148,7 +148,7 @@ class _Context:
         self.known_app = self.app = self.app or view.app_name(place.slot, place.row)
         if self._packet:
             self.app = view.app_name_of_packet(place.slot, place.row)
-        self._row: PacketRow | None = packet_row(view.rows, place.row) if place.row >= 0 else None
+        self._row: PacketRow | None = None
         self._flow: FlowView | None = None
         record = view.rows[place.row] if place.slot < 0 else view.flows[place.slot]
         ipv = int(record["ipv"])
@@ -160,9 +160,16 @@ class _Context:
             ends = (dest, src, ends[3], ends[2])
         self.src, self.dest, self.sport, self.dport = ends
         self.proto = int(record["proto"]) if ipv else -1
-        self.ether = self._row.ethertype if self._row is not None else 0
-        fstate = int(view.rows["fstate"][place.row]) if place.row >= 0 else FS_ESTABLISHED
+        self.ether, fstate = 0, FS_ESTABLISHED
+        if place.row >= 0:
+            self.ether, fstate = int(view.rows["ethertype"][place.row]), int(view.rows["fstate"][place.row])
         self.established = bool(fstate & FS_ESTABLISHED)
+
+    def _fields(self) -> PacketRow | None:
+        """Return the packet, read when a rule first asks for one of its fields (10 us)."""
+        if self._row is None and self.place.row >= 0:
+            self._row = packet_row(self.place.view.rows, self.place.row)
+        return self._row
 
     @property
     def slot(self) -> int:
@@ -200,7 +207,8 @@ class _Context:
             return [Window(end.removeprefix(_MAPPED))] if self.proto >= 0 else []
         if buffer in _RAW_HEADERS:
             self.load()
-            raw = raw_header(buffer, self._row, self.place.view.buf) if self._row is not None else None
+            packet = self._fields()
+            raw = raw_header(buffer, packet, self.place.view.buf) if packet is not None else None
             return [] if raw is None else [Window(raw)]
         return []
 
@@ -215,11 +223,12 @@ class _Context:
             return self._event[1] if self._event is not None and self._event[0] == field else None
         if field == APP_PROTOCOL:
             return _APPS.get(self.app)
-        if self._row is None:
+        packet = self._fields()
+        if packet is None:
             return None
         if self._flow is None and self.place.slot >= 0 and field.startswith(("flow.", "stream.")):
-            self._flow = _flow_at(self.place, self._row)
-        return header_value(field, self._row, self.place.view.buf, self._flow)
+            self._flow = _flow_at(self.place, packet)
+        return header_value(field, packet, self.place.view.buf, self._flow)
 
 
 def _flow_at(place: Place, row: PacketRow) -> FlowView:

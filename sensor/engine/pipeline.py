@@ -214,7 +214,7 @@ class Pipeline:
         """Find what must be judged: everything, or what the scan and the header predicates could not rule out."""
         if not self.options.triage:
             return everything(self.plan, view.rows, gathered.segs)
-        found = self._selector.select(view.rows, view.buf, gathered, view.flows, messages)
+        found = self._selector.select(view.rows, view.buf, gathered, view.flows, messages, view.changes)
         mask = self.plan.escaped.get(RAW_VERBATIM, 0) & 1 << ids.TLS
         if mask:  # a record header may stand inside a hello
             found.parse(self._detector.split_hellos(view.flows, gathered.segs).tolist(), mask)

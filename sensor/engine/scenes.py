@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sensor.detect.packetrow import packet_row
 from sensor.engine.history import AppChanges, History
 from sensor.engine.stations import Stations, of_row
 from sensor.model import addr
@@ -86,37 +87,36 @@ class BlockView:
 
     def scene(self, row: int, *, side: int = -1) -> Scene:
         """Return the scene of a row. side: whose data it is about, where that is not the row's own sender."""
-        r = self.rows[row]
-        ipv, slot = int(r["ipv"]), int(r["flow"])
-        src, dst = _pair(r, "src"), _pair(r, "dst")
-        sport, dport, own = int(r["sport"]), int(r["dport"]), int(r["side"])
+        r = packet_row(self.rows, row)
+        ipv, slot, own = r.ipv, r.flow, r.side
+        src, dst = (r.src_hi, r.src_lo), (r.dst_hi, r.dst_lo)
+        sport, dport = r.sport, r.dport
         macs = of_row(self.block, self.rows, self.buf, row)
         if side not in (-1, own):
             src, dst, sport, dport, own, macs = dst, src, dport, sport, side, macs[::-1]
-        outer = int(r["parent"])
-        o = self.rows[outer] if outer >= 0 and r["tunnel"] else None
+        o = packet_row(self.rows, r.parent) if r.parent >= 0 and r.tunnel else None
         return Scene(
-            ts=int(r["ts"]),
-            number=int(self.numbers[r["pkt"]]),
+            ts=r.ts,
+            number=int(self.numbers[r.pkt]),
             source=self.block.source,
             ipv=ipv,
             src_ip=addr.text(ipv, *src),
             dest_ip=addr.text(ipv, *dst),
-            proto=int(r["proto"]),
+            proto=r.proto,
             src_port=sport,
             dest_port=dport,
             src=addr.pack(ipv, *src) if ipv else b"",
             dest=addr.pack(ipv, *dst) if ipv else b"",
             flow_id=int(self.flows["id"][slot]) if slot >= 0 else 0,
             side=own,
-            vlan=tuple(int(r[f"vlan{k}"]) for k in range(min(int(r["nvlan"]), 2))),
+            vlan=(r.vlan0, r.vlan1)[: min(r.nvlan, 2)],
             app_proto=self.app_name(slot, row),
             flow=self.facts(slot, row) if slot >= 0 else None,
-            tunnel=TUNNEL_NAMES[int(r["tunnel"])] if o is not None else "",
-            tunnel_src_ip=addr.text(int(o["ipv"]), *_pair(o, "src")) if o is not None else "",
-            tunnel_dest_ip=addr.text(int(o["ipv"]), *_pair(o, "dst")) if o is not None else "",
-            tunnel_proto=int(o["proto"]) if o is not None else 0,
-            ethertype=int(r["ethertype"]),
+            tunnel=TUNNEL_NAMES[r.tunnel] if o is not None else "",
+            tunnel_src_ip=addr.text(o.ipv, o.src_hi, o.src_lo) if o is not None else "",
+            tunnel_dest_ip=addr.text(o.ipv, o.dst_hi, o.dst_lo) if o is not None else "",
+            tunnel_proto=o.proto if o is not None else 0,
+            ethertype=r.ethertype,
             src_mac=macs[0],
             dest_mac=macs[1],
         )

@@ -18,9 +18,12 @@ from sensor.detect.scan import Hits
 from sensor.engine import derive, kernels_sides
 from sensor.engine.frames import Frames, Wanted
 from sensor.engine.gathered import Gathered
+from sensor.engine.history import AppChanges
 from sensor.engine.kernels_heads import contains_netbios
+from sensor.engine.kernels_segments import packets_of_hits
 from sensor.engine.late import Late, Pairs
 from sensor.engine.marks import SideMarks
+from sensor.engine.sift import Sift
 from sensor.model.app import RAW_NAME
 from sensor.model.rows import APP_UNDECIDED, FRAG_PART, SEG_DATA, STREAM_IGNORED, new_rows
 from sensor.model.units import UNIT_STREAM
@@ -28,6 +31,7 @@ from sensor.proto import ids
 from sensor.proto.registry import SPECS
 
 _UDP = 17
+_ANY_APP = ~np.uint64(0)
 _DATAGRAMS = tuple(app for app, spec in SPECS.items() if _UDP in spec.transports)
 
 
@@ -95,7 +99,7 @@ class Expander:
         """Return the rules that hits may stand for."""
         x, head = self.literals, self._headers
         self._last[0].fill(-1)
-        state = np.zeros(3, np.int64)
+        state = np.zeros(4, np.int64)
         parts: list[tuple[np.ndarray, ...]] = []
         while state[0] < hits.lit.size:
             n = expand(
@@ -136,19 +140,21 @@ class Selector:
         return self._window
 
     def select(self, rows: np.ndarray, buf: np.ndarray, gathered: Gathered, flows: np.ndarray,
-               messages: tuple[np.ndarray, np.ndarray]) -> Candidates:  # fmt: skip
+               messages: tuple[np.ndarray, np.ndarray], changes: AppChanges) -> Candidates:  # fmt: skip
         """Return the candidates of a block. rows: ROW[n], messages: rows and protocols of UDP payloads."""
         found, self._inherited = self._inherited, Candidates()
         plan = self._plan
         plan.headers.note(rows, flows)
-        self._bare_packets(found, rows, buf)
+        sift = self._sift = Sift(plan, flows, changes)
+        self._bare_packets(rows, buf)
         by_side: BySide = {}
         if (plan.segs.size or plan.sides.size) and gathered.segs.size:
-            self._bare_windows(found, gathered, flows, by_side)
+            self._bare_windows(gathered, flows, by_side)
         if gathered.units.size and (plan.literals.index.size or self.frames is not None):
             self._literals(found, rows, gathered, flows, messages, by_side)
         if by_side or len(self.recent):
-            self._windows(found, by_side, gathered.segs)
+            self._windows(by_side, gathered.segs)
+        found.packets, found.windows = sift.packets(rows, buf), sift.windows(gathered, self._window)
         if plan.names.index.size or plan.short_names:
             self._questions(found, rows, buf, gathered, flows, messages)
         self._netbios(found, gathered, flows)
@@ -174,14 +180,14 @@ class Selector:
         if self.frames is not None:
             self.frames.forget(slots)
 
-    def _bare_packets(self, found: Candidates, rows: np.ndarray, buf: np.ndarray) -> None:
+    def _bare_packets(self, rows: np.ndarray, buf: np.ndarray) -> None:
         """Choose packets by headers."""
-        index, base = self._plan.rows, np.zeros(rows.size, np.int64)
+        index, base, apps = self._plan.rows, np.zeros(rows.size, np.int64), np.full(rows.size, _ANY_APP)
         at, size = (np.ascontiguousarray(rows[name]) for name in ("pay", "paylen"))
         odd = (oddities(rows, buf),) if index.asks_odd else ()
-        _collect(found.packets, *index.select(self._plan.headers, rows, buf, at, size, base, *odd))
+        self._sift.add_rows(*index.select(self._plan.headers, rows, buf, at, size, base, apps, *odd))
 
-    def _bare_windows(self, found: Candidates, gathered: Gathered, flows: np.ndarray, by_side: BySide) -> None:
+    def _bare_windows(self, gathered: Gathered, flows: np.ndarray, by_side: BySide) -> None:
         """Choose windows by headers, and by literals that are too short for the scan."""
         segs, units, plan = gathered.segs, gathered.units, self._plan
         rows = _stand_ins(segs, flows, segs["kind"] != SEG_DATA)
@@ -190,11 +196,13 @@ class Selector:
         begin = gathered.begins()
         begin[base > 0] = -1
         size = np.where(begin < 0, -1, segs["pos"].astype(np.int64) + segs["len"]).astype(np.int32)
-        _collect(found.windows, *plan.segs.select(plan.headers, rows, gathered.data, begin, size, base))
+        apps = _spoken(segs, flows)
+        self._sift.add_windows(*plan.segs.select(plan.headers, rows, gathered.data, begin, size, base, apps))
         stream = units[units["kind"] == UNIT_STREAM]
         rows = _stand_ins(stream, flows, np.zeros(stream.size, np.bool_))
         at, size = stream["start"].astype(np.int32), (stream["end"] - stream["start"]).astype(np.int32)
-        where, rules = plan.sides.select(plan.headers, rows, gathered.data, at, size, np.zeros(stream.size, np.int64))
+        base, apps = np.zeros(stream.size, np.int64), _spoken(stream, flows)
+        where, rules = plan.sides.select(plan.headers, rows, gathered.data, at, size, base, apps)
         self._note_sides(stream[where], rules, by_side)
 
     def _note_sides(self, units: np.ndarray, rules: np.ndarray, by_side: BySide) -> None:
@@ -240,18 +248,25 @@ class Selector:
         reached: np.ndarray = (last < 0) | (at <= last)
         return reached
 
+    def _may_speak(self, rules: np.ndarray, slots: np.ndarray, flows: np.ndarray) -> np.ndarray:
+        """Return bool[n]: whether streams may speak a protocol of rules. What was decided of a stream stays so."""
+        apps, app = self._apps[rules], flows["app"][slots]
+        spoken: np.ndarray = (apps == 0) | (app == APP_UNDECIDED) | (apps >> app.astype(np.uint64) & np.uint64(1) != 0)
+        return spoken
+
     def _pairs(self, found: Candidates, hits: Hits, what: Bytes, gathered: Gathered,
                messages: tuple[np.ndarray, np.ndarray],
                by_side: BySide) -> None:  # fmt: skip
         units, rows = what.units, what.rows
         pairs = self._raw.find(hits, what)
         unit = hits.unit[pairs.hit]
-        stream = units["kind"][unit] == UNIT_STREAM
+        kind = units["kind"][unit]
+        stream = (kind == UNIT_STREAM) & self._may_speak(pairs.rules, units["flow"][unit], what.flows)
         at = hits.pos[pairs.hit]
-        single = ~stream & self._in_reach(pairs.rules, at - units["start"][unit])
+        single = (kind != UNIT_STREAM) & self._in_reach(pairs.rules, at - units["start"][unit])
         self._datagrams(found, pairs.rules[single], units["row"][unit[single]], messages, rows)
         mine = Hits(pairs.rules[stream], unit[stream], at[stream])
-        self._packets_of_segments(found, mine, units, gathered, rows)
+        self._packets_of_segments(mine, units, gathered, rows)
         here = self._at(pairs.rules[stream], pairs.hit[stream], hits, units)
         late_hit = (pairs.late_hit & 0xFFFFFFFF).astype(np.int64)
         waiting = self._at(pairs.late_rules, late_hit, hits, units)
@@ -274,7 +289,7 @@ class Selector:
         size = table["paylen"][rows]
         packet = (self._scopes[rules] & PACKET != 0) & (size >= self._low[rules]) & (size <= self._high[rules])
         packet |= (self._scopes[rules] & LOOSE != 0) & (table["stream"][rows] == STREAM_IGNORED)
-        _collect(found.packets, rows[packet], rules[packet])
+        self._sift.add_rows(rows[packet], rules[packet])
         tx = self._scopes[rules] == TX
         if messages[0].size and tx.any():
             at = np.searchsorted(messages[0], rows[tx])
@@ -295,8 +310,7 @@ class Selector:
         for rule, side, lit, pos in zip(*columns, strict=True):
             by_side.setdefault(side, []).append((pos + self._lengths[lit], pos, rule))
 
-    def _packets_of_segments(self, found: Candidates, pairs: Hits, units: np.ndarray, gathered: Gathered,
-                             table: np.ndarray) -> None:  # fmt: skip
+    def _packets_of_segments(self, pairs: Hits, units: np.ndarray, gathered: Gathered, table: np.ndarray) -> None:
         """In-order segments are scanned as stream: find the rows whose payload holds a hit (or a suppressed repeat).
 
         pairs: rule numbers in the place of literals.
@@ -314,18 +328,18 @@ class Selector:
         # In the segment of a hit it must be in reach; what a suppressed repeat has in the next ones, nobody knows.
         first += ~self._in_reach(pairs.lit[packet], pos - starts[first])
         rows = segs["row"][data]
-        sizes = table["paylen"][rows].tolist()
-        rows = rows.tolist()
-        slots = (segs["flow"][data].astype(np.int64) * 2 + segs["side"][data]).tolist()
-        low, high = self._low[pairs.lit[packet]].tolist(), self._high[pairs.lit[packet]].tolist()
-        sides = 2 * units["flow"][pairs.unit[packet]].astype(np.int64) + units["side"][pairs.unit[packet]]
-        columns = (pairs.lit[packet].tolist(), first.tolist(), last.tolist(), sides.tolist(), low, high)
-        for rule, a, b, side, least, most in zip(*columns, strict=True):
-            for k in range(a, b):
-                if slots[k] == side and least <= sizes[k] <= most:
-                    found.packets.setdefault(rows[k], set()).add(rule)
+        rules = pairs.lit[packet].astype(np.int32)
+        keys = (2 * units["flow"].astype(np.int64) + units["side"])[pairs.unit[packet]]
+        hits = first.astype(np.int64), last.astype(np.int64), keys, rules, self._low[rules], self._high[rules]
+        sides = 2 * segs["flow"][data].astype(np.int64) + segs["side"][data]
+        where = sides, table["paylen"][rows].astype(np.int64), rows
+        none = np.empty(0, np.int32)
+        count = packets_of_hits(*hits, *where, none, none, False)
+        out = np.empty(count, np.int32), np.empty(count, np.int32)
+        packets_of_hits(*hits, *where, *out, True)
+        self._sift.add_rows(*out)
 
-    def _windows(self, found: Candidates, by_side: BySide, segs: np.ndarray) -> None:
+    def _windows(self, by_side: BySide, segs: np.ndarray) -> None:
         """Walk the sides that have hits, in this block or shortly before, and mark the windows that hold one."""
         keys = segs["flow"].astype(np.int64) * 2 + segs["side"]
         data = segs["kind"] == SEG_DATA
@@ -333,14 +347,20 @@ class Selector:
         for lists in by_side.values():
             lists.sort(reverse=True)
         columns = (mine.tolist(), keys[mine].tolist(), segs["pos"][mine].tolist(), segs["len"][mine].tolist())
+        numbers: list[int] = []
+        counts: list[int] = []
+        rules: list[int] = []
         for seg, key, pos, length in zip(*columns, strict=True):
             todo = by_side.get(key, [])
             while todo and todo[-1][0] <= pos + length:
                 _, start, rule = todo.pop()
                 self.recent.note(key, rule, max(start, self.recent.of(key).get(rule, -1)))
             self.recent.drop_before(key, pos - self._window - REPEAT)
-            if key in self.recent:
-                found.windows.setdefault(seg, set()).update(self.recent.of(key))
+            marked = self.recent.of(key)
+            numbers.append(seg)
+            counts.append(len(marked))
+            rules += marked
+        self._sift.add_windows(np.repeat(np.array(numbers, np.int32), counts), np.array(rules, np.int32))
 
     def _marked(self, by_side: BySide, keys: np.ndarray) -> np.ndarray:
         """Return the sides of a block that have hits. keys: int64[n], the sides of its segments.
@@ -410,9 +430,10 @@ class Selector:
             found.datagrams.update(units["row"][holds & ~stream].tolist())
 
 
-def _collect(into: dict[int, set[int]], where: np.ndarray, rules: np.ndarray) -> None:
-    for at, rule in zip(where.tolist(), rules.tolist(), strict=True):
-        into.setdefault(at, set()).add(rule)
+def _spoken(parts: np.ndarray, flows: np.ndarray) -> np.ndarray:
+    """Return uint64[n]: of each part of a stream (flow), mask of what it may speak: what was decided stays so."""
+    app = flows["app"][parts["flow"]]
+    return np.where(app == APP_UNDECIDED, _ANY_APP, np.uint64(1) << app.astype(np.uint64))
 
 
 def _stand_ins(parts: np.ndarray, flows: np.ndarray, passed_over: np.ndarray) -> np.ndarray:
@@ -420,13 +441,13 @@ def _stand_ins(parts: np.ndarray, flows: np.ndarray, passed_over: np.ndarray) ->
 
     passed_over: bool[n], what is never chosen.
     """
-    rows = new_rows(parts.size)
-    flow = flows[parts["flow"]]
+    rows, slots = new_rows(parts.size), parts["flow"]
     back = parts["side"] == 1
-    rows["sport"] = np.where(back, flow["dport"], flow["sport"])
-    rows["dport"] = np.where(back, flow["sport"], flow["dport"])
-    rows["proto"], rows["ipv"], rows["side"] = flow["proto"], flow["ipv"], parts["side"]
-    rows["flow"] = parts["flow"]
+    # Column by column: a record of the table has 192 bytes.
+    source, destination = flows["sport"][slots], flows["dport"][slots]
+    rows["sport"], rows["dport"] = np.where(back, destination, source), np.where(back, source, destination)
+    rows["proto"], rows["ipv"] = flows["proto"][slots], flows["ipv"][slots]
+    rows["flow"], rows["side"] = slots, parts["side"]
     # Windows reach back: a short segment may complete a long payload.
     rows["paylen"] = 2**31 - 1
     rows["dup"] = passed_over

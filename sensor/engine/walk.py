@@ -17,6 +17,7 @@ from sensor.engine.gathered import Gathered
 from sensor.engine.judge import Judge, Place
 from sensor.engine.logs import Logs
 from sensor.engine.scenes import BlockView
+from sensor.engine.segcolumns import SegColumns, seg_columns
 from sensor.engine.select import Candidates
 from sensor.engine.tails import Tails
 from sensor.flow.journal import Journal
@@ -72,6 +73,14 @@ class BlockWork:
     """UDP row → app id, for rows whose message must be parsed."""
     early: dict[int, list[int]] = field(default_factory=dict)
     """Slot → SEG numbers that came before the flow's protocol was known."""
+    _columns: SegColumns | None = None
+
+    @property
+    def columns(self) -> SegColumns:
+        """The segments as lists."""
+        if self._columns is None:
+            self._columns = seg_columns(self.view, self.segs)
+        return self._columns
 
 
 class Walk:
@@ -219,8 +228,7 @@ class Walk:
             self._feed(replace(place, side=record.side), flow, record.data, record.gap, record.ts)
         self._journal.set_mode(slot, self.keeps)
         for index in work.early.pop(slot, ()):
-            seg = work.segs[index]
-            then = self._place(work.view, seg, slot, int(seg["side"]))
+            then = self._place(work, index)
             self._feed_seg(replace(place, side=then.side), flow, work, index, then.ts)
         return flow
 
@@ -360,16 +368,16 @@ class Walk:
         self._transactions(place, flow, self.apps.feed(place.slot, place.side, data, place.ts), data)
 
     def _segment(self, work: BlockWork, index: int) -> None:
-        view, seg = work.view, work.segs[index]
-        kind, slot, side = int(seg["kind"]), int(seg["flow"]), int(seg["side"])
-        place = self._place(view, seg, slot, side)
+        view, kind = work.view, work.columns.kinds[index]
+        place = self._place(work, index)
+        slot, side = place.slot, place.side
         if kind == SEG_DATA:
             rules = work.found.windows.get(index)
             awake = self._judge.awake(slot, rules) if rules else None
             if awake:
                 self._judge.window(place, self._window_of(work, index, slot, side), sorted(awake))
         elif kind == SEG_NOTE:
-            anomaly = int(seg["arg"])
+            anomaly = work.columns.args[index]
             noting = self._plan.notes.get(anomaly)
             if noting:
                 self._judge.note(place, anomaly, noting)
@@ -383,18 +391,16 @@ class Walk:
             if TCP_ESTABLISHED <= view.flows["tcpstate"][slot] < TCP_CLOSED and view.flows["app"][slot] > APP_UNKNOWN:
                 self._judge.ending(place, self._plan.ending)
             count = ended.transactions if ended is not None and self._logged[view.flows["app"][slot]] else 0
-            self._logs.flow_end(place, int(seg["arg"]), count)
+            self._logs.flow_end(place, work.columns.args[index], count)
 
     def _mismatch(self, work: BlockWork, number: int) -> None:
         """Judge and log that the sides of a flow do not speak as they should."""
         index, why = work.mismatches[number].tolist()
         anomaly = next(one for one, reason in _VOICES.items() if reason == why)
-        seg = work.segs[index]
-        slot, side = int(seg["flow"]), int(seg["side"])
-        spec = SPECS.get(int(work.view.flows["app"][slot]))
+        place = self._place(work, index)
+        spec = SPECS.get(int(work.view.flows["app"][place.slot]))
         if spec is not None:
-            place = self._place(work.view, seg, slot, side)
-            self._odd(place, spec, anomaly, side, work.gathered.data_of(index))
+            self._odd(place, spec, anomaly, place.side, work.gathered.data_of(index))
 
     def _parse(self, work: BlockWork, place: Place, index: int) -> None:
         """Give the parser of a hot flow a segment, or keep it until the protocol is known."""
@@ -410,12 +416,10 @@ class Walk:
             view.flows["hot"][slot] = DONE
             self._tails.forget((slot,))
 
-    def _place(self, view: BlockView, seg: np.void, slot: int, side: int) -> Place:
-        row = int(seg["row"])
-        if row >= 0 and int(view.rows["flow"][row]) == slot and int(seg["kind"]) != SEG_END:
-            r = view.rows[row]
-            return Place(view, slot, side, row, int(view.numbers[r["pkt"]]), int(r["ts"]))
-        return Place(view, slot, side, -1, 0, int(view.flows["last"][slot]))
+    def _place(self, work: BlockWork, index: int) -> Place:
+        """Return where a segment is."""
+        c = work.columns
+        return Place(work.view, c.slots[index], c.sides[index], c.rows[index], c.numbers[index], c.times[index])
 
     def _window_of(self, work: BlockWork, index: int, slot: int, side: int) -> tuple[int, bytes]:
         """Return (stream offset, bytes) up to the end of a segment, with what stands before it."""

@@ -25,11 +25,15 @@ def index_of(rules):
     return head, HeaderIndex(head, list(enumerate(rules)), head.lists)
 
 
+def any_app(rows):
+    return np.full(rows.size, ~np.uint64(0))
+
+
 def chosen(head, index, rows, flows, data):
     """Return {row: rules}."""
     head.note(rows, flows)
     at, size = rows["pay"].astype(np.int32), rows["paylen"].astype(np.int32)
-    where, numbers = index.select(head, rows, data, at, size, np.zeros(rows.size, np.int64))
+    where, numbers = index.select(head, rows, data, at, size, np.zeros(rows.size, np.int64), any_app(rows))
     assert where.tolist() == sorted(where.tolist())
     out = {}
     for row, number in zip(where.tolist(), numbers.tolist(), strict=True):
@@ -100,8 +104,8 @@ def test_rules_about_something_odd_are_chosen_for_rows_that_have_it():
         for number in numbers:
             odd[row, number >> 6] |= np.uint64(1 << (number & 63))
     head.note(rows, np.zeros(1, FLOW))
-    nowhere = np.zeros(rows.size, np.int32)
-    where, rules = index.select(head, rows, np.zeros(8, np.uint8), nowhere, nowhere, nowhere.astype(np.int64), odd)
+    nowhere, begin = np.zeros(rows.size, np.int32), np.zeros(rows.size, np.int64)
+    where, rules = index.select(head, rows, np.zeros(8, np.uint8), nowhere, nowhere, begin, any_app(rows), odd)
     found = {i: {rule for row, rule in zip(where.tolist(), rules.tolist(), strict=True) if row == i} for i in range(6)}
     exact = {i: {n for n, test in enumerate(events) if test.value in numbers} for i, numbers in enumerate(sets)}
     always = {8, 9}
@@ -125,7 +129,7 @@ def test_of_unknown_bytes_only_the_place_is_looked_at(content, base, wanted):
     head, index = index_of([Rule(1, "", "tcp", All((BufferMatch("payload", (content,)),)))])
     rows, unknown = new_rows(1), np.full(1, -1, np.int32)
     rows["ipv"], rows["proto"], rows["paylen"] = 4, 6, 2**31 - 1
-    found = index.select(head, rows, np.zeros(4, np.uint8), unknown, unknown, np.array([base], np.int64))
+    found = index.select(head, rows, np.zeros(4, np.uint8), unknown, unknown, np.array([base], np.int64), any_app(rows))
     assert found[0].tolist() == [0] * wanted
 
 
@@ -148,8 +152,19 @@ def test_literals_are_looked_for_at_their_places_only(content, texts):
     rows["ipv"], rows["proto"], rows["paylen"] = 4, 6, [len(text) for text in texts]
     data = np.frombuffer(b"".join(text.ljust(16, content.pattern[-1:]) for text in texts), np.uint8)
     at, size = 16 * np.arange(rows.size, dtype=np.int32), rows["paylen"].astype(np.int32)
-    where, _ = index.select(head, rows, data, at, size, np.zeros(rows.size, np.int64))
+    where, _ = index.select(head, rows, data, at, size, np.zeros(rows.size, np.int64), any_app(rows))
     assert where.tolist() == [n for n, wanted in enumerate(texts.values()) if wanted]
+
+
+def test_a_rule_of_a_protocol_is_chosen_where_that_may_be_spoken():
+    rules = [Rule(1, "", "tls", All(())), Rule(2, "", "tcp", All(()))]
+    head = Headers(rules, [STREAM] * 2, [1 << 4, 0], [])
+    index = HeaderIndex(head, list(enumerate(rules)))
+    rows, none = new_rows(3), np.zeros(3, np.int32)
+    rows["ipv"], rows["proto"] = 4, 6
+    apps = np.array([1 << 4, 1 << 5, 1 << 4 | 1 << 5], np.uint64)
+    where, numbers = index.select(head, rows, np.zeros(1, np.uint8), none, none, none.astype(np.int64), apps)
+    assert set(zip(where.tolist(), numbers.tolist(), strict=True)) == {(0, 0), (0, 1), (1, 1), (2, 0), (2, 1)}
 
 
 # ---- records

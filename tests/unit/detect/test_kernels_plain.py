@@ -9,8 +9,8 @@ import pytest
 
 UNIT = Path(__file__).resolve().parent.parent
 FILES = (
-    "detect/test_addrindex.py", "detect/test_headers.py", "detect/test_expand.py", "engine/test_derive.py",
-    "engine/test_late.py", "decode/test_details.py",
+    "detect/test_addrindex.py", "detect/test_headers.py", "detect/test_expand.py", "detect/test_looks.py",
+    "engine/test_derive.py", "engine/test_late.py", "decode/test_details.py",
 )  # fmt: skip
 
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor.detect.addresses import port_test
-from sensor.detect.portsets import PortSets
+from sensor.detect.kernels_headers import HEADER
+from sensor.detect.portsets import PortSets, port_classes
 from sensor.rules.nodes import PortSet
 
 
@@ -37,3 +38,18 @@ def test_equal_sets_share_a_number_and_any_port_is_0():
 
 def test_the_first_row_holds_every_port():
     assert np.unpackbits(PortSets().bitmaps()[0]).sum() == 65536
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(port_sets(), port_sets(), st.booleans()), min_size=1, max_size=70))
+def test_classes_of_ports_tell_which_headers_take_a_port(ends):
+    sets, kinds = PortSets(), np.zeros(len(ends), HEADER)
+    for n, (source, destination, swap) in enumerate(ends):
+        kinds[n]["sport"], kinds[n]["dport"], kinds[n]["swap"] = sets.number(source), sets.number(destination), swap
+    bitmaps = sets.bitmaps()
+    classes, *tables = port_classes(kinds, bitmaps)
+    for port in PORTS:
+        for table, name in zip(tables, ("sport", "dport"), strict=True):
+            found = np.unpackbits(table[classes[port]].view(np.uint8), bitorder="little")[: kinds.size]
+            held = [bitmaps[number, port >> 3] >> (port & 7) & 1 for number in kinds[name]]
+            assert found.tolist() == [int(bool(one or swap)) for one, swap in zip(held, kinds["swap"], strict=True)]

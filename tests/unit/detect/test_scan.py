@@ -116,6 +116,7 @@ def test_weak_literals_are_refused():
     assert not usable(b"abc")
     assert not usable(b"AaAa")
     assert not usable(b"\0" * 20)
+    assert not usable(b" \0\0\0")  # as the scan folds it, all padding
     assert usable(b"abca")
 
 
