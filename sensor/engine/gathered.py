@@ -22,11 +22,15 @@ class Gathered:
     segs: np.ndarray
     """SEG[m]"""
     _order: tuple[np.ndarray, np.ndarray] | None = None
+    _places: tuple[list[int], list[int]] | None = None
+    """Of each segment: `seg_at`, and where it ends."""
 
     def data_of(self, index: int) -> bytes:
         """Return the bytes of a DATA segment."""
-        at = int(self.seg_at[index])
-        return self.data[at : at + int(self.segs["len"][index])].tobytes()
+        if self._places is None:
+            self._places = self.seg_at.tolist(), (self.seg_at + self.segs["len"]).tolist()
+        begins, ends = self._places
+        return self.data[begins[index] : ends[index]].tobytes()
 
     def begins(self) -> np.ndarray:
         """Return int32[m]: where in `data` the stream of each DATA segment begins; -1: that is not here."""

@@ -13,7 +13,7 @@ _LINKS = numba.types.Array(numba.uint16, 1, "C", readonly=True)
 
 MACS = 12
 """Bytes: destination and source stand at the beginning of a frame."""
-_HEADER = 14
+HEADER = 14
 
 
 @njit(int64(_ROWS, _LINKS, int64), cache=True)
@@ -27,7 +27,7 @@ def ethernet_of(rows, linktypes, row):  # pragma: no cover
     if r["caplen"] < MACS:
         return -1
     if r["tunnel"] != 0 and r["parent"] >= 0:
-        return r["l2"] if r["l3"] - r["l2"] >= _HEADER else -1
+        return r["l2"] if r["l3"] - r["l2"] >= HEADER else -1
     return r["l2"] if linktypes[r["pkt"]] == LINKTYPE_ETHERNET else -1
 
 

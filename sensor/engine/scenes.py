@@ -91,7 +91,7 @@ class BlockView:
         ipv, slot, own = r.ipv, r.flow, r.side
         src, dst = (r.src_hi, r.src_lo), (r.dst_hi, r.dst_lo)
         sport, dport = r.sport, r.dport
-        macs = of_row(self.block, self.rows, self.buf, row)
+        macs = of_row(self.block, self.rows, self.buf, row, r)
         if side not in (-1, own):
             src, dst, sport, dport, own, macs = dst, src, dport, sport, side, macs[::-1]
         o = packet_row(self.rows, r.parent) if r.parent >= 0 and r.tunnel else None

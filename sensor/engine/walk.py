@@ -257,7 +257,7 @@ class Walk:
 
     def _feed_seg(self, place: Place, flow: FlowApp, work: BlockWork, index: int, ts: int) -> None:
         """Give a parser a DATA or GAP segment of this block."""
-        if work.segs["kind"][index] == SEG_DATA:
+        if work.columns.kinds[index] == SEG_DATA:
             self._feed(place, flow, work.gathered.data_of(index), 0, ts)
         else:
             self._feed(place, flow, b"", int(work.segs["len"][index]), ts)

@@ -3,8 +3,18 @@
 import ipaddress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from enginekit import run, settings_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sensor.detect.packetrow import packet_row
+from sensor.engine.kernels_stations import ethernet_of
+from sensor.engine.stations import of_row
+from sensor.model.addr import mac
+from sensor.model.block import LINKTYPE_ETHERNET, LINKTYPE_RAW, PacketBlock
+from sensor.model.rows import FRAG_REASSEMBLED, new_rows
 
 PCAPS = Path(__file__).resolve().parents[3] / "pcaps"
 GUEST = "00:16:3e:20:00:"
@@ -50,3 +60,21 @@ def test_a_tunnel_without_ethernet_has_no_cards():
     ethernet = [event for event in done.events if event.get("tunnel", {}).get("proto") == "UDP"]
     assert ethernet
     assert all(card(address) == mac for event in ethernet for address, mac in pairs(event))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 1 << 30))
+def test_one_row_is_read_as_the_kernel_reads_all(seed):
+    rng, rows = np.random.default_rng(seed), new_rows(9)
+    ranges = {"caplen": (8, 16), "l2": (-1, 3), "l3": (10, 20), "tunnel": (0, 2), "parent": (-1, 2), "pkt": (0, 3)}
+    for name, (low, high) in ranges.items():
+        rows[name] = rng.integers(low, high, rows.size)
+    rows["frag"][1:] = rng.choice((0, FRAG_REASSEMBLED), rows.size - 1)
+    links = rng.choice((LINKTYPE_ETHERNET, LINKTYPE_RAW), 3).astype(np.uint16)
+    buf, three = np.arange(64, dtype=np.uint8), np.zeros(3, np.int32)
+    block = PacketBlock(buf, three.astype(np.int64), three, three, three.astype(np.int64), links)
+    for row in range(rows.size):
+        at = int(ethernet_of(rows, links, row))
+        raw = buf[at : at + 12].tobytes()
+        wanted = (mac(raw[6:]), mac(raw[:6])) if at >= 0 else ("", "")
+        assert of_row(block, rows, buf, row, packet_row(rows, row)) == wanted
