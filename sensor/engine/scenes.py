@@ -33,6 +33,8 @@ class BlockView:
     stations: Stations
     changes: AppChanges = field(default_factory=AppChanges)
     """Flows that got their protocol in this block."""
+    tcp_events: np.ndarray | None = None
+    """uint64[n]: of each row the set of values of `tcp.event`; None: no rule asks."""
     _history: History | None = None
 
     @property
