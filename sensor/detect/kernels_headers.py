@@ -24,7 +24,7 @@ HEADER = np.dtype(
         ("established", "u1"),  # 0, 1; 2: either
         ("swap", "u1"),  # 1: the ends may stand the other way round
         ("scope", "u1"),  # plan.PACKET, STREAM, TX: bits
-        ("event", "u1"),  # what must be odd in the packet: number of `decode.event` + 1; 0: nothing, 255: anything
+        ("event", "u1"),  # what must be odd: number + 1 of `decode.event`, 193 + that of `tcp.event`; 0: nothing
     ],
     align=True,
 )
@@ -233,7 +233,7 @@ def _row_fits(q, bit, part, size, side, flow, flags, established):  # pragma: no
 
 @njit
 def _is_odd(q, odd, i):  # pragma: no cover
-    """Tell whether what a rule asks for is odd in a row. odd: uint64[n, 3], sets of `decode.event`."""
+    """Tell whether what a rule asks for is odd in a row. odd: uint64[n, 4], see `oddities.oddities`."""
     event = np.int64(q["event"])
     if event in (0, ANYTHING):
         return True
@@ -281,7 +281,7 @@ def select_rows(rows, odd, data, text_at, text_size, text_base, short_first, sho
             group = row_class(number, side if slot >= 0 else np.int64(-1), size)
             for classes in range(2):
                 if classes == 1:
-                    if odd.shape[0] == 0 or odd[i, 0] | odd[i, 1] | odd[i, 2] == 0:
+                    if odd.shape[0] == 0 or odd[i, 0] | odd[i, 1] | odd[i, 2] | odd[i, 3] == 0:
                         break
                     group += ODD
                 for k in range(starts[group], starts[group + 1]):

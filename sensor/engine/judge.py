@@ -37,7 +37,7 @@ from sensor.model.rows import FRAG_PART, FS_ESTABLISHED, TUNNEL_ERSPAN, TUNNEL_G
 from sensor.model.scene import Match, Scene, speaking
 from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
-from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, STREAM_EVENT
+from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, STREAM_EVENT, TCP_EVENT
 from sensor.rules.fields import BY_NAME as FIELDS
 from sensor.rules.nodes import Rule
 
@@ -53,7 +53,7 @@ _CARRIED = frozenset({TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN})
 """Tunnels whose packet has no payload of its own but the packet inside, which is judged itself."""
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
-_SEEN_TWICE = frozenset({"http", "smb"})
+_SEEN_TWICE = frozenset({"http", "http2", "smb", "ssh"})
 """Protocols with transactions about both sides: Suricata judges rules without a direction on each side."""
 _ODD = (APP_EVENT, STREAM_EVENT)
 _APPS = FIELDS[APP_PROTOCOL].names
@@ -217,6 +217,9 @@ class _Context:
             return _APPS.get(self.app)
         if self._row is None:
             return None
+        if field == TCP_EVENT:
+            events = self.place.view.tcp_events
+            return 0 if events is None or self.place.row < 0 else int(events[self.place.row])
         if self._flow is None and self.place.slot >= 0 and field.startswith(("flow.", "stream.")):
             self._flow = _flow_at(self.place, self._row)
         return header_value(field, self._row, self.place.view.buf, self._flow)

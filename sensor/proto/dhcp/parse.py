@@ -38,6 +38,8 @@ class DhcpMessage(msgspec.Struct, gc=False):
     """As many bytes of `chaddr` as `hlen` says (at most 16)."""
     options: dict[int, bytes]
     """Code to value; parts of a split option are joined."""
+    truncated: bool = False
+    """Its options have no end mark, or one that has a fixed size another."""
     malformed: bool = False
     """An option leaves its field, or there are too many; those before it are here."""
 
@@ -52,14 +54,22 @@ def message(data: bytes) -> DhcpMessage | None:
     if magic != MAGIC or op not in {BOOT_REQUEST, BOOT_REPLY}:
         return None
     options: dict[int, bytes] = {}
-    sound = _options(Reader(data, _HEADER.size), options)
+    reader = Reader(data, _HEADER.size)
+    sound = _options(reader, options)
+    truncated = data[reader.pos - 1 : reader.pos] != bytes([OPT_END]) or not _sizes_fit(options)
     overload = options.get(OPT_OVERLOAD, b"\0")[:1]  # RFC 2132 section 9.3
     if overload in {b"\1", b"\3"}:
         sound &= _options(Reader(file), options)
     if overload in {b"\2", b"\3"}:
         sound &= _options(Reader(sname), options)
     mac = chaddr[: min(hlen, 16)]
-    return DhcpMessage(op, xid, client_ip, assigned_ip, next_server_ip, relay_ip, mac, options, not sound)
+    return DhcpMessage(op, xid, client_ip, assigned_ip, next_server_ip, relay_ip, mac, options, truncated, not sound)
+
+
+def _sizes_fit(options: dict[int, bytes]) -> bool:
+    """Whether times have four bytes, and the client identifier two at least (RFC 2132 sections 9.2, 9.14)."""
+    times = (options.get(code) for code in (OPT_LEASE_TIME, OPT_RENEWAL_TIME, OPT_REBINDING_TIME))
+    return all(value is None or len(value) == 4 for value in times) and len(options.get(OPT_CLIENT_ID, b"ok")) >= 2
 
 
 def _pads(reader: Reader) -> int:

@@ -52,6 +52,8 @@ class DhcpParser:
             self._anomalies.append((AppAnomaly.DHCP_MALFORMED, side))
         if message is None:
             return []
+        if message.truncated and len(self._anomalies) < MAX_ANOMALIES:
+            self._anomalies.append((AppAnomaly.DHCP_TRUNCATED_OPTIONS, side))
         tx = DhcpTransaction(self._count, message)
         self._count += 1
         return [TxStage(tx, STAGE_MESSAGE, side)]

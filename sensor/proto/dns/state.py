@@ -79,6 +79,8 @@ def _all_types(message: parse.Message) -> Sequence[bytes]:
 
 _RESERVED = 0x40
 """The Z bit: reserved, must be zero (RFC 1035 section 4.1.1)."""
+_LAST_OPCODE = 6
+"""DNS stateful operations (RFC 8490)."""
 
 MAKERS: MappingProxyType[str, tuple[int, Maker]] = MappingProxyType({
     "dns.query": (QUERY, _questions),
@@ -230,6 +232,8 @@ class DnsParser:
         """Look at what the header says of itself. Of datagrams sides prove nothing: an answer may be seen first."""
         if message.flags & _RESERVED:
             self._note(AppAnomaly.DNS_Z_FLAG_SET, side)
+        if message.opcode > _LAST_OPCODE:
+            self._note(AppAnomaly.DNS_INVALID_OPCODE, side)
         if self._stream and message.is_response != (side == TO_CLIENT):
             odd = AppAnomaly.DNS_NOT_A_RESPONSE if side == TO_CLIENT else AppAnomaly.DNS_NOT_A_REQUEST
             self._note(odd, side)

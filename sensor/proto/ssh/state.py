@@ -65,6 +65,8 @@ class SshParser:
             self._on_line(side, event.body, out)
         elif event.kind == EventKind.LINE_TOO_LONG:
             self._report(AppAnomaly.SSH_BANNER_TOO_LONG, side)
+        elif event.kind == EventKind.TOO_SHORT:
+            self._report(AppAnomaly.SSH_INVALID_RECORD, side)
         elif event.kind == EventKind.KEXINIT:
             self._on_kexinit(side, event.body, out)
         elif event.kind == EventKind.NEW_KEYS:

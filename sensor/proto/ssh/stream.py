@@ -26,6 +26,8 @@ class EventKind(IntEnum):
     """The line that comes next was cut."""
     KEXINIT = 2
     NEW_KEYS = 3
+    TOO_SHORT = 5
+    """A packet is shorter than the header in it; INVALID follows."""
     INVALID = 4
     """Nothing sensible can follow."""
 
@@ -111,6 +113,8 @@ class SshSide:
         head = self._buffer
         size, padding, kind = int.from_bytes(head[:4], "big"), head[4], head[5]
         self._packets += 1
+        if size < 2:
+            yield Event(EventKind.TOO_SHORT)
         if not padding + 2 <= size <= MAX_PACKET or self._packets > MAX_PACKETS:
             yield Event(EventKind.INVALID)
             return

@@ -10,7 +10,7 @@ import pytest
 UNIT = Path(__file__).resolve().parent.parent
 FILES = (
     "detect/test_addrindex.py", "detect/test_headers.py", "detect/test_expand.py", "engine/test_derive.py",
-    "engine/test_late.py", "decode/test_details.py",
+    "engine/test_late.py", "decode/test_details.py", "flow/test_watch.py",
 )  # fmt: skip
 
 

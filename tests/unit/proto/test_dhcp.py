@@ -158,13 +158,27 @@ def test_not_dhcp(data):
 def test_cut_option_keeps_those_before():
     tx, odd = one(dhcp(1, option(12, b"host") + b"\x3c\x20MS"))
     assert tx.buffer("dhcp.hostname") == (b"host",)
-    assert odd == [(AppAnomaly.DHCP_MALFORMED, TO_SERVER)]
+    assert odd == [(AppAnomaly.DHCP_MALFORMED, TO_SERVER), (AppAnomaly.DHCP_TRUNCATED_OPTIONS, TO_SERVER)]
+
+
+@pytest.mark.parametrize(("options", "truncated"), [
+    (option(53, b"\1") + END, False),
+    (option(53, b"\1") + b"\0\0" + END + b"more", False),
+    (option(53, b"\1"), True),
+    (b"", True),
+    (option(51, b"\1\1") + END, True),
+    (option(50, b"\1\1\1") + END, False),
+    (option(61, b"\1") + END, True),
+    (option(61, b"\1\1") + END, False),
+])  # fmt: skip
+def test_options_that_are_cut_short(options, truncated):
+    assert one(dhcp(1, options))[1] == [(AppAnomaly.DHCP_TRUNCATED_OPTIONS, TO_SERVER)] * truncated
 
 
 def test_option_flood_is_bounded():
     tx, odd = one(dhcp(1, option(12, b"") * (parse.MAX_OPTIONS - 1) + option(60, b"in") + option(15, b"out")))
     assert (tx.buffer("dhcp.vendor_class"), tx.buffer("dhcp.domain")) == ((b"in",), ())
-    assert odd == [(AppAnomaly.DHCP_MALFORMED, TO_SERVER)]
+    assert odd[0] == (AppAnomaly.DHCP_MALFORMED, TO_SERVER)
 
 
 def test_anomalies_are_bounded():

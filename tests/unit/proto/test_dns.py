@@ -217,6 +217,13 @@ def test_a_flag_that_must_be_zero():
     assert parser.anomalies() == [(AppAnomaly.DNS_Z_FLAG_SET, TO_SERVER)]
 
 
+@pytest.mark.parametrize("opcode", range(16))
+def test_operations_that_nobody_has_defined(opcode):
+    parser = DnsParser(stream=False)
+    parser.feed(TO_SERVER, QUERY_BYTES[:2] + bytes([QUERY_BYTES[2] & 0x87 | opcode << 3]) + QUERY_BYTES[3:], 0)
+    assert parser.anomalies() == ([(AppAnomaly.DNS_INVALID_OPCODE, TO_SERVER)] if opcode > 6 else [])
+
+
 def test_datagrams_are_told_from_streams():
     for first in (QUERY_BYTES, RESPONSE_BYTES):
         parser = SPEC.new_parser()

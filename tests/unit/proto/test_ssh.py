@@ -92,7 +92,7 @@ def test_version_1_99_is_version_2():
         (TO_CLIENT, b"SSH-2.0\r\n", AppAnomaly.SSH_INVALID_BANNER),
         (TO_CLIENT, b"hi\n" * (stream.MAX_PRELUDE_LINES + 1), AppAnomaly.SSH_INVALID_BANNER),
         (TO_SERVER, b"SSH-2.0-a\r\n\xff\xff\xff\xff\0\x14", AppAnomaly.SSH_INVALID_KEXINIT),
-        (TO_SERVER, b"SSH-2.0-a\r\n\0\0\0\1\0\x14", AppAnomaly.SSH_INVALID_KEXINIT),
+        (TO_SERVER, b"SSH-2.0-a\r\n\0\0\0\2\4\x14", AppAnomaly.SSH_INVALID_KEXINIT),
         (TO_SERVER, b"SSH-2.0-a\r\n" + ssh_packet(b"\2") * 17, AppAnomaly.SSH_INVALID_KEXINIT),
     ],
 )
@@ -101,6 +101,13 @@ def test_hopeless(side, data, anomaly):
     parser.feed(side, data, 0)
     assert parser.done
     assert parser.anomalies() == [(anomaly, side)]
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_packet_that_has_no_room_for_its_header(size):
+    parser = SshParser()
+    parser.feed(TO_SERVER, b"SSH-2.0-a\r\n\0\0\0" + bytes([size]) + b"\0\x14", 0)
+    assert [what for what, _ in parser.anomalies()] == [AppAnomaly.SSH_INVALID_RECORD, AppAnomaly.SSH_INVALID_KEXINIT]
 
 
 def test_malformed_kexinit_ends_that_side_only():
