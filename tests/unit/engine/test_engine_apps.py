@@ -325,7 +325,7 @@ def test_http2_behind_http(tmp_path):
         (0, h2kit.PREFACE + h2kit.settings()),
         (1, h2kit.frame(h2kit.GOAWAY, bytes(8)) + h2kit.frame(h2kit.HEADERS, b"\xc0", 4, 3)),
     ]
-    assert both_ways(frames(talk, 8080), used) == [1, 2, 3, 5, 6]
+    assert both_ways(frames(talk, 8080), used) == [1, 2, 3, 5, 6, 6]
     spoken = {e["alert"]["signature_id"]: e["app_proto"] for e in run(frames(talk, 8080), used).of("alert")}
     assert (spoken[1], spoken[3]) == ("http2", "http")
     assert len(run(frames(talk, 8080), used).of("http")) >= 2
