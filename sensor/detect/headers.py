@@ -26,7 +26,9 @@ _IP_PROTO_BIT = {TCP: 2, UDP: 4, ICMP: 8, ICMP6: 16}
 _BITS = 6
 _FRAGMENTS = 64
 _NO_LIMIT = 2**31 - 1
-_NOTHING_ODD = np.zeros((0, 3), np.uint64)
+_NOTHING_ODD = np.zeros((0, 4), np.uint64)
+_OF_TCP = 3 * 64
+"""`HEADER.event` of the first value of `tcp.event`: behind those of `decode.event`."""
 
 
 class Headers(Kept):
@@ -133,7 +135,7 @@ class HeaderIndex(Kept):
         head: those that the index was made of; rows: ROW[n], noted before; at, size: int32[n], where in data (uint8)
         the bytes stand that hold each literal of a rule that matches there; size -1: nobody knows. base: int64[n],
         their offset in the stream; apps: uint64[n], mask of the protocols that a row's flow may speak; odd:
-        uint64[n, 3], see `oddities`.
+        uint64[n, 4], see `oddities`.
         """
         none = np.empty(0, np.int32)
         if not self.size or not rows.size:
@@ -202,6 +204,8 @@ def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, sc
                 flags_mask, flags_value = mask, 0 if node.op == "none" else node.value & mask
             elif node.field == "decode.event" and node.op in {"=", "in"}:
                 event = node.value + 1 if node.op == "=" else event or ANYTHING
+            elif node.field == "tcp.event" and node.op in {"=", "in"}:
+                event = node.value + 1 + _OF_TCP if node.op == "=" else event or ANYTHING
             elif node.field == "ip.proto" and node.op == "=":
                 protos &= _IP_PROTO_BIT.get(node.value, 1) | _FRAGMENTS
                 number_of = min(node.value, 0x7FFF)

@@ -25,7 +25,7 @@ HEADER = np.dtype(
         ("established", "u1"),  # 0, 1; 2: either
         ("swap", "u1"),  # 1: the ends may stand the other way round
         ("scope", "u1"),  # plan.PACKET, STREAM, TX: bits
-        ("event", "u1"),  # what must be odd in the packet: number of `decode.event` + 1; 0: nothing, 255: anything
+        ("event", "u1"),  # what must be odd: number + 1 of `decode.event`, 193 + that of `tcp.event`; 0: nothing
     ],
     align=True,
 )

@@ -121,7 +121,7 @@ def row_class(number, side, size, flags):  # pragma: no cover
 
 @njit
 def _is_odd(q, odd, i):  # pragma: no cover
-    """Tell whether what a rule asks for is odd in a row. odd: uint64[n, 3], sets of `decode.event`."""
+    """Tell whether what a rule asks for is odd in a row. odd: uint64[n, 4], sets of `decode.event`."""
     event = np.int64(q["event"])
     if event in (0, ANYTHING):
         return True
@@ -177,7 +177,7 @@ def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_firs
             sport, dport = np.int64(sports[i]), np.int64(dports[i])
             start, long, noted = np.int64(text_at[i]), np.int64(text_size[i]), np.int64(-1)
             for classes in (0, ODD):
-                if classes and (odd.shape[0] == 0 or odd[i, 0] | odd[i, 1] | odd[i, 2] == 0):
+                if classes and (odd.shape[0] == 0 or odd[i, 0] | odd[i, 1] | odd[i, 2] | odd[i, 3] == 0):
                     break
                 for word in range(class_kinds.shape[1]):
                     left = class_kinds[group + classes, word]

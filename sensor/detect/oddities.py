@@ -11,9 +11,14 @@ from sensor.detect.packetrow import packet_row
 _WORD = (1 << 64) - 1
 
 
-def oddities(rows: np.ndarray, buf: np.ndarray) -> np.ndarray:
-    """Return uint64[n, 3]: of each row the set of values of `decode.event`. rows: ROW[n], buf: their bytes."""
-    out = np.zeros((rows.size, 3), np.uint64)
+def oddities(rows: np.ndarray, buf: np.ndarray, segments: np.ndarray | None) -> np.ndarray:
+    """Return uint64[n, 4]: of each row the values of `decode.event` (three words), then of `tcp.event`.
+
+    rows: ROW[n], buf: their bytes, segments: uint64[n], the last word; None: nobody asks.
+    """
+    out = np.zeros((rows.size, 4), np.uint64)
+    if segments is not None:
+        out[:, 3] = segments
     out[:, 0] = rows["anomaly"]
     suspect = np.empty(rows.size, np.uint8)
     suspects(rows, buf, suspect)

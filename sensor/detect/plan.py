@@ -110,6 +110,8 @@ class Plan:
     """Packet rules about a protocol that ask nothing of a packet: they hold at the end of a connection, too."""
     hashes: bool = False
     """Some rule asks for the hash of a file."""
+    segments: bool = False
+    """Some rule asks what is odd about TCP segments."""
     multi_step: bool = False
     """Some stream rule needs more than its literal: windows of earlier bytes must be kept."""
 
@@ -171,6 +173,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         events=_by_event([p for p in live if p.scope == EVENT], fields.APP_EVENT, AppAnomaly),
         notes=_by_event([p for p in live if p.scope == NOTE], fields.STREAM_EVENT, StreamAnomaly),
         hashes=any(p.files and not _HASHES.isdisjoint(map(buffers.base, _names(p.rule))) for p in live),
+        segments=any(_asks_of_segments(p.rule) for p in live),
         multi_step=any(p.scope & STREAM and not _is_single(p) for p in live),
     )
 
@@ -193,6 +196,10 @@ def _carried(apps: set[int]) -> list[tuple[int, bytes]]:
     """Return (protocol, literal): flows of it that may go on as one of the protocols given."""
     specs = [SPECS[app] for app in sorted(apps)]
     return [(APP_ID[name], pattern) for spec in specs for name in spec.carriers for pattern in spec.switch]
+
+
+def _asks_of_segments(rule: Rule) -> bool:
+    return any(isinstance(leaf, HeaderTest) and leaf.field == fields.TCP_EVENT for leaf in leaves(rule.body))
 
 
 def _names(rule: Rule) -> list[str]:

@@ -37,7 +37,7 @@ from sensor.model.rows import FRAG_PART, FS_ESTABLISHED, TUNNEL_ERSPAN, TUNNEL_G
 from sensor.model.scene import Match, Scene, speaking
 from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
-from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, STREAM_EVENT
+from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, STREAM_EVENT, TCP_EVENT
 from sensor.rules.fields import BY_NAME as FIELDS
 from sensor.rules.nodes import Rule
 
@@ -226,6 +226,9 @@ class _Context:
         packet = self._fields()
         if packet is None:
             return None
+        if field == TCP_EVENT:
+            events = self.place.view.tcp_events
+            return 0 if events is None or self.place.row < 0 else int(events[self.place.row])
         if self._flow is None and self.place.slot >= 0 and field.startswith(("flow.", "stream.")):
             self._flow = _flow_at(self.place, packet)
         return header_value(field, packet, self.place.view.buf, self._flow)

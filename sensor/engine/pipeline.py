@@ -34,6 +34,7 @@ from sensor.flow.defrag import Defragmenter
 from sensor.flow.gather import Gatherer
 from sensor.flow.journal import Journal
 from sensor.flow.table import FlowTable
+from sensor.flow.watch import Watcher
 from sensor.model.app import RAW_NAME, RAW_VERBATIM
 from sensor.model.block import LINKTYPE_RAW, PacketBlock
 from sensor.model.rows import APP_UNDECIDED, COLD, KEEP_ALL, KEEP_NONE, SEG_END, new_rows
@@ -68,6 +69,7 @@ class Pipeline:
         self.journal = Journal(dataclasses.replace(settings.journal, window=window), slots)
         self._detector = Detector(slots)
         self._answers = Answers(slots)
+        self._watcher = Watcher()
         self._stations = Stations(slots)
         self.expected = Expectations()
         self._emit = emit
@@ -175,7 +177,8 @@ class Pipeline:
         watch.lap("protocols")
         self._stations.learn(block, rows, buf)
         view = BlockView(
-            block, rows, buf, flows, numbers, self._app_names, self._stations, streams + datagrams, silent
+            block, rows, buf, flows, numbers, self._app_names, self._stations, streams + datagrams, silent,
+            self._watcher.look(rows, buf, flows) if self.plan.segments else None,
         )  # fmt: skip
         found = self._candidates(view, gathered, (at, apps))
         watch.lap("scan")
@@ -214,7 +217,9 @@ class Pipeline:
         """Find what must be judged: everything, or what the scan and the header predicates could not rule out."""
         if not self.options.triage:
             return everything(self.plan, view.rows, gathered.segs)
-        found = self._selector.select(view.rows, view.buf, gathered, view.flows, messages, view.changes)
+        found = self._selector.select(
+            view.rows, view.buf, gathered, view.flows, messages, view.changes, view.tcp_events
+        )
         mask = self.plan.escaped.get(RAW_VERBATIM, 0) & 1 << ids.TLS
         if mask:  # a record header may stand inside a hello
             found.parse(self._detector.split_hellos(view.flows, gathered.segs).tolist(), mask)

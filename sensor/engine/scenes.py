@@ -36,6 +36,8 @@ class BlockView:
     """Flows that got their protocol in this block."""
     silent: AppChanges = field(default_factory=AppChanges)
     """Up to which row nobody had answered to the bytes that tell it."""
+    tcp_events: np.ndarray | None = None
+    """uint64[n]: of each row the set of values of `tcp.event`; None: no rule asks."""
     _history: History | None = None
 
     @property

@@ -140,13 +140,17 @@ class Selector:
         return self._window
 
     def select(self, rows: np.ndarray, buf: np.ndarray, gathered: Gathered, flows: np.ndarray,
-               messages: tuple[np.ndarray, np.ndarray], changes: AppChanges) -> Candidates:  # fmt: skip
-        """Return the candidates of a block. rows: ROW[n], messages: rows and protocols of UDP payloads."""
+               messages: tuple[np.ndarray, np.ndarray], changes: AppChanges,
+               segments: np.ndarray | None = None) -> Candidates:  # fmt: skip
+        """Return the candidates of a block. rows: ROW[n], messages: rows and protocols of UDP payloads.
+
+        segments: uint64[n], values of `tcp.event`; None: no rule asks.
+        """
         found, self._inherited = self._inherited, Candidates()
         plan = self._plan
         plan.headers.note(rows, flows)
         sift = self._sift = Sift(plan, flows, changes)
-        self._bare_packets(rows, buf)
+        self._bare_packets(rows, buf, segments)
         by_side: BySide = {}
         if (plan.segs.size or plan.sides.size) and gathered.segs.size:
             self._bare_windows(gathered, flows, by_side)
@@ -180,11 +184,11 @@ class Selector:
         if self.frames is not None:
             self.frames.forget(slots)
 
-    def _bare_packets(self, rows: np.ndarray, buf: np.ndarray) -> None:
+    def _bare_packets(self, rows: np.ndarray, buf: np.ndarray, segments: np.ndarray | None) -> None:
         """Choose packets by headers."""
         index, base, apps = self._plan.rows, np.zeros(rows.size, np.int64), np.full(rows.size, _ANY_APP)
         at, size = (np.ascontiguousarray(rows[name]) for name in ("pay", "paylen"))
-        odd = (oddities(rows, buf),) if index.asks_odd else ()
+        odd = (oddities(rows, buf, segments),) if index.asks_odd else ()
         self._sift.add_rows(*index.select(self._plan.headers, rows, buf, at, size, base, apps, *odd))
 
     def _bare_windows(self, gathered: Gathered, flows: np.ndarray, by_side: BySide) -> None:

@@ -22,6 +22,7 @@ from sensor.model.rows import (
     STREAM_QUEUED,
     TUNNEL_NAMES,
 )
+from sensor.model.tcpevents import TcpEvent
 from sensor.proto.registry import APP_ID, NUMBERS, PROTOCOLS
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ IP_OPTIONS = MappingProxyType(
     }
 )  # fmt: skip
 """RFC 791 section 3.1, RFC 1108: the type byte of an option."""
-SEVERAL = frozenset({"decode.event", "ip.options"})
+SEVERAL = frozenset({"decode.event", "tcp.event", "ip.options"})
 """Fields of which a packet may have several values: the number is a set of bits, a test names one of them."""
 
 APP_EVENT = "app.event"
@@ -88,6 +89,9 @@ APP_EVENT = "app.event"
 APP_PROTOCOL = "app.protocol"
 _APPS = MappingProxyType({**APP_ID, "failed": 255})
 """Numbers of protocols; failed: none that is known."""
+TCP_EVENT = "tcp.event"
+"""What is odd about single segments."""
+_TCP_EVENTS = MappingProxyType({one.event: int(one) for one in TcpEvent})
 STREAM_EVENT = "stream.event"
 """What the flow table finds odd in a TCP connection."""
 _STREAM_EVENTS = MappingProxyType({anomaly.event: int(anomaly) for anomaly in StreamAnomaly})
@@ -137,6 +141,7 @@ _OF_PACKETS: tuple[HeaderField, ...] = (
     HeaderField("flow.bytes.to_server", "bytes of the client's packets so far", _U63, packet=False),
     HeaderField("flow.bytes.to_client", "bytes of the server's packets so far", _U63, packet=False),
     HeaderField("decode.event", "what is odd in a packet, by its name", 255, NAME, _EVENTS, ("decode-event",)),
+    HeaderField(TCP_EVENT, "what is odd about a TCP segment in its connection, by its name", 63, NAME, _TCP_EVENTS),
     HeaderField(APP_PROTOCOL, "protocol that the flow speaks, once it is known", 255, NAME, _APPS, (), False),
     HeaderField(STREAM_EVENT, "what is odd in a TCP connection, by its name", 63, NAME, _STREAM_EVENTS, (), False),
     HeaderField(APP_EVENT, "what the parser of a protocol finds odd, by its name", _U16, NAME, _APP_EVENTS, (), False),

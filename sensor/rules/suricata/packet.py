@@ -193,8 +193,6 @@ _STREAM_EVENTS: Mapping[str, str] = MappingProxyType(
         "reassembly_overlap_different_data": "stream.overlap_diff_data",
         "reassembly_depth_reached": "stream.depth_reached",
         "reassembly_insert_memcap": "stream.segment_memcap",
-        "est_packet_out_of_window": "stream.out_of_window",
-        "3whs_syn_resend_diff_seq_on_syn_recv": "stream.syn_resend_diff_seq",
     }
 )
 """Suricata's names of what is noticed here as well; names of `stream.event` are understood, too."""
@@ -203,7 +201,11 @@ _STREAM_EVENTS: Mapping[str, str] = MappingProxyType(
 def stream_event(draft: Draft, value: str) -> None:
     """`stream-event:reassembly_seq_gap`."""
     names = fields.BY_NAME[fields.STREAM_EVENT].names
-    word = value.strip('" ').removeprefix("stream.")
+    word = value.strip('" ').removeprefix("stream.").replace("_different_ack", "_diff_ack")
+    of_segment = fields.BY_NAME[fields.TCP_EVENT].names.get(f"stream.{word}")
+    if of_segment is not None:
+        draft.conditions.append(HeaderTest(fields.TCP_EVENT, "=", of_segment))
+        return
     number = names.get(_STREAM_EVENTS.get(word, f"stream.{word}"))
     if number is None:
         raise Refused(f"the event '{word[:60]}' is not among those that are noticed")

@@ -95,21 +95,24 @@ def test_rules_about_something_odd_are_chosen_for_rows_that_have_it():
     events = [HeaderTest("decode.event", "=", number) for number in (0, 14, 63, 64, 127, 128, 191)]
     either = HeaderTest("decode.event", "in", values=(14, 128))
     none_of = Not(HeaderTest("decode.event", "=", 14))
-    bodies = [All((one,)) for one in (*events, either)] + [All((none_of,)), All(())]
+    of_tcp = [HeaderTest("tcp.event", "=", number) for number in (0, 43)]
+    bodies = [All((one,)) for one in (*events, either)] + [All((none_of,)), All(())] + [All((one,)) for one in of_tcp]
     head, index = index_of([Rule(1, "", "pkthdr", body) for body in bodies])
-    rows = new_rows(6)
-    sets = [set(), {0, 14}, {64}, {63, 127}, {128, 191}, {14, 191}]
-    odd = np.zeros((rows.size, 3), np.uint64)
+    rows = new_rows(8)
+    sets = [set(), {0, 14}, {64}, {63, 127}, {128, 191}, {14, 191}, {192}, {14, 235}]
+    odd = np.zeros((rows.size, 4), np.uint64)
     for row, numbers in enumerate(sets):
         for number in numbers:
             odd[row, number >> 6] |= np.uint64(1 << (number & 63))
     head.note(rows, np.zeros(1, FLOW))
     nowhere, begin = np.zeros(rows.size, np.int32), np.zeros(rows.size, np.int64)
     where, rules = index.select(head, rows, np.zeros(8, np.uint8), nowhere, nowhere, begin, any_app(rows), odd)
-    found = {i: {rule for row, rule in zip(where.tolist(), rules.tolist(), strict=True) if row == i} for i in range(6)}
+    found = {i: {rule for row, rule in zip(where.tolist(), rules.tolist(), strict=True) if row == i} for i in range(8)}
     exact = {i: {n for n, test in enumerate(events) if test.value in numbers} for i, numbers in enumerate(sets)}
+    for i, numbers in enumerate(sets):
+        exact[i] |= {10 + n for n, test in enumerate(of_tcp) if test.value + 192 in numbers}
     always = {8, 9}
-    assert found == {i: exact[i] | always | ({7} if sets[i] else set()) for i in range(6)}
+    assert found == {i: exact[i] | always | ({7} if sets[i] else set()) for i in range(8)}
     assert index.asks_odd
     assert not index_of([Rule(1, "", "ip", All(()))])[1].asks_odd
 

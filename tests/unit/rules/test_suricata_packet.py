@@ -108,7 +108,7 @@ def test_events_of_fragments_have_one_name(version):
         ("stream_size:nobody,<,5;", "unknown side"),
         ("decode-event:ipv4.nonsense;", "not among those"),
         ("tos:banana;", "no number"),
-        ("stream-event:3whs_wrong_seq_wrong_ack;", "not among those"),
+        ("stream-event:wrong_thread;", "not among those"),
         ("tcpv4-csum:odd;", "unknown state"),
         ("ipopts:frob;", "unknown option"),
     ],

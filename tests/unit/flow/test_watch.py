@@ -1,0 +1,156 @@
+"""What is odd about single TCP segments: connections that Suricata was asked about, and what it said of them."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from sensor.flow.watch import Watcher
+from sensor.model.rows import FLOW, FRAG_PART, FS_NEW, new_rows
+from sensor.model.tcpevents import TcpEvent
+
+A, S, F, R, P = 0x10, 2, 1, 4, 8
+C0, S0 = 1000, 5000
+CLIENT, SERVER = 0, 1
+C, SV = C0 + 1, S0 + 1
+DATA = 100
+WIN = 64000
+
+SYN, SYNACK, DONE = (CLIENT, C0, 0, S), (SERVER, S0, C, S | A), (CLIENT, C, SV, A)
+OPENED = [SYN, SYNACK, DONE]
+TALKED = [
+    *OPENED, (CLIENT, C, SV, A | P, DATA), (SERVER, SV, C + DATA, A), (SERVER, SV, C + DATA, A | P, DATA),
+    (CLIENT, C + DATA, SV + DATA, A),
+]  # fmt: skip
+C2, S2 = C + DATA, SV + DATA
+FAR = 999999
+CLIENT_FIN = [*TALKED, (CLIENT, C2, S2, A | F)]
+SERVER_FIN = [*TALKED, (SERVER, S2, C2, A | F)]
+BOTH_FIN = [*CLIENT_FIN, (SERVER, S2, C2 + 1, A), (SERVER, S2, C2 + 1, A | F)]
+FOUR = [SYN, (SERVER, S0, 0, S)]
+
+
+def rows_of(segments):
+    """ROW[n] and the bytes of their headers. A segment: side, seq, ack, flags, payload, window, timestamp."""
+    rows, raw = new_rows(len(segments)), b""
+    for row, segment in zip(rows, segments, strict=True):
+        side, seq, ack, flags, size, window, stamp = (*segment, *(0, WIN, None)[len(segment) - 4 :])
+        options = b"" if stamp is None else b"\1\1\x08\x0a" + struct.pack("!II", stamp, 0)
+        row["l4"], row["side"], row["flow"], row["proto"], row["ipv"] = len(raw), side, 0, 6, 4
+        row["seq"], row["ack"], row["tcpflags"], row["paylen"], row["win"] = seq, ack, flags, size, window
+        raw += bytes(12) + bytes([5 + len(options) // 4 << 4]) + bytes(7) + options
+    rows["fstate"][0] = FS_NEW
+    return rows, np.frombuffer(raw, np.uint8)
+
+
+def found(segments, cut=None):
+    """Return the names of what is odd about each segment; cut: look at one, then at the others."""
+    rows, buf = rows_of(segments)
+    watcher, flows = Watcher(), np.zeros(4, FLOW)
+    parts = [rows] if cut is None else [rows[:cut], rows[cut:]]
+    bits = np.concatenate([watcher.look(part, buf, flows) for part in parts])
+    names = [{one.event.removeprefix("stream.") for one in TcpEvent if int(b) >> one & 1} for b in bits]
+    return {n: some for n, some in enumerate(names, 1) if some}
+
+
+CASES = [
+    ([*TALKED, *CLIENT_FIN[-1:], *BOTH_FIN[-2:], (CLIENT, C2 + 1, S2 + 1, A)], {}),
+    ([SYN, (CLIENT, C0, S0, S | A)], {2: "3whs_synack_in_wrong_direction"}),
+    ([SYN, (SERVER, S0, C0 + 99, S | A), SYNACK, DONE], {2: "3whs_synack_with_wrong_ack"}),
+    ([SYN, SYNACK, SYNACK, DONE], {}),
+    ([SYN, SYNACK, (SERVER, S0, C0 + 50, S | A), DONE], {3: "3whs_synack_resend_with_diff_ack"}),
+    ([SYN, SYNACK, (SERVER, S0 + 7, C, S | A), DONE], {}),
+    ([SYN, SYNACK, (SERVER, S0 + 7, C, S | A), (CLIENT, C, SV + 7, A)], {}),
+    ([SYN, SYNACK, (CLIENT, C0, S0, S | A), DONE], {3: "3whs_synack_toserver_on_syn_recv"}),
+    ([SYN, SYN, SYNACK, DONE], {}),
+    ([SYN, SYNACK, (CLIENT, C0 + 9, 0, S), DONE], {3: "3whs_syn_resend_diff_seq_on_syn_recv"}),
+    ([SYN, SYNACK, (SERVER, S0, 0, S), DONE], {3: "3whs_syn_toclient_on_syn_recv"}),
+    ([SYN, (CLIENT, C0 + 9, 0, S), (SERVER, S0, C0 + 10, S | A)], {}),
+    ([SYN, (CLIENT, C0 + 9, 0, S), SYNACK, DONE], {}),
+    ([SYN, SYNACK, (CLIENT, C + 10, SV, A)], {}),
+    ([SYN, SYNACK, (CLIENT, C, SV + 10, A)], {3: "3whs_right_seq_wrong_ack_evasion"}),
+    ([SYN, SYNACK, (CLIENT, C + 10, SV + 10, A)], {3: "3whs_wrong_seq_wrong_ack"}),
+    ([SYN, *[(SERVER, S0 + n, C, S | A) for n in range(8)]], {8: "3whs_synack_flood", 9: "3whs_synack_flood"}),
+    ([(CLIENT, C0 + n, 0, S) for n in range(12)], {12: "3whs_syn_flood"}),
+    ([SYN] * 12, {}),
+    ([*FOUR, (CLIENT, C0, SV, S | A), (SERVER, SV, C, A)], {}),
+    ([*FOUR, (CLIENT, C0, SV + 9, S | A)], {3: "4whs_synack_with_wrong_ack"}),
+    ([*FOUR, (CLIENT, C0 + 9, SV, S | A)], {3: "4whs_synack_with_wrong_syn"}),
+    ([*FOUR, (CLIENT, C0, SV, S | A), (SERVER, SV + 9, C, A)], {4: "4whs_wrong_seq"}),
+    ([*FOUR, (CLIENT, C0, SV, S | A), (SERVER, SV, C + 9, A)], {4: "4whs_invalid_ack pkt_invalid_ack"}),
+    ([*OPENED, SYNACK], {}),
+    ([*TALKED, SYNACK], {8: "est_synack_resend_with_diff_ack"}),
+    ([*TALKED, (SERVER, S0 + 9, C2, S | A)], {8: "est_synack_resend_with_diff_seq"}),
+    ([*TALKED, (CLIENT, C0, S2, S | A)], {8: "est_synack_toserver"}),
+    ([*TALKED, SYN], {8: "est_syn_resend"}),
+    ([*TALKED, (CLIENT, C0 + 9, 0, S)], {8: "est_syn_resend_diff_seq"}),
+    ([*TALKED, (SERVER, S0, 0, S)], {8: "est_syn_toclient"}),
+    ([*TALKED, (CLIENT, C2, S2 + FAR, A | P, DATA)], {8: "est_invalid_ack pkt_invalid_ack"}),
+    ([*TALKED, (CLIENT, C2 + FAR, S2, A | P, DATA)], {8: "est_packet_out_of_window"}),
+    ([*TALKED, (CLIENT, C2 - 1050, S2, A | P, DATA)], {8: "est_pkt_before_last_ack pkt_spurious_retransmission"}),
+    ([*TALKED, (CLIENT, C, S2, A | P, DATA)], {8: "pkt_spurious_retransmission"}),
+    ([*OPENED, (CLIENT, C, SV, A | P, DATA), (CLIENT, C, SV, A | P, DATA)], {}),
+    ([*TALKED, (CLIENT, C2, SV, A | P, DATA)], {}),
+    ([*TALKED, (CLIENT, C2, S2 + FAR, A | F)], {8: "fin_invalid_ack pkt_invalid_ack"}),
+    ([*TALKED, (CLIENT, C2 + FAR, S2, A | F)], {8: "fin_out_of_window"}),
+    ([(CLIENT, C0, 0, F)], {1: "fin_but_no_session"}),
+    ([(CLIENT, C0, 0, S | F)], {1: "fin_but_no_session"}),
+    ([(CLIENT, C0, 0, R)], {1: "rst_but_no_session"}),
+    ([*TALKED, (CLIENT, C2, S2 + FAR, R | A)], {8: "pkt_invalid_ack rst_invalid_ack"}),
+    ([*TALKED, (CLIENT, C2, S2, R | A, DATA)], {8: "rst_with_data"}),
+    ([*TALKED, (CLIENT, C2, 0, R), (CLIENT, C2, S2 + FAR, A)], {}),
+    ([(CLIENT, C0, 77, S)], {1: "pkt_broken_ack"}),
+    ([*CLIENT_FIN, (SERVER, S2 + FAR, C2 + 1, A)], {9: "closewait_ack_out_of_window"}),
+    ([*CLIENT_FIN, (SERVER, S2, C2 + FAR, A)], {9: "closewait_invalid_ack pkt_invalid_ack"}),
+    ([*CLIENT_FIN, (SERVER, S2 + FAR, C2 + 1, A | F)], {9: "closewait_fin_out_of_window"}),
+    ([*CLIENT_FIN, *CLIENT_FIN[-1:]], {}),
+    ([*SERVER_FIN, (CLIENT, C2 + FAR, S2, A | P, DATA)], {9: "fin1_ack_wrong_seq"}),
+    ([*SERVER_FIN, (CLIENT, C2, S2 + FAR, A | P, DATA)], {9: "fin1_invalid_ack pkt_invalid_ack"}),
+    ([*SERVER_FIN, (CLIENT, C2 + FAR, S2, A | F)], {9: "fin1_fin_wrong_seq"}),
+    ([*SERVER_FIN, (CLIENT, C2, S2 + 1, A), (CLIENT, C2 + FAR, S2 + 1, A | P, DATA)], {10: "fin2_ack_wrong_seq"}),
+    ([*SERVER_FIN, (CLIENT, C2, S2 + 1, A), (CLIENT, C2, S2 + FAR, A)], {10: "fin2_invalid_ack pkt_invalid_ack"}),
+    ([*SERVER_FIN, (CLIENT, C2, S2 + 1, A), (CLIENT, C2 + FAR, S2 + 1, A | F)], {10: "fin2_fin_wrong_seq"}),
+    ([*BOTH_FIN, (CLIENT, C2 + 9999, S2 + 1, A)], {11: "lastack_ack_wrong_seq"}),
+    ([*BOTH_FIN, (CLIENT, C2 + 1, S2 + FAR, A)], {11: "lastack_invalid_ack pkt_invalid_ack"}),
+    ([(CLIENT, C0, 0, S, 0, WIN, 9), (SERVER, S0, C, S | A, 0, WIN, 5), (CLIENT, C, SV, A, 0, WIN, 10),
+      (CLIENT, C, SV, A | P, DATA, WIN, 3)], {4: "pkt_invalid_timestamp"}),
+    ([DONE, (CLIENT, C, SV, A | F)], {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("segments", "expected"), CASES, ids=range(len(CASES)))
+def test_segments(segments, expected):
+    wanted = {n: set(names.split()) for n, names in expected.items()}
+    for cut in (None, *range(1, len(segments))):
+        assert found(segments, cut) == wanted
+
+
+def test_each_event_is_raised_by_some_segment():
+    raised = {name for _, expected in CASES for names in expected.values() for name in names.split()}
+    assert raised == {one.event.removeprefix("stream.") for one in TcpEvent}
+
+
+def test_sequence_numbers_wrap():
+    shift = (1 << 32) - C0 - 50
+    wrapped = [(side, (seq + shift) % (1 << 32) if side == CLIENT else seq, (ack + shift) % (1 << 32) if side else ack,
+                *rest) for side, seq, ack, *rest in TALKED]  # fmt: skip
+    assert found(wrapped) == {}
+
+
+def test_a_connection_that_is_not_known_from_its_start_is_not_looked_at():
+    rows, buf = rows_of([(CLIENT, C2 + FAR, S2, A | F)])
+    rows["fstate"] = 0
+    assert Watcher().look(rows, buf, np.zeros(1, FLOW)).tolist() == [0]
+
+
+def test_fragments_second_copies_and_other_protocols_are_passed_over():
+    for column, value in (("frag", FRAG_PART), ("dup", 1), ("proto", 17), ("flow", -1), ("l4", -1)):
+        rows, buf = rows_of([(CLIENT, C0, 0, F)])
+        rows[column] = value
+        assert Watcher().look(rows, buf, np.zeros(1, FLOW)).tolist() == [0]
+
+
+def test_a_slot_begins_anew_with_its_flow():
+    rows, buf = rows_of([*TALKED, SYN])
+    rows["fstate"][7] = FS_NEW
+    assert not Watcher().look(rows, buf, np.zeros(1, FLOW)).any()
