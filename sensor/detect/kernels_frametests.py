@@ -5,7 +5,18 @@ import numpy as np
 from numba import njit
 from numba.types import int64
 
-from sensor.detect.kernels_headers import FLOWS_T, HEADERS_T, I4, I8, U1, U1_2, U8, header_matches, note_pairs
+from sensor.detect.kernels_headers import (
+    FLOWS_T,
+    HEADERS_T,
+    I4,
+    I8,
+    U1,
+    U1_2,
+    U8,
+    header_matches,
+    note_pairs,
+    stands_between,
+)
 from sensor.detect.kernels_scan import REPEAT, UNITS_T
 from sensor.model.frames import ABSENT, CONTINUED, FRAME, OPEN, UNKNOWN
 
@@ -43,24 +54,7 @@ def _found(t, data, start, end, pool):  # pragma: no cover
         if last < end - size:
             return False
         low = max(low, end - size)
-    first = pool[at]
-    for i in range(low, last + 1):
-        c = data[i]
-        if fold and 65 <= c <= 90:
-            c |= 32
-        if c != first:
-            continue
-        same = True
-        for k in range(1, size):
-            c = data[i + k]
-            if fold and 65 <= c <= 90:
-                c |= 32
-            if c != pool[at + k]:
-                same = False
-                break
-        if same:
-            return True
-    return False
+    return stands_between(data, low, last, pool, at, size, fold)
 
 
 @njit

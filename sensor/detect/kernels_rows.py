@@ -26,6 +26,7 @@ from sensor.detect.kernels_headers import (
     proto_bit,
     row_fits,
     size_fits,
+    stands_between,
 )
 
 U2 = numba.uint16[::1]
@@ -44,22 +45,7 @@ def _stands(s, data, start, size, pool):  # pragma: no cover
     length, at, nocase = np.int64(s["size"]), np.int64(s["at"]), s["nocase"]
     high = np.int64(s["high"])
     end = start + (size if high < 0 else min(size, high))
-    want = pool[at]
-    other = want - 32 if nocase and 97 <= want <= 122 else want
-    for p in range(start + s["low"], end - length + 1):
-        if data[p] != want and data[p] != other:
-            continue
-        same = True
-        for x in range(1, length):
-            c = data[p + x]
-            if nocase and 65 <= c <= 90:
-                c |= 32
-            if c != pool[at + x]:
-                same = False
-                break
-        if same:
-            return True
-    return False
+    return stands_between(data, start + np.int64(s["low"]), end - length, pool, at, length, nocase)
 
 
 @njit
