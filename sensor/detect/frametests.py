@@ -133,8 +133,14 @@ def _chosen(tests: tuple[Sequence[_Test], Sequence[_Test]], rule: Rule, spec: Pr
 
 
 def _side_of_literal(plan: RulePlan, spec: ProtocolSpec) -> int:
-    """Return the side of the buffers that hold the literal of the scan, 2: not those of one side alone."""
-    sides = {_side(spec, name) for name, content in positive_literals(plan.rule) if _holds(content, plan.literal)}
+    """Return the side of the buffers that hold the literal of the scan, 2: not those of one side alone.
+
+    Payload and stream are of the side whose message completes what the rule asks for.
+    """
+    sides = {
+        spec.stages[plan.stage].side if name in _RAW else _side(spec, name)
+        for name, content in positive_literals(plan.rule) if _holds(content, plan.literal)
+    }  # fmt: skip
     return sides.pop() if len(sides) == 1 else 2
 
 

@@ -21,8 +21,8 @@ from sensor.detect.kernels_frametests import by_frame, by_literal
 from sensor.detect.literals import LiteralRules
 from sensor.detect.plan import Plan
 from sensor.detect.scan import Hits
-from sensor.model.app import Framing, ProtocolSpec
-from sensor.model.frames import CODED, CONTINUED, ODD
+from sensor.model.app import TO_SERVER, Framing, ProtocolSpec
+from sensor.model.frames import CODED, CONTINUED, ODD, OPEN
 from sensor.model.rows import DONE
 from sensor.model.units import UNIT_STREAM
 from sensor.proto import ids
@@ -32,6 +32,10 @@ from sensor.proto.registry import SPECS
 
 _APP: Final = ids.HTTP
 _ROOM: Final = 1 << 15
+_HEAD, _FORM, _BODY = range(3)
+"""What is known of a message: its head; its body as well, but not the files in it; all of it."""
+_WHOLE: Final = 1 << 18
+"""Bytes of a message that is parsed to look at its body; of a longer one only the head is looked at."""
 
 
 @dataclass(slots=True)
@@ -47,10 +51,10 @@ class Wanted:
 class _Message:
     """One message as rules see it: what of `sensor.detect.context.Context` conditions on it ask."""
 
-    def __init__(self, tx: HttpTransaction, side: int, *, coded: bool) -> None:
+    def __init__(self, tx: HttpTransaction, side: int, known: int) -> None:
         self._tx, self.side = tx, side
-        self.coded = coded
-        """Its body is known, too: it was decoded."""
+        self.known = known
+        """`_HEAD`, `_BODY`, or `_FORM`."""
         self._windows: dict[str, Sequence[Window]] = {}
 
     def instances(self, buffer: str) -> Sequence[Window]:
@@ -69,6 +73,7 @@ class _Block:
         self.flags: list[int] = framed.frames["flags"].tolist()
         self.slots: list[int] = units["flow"][framed.frames["unit"]].tolist()
         self._messages: dict[int, _Message | None] = {}
+        self._wholes: dict[int, _Message | None] = {}
 
     def marked(self, flags: int) -> list[int]:
         """Return the frames with one of these flags."""
@@ -77,15 +82,28 @@ class _Block:
     def message(self, m: int) -> _Message | None:
         """Return the message of a frame that begins here; None: something about it is odd."""
         if m not in self._messages:
-            self._messages[m] = self._make(m)
+            self._messages[m] = self._make(m, whole=bool(self.flags[m] & CODED))
         return self._messages[m]
 
-    def _make(self, m: int) -> _Message | None:
+    def whole(self, m: int) -> _Message | None:
+        """Return the message of a frame with its body; None: not all of it is here, or something about it is odd."""
+        if m not in self._wholes:
+            f = self.framed.frames[m]
+            here = not self.flags[m] & (OPEN | CONTINUED | ODD) and int(f["last"]) - int(f["first"]) <= _WHOLE
+            self._wholes[m] = self._make(m, whole=True) if here else None
+        return self._wholes[m]
+
+    def _make(self, m: int, *, whole: bool) -> _Message | None:
         f = self.framed.frames[m]
-        side, coded = int(f["side"]), bool(self.flags[m] & CODED)
-        octets = self.data[int(f["first"]) : int(f["last" if coded else "head"])].tobytes()
-        tx = whole_of(octets, side) if coded else head_of(octets, side)
-        return _Message(tx, side, coded=coded) if tx is not None else None
+        side = int(f["side"])
+        octets = self.data[int(f["first"]) : int(f["last" if whole else "head"])].tobytes()
+        if not whole:
+            return _Message(head_of(octets, side), side, _HEAD)
+        tx = whole_of(octets, side)
+        if tx is None:
+            return None
+        form = side == TO_SERVER and bool(tx.uploads())
+        return None if form and self.flags[m] & CODED else _Message(tx, side, _FORM if form else _BODY)
 
 
 class Frames:
@@ -100,17 +118,21 @@ class Frames:
             raise ValueError("HTTP/1 has frames")
         self._framing: Framing = spec.framing
         self._known = tuple(
-            (_named(spec, {head}), _named(spec, {head, whole}))
-            for head, whole in zip(self._framing.heads, self._framing.wholes, strict=True)
+            (head, frozenset(name for name in whole if not name.startswith("file.")), whole)
+            for head, whole in zip(
+                (_named(spec, {head}) for head in self._framing.heads),
+                (_named(spec, set(both)) for both in zip(self._framing.heads, self._framing.wholes, strict=True)),
+                strict=True,
+            )
         )
-        """Buffers of either side that are known of a head, and of all of a message."""
+        """Buffers of either side that are known of a message, by what is known of it."""
         self._hiding = sum(self._framing.otherwise)
         """Flags of frames in which a literal may be hidden."""
         self._in_text = np.zeros(256, np.uint8)
         self._in_text[list(self._framing.text)] = 1
         self._framer = Framer()
         self._budget = Budget()
-        self._checks: dict[tuple[int, int, bool], tuple[Check, ...]] = {}
+        self._checks: dict[tuple[int, int, int], tuple[Check, ...]] = {}
         self._passed: dict[int, set[int]] = {}
         """Slot → rules that may match one of its messages."""
         self._elsewhere: dict[int, set[int]] = {}
@@ -158,8 +180,17 @@ class Frames:
     def _try(self, block: _Block, m: int, rule: int, wanted: Wanted) -> None:
         """Note a flow if a rule may match one of its messages."""
         slot = block.slots[m]
-        if rule in self._passed.get(slot, ()) or block.flags[m] & CONTINUED or self._may(rule, block.message(m)):
+        known = rule in self._passed.get(slot, ()) or block.flags[m] & CONTINUED
+        if known or (self._may(rule, block.message(m)) and self._body_may(block, m, rule)):
             self._note(slot, rule, wanted)
+
+    def _body_may(self, block: _Block, m: int, rule: int) -> bool:
+        """Tell whether what a rule asks of a body holds, where all of it is here."""
+        message = block.message(m)
+        if message is None or message.known == _BODY:
+            return True
+        asked = self._conditions(rule, message.side, _BODY)
+        return len(asked) == len(self._conditions(rule, message.side, _HEAD)) or self._may(rule, block.whole(m))
 
     def _note(self, slot: int, rule: int, wanted: Wanted) -> None:
         self._passed.setdefault(slot, set()).add(rule)
@@ -172,7 +203,7 @@ class Frames:
             u = block.units[unit]
             slot, side = int(u["flow"]), int(u["side"])
             first, last = block.framed.first[unit : unit + 2].tolist()
-            known = self._tests.deep[rule] & ELSEWHERE and self._conditions(rule, side, coded=False)
+            known = self._tests.deep[rule] & ELSEWHERE and self._conditions(rule, side, _HEAD)
             if not known or any(block.flags[m] & CONTINUED for m in range(first, last)):
                 self._note(slot, rule, wanted)
             else:
@@ -193,15 +224,15 @@ class Frames:
         meter.left = self._budget.limits.steps
         context = cast("Context", message)
         try:
-            return all(check(context, meter) for check in self._conditions(rule, message.side, coded=message.coded))
+            return all(check(context, meter) for check in self._conditions(rule, message.side, message.known))
         except BudgetExceededError:
             return True
 
-    def _conditions(self, rule: int, side: int, *, coded: bool) -> tuple[Check, ...]:
-        """Return what a rule asks of a message of a side: of its head, and where it was decoded of its body."""
-        checks = self._checks.get((rule, side, coded))
+    def _conditions(self, rule: int, side: int, known: int) -> tuple[Check, ...]:
+        """Return what a rule asks of a message of a side, as far as that is known of it."""
+        checks = self._checks.get((rule, side, known))
         if checks is None:
-            checks = self._checks[rule, side, coded] = self._compiled.on(rule, self._known[side][coded])
+            checks = self._checks[rule, side, known] = self._compiled.on(rule, self._known[side][known])
         return checks
 
     def _hidden(self, block: _Block, m: int) -> Iterable[int]:

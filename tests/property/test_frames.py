@@ -266,3 +266,39 @@ def test_a_flow_that_no_rule_matches_is_not_parsed(rules):
     done = run(frames_of(turns, ()), rules["quiet"], types=("alert",))
     assert not done.sids
     assert done.pipeline.walk.apps.counters.flows == 0
+
+
+def exchange(request, reply, body=b""):
+    head = request + (b"Content-Length: %d\r\n\r\n" % len(body) if body else b"\r\n")
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(reply)
+    return [(TO_SERVER, head + body), (TO_CLIENT, answer + reply)]
+
+
+ASKS = b"POST /q?b HTTP/1.1\r\nHost: h\r\nUser-Agent: x\r\nAccept: */*\r\n"
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        pytest.param(exchange(ASKS, b"hi", b"d c= x"), id="body in the wrong order"),
+        pytest.param(exchange(ASKS.replace(b"POST", b"GET"), b"see example.com"), id="bytes of the other side"),
+        pytest.param(exchange(ASKS, bytes(5000), b"x" * 5000) * 12, id="a dozen long bodies"),
+    ],
+)
+def test_what_all_of_a_message_tells_keeps_its_flow_unparsed(rules, turns):
+    done = run(frames_of(turns, ()), rules["quiet"], types=("alert",))
+    assert not done.sids
+    assert done.pipeline.walk.apps.counters.flows == 0
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_files_in_forms_are_files_of_their_own(rules, chunked):
+    part = b'--b\r\nContent-Disposition: form-data; name="f"; filename="%s"\r\n\r\n%s\r\n'
+    body = part % (b"one", b"nothing") + part % (b"two", b"PKPK") + b"--b--\r\n"
+    head = ASKS + b"Content-Type: multipart/form-data; boundary=b\r\n"
+    if chunked:
+        body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        octets = head + b"Transfer-Encoding: chunked\r\n\r\n" + body
+    else:
+        octets = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    assert run(frames_of([(TO_SERVER, octets)], ()), rules["quiet"], types=("alert",)).sids == [122]

@@ -85,7 +85,7 @@ class Framer:
             more = flows.size - self._owner.size
             self._owner = np.concatenate([self._owner, np.full(more, ~np.uint64(0), np.uint64)])
             self._next = np.concatenate([self._next, np.zeros(2 * more, np.int64)])
-            self._waiting = np.concatenate([self._waiting, np.zeros(more, np.int32)])
+            self._waiting = np.concatenate([self._waiting, np.zeros(2 * more, np.int32)])
         first, verdict = np.zeros(units.size + 1, np.int32), np.zeros(units.size, np.uint8)
         n = frame(
             data, units, picked.view(np.uint8), flows, self._owner, self._next, self._waiting, self._names, _POOL,

@@ -21,9 +21,9 @@ _LINES = 128
 _FOREVER = np.int64(1) << 60
 """The next message of a side whose body goes on until the connection is closed."""
 _DIGITS = 15
-_SMALL, _FEW, _MANY = 4096, 8, 80
-"""Requests waiting for a response, with a body longer than the first figure and without: far below what the parser
-keeps (`limits.PIPELINED`, `limits.PENDING_BYTES`)."""
+_MANY, _HEAVY = 100, 512 * 1024
+"""Requests waiting for a response, and their bytes: far below what the parser keeps (`limits.PIPELINED`,
+`limits.PENDING_BYTES`), whatever the order in which the messages of a block came."""
 
 _UNITS, _FLOWS, _FRAMES = numba.from_dtype(UNIT)[::1], numba.from_dtype(FLOW)[::1], numba.from_dtype(FRAME)[::1]
 _TABLE = numba.from_dtype(NAMES_T)[::1]
@@ -427,13 +427,27 @@ def _message(data, start, end, table, pool, names, text, filled, f):  # pragma: 
     return size, filled
 
 
+@njit
+def _keeps(waiting, slot, side, size):  # pragma: no cover
+    """Count a message; return whether the parser keeps all requests that wait. size: bytes of the message."""
+    if side:
+        waiting[2 * slot] = max(waiting[2 * slot] - 1, 0)
+        if waiting[2 * slot] == 0:
+            waiting[2 * slot + 1] = 0
+        return True
+    waiting[2 * slot] += 1
+    waiting[2 * slot + 1] = min(waiting[2 * slot + 1] + size, 2 * _HEAVY)
+    return waiting[2 * slot] <= _MANY and waiting[2 * slot + 1] <= _HEAVY
+
+
 @njit(int64(_U1, _UNITS, _U1, _FLOWS, _U8, _I8, _I4, _TABLE, _U1, _FRAMES, _U1, _I4, _U1), cache=True)
 def frame(data, units, picked, flows, owner, following, waiting, table, pool, frames, text, first,
           verdict):  # pragma: no cover  # fmt: skip
     """Write the frames of the picked units; return how many.
 
     owner: uint64[slots], id of the flow that `following` (int64[2 * slots], stream offset of each side's next message)
-    is about, and `waiting` (int32[slots], requests without a response). table, pool: names of header fields.
+    is about, and `waiting` (int32[2 * slots], requests without a response, and bytes of requests since there were
+    none). table, pool: names of header fields.
     first: int32[units + 1] (out), where each unit's frames begin.
     verdict: uint8[units] (out): `REFUSED`, or 0.
     """
@@ -448,7 +462,7 @@ def frame(data, units, picked, flows, owner, following, waiting, table, pool, fr
         fresh, end, pos = units[u]["fresh"], units[u]["end"], units[u]["pos"]
         if owner[slot] != flows[slot]["id"]:
             owner[slot] = flows[slot]["id"]
-            following[2 * slot] = following[2 * slot + 1] = waiting[slot] = 0
+            following[2 * slot] = following[2 * slot + 1] = waiting[2 * slot] = waiting[2 * slot + 1] = 0
         at = fresh + (following[2 * slot + side] - pos)
         lost = following[2 * slot] < 0 or following[2 * slot + 1] < 0
         if lost or at < fresh or n == frames.size or flows[slot]["gaps"][0] or flows[slot]["gaps"][1]:
@@ -470,8 +484,7 @@ def frame(data, units, picked, flows, owner, following, waiting, table, pool, fr
                 size, filled = _message(data, at, end, table, pool, names, text, filled, frames[n])
             if size < 0:
                 break
-            waiting[slot] = max(waiting[slot] - 1, 0) if side else waiting[slot] + 1
-            if waiting[slot] > (_FEW if size > _SMALL else _MANY):
+            if not _keeps(waiting, slot, side, np.int64(frames[n]["head"]) - at + size):
                 break
             at = np.int64(frames[n]["head"]) + size
             n += 1
