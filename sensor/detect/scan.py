@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from sensor.detect.kept import Kept
-from sensor.detect.kernels_scan import GRAM, HASH, scan
+from sensor.detect.kernels_scan import FILTER_WORD, GRAM, HASH, SECOND, scan
 
 MAX_LITERAL = 64
 """Longer literals are searched by their first 64 bytes; the evaluator judges the rest. The carried tail of a side
@@ -18,7 +18,7 @@ is one byte shorter than the longest literal."""
 MIN_LITERAL = GRAM
 _MIN_BITS, _MAX_BITS = 15, 21
 _BITS_PER_GRAM = 64
-"""Size of the bitmap per gram: a random position passes it once in 64 times. 2**15 bits stay in the L1 cache."""
+"""Size of the filter per gram: a random position passes it once in 600 times. 2**15 bits stay in the L1 cache."""
 
 _FOLDED = 0x20
 _FOLD = np.uint8(_FOLDED)
@@ -98,7 +98,7 @@ class LiteralIndex(Kept):
     KEPT: ClassVar = {
         "size": int, "lengths": tuple[int, ...], "longest": int, "stride": int, "hash_bits": int,
         **dict.fromkeys(
-            ("_len", "_at", "_pool", "_mask", "_cased", "_ent_lit", "_ent_off", "_bitmap", "_keys", "_first", "_count"),
+            ("_len", "_at", "_pool", "_mask", "_cased", "_ent_lit", "_ent_off", "_grams", "_keys", "_first", "_count"),
             np.ndarray,
         ),
     }  # fmt: skip
@@ -132,7 +132,7 @@ class LiteralIndex(Kept):
         self._out = (np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int64))
 
     def _build(self) -> None:
-        """Fill bitmap and hash table with `stride` grams of each literal."""
+        """Fill filter and hash table with `stride` grams of each literal."""
         first = _rarest_runs(self._pool, self._len.astype(np.int64), self.stride)
         at = (self._at + first)[:, None] + np.arange(self.stride)
         folded = (self._pool | _FOLD).astype(np.uint32)
@@ -144,9 +144,10 @@ class LiteralIndex(Kept):
         self.hash_bits = max(_MIN_BITS, min(_MAX_BITS, (keys.size * _BITS_PER_GRAM).bit_length()))
         slots = 1 << max(4, (2 * keys.size).bit_length())
         product = keys.astype(np.uint64) * np.uint64(HASH) & np.uint64(0xFFFFFFFF)
-        hashes = (product >> np.uint64(32 - self.hash_bits)).astype(np.int64)
-        self._bitmap = np.zeros(1 << (self.hash_bits - 3), np.uint8)
-        np.bitwise_or.at(self._bitmap, hashes >> 3, (1 << (hashes & 7)).astype(np.uint8))
+        bit = product >> np.uint64(32 - self.hash_bits)
+        self._grams = np.zeros((1 << self.hash_bits) // FILTER_WORD, np.uint64)
+        for place in (bit, product >> np.uint64(SECOND)):
+            np.bitwise_or.at(self._grams, bit // FILTER_WORD, np.uint64(1) << place % FILTER_WORD)
         table: dict[int, int] = {}
         for number, home in enumerate((product >> np.uint64(7)).tolist()):
             slot = home & (slots - 1)
@@ -168,11 +169,10 @@ class LiteralIndex(Kept):
             return Hits(empty, empty, empty)
         self._last_unit.fill(-1)
         state = np.array([0, -1], np.int64)
-        words = data[: data.size & ~3].view(np.uint32)
         parts: list[tuple[np.ndarray, ...]] = []
         while state[0] < units.size:
             n = scan(
-                data, words, units, bits, self.stride, self.hash_bits, self._bitmap, self._keys, self._first,
+                data, units, bits, self.stride, self.hash_bits, self._grams, self._keys, self._first,
                 self._count, self._ent_lit, self._ent_off, self._len, self._at, self._mask, self._cased, self._pool,
                 self._low,
                 self._last_unit, self._last_pos, *self._out, state,

@@ -127,9 +127,9 @@ def test_kernel_means_the_same_as_plain_python():
     want = fast.scan(data, units, np.ones(3, np.uint64))
     state, out = np.array([0, -1]), slow._out
     n = scan.py_func(
-        data, data[: data.size & ~3].view(np.uint32), units, np.ones(3, np.uint64), slow.stride, slow.hash_bits,
-        slow._bitmap, slow._keys, slow._first, slow._count, slow._ent_lit, slow._ent_off, slow._len, slow._at,
-        slow._mask, slow._cased, slow._pool, slow._low, slow._last_unit, slow._last_pos, *out, state,
+        data, units, np.ones(3, np.uint64), slow.stride, slow.hash_bits, slow._grams, slow._keys, slow._first,
+        slow._count, slow._ent_lit, slow._ent_off, slow._len, slow._at, slow._mask, slow._cased, slow._pool, slow._low,
+        slow._last_unit, slow._last_pos, *out, state,
     )  # fmt: skip
     assert [c[:n].tolist() for c in out] == [want.lit.tolist(), want.unit.tolist(), want.pos.tolist()]
     assert want.lit.size == 4
