@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sensor.engine.kernels_derive import question_names
+from sensor.engine.kernels_derive import NAME, question_names
 from sensor.model.units import UNIT
 
-_NAME = 258
-"""Most bytes of a dotted name with its edges."""
+_SPARE = 64
+"""Questions beside one of each message: mDNS asks several at once."""
 
 
 class Derived(NamedTuple):
@@ -27,7 +27,8 @@ def names(rows: np.ndarray, buf: np.ndarray, messages: np.ndarray, *, responses:
 
     messages: int64[n], the datagrams' rows; responses: those of responses, too.
     """
-    out = np.zeros(_NAME * messages.size + 4, np.uint8)
-    made, odd = np.empty(messages.size, UNIT), np.empty_like(messages)
+    most = 2 * messages.size + _SPARE
+    out = np.zeros(NAME * most // 2 + 4, np.uint8)
+    made, odd = np.empty(most, UNIT), np.empty_like(messages)
     packed = question_names(rows, buf, messages, np.array([responses]), out, made, odd)
     return Derived(out, made[: packed & 0xFFFFFFFF]), odd[: packed >> 32]

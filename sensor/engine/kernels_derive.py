@@ -11,66 +11,129 @@ from sensor.model.units import UNIT_PACKET
 I8 = int64[::1]
 _BYTES = Array(uint8, 1, "C", readonly=True)
 
+NAME = 256
+"""Bytes of room for a name with its edges; a longer one is not written."""
+_HEADER = 12
+_QUESTIONS = 256
+"""Questions read of a message, as the parser does."""
+_POINTERS = 32
+"""Compression pointers followed in a name."""
+_NETBIOS = 32
+"""Letters from A to P that are a NetBIOS name (RFC 1001 section 14.1)."""
+
 
 @njit
-def _is_plain(c):  # pragma: no cover
-    """Tell whether a byte of a label stands in a dotted name as it is, and is no separator."""
-    return 48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122 or c in (42, 45, 95)
+def _label(buf, p, size, out, begin, at):  # pragma: no cover
+    """Write a label behind the ones before it; return where the next one goes, -1: there is no room."""
+    if at - begin + size + 2 > NAME:
+        return np.int64(-1)
+    if at > begin + 1:
+        out[at] = 46
+        at += 1
+    for x in range(size):
+        out[at + x] = buf[p + x]
+    return at + size
+
+
+@njit
+def _dotted(buf, start, p, end, out, begin):  # pragma: no cover
+    """Write the name at p, a zero byte before it; return (where it ends in the text, behind it in the message).
+
+    start: of the message. The first is -1 where the name is damaged or long.
+    """
+    out[begin] = 0
+    at = begin + 1
+    lowest, behind = p, np.int64(-1)
+    jumps = 0
+    while p < end:
+        size = np.int64(buf[p])
+        if size == 0:
+            return at, p + 1 if behind < 0 else behind
+        if size < 64:
+            if p + 1 + size > end:
+                break
+            at = _label(buf, p + 1, size, out, begin, at)
+            if at < 0:
+                break
+            p += 1 + size
+            continue
+        if size < 192 or p + 2 > end or jumps == _POINTERS:
+            break
+        target = start + ((size & 63) << 8 | np.int64(buf[p + 1]))
+        if target >= lowest:
+            break
+        if behind < 0:
+            behind = p + 2
+        jumps += 1
+        p = lowest = target
+    return np.int64(-1), p
+
+
+@njit
+def _decoded(out, begin, at):  # pragma: no cover
+    """Write a NetBIOS name as it is shown, in its place; return where the text ends."""
+    if at - begin < _NETBIOS or (at - begin > _NETBIOS and out[begin + _NETBIOS] != 46):
+        return at
+    for x in range(begin, begin + _NETBIOS):
+        if not 65 <= out[x] <= 80:
+            return at
+    for x in range(_NETBIOS // 2):
+        out[begin + x] = (out[begin + 2 * x] - 65) << 4 | (out[begin + 2 * x + 1] - 65)
+    last = out[begin + 15]
+    size = 15
+    while size and out[begin + size - 1] in (0, 32):
+        size -= 1
+    to = begin + size
+    out[to] = 60
+    for x in range(2):
+        digit = last >> 4 if x == 0 else last & 15
+        out[to + 1 + x] = digit + (48 if digit < 10 else 87)
+    out[to + 3] = 62
+    to += 4
+    for x in range(begin + _NETBIOS, at):
+        out[to] = out[x]
+        to += 1
+    return to
 
 
 @njit(int64(ROWS_T, _BYTES, I8, boolean[::1], U1, UNITS_T, I8), cache=True)
 def question_names(rows, buf, at_rows, responses, out, made, odd):  # pragma: no cover
-    """Write the name of each DNS datagram's question, dotted, a zero byte before and behind; return (made, odd).
+    """Write the names of each DNS datagram's questions, dotted, a zero byte before and behind; return (made, odd).
 
-    at_rows: int64[n], UDP rows that hold DNS messages; responses[0]: those with QR set, too. out: uint8[258 * n].
-    odd: int64[n], the rows whose question is not one name of plain labels: they must be parsed. The two counts are
+    at_rows: int64[n], UDP rows that hold DNS messages; responses[0]: those with QR set, too. out: uint8[k].
+    odd: int64[n], the rows of which a name is damaged, or finds no room: they must be parsed. The two counts are
     packed as made | odd << 32.
     """
     pays, lens, slots, sides = rows["pay"], rows["paylen"], rows["flow"], rows["side"]
     n = at = strange = np.int64(0)
     for i in range(at_rows.size):
         row = at_rows[i]
-        p = np.int64(pays[row])
-        end = p + lens[row]
-        if end - p < 12:
+        start = np.int64(pays[row])
+        end = start + lens[row]
+        if end - start < _HEADER or (buf[start + 2] & 0x80 and not responses[0]):
             continue
-        if buf[p + 2] & 0x80 and not responses[0]:
-            continue
-        plain = buf[p + 4] == 0 and buf[p + 5] == 1
-        begin = at
-        out[at] = 0
-        at += 1
-        p += 12
-        while plain:
-            if p >= end:
-                plain = False
+        count = np.int64(buf[start + 4]) << 8 | np.int64(buf[start + 5])
+        if count > _QUESTIONS:
+            count = np.int64(_QUESTIONS)
+        p, first, begin = start + _HEADER, n, at
+        while count and p >= 0:
+            stop = np.int64(-1)
+            if n < made.size and at + NAME + 4 <= out.size:
+                stop, p = _dotted(buf, start, p, end, out, at)
+            if stop < 0 or p + 4 > end:
+                p = np.int64(-1)
                 break
-            size = np.int64(buf[p])
-            if size == 0:
-                break
-            # 32 letters from A to P are a NetBIOS name (RFC 1001 section 14.1), which is shown decoded.
-            if size > 63 or size == 32 or p + 1 + size > end or at - begin + size + 2 > 256:
-                plain = False
-                break
-            if at > begin + 1:
-                out[at] = 46
-                at += 1
-            for x in range(size):
-                c = buf[p + 1 + x]
-                if not _is_plain(c):
-                    plain = False
-                out[at] = c
-                at += 1
-            p += 1 + size
-        if not plain:
-            at = begin
+            stop = _decoded(out, at + 1, stop)
+            out[stop] = 0
+            made["start"][n], made["fresh"][n], made["end"][n] = at, at, stop + 1
+            made["pos"][n], made["flow"][n], made["row"][n] = 0, slots[row], row
+            made["side"][n], made["kind"][n] = sides[row], UNIT_PACKET
+            n += 1
+            at = stop + 1
+            p += 4
+            count -= 1
+        if p < 0:
+            n, at = first, begin
             odd[strange] = row
             strange += 1
-            continue
-        out[at] = 0
-        at += 1
-        made["start"][n], made["fresh"][n], made["end"][n] = begin, begin, at
-        made["pos"][n], made["flow"][n], made["row"][n] = 0, slots[row], row
-        made["side"][n], made["kind"][n] = sides[row], UNIT_PACKET
-        n += 1
     return n | strange << 32
