@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, overload
 
 import msgspec
@@ -69,10 +69,11 @@ class Places(msgspec.Struct, frozen=True):
 
 
 class Written:
-    """Bytes of rules."""
+    """Rules as bytes."""
 
-    def __init__(self, octets: bytes | memoryview, places: Places) -> None:
-        self._octets = memoryview(octets)
+    def __init__(self, octets: Callable[[int, int], bytes], places: Places) -> None:
+        """octets: returns the bytes from one place to another."""
+        self._octets = octets
         self._at = places
         self._rules, self._parts = msgspec.msgpack.Decoder(Rule), msgspec.msgpack.Decoder(_Part)
         self._sets: Sets = {}
@@ -86,11 +87,11 @@ class Written:
         """Return a rule."""
         base = int(self._at.owner[number])
         begin, end = int(self._at.parts[number]), int(self._at.parts[number + 1])
-        rule = self._rules.decode(self._octets[int(self._at.bases[base]) : int(self._at.bases[base + 1])])
+        rule = self._rules.decode(self._octets(int(self._at.bases[base]), int(self._at.bases[base + 1])))
         share((rule,), self._sets)
         if begin == end:
             return rule
-        part = self._parts.decode(self._octets[begin:end])
+        part = self._parts.decode(self._octets(begin, end))
         return msgspec.structs.replace(rule, proto=part.proto, direction=part.direction, body=part.body)
 
 

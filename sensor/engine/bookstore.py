@@ -1,8 +1,9 @@
 """Plans of rule sets kept on disk, so that a start works nothing out again: with 34,000 rules it saves seconds.
 
 A file is named by all that decides the plan but the contents of the rule files and lists, whose digests stand in it:
-so there is one for each way in which Xensor is started. The rules themselves are not read but mapped, and looked at
-one by one when traffic first reaches them.
+so there is one for each way in which Xensor is started. The rules themselves are read one by one when traffic first
+reaches them. They are not mapped: the kernel maps 64 KB around each place that is touched, so that of 50 MB all were
+soon in memory, and a mapped file that somebody cuts off ends the process.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.metadata
-import mmap
 import os
 import tempfile
+import weakref
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -66,7 +67,7 @@ class _Book(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The file that a plan was mapped from: other processes may map it, too."""
+    """The file that a plan was read from: other processes may read it, too."""
 
     path: Path
     start: bytes
@@ -79,6 +80,22 @@ class Image:
             os.close(file)
             raise RuleError("the rules were planned anew meanwhile")
         return file
+
+
+class _Rows:
+    """The rules in an open file."""
+
+    def __init__(self, file: int, start: int) -> None:
+        """file: left open; start: where the first rule stands."""
+        self._file, self._start = os.dup(file), start
+        weakref.finalize(self, os.close, self._file)
+
+    def __call__(self, begin: int, end: int) -> bytes:
+        """Return the bytes from one place to another. Raises RuleError where the file was cut, OSError."""
+        found = os.pread(self._file, end - begin, self._start + begin)
+        if len(found) != end - begin:
+            raise RuleError("the file of the plan was cut off while it was in use")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +133,12 @@ class BookStore:
             return None
         if found is None:
             return None
-        book, whole = found
+        book, start, rows = found
         if tuple(files) != book.report.files or not _unchanged(book.digests):
             return None
         with suppress(OSError):
             os.utime(path)
-        return _ready(book, whole, outside, Image(path, bytes(whole[:_HEAD])))
+        return _ready(book, rows, outside, Image(path, start))
 
     def put(
         self, key: bytes, ready: ReadyRules, rules: Sequence[Rule], owners: Sequence[int], digests: Mapping[str, bytes]
@@ -151,9 +168,10 @@ class BookStore:
     def _path(self, key: bytes) -> Path:
         return self.folder / (hashlib.sha256(key + _surroundings()).hexdigest() + _SUFFIX)
 
-    def _read(self, file: int) -> tuple[_Book, memoryview] | None:
-        """Return what a file holds, and a mapping of it; None: it is none of ours, or damaged."""
-        parts = _parts(os.read(file, _HEAD), os.fstat(file).st_size)
+    def _read(self, file: int) -> tuple[_Book, bytes, _Rows] | None:
+        """Return what a file holds, its first bytes, and its rules; None: it is none of ours, or damaged."""
+        start = os.read(file, _HEAD)
+        parts = _parts(start, os.fstat(file).st_size)
         if parts is None:
             return None
         size, crc, rest_crc = parts
@@ -161,9 +179,7 @@ class BookStore:
             head = rows.read(size)
             if zlib.crc32(head) != crc or _crc(iter(lambda: rows.read(_CHUNK), b"")) != rest_crc:
                 return None
-        book = self._decoder.decode(head)
-        del head
-        return book, memoryview(mmap.mmap(file, 0, access=mmap.ACCESS_READ))
+        return self._decoder.decode(head), start, _Rows(file, _HEAD + size)
 
     def _tidy(self) -> None:
         """Remove the files that were used longest ago."""
@@ -173,7 +189,7 @@ class BookStore:
                 path.unlink()
 
 
-def mapped(file: int, outside: Outside = NOTHING) -> ReadyRules:
+def opened(file: int, outside: Outside = NOTHING) -> ReadyRules:
     """Return the plan in a file that another process has found (`Image.open`). Raises RuleError, OSError."""
     parts = _parts(os.pread(file, _HEAD, 0), os.fstat(file).st_size)
     if parts is None:
@@ -183,7 +199,7 @@ def mapped(file: int, outside: Outside = NOTHING) -> ReadyRules:
             book = _decoder().decode(os.pread(file, parts[0], _HEAD))
     except (ValueError, msgspec.DecodeError) as e:
         raise RuleError(f"no plan of this program: {e}") from e
-    return _ready(book, memoryview(mmap.mmap(file, 0, access=mmap.ACCESS_READ)), outside, None)
+    return _ready(book, _Rows(file, _HEAD + parts[0]), outside, None)
 
 
 def _decoder() -> msgspec.msgpack.Decoder[_Book]:
@@ -199,10 +215,9 @@ def _parts(start: bytes, size: int) -> tuple[int, int, int] | None:
     return (head, crc, rest_crc) if size == _HEAD + head + rest else None
 
 
-def _ready(book: _Book, whole: memoryview, outside: Outside, image: Image | None) -> ReadyRules:
-    """Return the rules of a file. whole: a mapping of it, of which the rules are read one by one."""
-    rules = whole[whole.nbytes - int(book.places.parts[-1]) :]
-    plan = dataclasses.replace(book.plan, rules=JudgedRules(store=Written(rules, book.places)))
+def _ready(book: _Book, rows: _Rows, outside: Outside, image: Image | None) -> ReadyRules:
+    """Return the rules of a file."""
+    plan = dataclasses.replace(book.plan, rules=JudgedRules(store=Written(rows, book.places)))
     return ReadyRules(plan, book.suppressions, outside, book.report, book.aside, image)
 
 

@@ -15,7 +15,7 @@ import msgspec
 from sensor.capture.afpacket import LiveSource
 from sensor.capture.files import FileSource
 from sensor.detect.threshold import FarRates
-from sensor.engine.bookstore import ReadyRules, mapped
+from sensor.engine.bookstore import ReadyRules, opened
 from sensor.engine.crew.channel import Channel
 from sensor.engine.crew.evidence import Relay, counters_of
 from sensor.engine.crew.outbox import Outbox
@@ -199,9 +199,9 @@ class LiveWorker:
         return partial(self._planned, self._channel.take_file())
 
     def _planned(self, file: int) -> ReadyRules:
-        """Map a plan. Raises RuleError."""
+        """Open a plan. Raises RuleError."""
         try:
-            return mapped(file, self._kit.outside())
+            return opened(file, self._kit.outside())
         except OSError as e:
             raise RuleError(f"the plan of the rules cannot be read: {e.strerror}") from e
         finally:

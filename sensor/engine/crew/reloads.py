@@ -1,4 +1,4 @@
-"""New rules for all workers at once: planned here, mapped by each beside the old ones, then used by all."""
+"""New rules for all workers at once: planned here, opened by each beside the old ones, then used by all."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Plans on disk: had back they choose and judge the same; what has changed or is damaged is not taken."""
 
 import dataclasses
+import gc
 import os
 from pathlib import Path
 
@@ -118,14 +119,37 @@ def test_rules_for_workers_are_kept_as_workers_judge_them(tmp_path, folder):
     assert len(books(folder)) == 2
 
 
-def test_another_process_maps_the_same_plan():
+def test_another_process_opens_the_same_plan():
     found = run(RULES, made=several()).rules
     file = found.image.open()
-    other = bookstore.mapped(file, found.outside)
+    other = bookstore.opened(file, found.outside)
     os.close(file)
     same(found.plan, other.plan)
     assert list(other.plan.rules) == list(found.plan.rules)
     assert (other.suppressions, other.report, other.aside) == (found.suppressions, found.report, found.aside)
+
+
+def test_a_plan_that_is_cut_off_while_it_is_in_use_is_told_of(tmp_path, folder):
+    file = tmp_path / "a.rules"
+    file.write_text(RULE.format("first"))
+    run(file)
+    found = run(file).rules
+    os.truncate(books(folder)[0], books(folder)[0].stat().st_size - 1)
+    with pytest.raises(RuleError, match="cut off"):
+        found.plan.rules[0]
+
+
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_plan_that_is_no_longer_used_keeps_no_file_open():
+    before = open_files()
+    found = run(RULES).rules
+    assert open_files() > before
+    del found
+    gc.collect()
+    assert open_files() == before
 
 
 def test_a_plan_that_was_made_anew_meanwhile_is_not_another_process_s(tmp_path, folder):
@@ -142,14 +166,14 @@ def test_a_plan_that_was_made_anew_meanwhile_is_not_another_process_s(tmp_path, 
 
 
 @pytest.mark.parametrize("octets", [b"", b"none of ours", b"xensor-book-1\n\0\0" + bytes(16), None])
-def test_what_is_no_plan_is_not_mapped(tmp_path, folder, octets):
+def test_what_is_no_plan_is_not_opened(tmp_path, folder, octets):
     if octets is None:  # the head is damaged
         run(RULES)
         octets = bytearray(books(folder)[0].read_bytes())
         octets[40:60] = bytes(20)
     (tmp_path / "x").write_bytes(octets)
     with (tmp_path / "x").open("rb") as file, pytest.raises(RuleError, match="no plan"):
-        bookstore.mapped(file.fileno())
+        bookstore.opened(file.fileno())
 
 
 RULE = 'alert tcp any any -> any any (msg:"one"; content:"{}"; sid:1;)\n'
