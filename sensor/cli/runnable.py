@@ -40,6 +40,8 @@ def rules_to_run(paths: Iterable[Path], made: Settings, *, fatal: bool) -> Runna
     if found is not None:
         common.tell(found.report.problems, found.report.unmatchable, len(found), fatal=fatal)
         return Runnable(found, found.report.problems)
+    if store.damaged is not None:
+        common.warn(f"{store.damaged}: the plan of the rules kept here is damaged, it is made anew")
     loaded = common.load_as(files, how)
     common.tell(loaded.problems, loaded.result.unmatchable(), len(loaded.rules), fatal=fatal)
     return Runnable(_planned(loaded, store, key, crew=crew), loaded.problems)
@@ -67,8 +69,9 @@ def _planned(loaded: common.Loaded, store: BookStore, key: bytes, *, crew: bool)
     ready = ReadyRules(plan, rules.suppressions, rules.outside, report, aside)
     try:
         store.put(key, ready, rules.rules, [owner for owner, _ in judged], result.digests)
-    except OSError:
-        found = None  # without a place to keep it, each start takes its time
+    except OSError as e:
+        common.warn(f"{store.folder}: the plan of the rules cannot be kept here, each start makes it: {e.strerror}")
+        found = None
     else:
         found = store.find(key, result.files, rules.outside)
     # A plan in memory would do for workers at the start, but those that run could not have it at a reload.

@@ -28,7 +28,7 @@ from sensor.detect.judged import JudgedRules, Places, Written, write
 from sensor.detect.kept import packed, unpacked
 from sensor.detect.plan import Plan
 from sensor.errors import RuleError
-from sensor.rules.cache import no_gc
+from sensor.rules.cache import drop_oldest, no_gc
 from sensor.rules.lists import digest_of
 from sensor.rules.load import MAX_FILE
 from sensor.rules.nodes import Rule, Suppression
@@ -120,6 +120,8 @@ class BookStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.damaged: Path | None = None
+        """A file that was found and could not be used, though this program wrote it."""
         self._encoder = msgspec.msgpack.Encoder(enc_hook=packed)
         self._decoder = _decoder()
 
@@ -129,9 +131,12 @@ class BookStore:
         try:
             with path.open("rb") as file, no_gc():
                 found = self._read(file.fileno())
-        except (OSError, ValueError, msgspec.DecodeError):
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except (OSError, ValueError, msgspec.DecodeError):
+            found = None
         if found is None:
+            self.damaged = path
             return None
         book, start, rows = found
         if tuple(files) != book.report.files or not _unchanged(book.digests):
@@ -183,10 +188,7 @@ class BookStore:
 
     def _tidy(self) -> None:
         """Remove the files that were used longest ago."""
-        with suppress(OSError):
-            found = sorted(self.folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-            for path in found[MOST_FILES:]:
-                path.unlink()
+        drop_oldest(self.folder, f"*{_SUFFIX}", MOST_FILES)
 
 
 def opened(file: int, outside: Outside = NOTHING) -> ReadyRules:

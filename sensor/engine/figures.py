@@ -83,6 +83,10 @@ def _judged(pipeline: Pipeline) -> dict[str, Mapping[tuple[str, ...], float]]:
         "xensor_judgements_skipped_total": {_NONE: budget.judgements_skipped},
         "xensor_rule_errors_total": {_NONE: counters.rule_errors},
         "xensor_stream_marks_forgotten_total": _by(pipeline.forgotten()),
+        "xensor_http_flows_parsed_total": _by({
+            "matched": pipeline.frame_counters.http_flows_matched,
+            "not_plain": pipeline.frame_counters.http_flows_not_plain,
+        }),
         "xensor_parser_errors_total": {_NONE: pipeline.walk.apps.counters.parser_errors},
         "xensor_rule_suspensions_total": {_NONE: budget.suspended},
     }

@@ -22,8 +22,9 @@ from sensor.detect.literals import LiteralRules
 from sensor.detect.plan import Plan
 from sensor.detect.scan import Hits
 from sensor.model.app import TO_SERVER, Framing, ProtocolSpec
+from sensor.model.counters import Counters
 from sensor.model.frames import CODED, CONTINUED, ODD, OPEN
-from sensor.model.rows import DONE
+from sensor.model.rows import COLD, DONE
 from sensor.model.units import UNIT_STREAM
 from sensor.proto import ids
 from sensor.proto.http1.framing import Framed, Framer, head_of, whole_of
@@ -36,6 +37,22 @@ _HEAD, _FORM, _BODY = range(3)
 """What is known of a message: its head; its body as well, but not the files in it; all of it."""
 _WHOLE: Final = 1 << 18
 """Bytes of a message that is parsed to look at its body; of a longer one only the head is looked at."""
+
+
+_MOST_ELSEWHERE: Final = 16
+"""Rules of a side that are tried on each of its messages, wherever their literal was: beyond, parsing costs less."""
+
+
+class FrameCounters(Counters):
+    """Why flows with HTTP/1 had to be parsed."""
+
+    __slots__ = ("frames_cut_short", "http_flows_matched", "http_flows_not_plain")
+    frames_cut_short: int
+    """Messages that a rule was not tried on to the end, because that cost more than its budget."""
+    http_flows_matched: int
+    """A rule may match one of their messages."""
+    http_flows_not_plain: int
+    """They were not parsed until a message came that the framer does not know."""
 
 
 @dataclass(slots=True)
@@ -131,6 +148,7 @@ class Frames:
         self._in_text = np.zeros(256, np.uint8)
         self._in_text[list(self._framing.text)] = 1
         self._framer = Framer()
+        self.counters = FrameCounters()
         self._budget = Budget()
         self._checks: dict[tuple[int, int, int], tuple[Check, ...]] = {}
         self._passed: dict[int, set[int]] = {}
@@ -159,7 +177,8 @@ class Frames:
         for m in unread:  # what its body holds is not known: all rules may match
             self._framer.leave(block.slots[m])
         odd = block.marked(ODD) + unread
-        wanted = Wanted({*units["flow"][framed.refused].tolist(), *(block.slots[m] for m in odd)})
+        refused = {*units["flow"][framed.refused].tolist(), *(block.slots[m] for m in odd)}
+        wanted = Wanted(set(refused))
         pairs = {*self._by_frame(block, flows), *self._by_literal(block, flows, hits)}
         pairs |= {(m, rule) for m in block.marked(self._hiding) for rule in self._hidden(block, m)}
         unknown = [pair for pair in pairs if pair[0] < 0]
@@ -168,7 +187,14 @@ class Frames:
         pairs.update(self._elsewhere_of(block))
         for m, rule in sorted(pairs):
             self._try(block, m, rule, wanted)
+        self._count(refused, wanted.parse - refused, flows)
         return wanted
+
+    def _count(self, refused: set[int], matched: set[int], flows: np.ndarray) -> None:
+        """Count the flows that become hot."""
+        hot = flows["hot"]
+        self.counters.http_flows_not_plain += sum(int(hot[slot]) == COLD for slot in refused)
+        self.counters.http_flows_matched += sum(int(hot[slot]) == COLD for slot in matched)
 
     def forget(self, slots: Iterable[int]) -> None:
         """Drop what is kept of ended flows."""
@@ -207,7 +233,15 @@ class Frames:
             if not known or any(block.flags[m] & CONTINUED for m in range(first, last)):
                 self._note(slot, rule, wanted)
             else:
-                self._elsewhere.setdefault(2 * slot + side, set()).add(rule)
+                self._wait(2 * slot + side, rule, wanted)
+
+    def _wait(self, key: int, rule: int, wanted: Wanted) -> None:
+        """Try a rule on each message of a side from now on. key: 2 * slot + side."""
+        waiting = self._elsewhere.setdefault(key, set())
+        if len(waiting) < _MOST_ELSEWHERE:
+            waiting.add(rule)
+        elif rule not in waiting:
+            self._note(key >> 1, rule, wanted)
 
     def _elsewhere_of(self, block: _Block) -> Iterable[tuple[int, int]]:
         """Return the messages of sides on which the literal of such a rule was seen."""
@@ -226,6 +260,7 @@ class Frames:
         try:
             return all(check(context, meter) for check in self._conditions(rule, message.side, message.known))
         except BudgetExceededError:
+            self.counters.frames_cut_short += 1
             return True
 
     def _conditions(self, rule: int, side: int, known: int) -> tuple[Check, ...]:

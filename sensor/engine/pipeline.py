@@ -16,6 +16,7 @@ from sensor.engine.answered import Answers
 from sensor.engine.bookstore import ReadyRules
 from sensor.engine.expect import Expectations
 from sensor.engine.filelog import FileLog
+from sensor.engine.frames import FrameCounters
 from sensor.engine.gathered import Gathered
 from sensor.engine.heads import Detector
 from sensor.engine.judge import Judge
@@ -78,6 +79,7 @@ class Pipeline:
         self._logs = Logs(options.log_kinds, emit)
         self._files = FileLog(options.settings, emit)
         self._tail = -1
+        self.frame_counters = FrameCounters()
         self._use(self.prepare(rules))
         self.tally = Tally()
         self.stopwatch = Stopwatch()
@@ -112,6 +114,8 @@ class Pipeline:
 
     def _use(self, book: Rulebook) -> None:
         self.plan, self._selector = book.plan, book.selector
+        if book.selector.frames is not None:
+            book.selector.frames.counters = self.frame_counters
         tail = _tail_of(book.plan)
         if tail > self._tail:
             self._gatherer, self._tail = Gatherer(self.table.flows.size, tail), tail

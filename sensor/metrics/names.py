@@ -121,6 +121,9 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("rule_errors", "judgements", "Judgements that failed: a fault of the sensor."),
     _counter("stream_marks_forgotten", "marks", "Marks in streams that gave way. hits: a rule whose literals came long "
              "before the rest was not judged on it; fired: a rule may have alerted twice on the same bytes.", "kind"),
+    _counter("http_flows_parsed", "flows", "HTTP/1 flows that were parsed though no log asks for them. matched: a rule "
+             "may match one of their messages; not_plain: a message came of which only parsing tells how it reads.",
+             "reason"),
     _counter("parser_errors", "flows", "Parsers that failed: a fault of the sensor."),
     _counter("alerts", "alerts", "Alerts raised, those in flood summaries included.", "severity"),
     _counter("alerts_by_category", "alerts", "The same by category of the rule.", "category"),

@@ -13,6 +13,7 @@ import os
 import tempfile
 import zlib
 from contextlib import contextmanager, suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 FORMAT = b"xensor-rules-1\n"
 _CRC = 4
+_SUFFIX = ".msgpack"
+MOST_FILES, MOST_BYTES = 4096, 1 << 29
+"""Kept in a folder, the last used; what is compiled of ET Open has 53 MB."""
 
 
 class CacheCounters(Counters):
@@ -75,7 +79,7 @@ class Cache:
         name = os.fsencode(file)
         digest = hashlib.sha256(self.base + len(name).to_bytes(4, "big") + name)
         digest.update(content)
-        return self.directory / f"{digest.hexdigest()}.msgpack"
+        return self.directory / f"{digest.hexdigest()}{_SUFFIX}"
 
     def get(self, file: str, content: bytes) -> Unit | None:
         """Return the compiled file; None: there is none, or a list that it was made from has changed."""
@@ -100,6 +104,9 @@ class Cache:
             self.counters.cache_misses += 1
             return None
         self.counters.cache_hits += 1
+        if path is not None:
+            with suppress(OSError):
+                os.utime(path)
         return unit
 
     def put(self, file: str, content: bytes, unit: Unit) -> None:
@@ -121,6 +128,22 @@ class Cache:
                 raise
         except OSError:
             self.counters.cache_unwritable += 1
+        else:
+            drop_oldest(path.parent, f"*{_SUFFIX}", MOST_FILES, MOST_BYTES)
+
+
+def drop_oldest(folder: Path, pattern: str, files: int, total: int | None = None) -> None:
+    """Remove the files of a cache that were used longest ago, beyond a number of files, and of bytes.
+
+    The newest stays, whatever its size. Another process may do the same: what has gone is no error.
+    """
+    with suppress(OSError):
+        found = sorted(((stat.st_mtime_ns, stat.st_size, path) for path in folder.glob(pattern)
+                        for stat in [path.stat()]), reverse=True)  # fmt: skip
+        sums = accumulate(size for _, size, _ in found)
+        for n, (used, (_, _, path)) in enumerate(zip(sums, found, strict=True)):
+            if n >= files or (n and total is not None and used > total):
+                path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -302,3 +302,32 @@ def test_files_in_forms_are_files_of_their_own(rules, chunked):
     else:
         octets = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
     assert run(frames_of([(TO_SERVER, octets)], ()), rules["quiet"], types=("alert",)).sids == [122]
+
+
+def counted(turns, rules, block=16_384):
+    return run(frames_of(turns, ()), rules["quiet"], types=("alert",), block=block).pipeline.frame_counters
+
+
+def test_why_flows_are_parsed_is_counted(rules):
+    plain, odd = exchange(ASKS, b"hi"), exchange(ASKS.replace(b"Accept:", b" folded\r\nAccept:"), b"hi")
+    wanted = exchange(ASKS.replace(b"POST", b"PUT"), b"hi")
+    for turns, matched, not_plain in ((plain, 0, 0), (wanted, 1, 0), (odd, 0, 1), (wanted + odd, 0, 1)):
+        counters = counted(turns, rules)
+        assert (counters.http_flows_matched, counters.http_flows_not_plain) == (matched, not_plain)
+    assert counted(wanted * 3 + odd, rules, block=1).http_flows_matched == 1
+
+
+def test_many_rules_whose_bytes_may_be_anywhere_have_a_flow_parsed(tmp_path):
+    words = [f"word{n:02}" for n in range(40)]
+    line = 'alert http any any -> any any (flow:to_server; content:"{}"; http.uri; content:"/never"; sid:{};)'
+    path = tmp_path / "a.rules"
+    path.write_text("\n".join(line.format(word, sid) for sid, word in enumerate(words, 1)))
+    loaded = load(path)
+
+    def parsed_with(count):
+        turns = exchange(ASKS, b"hi", " ".join(words[:count]).encode())
+        done = run(frames_of(turns, ()), loaded, types=("alert",))
+        assert not done.sids
+        return done.pipeline.walk.apps.counters.flows
+
+    assert (parsed_with(4), parsed_with(40)) == (0, 1)

@@ -235,17 +235,20 @@ def test_a_damaged_file_is_not_taken(folder, at):
 
 
 @pytest.mark.parametrize("size", [0, 10, 31, 32, 1000])
-def test_a_file_that_was_cut_off_is_not_taken(folder, size):
+def test_a_file_that_was_cut_off_is_not_taken(folder, size, capsys):
     run(RULES)
     [path] = books(folder)
     path.write_bytes(path.read_bytes()[:size])
+    capsys.readouterr()
     assert len(run(RULES).rules) == len(common.load([RULES], Settings()).rules)
+    assert f"{path}: the plan of the rules kept here is damaged" in capsys.readouterr().err
 
 
-def test_a_folder_that_cannot_be_written_costs_time_alone(folder, tmp_path):
+def test_a_folder_that_cannot_be_written_costs_time_alone(folder, tmp_path, capsys):
     folder.parent.mkdir(parents=True)
     folder.write_text("a file where the folder should be")
     found = run(RULES).rules
+    assert "cannot be kept here" in capsys.readouterr().err
     assert isinstance(found, ReadyRules)
     assert found.image is None
     assert len(found.plan.rules) >= len(found)

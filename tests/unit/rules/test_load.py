@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from sensor.rules import cache as cache_module
@@ -118,3 +120,24 @@ def test_a_failed_write_leaves_nothing_behind(folder, tmp_path, monkeypatch):
 def test_unmatchable_rules_are_counted_by_reason(tmp_path):
     (tmp_path / "x.yaml").write_text("- {id: 1, source: '!any'}\n- {id: 2, source: '!any'}\n- {id: 3}\n")
     assert load_rules([tmp_path]).unmatchable() == {"the source !any is empty": 2}
+
+
+def test_entries_used_longest_ago_give_way(tmp_path):
+    for n in range(6):
+        (tmp_path / f"{n}.msgpack").write_bytes(bytes(100))
+        os.utime(tmp_path / f"{n}.msgpack", ns=(n, n))
+    (tmp_path / "other").write_bytes(bytes(1000))
+    cache_module.drop_oldest(tmp_path, "*.msgpack", 5, 350)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["3.msgpack", "4.msgpack", "5.msgpack", "other"]
+    cache_module.drop_oldest(tmp_path, "*.msgpack", 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["4.msgpack", "5.msgpack", "other"]
+    cache_module.drop_oldest(tmp_path, "*.msgpack", 5, 10)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["5.msgpack", "other"]
+
+
+def test_a_hit_keeps_an_entry_from_giving_way(folder, tmp_path):
+    load_rules([folder], cache_dir=tmp_path / "cache")
+    for entry in (tmp_path / "cache").iterdir():
+        os.utime(entry, ns=(1, 1))
+    load_rules([folder], cache_dir=tmp_path / "cache")
+    assert all(entry.stat().st_mtime_ns > 1 for entry in (tmp_path / "cache").iterdir())
