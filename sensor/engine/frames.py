@@ -149,6 +149,8 @@ class Frames:
         self._in_text[list(self._framing.text)] = 1
         self._framer = Framer()
         self.counters = FrameCounters()
+        self.reports = not plan.events.keys().isdisjoint(self._framing.marked)
+        """Rules or logs ask for what the parser finds odd about messages: these are parsed."""
         self._budget = Budget()
         self._checks: dict[tuple[int, int, int], tuple[Check, ...]] = {}
         self._passed: dict[int, set[int]] = {}
@@ -176,7 +178,7 @@ class Frames:
         unread = [m for m in block.marked(CODED) if block.message(m) is None]
         for m in unread:  # what its body holds is not known: all rules may match
             self._framer.leave(block.slots[m])
-        odd = block.marked(ODD) + unread
+        odd = block.marked(ODD) * self.reports + unread
         refused = {*units["flow"][framed.refused].tolist(), *(block.slots[m] for m in odd)}
         wanted = Wanted(set(refused))
         pairs = {*self._by_frame(block, flows), *self._by_literal(block, flows, hits)}

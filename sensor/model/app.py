@@ -193,6 +193,8 @@ class Framing:
     """Stage at which all of it is."""
     tells: frozenset[AppAnomaly]
     """What the parser may find odd in no frame but one that says so (`ODD`, `CODED`)."""
+    marked: frozenset[AppAnomaly]
+    """Of this, what `ODD` stands for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ _LINES = 128
 _FOREVER = np.int64(1) << 60
 """The next message of a side whose body goes on until the connection is closed."""
 _DIGITS = 15
+_CONTINUE, _ANSWER = b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1."
 _MANY, _HEAVY = 100, 512 * 1024
 """Requests waiting for a response, and their bytes: far below what the parser keeps (`limits.PIPELINED`,
 `limits.PENDING_BYTES`), whatever the order in which the messages of a block came."""
@@ -395,8 +396,19 @@ def _body(data, end, start, size, f):  # pragma: no cover
 
 
 @njit
+def _interim(data, start, end):  # pragma: no cover
+    """Return the bytes of the usual response `100 Continue` in front of another one (RFC 9110 section 15.2.1)."""
+    size = len(_CONTINUE)
+    here = start + size + len(_ANSWER) <= end and _is(data, start, start + size, _CONTINUE)
+    return size if here and _is(data, start + size, start + size + len(_ANSWER), _ANSWER) else 0
+
+
+@njit
 def _message(data, start, end, table, pool, names, text, filled, f):  # pragma: no cover
     """Note the message that begins at start; return (bytes of its body, -1: it is not plain, bytes of text written)."""
+    if f["side"] == 1:
+        start += _interim(data, start, end)
+        f["first"] = f["head"] = f["last"] = start
     limit = min(end, start + HEAD_BYTES)
     stop = _line(data, start, limit)
     if stop < 0:

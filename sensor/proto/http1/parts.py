@@ -64,4 +64,8 @@ FRAMING = Framing(
         AppAnomaly.HTTP_INVALID_RESPONSE_LINE, AppAnomaly.HTTP_AMBIGUOUS_LENGTH, AppAnomaly.HTTP_HEADER_TOO_LONG,
         AppAnomaly.HTTP_DECOMPRESSION_FAILED, AppAnomaly.HTTP_DECOMPRESSION_BOMB, AppAnomaly.HTTP_DOUBLE_ENCODED_URI,
     }),
+    marked=frozenset({
+        AppAnomaly.HTTP_REQUEST_AUTH_UNRECOGNIZED, AppAnomaly.HTTP_MISSING_HOST_HEADER,
+        AppAnomaly.HTTP_DOUBLE_ENCODED_URI,
+    }),
 )
