@@ -149,8 +149,10 @@ class Frames:
         self._in_text[list(self._framing.text)] = 1
         self._framer = Framer()
         self.counters = FrameCounters()
-        self.reports = not plan.events.keys().isdisjoint(self._framing.marked)
-        """Rules or logs ask for what the parser finds odd about messages: these are parsed."""
+        self.logs_odd = False
+        """What the parser finds odd about messages is logged: these are parsed."""
+        self._reporters = tuple({rule for what in self._framing.marked for rule in plan.events.get(what, ())})
+        """Rules that ask for it."""
         self._budget = Budget()
         self._checks: dict[tuple[int, int, int], tuple[Check, ...]] = {}
         self._passed: dict[int, set[int]] = {}
@@ -178,7 +180,7 @@ class Frames:
         unread = [m for m in block.marked(CODED) if block.message(m) is None]
         for m in unread:  # what its body holds is not known: all rules may match
             self._framer.leave(block.slots[m])
-        odd = block.marked(ODD) * self.reports + unread
+        odd = [m for m in block.marked(ODD) if self._told(block, m)] + unread
         refused = {*units["flow"][framed.refused].tolist(), *(block.slots[m] for m in odd)}
         wanted = Wanted(set(refused))
         pairs = {*self._by_frame(block, flows), *self._by_literal(block, flows, hits)}
@@ -191,6 +193,10 @@ class Frames:
             self._try(block, m, rule, wanted)
         self._count(refused, wanted.parse - refused, flows)
         return wanted
+
+    def _told(self, block: _Block, m: int) -> bool:
+        """Tell whether somebody may ask for what is odd about a message."""
+        return self.logs_odd or any(self._may(rule, block.message(m)) for rule in self._reporters)
 
     def _count(self, refused: set[int], matched: set[int], flows: np.ndarray) -> None:
         """Count the flows that become hot."""

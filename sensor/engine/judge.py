@@ -57,6 +57,8 @@ _SEEN_TWICE = frozenset({"http", "http2", "smb", "ssh"})
 """Protocols with transactions about both sides: Suricata judges rules without a direction on each side."""
 _ODD = (APP_EVENT, STREAM_EVENT)
 _APPS = FIELDS[APP_PROTOCOL].names
+_CARRIERS = 8
+"""Transactions of one segment in which rules look for what they ask besides something odd."""
 _ACK = 0x10
 _ARP = 0x0806
 
@@ -412,10 +414,11 @@ class Judge:
         return index.among(app, stage.stage, known, file=file)
 
     def event(self, place: Place, spec: ProtocolSpec, anomaly: int, side: int, rules: Iterable[int],
-              data: bytes) -> None:  # fmt: skip
+              data: bytes, carriers: Sequence[object]) -> None:  # fmt: skip
         """Judge rules on what a parser found odd in the bytes of a side.
 
         Where a transaction is about both sides, so is what is odd in it: a rule is judged from the side it names.
+        What a rule asks of a transaction besides is looked for in those that these bytes were about (carriers).
         """
         if self._passed(place):
             return
@@ -423,16 +426,20 @@ class Judge:
         sided = Place(place.view, place.slot, side, place.row, place.number, place.ts)
         whole = [Window(data)] if data else []
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
-        context = _Context(sided, self, windows, None, spec.name, event=odd)
-        views = {side: context}
+        places = {side: sided}
         if len({stage.side for stage in spec.stages}) > 1 and spec.name not in _ONE_SIDED:
-            back = replace(sided, side=1 - side)
-            views[back.side] = _Context(back, self, windows, None, spec.name, event=odd)
+            places[1 - side] = replace(sided, side=1 - side)
+        about = list({id(tx): tx for tx in carriers}.values())[-_CARRIERS:] or [None]
+        views = {
+            way: [_Context(at, self, dict(windows), tx, spec.name, event=odd) for tx in about]
+            for way, at in places.items()
+        }
         for number in rules:
             facing = self._facing[number]
             both = facing < 0 and spec.name in _SEEN_TWICE and anomaly in spec.events
-            for seen in views.values() if both else (views.get(facing, context),):
-                if self._holds(number, seen) and self._match(number, seen.place, data, stream=True, context=seen):
+            for seen in views.values() if both else (views.get(facing, views[side]),):
+                held = next((context for context in seen if self._holds(number, context)), None)
+                if held is not None and self._match(number, held.place, data, stream=True, context=held):
                     return
 
     def note(self, place: Place, anomaly: int, rules: Iterable[int]) -> None:

@@ -116,7 +116,7 @@ class Pipeline:
         self.plan, self._selector = book.plan, book.selector
         if book.selector.frames is not None:
             book.selector.frames.counters = self.frame_counters
-            book.selector.frames.reports |= self._logs.wants("anomaly")
+            book.selector.frames.logs_odd = self._logs.wants("anomaly")
         tail = _tail_of(book.plan)
         if tail > self._tail:
             self._gatherer, self._tail = Gatherer(self.table.flows.size, tail), tail

@@ -356,7 +356,7 @@ class Walk:
             self._logs.transaction(place, spec, stage)
             self._files.stage(place, spec, stage)
         for anomaly, side in odd:
-            self._odd(place, spec, anomaly, side, data)
+            self._odd(place, spec, anomaly, side, data, [stage.tx for stage in stages])
 
     def _datagram_of_flow(self, work: BlockWork, place: Place, app: int, data: bytes) -> None:
         """Give a datagram to the parser of its flow."""
@@ -453,11 +453,14 @@ class Walk:
             if late is not None:
                 self._logs.incomplete(place, flow.spec, late)
         for anomaly, side in flow.anomalies():
-            self._odd(place, flow.spec, anomaly, side, data)
+            self._odd(place, flow.spec, anomaly, side, data, [stage.tx for stage in stages])
 
-    def _odd(self, place: Place, spec: ProtocolSpec, anomaly: AppAnomaly, side: int, data: bytes) -> None:
-        """Judge and log what a parser found odd."""
+    def _odd(
+        self, place: Place, spec: ProtocolSpec, anomaly: AppAnomaly, side: int, data: bytes,
+        carriers: list[object] | None = None,
+    ) -> None:  # fmt: skip
+        """Judge and log what a parser found odd. carriers: transactions in which it may be."""
         rules = self._plan.events.get(anomaly)
         if rules:
-            self._judge.event(place, spec, anomaly, side, rules, data)
+            self._judge.event(place, spec, anomaly, side, rules, data, carriers or [])
         self._logs.app_anomaly(place, anomaly.event, spec.name)

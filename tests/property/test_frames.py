@@ -207,6 +207,7 @@ OTHERS = [
     'alert tcp any any -> any any (msg:"p"; dsize:<60; content:"HTTP/1."; sid:900;)',
     'alert http any any -> any any (msg:"e"; app-layer-event:http.request_auth_unrecognized; sid:901;)',
     'alert http any any -> any any (msg:"h"; app-layer-event:http.missing_host_header; sid:902;)',
+    'alert http any any -> any any (app-layer-event:http.missing_host_header; http.uri; content:"php"; sid:903;)',
 ]
 
 
@@ -334,6 +335,20 @@ def test_what_is_odd_is_parsed_where_somebody_asks_for_it(rules):
     asking = (("quiet", ("alert",)), ("all", ("alert",)), ("quiet", ("alert", "anomaly")))
     done = [run(frames, rules[which], types=types) for which, types in asking]
     assert [one.pipeline.walk.apps.counters.flows for one in done] == [0, 1, 1]
+
+
+def test_rules_may_ask_for_more_of_an_odd_message(tmp_path):
+    path = tmp_path / "a.rules"
+    line = 'alert http any any -> any any (app-layer-event:http.missing_host_header; http.uri; content:"{}"; sid:{};)'
+    other = 'alert http any any -> any any (http.uri; content:"never"; sid:9;)'
+    path.write_text("\n".join([*(line.format(word, sid) for sid, word in enumerate(("php", "asp"), 1)), other]))
+    turns = exchange(b"GET /a.php HTTP/1.1\r\n", b"hi") + exchange(b"GET /a.asp HTTP/1.1\r\nHost: h\r\n", b"hi")
+    for block in (16_384, 1):
+        done = run(frames_of(turns, ()), load(path), types=("alert",), block=block)
+        assert done.sids == [1]
+    other = run(frames_of(exchange(b"GET /a HTTP/1.1\r\n", b"hi"), ()), load(path), types=("alert",))
+    assert not other.sids
+    assert other.pipeline.walk.apps.counters.flows == 0
 
 
 def test_many_rules_whose_bytes_may_be_anywhere_have_a_flow_parsed(tmp_path):
