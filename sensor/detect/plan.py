@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from sensor.detect import contents, sleepers
 from sensor.detect import quiet as quietness
-from sensor.detect import sleepers
 from sensor.detect.buffermatch import TransactionIndex
 from sensor.detect.frametests import FrameTests
 from sensor.detect.groups import Groups
@@ -92,6 +92,8 @@ class Plan:
     """Protocols of which every flow is parsed: some transaction rule has no literal that is on the wire."""
     frames: FrameTests | None = None
     """What transaction rules of HTTP/1 ask of its messages; None: its flows are not framed."""
+    contents: dict[int, int] = field(default_factory=dict)
+    """Protocol → mask of sides: its flows that carry contents there are parsed (see `contents.asked`)."""
     quiet: frozenset[int] = frozenset()
     """See `quiet.quiet`."""
     tx: frozenset[int] = frozenset()
@@ -139,7 +141,8 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
     tx = [p for p in live if p.scope == TX and p.app]
     apps = [1 << p.app if p.app else _spoken(p) for p in plans]
     frames = _frames(plans, tx)
-    always = frozenset(p.app for p in tx if not (p.literal or p.name))
+    unsought = [p for p in tx if not (p.literal or p.name)]
+    always, carried_files = frozenset(p.app for p in unsought), contents.asked(unsought)
     packets = [(p.number, p.rule) for p in bare if p.scope & PACKET]
     windows = [(p.number, p.rule) for p in bare if p.scope & STREAM]
     headers = Headers([p.rule for p in plans], [p.scope for p in plans], apps, [number for number, _ in packets])
@@ -160,7 +163,8 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         bits_given=sleepers.given(rules),
         questions_back=any((p.question or p.name) and SPECS[p.app].stages[p.stage].side for p in plans),
         escaped=escaped,
-        always_tx=always - {ids.HTTP} if frames else always,
+        always_tx=always - {ids.HTTP if frames else 0, *carried_files},
+        contents=carried_files,
         frames=frames,
         quiet=quietness.quiet(plans) if frames else frozenset(),
         short_names=tuple(dict.fromkeys((p.name, p.app) for p in tx if p.name)),

@@ -14,6 +14,7 @@ from sensor.detect.threshold import Rates, Thresholds
 from sensor.engine import sight
 from sensor.engine.answered import Answers
 from sensor.engine.bookstore import ReadyRules
+from sensor.engine.contents import look_back
 from sensor.engine.expect import Expectations
 from sensor.engine.filelog import FileLog
 from sensor.engine.frames import FrameCounters
@@ -275,6 +276,7 @@ def _tail_of(plan: Plan) -> int:
     longest = plan.literals.index.longest - 1
     if plan.frames is not None:
         longest = max(longest, plan.frames.longest - 1)
+    longest = max(longest, look_back(plan.contents))
     return max(longest, _NETBIOS_LABEL if RAW_NAME in plan.escaped else 0)
 
 

@@ -16,6 +16,7 @@ from sensor.detect.oddities import oddities
 from sensor.detect.plan import LOOSE, PACKET, STREAM, TX, Plan
 from sensor.detect.scan import Hits
 from sensor.engine import derive, kernels_sides
+from sensor.engine.contents import Contents
 from sensor.engine.frames import Frames, Wanted
 from sensor.engine.gathered import Gathered
 from sensor.engine.history import AppChanges
@@ -121,6 +122,7 @@ class Selector:
         self._plan = plan
         self._groups = groups
         self.frames = frames
+        self._contents = Contents(plan.contents)
         # Without rules of several steps what the gatherer carries is enough.
         self._window = inspect_window if plan.multi_step else max(plan.literals.index.longest - 1, 0)
         self._raw, self._names = Expander(plan.literals, plan), Expander(plan.names, plan)
@@ -156,6 +158,8 @@ class Selector:
             self._bare_windows(gathered, flows, by_side)
         if gathered.units.size and (plan.literals.index.size or self.frames is not None):
             self._literals(found, rows, gathered, flows, messages, by_side)
+        for app, slots in self._contents.look(gathered.data, gathered.units, flows) if plan.contents else ():
+            found.parse(slots, 1 << app)
         if by_side or len(self.recent):
             self._windows(by_side, gathered.segs)
         found.packets, found.windows = sift.packets(rows, buf), sift.windows(gathered, self._window)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
+import numpy as np
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.expected import Announced
@@ -116,6 +117,27 @@ class Expects(Protocol):
 
     def announced(self, what: Announced) -> None:
         """Learn what was announced, before the first byte."""
+
+
+class FindsContents(Protocol):
+    """Tells which flows of a protocol carry contents (`Carriage`), without parsing them. Keeps where messages begin."""
+
+    def find(self, data: np.ndarray, units: np.ndarray, picked: np.ndarray, flows: np.ndarray) -> np.ndarray:
+        """Return uint8[m]: of the picked units, bit s where contents may go to side s in their flows.
+
+        What is not plain may carry anything. data: uint8[n]; units: UNIT[m]; picked: bool[m]; flows: FLOW[slots].
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Carriage:
+    """How a protocol carries contents of files (or what else is read and written) among its other messages."""
+
+    stages: frozenset[int]
+    """Stages that only contents lead to, by those of its side."""
+    new_finder: Callable[[], FindsContents]
+    look: int
+    """Bytes of earlier blocks that it must see again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,5 +253,7 @@ class ProtocolSpec:
     """Makes the parser of a datagram, where it is framed differently than in a stream; None: `new_parser` does."""
     framing: Framing | None = None
     """How messages are framed; None: every flow that may matter is parsed."""
+    carriage: Carriage | None = None
+    """Which flows carry contents; None: it is not told without parsing them."""
     flow_state: bool = False
     """The datagrams of a flow go to one parser, all of them or none; else each is parsed by itself."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
-from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, BufferSpec, ProtocolSpec
+from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, BufferSpec, Carriage, ProtocolSpec
 from sensor.proto.dcerpc import fields as dcerpc
 from sensor.proto.files import of_stage
 from sensor.proto.smb import stages
+from sensor.proto.smb.framing import LOOK_BACK, ContentFinder
 from sensor.proto.smb.state import SmbParser
 
 _HASHES = ("md5", "sha1", "sha256")
@@ -57,6 +58,7 @@ SPEC = ProtocolSpec(
     ),
     numbers=dcerpc.numbers(stages.CALL_REQUEST, stages.CALL_RESPONSE),
     new_parser=SmbParser,
+    carriage=Carriage(frozenset(range(stages.CALL_REQUEST, stages.CALL_RESPONSE + 1)), ContentFinder, LOOK_BACK),
     files=of_stage,
     events=tuple(one for one in AppAnomaly if one.name.startswith("SMB_")),
     log_stages=(stages.WRITTEN, stages.READ, stages.CALL_RESPONSE, stages.RESPONSE),

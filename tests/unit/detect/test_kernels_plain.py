@@ -11,7 +11,7 @@ UNIT = Path(__file__).resolve().parent.parent
 FILES = (
     "detect/test_addrindex.py", "detect/test_headers.py", "detect/test_expand.py", "detect/test_looks.py",
     "engine/test_derive.py", "engine/test_late.py", "engine/test_answered.py", "decode/test_details.py",
-    "flow/test_watch.py",
+    "flow/test_watch.py", "proto/test_smb_contents.py",
 )  # fmt: skip
 
 

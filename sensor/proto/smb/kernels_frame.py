@@ -1,0 +1,181 @@
+"""Walking the messages in the gathered bytes of SMB streams: which ask for the contents of files."""
+
+import numba
+import numpy as np
+from numba import njit
+from numba.types import int64
+
+from sensor.model.rows import FLOW
+from sensor.model.units import UNIT
+from sensor.proto.smb import limits, smb1, smb2
+
+WRITES, READS, REFUSED = 1, 2, 4
+"""Verdicts on a unit, as bits: something is written, something is read, it holds what is no plain message."""
+LOOK = 128
+"""Bytes of a message that are enough to tell. Where a block ends before, as many of them are seen again in the next."""
+
+_WAIT, _ODD = -1, -2
+_PIPE_SETUP = 14
+"""Word of a transaction of SMB 1 that tells what it does."""
+_NBSS = 4
+
+_UNITS, _FLOWS = numba.from_dtype(UNIT)[::1], numba.from_dtype(FLOW)[::1]
+_U1, _I8, _U8 = numba.uint8[::1], int64[::1], numba.uint64[::1]
+
+_NAME, _CHAIN = limits.NAME, limits.CHAIN
+_HEADER1, _READ1, _WRITE1, _TRANS1 = smb1.HEADER, smb1.READ_ANDX, smb1.WRITE_ANDX, smb1.TRANS
+_TRANSACT, _LAST1 = 0x26, smb1.NO_ANDX
+_HEADER2, _READ2, _WRITE2, _IOCTL2, _TRANSCEIVE = smb2.HEADER, smb2.READ, smb2.WRITE, smb2.IOCTL, smb2.PIPE_TRANSCEIVE
+_ANDX = tuple(sorted(smb1.ANDX))
+
+
+@njit
+def _u2(data, at):  # pragma: no cover
+    return np.int64(data[at]) | np.int64(data[at + 1]) << 8
+
+
+@njit
+def _u4(data, at):  # pragma: no cover
+    return _u2(data, at) | _u2(data, at + 2) << 16
+
+
+@njit
+def _lacks(wanted):  # pragma: no cover
+    """Return what to do about a message that the block's end cuts before as many bytes as must be known."""
+    return _WAIT if wanted <= LOOK else _ODD
+
+
+@njit
+def _of_command1(data, start, pos, count, command):  # pragma: no cover
+    """Return what a request of SMB 1 does; its words are here. pos: of their number."""
+    if command == _READ1:
+        return READS
+    if command == _WRITE1:
+        return WRITES
+    word = start + pos + 1 + 2 * _PIPE_SETUP
+    return READS | WRITES if command == _TRANS1 and count > _PIPE_SETUP and _u2(data, word) == _TRANSACT else 0
+
+
+@njit
+def _message1(data, start, size, here):  # pragma: no cover
+    """Return what the requests of a message of SMB 1 do, `_WAIT` or `_ODD`. here: bytes of it that are."""
+    if size < _HEADER1:
+        return 0
+    if here < _HEADER1:
+        return _lacks(_HEADER1)
+    if data[start + 9] & 0x80:
+        return 0
+    found, pos, command = 0, np.int64(_HEADER1), np.int64(data[start + 4])
+    for _ in range(_CHAIN):
+        if pos >= here:
+            return found if pos >= size else _lacks(pos + 1)
+        count = np.int64(data[start + pos])
+        after = pos + 1 + 2 * count
+        if after > here:
+            return found if after > size else _lacks(after)
+        found |= _of_command1(data, start, pos, count, command)
+        if command not in _ANDX or count < 2:
+            return found
+        command, following = np.int64(data[start + pos + 1]), _u2(data, start + pos + 3)
+        if command == _LAST1 or not pos < following < size:
+            return found
+        pos = following
+    return found
+
+
+@njit
+def _of_command2(data, start, size, here):  # pragma: no cover
+    """Return what a request of SMB 2 does, `_WAIT` or `_ODD`."""
+    command = _u2(data, start + 12)
+    if command == _READ2:
+        return READS
+    if command == _WRITE2:
+        return WRITES
+    if command != _IOCTL2:
+        return 0
+    if here < _HEADER2 + 8:
+        return 0 if size < _HEADER2 + 8 else _WAIT
+    return READS | WRITES if _u4(data, start + _HEADER2 + 4) == _TRANSCEIVE else 0
+
+
+@njit
+def _message2(data, start, size, here):  # pragma: no cover
+    """Return what the requests of a compound do, `_WAIT` or `_ODD`. here: bytes of it that are."""
+    found, pos = 0, np.int64(0)
+    for _ in range(_CHAIN):
+        if size - pos < _HEADER2:
+            return found
+        if here - pos < _HEADER2:
+            return _lacks(pos + _HEADER2)
+        at = start + pos
+        if _u4(data, at) != 0x424D53FE or _u2(data, at + 4) != _HEADER2:
+            return found
+        if not data[at + 16] & 1:
+            does = _of_command2(data, at, size - pos, here - pos)
+            if does < 0:
+                return _lacks(pos + _HEADER2 + 8)
+            found |= does
+        following = _u4(data, at + 20)
+        if not _HEADER2 <= following < size - pos:
+            return found
+        pos += following
+    return found
+
+
+@njit
+def _message(data, start, end):  # pragma: no cover
+    """Return (bytes of the message that begins at start, what it does, `_WAIT` or `_ODD`).
+
+    The parser reads a message up to where it is malformed, and of an encrypted or unknown one nothing.
+    """
+    if end - start < _NBSS:
+        return np.int64(0), _WAIT
+    kind = data[start]
+    size = np.int64(data[start + 1]) << 16 | np.int64(data[start + 2]) << 8 | np.int64(data[start + 3])
+    if kind != 0:
+        return size + _NBSS, 0 if 0x81 <= kind <= 0x85 and size <= _NAME else _ODD
+    if size == 0:
+        return np.int64(_NBSS), 0
+    at = start + _NBSS
+    here = min(size, end - at)
+    if here < 4:
+        return size + _NBSS, 0 if size < 4 else _WAIT
+    mark = _u4(data, at)
+    if mark == 0x424D53FF:
+        return size + _NBSS, _message1(data, at, size, here)
+    if mark == 0x424D53FE:
+        return size + _NBSS, _message2(data, at, size, here)
+    return size + _NBSS, 0
+
+
+@njit(numba.void(_U1, _UNITS, _U1, _FLOWS, _U8, _I8, _U1), cache=True)
+def walk(data, units, picked, flows, owner, following, verdict):  # pragma: no cover
+    """Walk the messages of the picked units.
+
+    owner: uint64[slots], id of the flow that `following` (int64[2 * slots], stream offset of each side's next message,
+    -1: not known) is about. verdict: uint8[units] (out).
+    """
+    for u in range(units.size):
+        verdict[u] = 0
+        if not picked[u]:
+            continue
+        slot = np.int64(units[u]["flow"])
+        side = 2 * slot + np.int64(units[u]["side"])
+        fresh, end, pos = units[u]["fresh"], units[u]["end"], units[u]["pos"]
+        if owner[slot] != flows[slot]["id"]:
+            owner[slot] = flows[slot]["id"]
+            following[2 * slot] = following[2 * slot + 1] = 0
+        at = fresh + (following[side] - pos)
+        does = np.int64(0)
+        lost = following[2 * slot] < 0 or following[2 * slot + 1] < 0
+        if lost or at < units[u]["start"] or flows[slot]["gaps"][0] or flows[slot]["gaps"][1]:
+            does = np.int64(_ODD)
+        while at < end and does >= 0:
+            size, does = _message(data, at, end)
+            if does >= 0:
+                verdict[u] |= does
+                at += size
+        following[side] = pos + (at - fresh)
+        if does == _ODD:
+            verdict[u] |= REFUSED
+            following[2 * slot] = following[2 * slot + 1] = -1

@@ -1,0 +1,94 @@
+"""Contents of files: whoever finds them without parsing misses none, and flows without any are not parsed."""
+
+import sys
+from pathlib import Path
+
+import forgekit
+import pytest
+from enginekit import difference, load, run
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # the forged bytes of the unit tests
+
+import smbforge as smb
+from contentskit import TALKS, carried, found
+from cutting import changed
+
+SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@settings(max_examples=300, deadline=None)
+@given(changed(TALKS), st.integers(1, 300))
+def test_none_is_missed(talk, size):
+    assert carried(talk) & ~found(talk, size) == 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1), st.binary(max_size=200), st.booleans()), max_size=6), st.integers(1, 300))
+def test_any_bytes(parts, size):
+    marks = [(side, smb.nbss((b"\xfeSMB", b"\xffSMB")[old] + data)) for side, data, old in parts]
+    assert carried(marks) & ~found(marks, size) == 0
+
+
+RULES = """
+alert smb any any -> any any (msg:"read"; flow:to_client; file.data; content:"MZ"; depth:2; sid:1;)
+alert smb any any -> any any (msg:"bytes"; flow:to_client; file.data; content:"|7f 80 81 82 83|"; sid:2;)
+alert smb any any -> any any (msg:"name"; flow:to_client; file.name; content:"evil"; sid:3;)
+"""
+BOTH = RULES + """
+alert smb any any -> any any (msg:"written"; flow:to_server; file.data; content:"|41 42 43 44|"; sid:4;)
+alert dcerpc any any -> any any (msg:"call"; dcerpc.stub_data; content:"create service"; sid:5;)
+alert tcp any any -> any 445 (msg:"stream"; content:"NTLMSSP"; sid:6;)
+"""
+ALL = BOTH + """
+alert smb any any -> any any (msg:"share"; smb.share; content:"ADMIN$"; sid:7;)
+"""
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("contents")
+    out = {}
+    for name, text in {"read": RULES, "both": BOTH, "all": ALL}.items():
+        path = folder / f"{name}.rules"
+        path.write_text(text)
+        out[name] = load(path)
+    return out
+
+
+def frames_of(talk, cuts=(), lost=-1):
+    """Return the frames of a conversation; of message `lost` the capture missed the first bytes."""
+    flow = forgekit.Flow(dport=445)
+    flow.open()
+    for n, (side, octets) in enumerate(talk):
+        gone = min(40, len(octets)) if n == lost else 0
+        flow.lose(side, gone)
+        if octets[gone:]:
+            flow.send(side, octets[gone:], tuple(sorted({cut for cut in cuts if 0 < cut < len(octets) - gone})))
+    return flow.close().frames()
+
+
+@SLOW
+@given(
+    changed(TALKS), st.lists(st.integers(1, 200), max_size=3), st.sampled_from(["read", "both", "all"]),
+    st.integers(1, 9), st.integers(-8, 12),
+)  # fmt: skip
+def test_no_alert_is_lost(rules, talk, cuts, which, block, lost):
+    frames = frames_of(talk, cuts, lost)
+    wanted = run(frames, rules[which], types=("alert",), triage=False)
+    for size in (16_384, block, 1):
+        seen = run(frames, rules[which], types=("alert",), block=size)
+        assert not (wrong := difference(wanted, seen)), f"blocks of {size}\n{wrong}"
+
+
+def test_the_rules_match_something(rules):
+    sids = {sid for talk in TALKS for sid in run(frames_of(talk), rules["all"], types=("alert",)).sids}
+    assert sids == {1, 2, 3, 4, 5, 6, 7}
+
+
+@pytest.mark.parametrize("which", ["read", "both", "all"])
+def test_flows_without_contents_are_not_parsed(rules, which):
+    assert bool(run([], rules[which], types=("alert",)).pipeline.plan.contents) == (which != "all")
+    flows = [run(frames_of(talk), rules[which], types=("alert",)).pipeline.walk.apps.counters.flows for talk in TALKS]
+    assert flows == [1, 1, 1, int(which == "all"), 1, 1, 1]

@@ -1,0 +1,89 @@
+"""Conversations of SMB with contents and without, and what a finder says of them."""
+
+import handshakes as forge
+import numpy as np
+import rpcforge as rpc
+import smbforge as smb
+
+from sensor.model.rows import FLOW
+from sensor.model.units import UNIT, UNIT_STREAM
+from sensor.proto.smb.fields import SPEC
+from sensor.proto.smb.framing import LOOK_BACK, ContentFinder
+
+
+def listing_talk():
+    """A share that is connected to and a file that is opened and closed: nothing is read or written."""
+    return [
+        *smb.logged_on2(),
+        (0, smb.nbss(smb.tree_connect2("\\\\srv\\C$")) + smb.nbss(smb.create2("a\\b.txt"))),
+        (1, smb.nbss(smb.tree_connected2()) + smb.nbss(smb.created2(size=9))),
+        (0, smb.nbss(smb.rename2("c.txt")) + smb.nbss(smb.ioctl2(b"data", smb.HANDLE, code=0x00060194))),
+        (0, smb.nbss(b"\xfdSMB" + bytes(60)) + b"\0\0\0\0" + b"\x85\0\0\0" + smb.nbss(smb.close2(message=8))),
+        (1, smb.nbss(smb.closed2(8)) + smb.nbss(b"\xfeSMB" + bytes(60))),
+    ]
+
+
+def compound_talk():
+    """A file that is opened and read by one compound."""
+    asked = smb.compound(smb.create2("a.txt"), smb.read2(9, handle=b"\xff" * 16, message=5), smb.close2(message=6))
+    return [*smb.logged_on2(), (0, asked), (1, smb.nbss(smb.created2(size=9)) + smb.nbss(smb.did_read2(b"MZ" * 9, 5)))]
+
+
+def chained_talk1():
+    """Two requests of SMB 1 in one message: a file is opened and read."""
+
+    def chained(first, second):
+        return smb.nbss(first[:33] + b"\x2e\0" + len(first).to_bytes(2, "little") + first[37:] + second[32:])
+
+    words = smb.ANDX + bytes(26)
+    opening, opened = smb.smb1(0x2D, words, b"\0a\0"), smb.smb1(0x2D, words, b"", response=True)
+    answer = smb.did_read1(b"MZ" * 40)
+    talk = smb.file_talk1()
+    return [*talk[:6], (0, chained(opening, smb.read1(80))), (1, chained(opened, answer)), *talk[-2:]]
+
+
+def transact_talk1():
+    """A bind in a pipe of SMB 1."""
+    bind, answer = rpc.bind((0, rpc.SPOOLSS, 1)), rpc.bind_ack(0)
+    return [*smb.file_talk1()[:4], (0, smb.nbss(smb.trans1(bind))), (1, smb.nbss(smb.trans_answer1(answer)))]
+
+
+TALKS = (
+    smb.file_talk(), smb.pipe_talk(), smb.file_talk1(), listing_talk(), chained_talk1(), transact_talk1(),
+    compound_talk(),
+)  # fmt: skip
+FAR = (TALKS[4], TALKS[6])
+WANTED = (3, 3, 3, 0, 2, 3, 2)
+"""The sides to which contents are said to go, as masks."""
+
+
+class Side:
+    """What a gatherer makes of one side: the new bytes behind the last ones that were seen."""
+
+    def __init__(self):
+        self.seen = b""
+
+    def unit(self, data, flow_side):
+        carried = self.seen[-LOOK_BACK :]
+        unit = np.zeros(1, UNIT)
+        unit["end"], unit["fresh"] = len(carried + data), len(carried)
+        unit["pos"], unit["side"], unit["kind"] = len(self.seen), flow_side, UNIT_STREAM
+        self.seen += data
+        return np.frombuffer(carried + data + bytes(8), np.uint8).copy(), unit
+
+
+def found(talk, size=None):
+    """Return the sides to which a finder says that contents may go, as a mask."""
+    finder, sides, flows, mask = ContentFinder(), (Side(), Side()), np.zeros(1, FLOW), 0
+    for side, octets in talk:
+        step = size or len(octets)
+        for at in range(0, len(octets), step):
+            data, unit = sides[side].unit(octets[at : at + step], side)
+            mask |= int(finder.find(data, unit, np.ones(1, np.bool_), flows)[0])
+    return mask
+
+
+def carried(talk):
+    """Return the sides to which contents go, of files and in pipes."""
+    reached = {stage.stage for stage in forge.drive(SPEC.new_parser(), talk)}
+    return sum({1 << SPEC.stages[stage].side for stage in reached & SPEC.carriage.stages})
