@@ -94,6 +94,8 @@ class Plan:
     """What transaction rules of HTTP/1 ask of its messages; None: its flows are not framed."""
     contents: dict[int, int] = field(default_factory=dict)
     """Protocol → mask of sides: its flows that carry contents there are parsed (see `contents.asked`)."""
+    past_gaps: int = 0
+    """Mask of those of these protocols of which no literal is searched: missing bytes hide nothing that matters."""
     quiet: frozenset[int] = frozenset()
     """See `quiet.quiet`."""
     tx: frozenset[int] = frozenset()
@@ -165,6 +167,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         escaped=escaped,
         always_tx=always - {ids.HTTP if frames else 0, *carried_files},
         contents=carried_files,
+        past_gaps=sum(1 << app for app in carried_files.keys() - {p.app for p in tx if p.literal or p.name}),
         frames=frames,
         quiet=quietness.quiet(plans) if frames else frozenset(),
         short_names=tuple(dict.fromkeys((p.name, p.app) for p in tx if p.name)),

@@ -175,13 +175,14 @@ class Walk:
         for slot, apps in work.found.flows.items():
             self._due[slot] = self._due.get(slot, 0) | apps
         # A buffer may join what stands before and behind a gap: no literal proves anything there.
+        hidden = ~self._plan.past_gaps
         for slot in np.unique(work.segs["flow"][work.segs["kind"] == SEG_GAP]).tolist():
-            self._due[slot] = -1
+            self._due[slot] = self._due.get(slot, 0) | hidden
         slots = np.unique(work.segs["flow"][work.segs["kind"] <= SEG_GAP])
         slots = slots[(flows["hot"][slots] == COLD) & self._of_interest[flows["app"][slots]]]
         for slot, app in zip(slots.tolist(), flows["app"][slots].tolist(), strict=True):
             # A gap that came before the protocol was known counts, too.
-            due = -1 if flows["gaps"][slot].any() else self._due.get(slot, 0)
+            due = self._due.get(slot, 0) | (hidden if flows["gaps"][slot].any() else 0)
             if self._wanted[app] or (app in self._plan.tx and due >> app & 1):
                 flows["hot"][slot] = HOT
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "proto"))  # the forged bytes of the unit tests
 
 import smbforge as smb
-from contentskit import TALKS, carried, found
+from contentskit import TALKS, carried, cut_out, found
 from cutting import changed
 
 SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,6 +21,15 @@ SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 @settings(max_examples=300, deadline=None)
 @given(changed(TALKS), st.integers(1, 300))
 def test_none_is_missed(talk, size):
+    assert carried(talk) & ~found(talk, size) == 0
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), changed(TALKS), st.integers(1, 300))
+def test_none_is_missed_behind_missing_bytes(data, talk, size):
+    n = data.draw(st.integers(0, len(talk) - 1))
+    at = data.draw(st.integers(0, len(talk[n][1]) - 1))
+    talk = cut_out(talk, n, at, data.draw(st.integers(1, 300)))
     assert carried(talk) & ~found(talk, size) == 0
 
 
@@ -85,6 +94,13 @@ def test_no_alert_is_lost(rules, talk, cuts, which, block, lost):
 def test_the_rules_match_something(rules):
     sids = {sid for talk in TALKS for sid in run(frames_of(talk), rules["all"], types=("alert",)).sids}
     assert sids == {1, 2, 3, 4, 5, 6, 7}
+
+
+def test_missing_bytes_have_no_flow_parsed_in_which_nothing_is_read(rules):
+    frames = frames_of(TALKS[3], lost=4)
+    done = {name: run(frames, some, types=("alert",)) for name, some in rules.items()}
+    counts = {name: outcome.pipeline.walk.apps.counters.flows for name, outcome in done.items()}
+    assert counts == {"read": 0, "both": 0, "all": 1}
 
 
 @pytest.mark.parametrize("which", ["read", "both", "all"])

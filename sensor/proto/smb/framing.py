@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sensor.proto.smb.kernels_frame import LOOK, REFUSED, walk
+from sensor.proto.smb.kernels_frame import LOOK, REFUSED, STATE, walk
 
 LOOK_BACK = LOOK + 4
 """Bytes of a message, and of what is in front of it."""
@@ -17,7 +17,7 @@ class ContentFinder:
     """Keeps where each side's next message begins (see `sensor.model.app.FindsContents`)."""
 
     def __init__(self) -> None:
-        self._following = np.zeros(0, np.int64)
+        self._states = np.zeros(0, STATE)
         self._owner = np.zeros(0, np.uint64)
 
     def find(self, data: np.ndarray, units: np.ndarray, picked: np.ndarray, flows: np.ndarray) -> np.ndarray:
@@ -25,8 +25,8 @@ class ContentFinder:
         if self._owner.size < flows.size:
             more = flows.size - self._owner.size
             self._owner = np.concatenate([self._owner, np.full(more, ~np.uint64(0), np.uint64)])
-            self._following = np.concatenate([self._following, np.zeros(2 * more, np.int64)])
+            self._states = np.concatenate([self._states, np.zeros(2 * more, STATE)])
         verdict = np.zeros(units.size, np.uint8)
-        walk(data, units, picked.view(np.uint8), flows, self._owner, self._following, verdict)
+        walk(data, units, picked.view(np.uint8), flows, self._owner, self._states, verdict)
         verdict[verdict & REFUSED != 0] = 3
         return verdict

@@ -3,24 +3,35 @@
 import numba
 import numpy as np
 from numba import njit
-from numba.types import int64
 
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT
 from sensor.proto.smb import limits, smb1, smb2
 
+STATE = np.dtype(
+    [
+        ("next", "<i8"),  # stream offset of the next message; lost: from which on it is looked for
+        ("reached", "<i8"),  # offset up to which bytes were seen, -1: none were
+        ("lost", "u1"),  # missing bytes hide where the next message begins
+        ("refused", "u1"),  # something about the flow is not plain
+    ],
+    align=True,
+)
+"""How far the messages of one side were walked."""
 WRITES, READS, REFUSED = 1, 2, 4
 """Verdicts on a unit, as bits: something is written, something is read, it holds what is no plain message."""
 LOOK = 128
 """Bytes of a message that are enough to tell. Where a block ends before, as many of them are seen again in the next."""
 
 _WAIT, _ODD = -1, -2
+_BEGINNING = 8
+"""Bytes of a header and the mark behind it."""
 _PIPE_SETUP = 14
 """Word of a transaction of SMB 1 that tells what it does."""
 _NBSS = 4
 
-_UNITS, _FLOWS = numba.from_dtype(UNIT)[::1], numba.from_dtype(FLOW)[::1]
-_U1, _I8, _U8 = numba.uint8[::1], int64[::1], numba.uint64[::1]
+_UNITS, _FLOWS, _STATES = numba.from_dtype(UNIT)[::1], numba.from_dtype(FLOW)[::1], numba.from_dtype(STATE)[::1]
+_U1, _U8 = numba.uint8[::1], numba.uint64[::1]
 
 _NAME, _CHAIN = limits.NAME, limits.CHAIN
 _HEADER1, _READ1, _WRITE1, _TRANS1 = smb1.HEADER, smb1.READ_ANDX, smb1.WRITE_ANDX, smb1.TRANS
@@ -148,34 +159,74 @@ def _message(data, start, end):  # pragma: no cover
     return size + _NBSS, 0
 
 
-@njit(numba.void(_U1, _UNITS, _U1, _FLOWS, _U8, _I8, _U1), cache=True)
-def walk(data, units, picked, flows, owner, following, verdict):  # pragma: no cover
+@njit
+def _begins(data, start, end):  # pragma: no cover
+    """Return (where the mark of a message stands as its header has it, True), or (how far there is none, False)."""
+    for i in range(start, end - _BEGINNING + 1):
+        if data[i] == 0 and data[i + 4] >= 0xFC and data[i + 5] == 83 and data[i + 6] == 77 and data[i + 7] == 66:
+            return i, True
+    return max(start, end - _BEGINNING + 1), False
+
+
+@njit
+def _resume(unit, lost_before, side, states):  # pragma: no cover
+    """Make ready to go on with a unit, missing bytes in front of it or not; return 0 or `_ODD`.
+
+    lost_before: bytes of the side that are missing, up to the end of the block.
+    """
+    s, pos = states[side], unit["pos"]
+    if s["reached"] < 0:  # the first that is seen of it
+        if lost_before and pos:
+            return _ODD
+        s["reached"] = pos
+    if pos > s["reached"]:
+        if s["next"] < s["reached"]:  # of the message that the gap cuts not enough is known
+            return _ODD
+        if s["next"] < pos or s["lost"]:
+            s["lost"], s["next"] = 1, pos
+    return 0 if unit["fresh"] + s["next"] - pos >= unit["start"] else _ODD
+
+
+@njit
+def _messages(data, at, end, s):  # pragma: no cover
+    """Walk the messages of a side from a place on; return (where the next begins, what they do, `_ODD` or not)."""
+    found = 0
+    while at < end:
+        if s["lost"]:
+            at, seen = _begins(data, at, end)
+            if not seen:
+                break
+            s["lost"] = 0
+        size, does = _message(data, at, end)
+        if does < 0:
+            return at, found, does == _ODD
+        found |= does
+        at += size
+    return at, found, False
+
+
+@njit(numba.void(_U1, _UNITS, _U1, _FLOWS, _U8, _STATES, _U1), cache=True)
+def walk(data, units, picked, flows, owner, states, verdict):  # pragma: no cover
     """Walk the messages of the picked units.
 
-    owner: uint64[slots], id of the flow that `following` (int64[2 * slots], stream offset of each side's next message,
-    -1: not known) is about. verdict: uint8[units] (out).
+    owner: uint64[slots], id of the flow that `states` (STATE[2 * slots]) is about. verdict: uint8[units] (out).
     """
     for u in range(units.size):
         verdict[u] = 0
         if not picked[u]:
             continue
-        slot = np.int64(units[u]["flow"])
-        side = 2 * slot + np.int64(units[u]["side"])
-        fresh, end, pos = units[u]["fresh"], units[u]["end"], units[u]["pos"]
+        unit = units[u]
+        slot, pos, fresh = np.int64(unit["flow"]), unit["pos"], unit["fresh"]
+        side = 2 * slot + np.int64(unit["side"])
         if owner[slot] != flows[slot]["id"]:
             owner[slot] = flows[slot]["id"]
-            following[2 * slot] = following[2 * slot + 1] = 0
-        at = fresh + (following[side] - pos)
-        does = np.int64(0)
-        lost = following[2 * slot] < 0 or following[2 * slot + 1] < 0
-        if lost or at < units[u]["start"] or flows[slot]["gaps"][0] or flows[slot]["gaps"][1]:
-            does = np.int64(_ODD)
-        while at < end and does >= 0:
-            size, does = _message(data, at, end)
-            if does >= 0:
-                verdict[u] |= does
-                at += size
-        following[side] = pos + (at - fresh)
-        if does == _ODD:
-            verdict[u] |= REFUSED
-            following[2 * slot] = following[2 * slot + 1] = -1
+            for k in (2 * slot, 2 * slot + 1):
+                states[k]["next"], states[k]["reached"], states[k]["lost"], states[k]["refused"] = 0, -1, 0, 0
+        odd = states[side]["refused"] != 0 or _resume(unit, flows[slot]["gaps"][unit["side"]], side, states) < 0
+        if not odd:
+            at, does, odd = _messages(data, fresh + (states[side]["next"] - pos), unit["end"], states[side])
+            states[side]["next"], states[side]["reached"] = pos + (at - fresh), pos + (unit["end"] - fresh)
+            verdict[u] = does
+        if odd:
+            verdict[u] = REFUSED
+            states[2 * slot]["refused"] = states[2 * slot + 1]["refused"] = 1

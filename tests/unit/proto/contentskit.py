@@ -1,6 +1,5 @@
 """Conversations of SMB with contents and without, and what a finder says of them."""
 
-import handshakes as forge
 import numpy as np
 import rpcforge as rpc
 import smbforge as smb
@@ -61,21 +60,36 @@ class Side:
     """What a gatherer makes of one side: the new bytes behind the last ones that were seen."""
 
     def __init__(self):
-        self.seen = b""
+        self.seen, self.pos = b"", 0
+
+    def lose(self, size):
+        self.seen, self.pos = b"", self.pos + size
 
     def unit(self, data, flow_side):
-        carried = self.seen[-LOOK_BACK :]
+        carried = self.seen[-LOOK_BACK:]
         unit = np.zeros(1, UNIT)
         unit["end"], unit["fresh"] = len(carried + data), len(carried)
-        unit["pos"], unit["side"], unit["kind"] = len(self.seen), flow_side, UNIT_STREAM
-        self.seen += data
+        unit["pos"], unit["side"], unit["kind"] = self.pos, flow_side, UNIT_STREAM
+        self.seen, self.pos = carried + data, self.pos + len(data)
         return np.frombuffer(carried + data + bytes(8), np.uint8).copy(), unit
+
+
+def cut_out(talk, n, at, size):
+    """Return a conversation in [(side, bytes or how many are missing)]: some bytes of one part were not seen."""
+    side, octets = talk[n]
+    gone = len(octets[at : at + size])
+    parts = [(side, octets[:at]), (side, gone), (side, octets[at + size :])]
+    return [*talk[:n], *(part for part in parts if part[1]), *talk[n + 1 :]]
 
 
 def found(talk, size=None):
     """Return the sides to which a finder says that contents may go, as a mask."""
     finder, sides, flows, mask = ContentFinder(), (Side(), Side()), np.zeros(1, FLOW), 0
     for side, octets in talk:
+        if isinstance(octets, int):
+            sides[side].lose(octets)
+            flows["gaps"][0, side] += octets
+            continue
         step = size or len(octets)
         for at in range(0, len(octets), step):
             data, unit = sides[side].unit(octets[at : at + step], side)
@@ -85,5 +99,9 @@ def found(talk, size=None):
 
 def carried(talk):
     """Return the sides to which contents go, of files and in pipes."""
-    reached = {stage.stage for stage in forge.drive(SPEC.new_parser(), talk)}
+    parser, reached = SPEC.new_parser(), set()
+    for side, octets in talk:
+        stages = parser.gap(side, octets, 0) if isinstance(octets, int) else parser.feed(side, octets, 0)
+        reached.update(stage.stage for stage in stages)
+    reached.update(stage.stage for stage in parser.finish(0))
     return sum({1 << SPEC.stages[stage].side for stage in reached & SPEC.carriage.stages})

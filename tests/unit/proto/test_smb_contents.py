@@ -2,7 +2,7 @@
 
 import pytest
 import smbforge as smb
-from contentskit import FAR, TALKS, WANTED, carried, found
+from contentskit import FAR, TALKS, WANTED, carried, cut_out, found
 
 
 @pytest.mark.parametrize("size", [None, 1, 2, 5, 64, 150])
@@ -27,3 +27,16 @@ def test_a_flow_that_is_no_row_of_messages_may_carry_anything():
 def test_messages_behind_a_malformed_one_are_seen():
     assert found([(0, smb.nbss(b"\xfeSMB" + bytes(90)) + smb.nbss(smb.read2(9)))]) == 2
     assert found([(0, smb.nbss(smb.read2(9)[:60]) + smb.nbss(smb.write2(b"x")))]) == 1
+
+
+def test_messages_behind_missing_bytes_are_seen():
+    """A gap in the data of a message is passed over; behind one between messages the next mark is looked for."""
+    talk = [(0, smb.nbss(smb.create2("a" * 90)) + smb.nbss(smb.close2()) + smb.nbss(smb.read2(9)))]
+    first, second = (4 + len(message) for message in (smb.create2("a" * 90), smb.close2()))
+    assert found(cut_out(talk, 0, 150, 20)) == 2
+    assert found(cut_out(talk, 0, 150, 200)) == 2
+    assert found(cut_out(talk, 0, first, second)) == 2
+    assert found(cut_out(talk, 0, first, second + 1)) == 0
+    assert found(cut_out(talk, 0, 20, 9)) == 3, "not enough is known of the message that is cut"
+    quiet = [(0, smb.nbss(smb.create2("a" * 90)) + smb.nbss(smb.close2()) * 2)]
+    assert [found(cut_out(quiet, 0, at, 40)) for at in (150, first, first + 100)] == [0, 0, 3]
