@@ -173,6 +173,7 @@ class Pipeline:
     def _finish_block(self, block: PacketBlock, rows: np.ndarray, buf: np.ndarray, numbers: np.ndarray,
                       segs: np.ndarray) -> None:  # fmt: skip
         flows, watch = self.table.flows, self.stopwatch
+        self.journal.follow(flows.size)
         units = self._gatherer.gather(rows, buf, segs, self.table.queue_buf, flows)
         gathered = Gathered(units.data, units.units, units.seg_at, segs)
         watch.lap("gather")
@@ -181,7 +182,7 @@ class Pipeline:
         streams = self.expected.apply(rows, gathered, flows, streams)
         at, apps, datagrams = self._detector.datagrams(rows, buf, flows)
         watch.lap("protocols")
-        self._stations.learn(block, rows, buf)
+        self._stations.learn(block, rows, buf, flows.size)
         view = BlockView(
             block, rows, buf, flows, numbers, self._app_names, self._stations, streams + datagrams, silent,
             self._watcher.look(rows, buf, flows) if self.plan.segments else None,

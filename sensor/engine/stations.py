@@ -19,8 +19,15 @@ class Stations:
     def __init__(self, slots: int) -> None:
         self._macs = np.zeros((slots, kernels.MACS), np.uint8)
 
-    def learn(self, block: PacketBlock, rows: np.ndarray, buf: np.ndarray) -> None:
-        """Take note of the flows that begin in a block. rows: ROW[n], buf: uint8. Measured: 5 ns a row."""
+    def learn(self, block: PacketBlock, rows: np.ndarray, buf: np.ndarray, slots: int) -> None:
+        """Take note of the flows that begin in a block. rows: ROW[n], buf: uint8. Measured: 5 ns a row.
+
+        slots: of the flow table, which may have grown.
+        """
+        if slots > len(self._macs):
+            grown = np.zeros((slots, kernels.MACS), np.uint8)
+            grown[: len(self._macs)] = self._macs
+            self._macs = grown
         if rows.size:
             kernels.learn(rows, _links(block), buf, self._macs)
 

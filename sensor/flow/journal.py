@@ -79,7 +79,7 @@ class Journal:
         self._sides = np.zeros(0, kernels.SIDE)
         self._lost = np.zeros(0, np.uint8)
         self._reported = np.zeros(0, np.int64)
-        self._follow(slots)
+        self.follow(slots)
         self._meta = np.zeros(8, np.int64)
         self._meta[kernels.M_FREE_COUNT] = count
         reserve = min(limits.reserve, limits.memcap // 4) // limits.page
@@ -102,8 +102,7 @@ class Journal:
         data: uint8 as `Gatherer.gather` returns them; flows: FLOW[slots]. What is reported is still
         complete unless `lost` says otherwise. A slot that is returned for a lost record may be in any mode.
         """
-        if flows.size * 2 > self._sides.size:
-            self._follow(flows.size)
+        self.follow(flows.size)
         if segs.size > self._overflow.size:
             self._overflow = np.empty(2 * segs.size, np.int32)
         n = kernels.append(
@@ -201,9 +200,11 @@ class Journal:
                     at += (head[0] & 0xFFFFFFFF) + 7 & ~7
             page = int(self._pages["next"][page])
 
-    def _follow(self, slots: int) -> None:
-        """Make room for a flow table of this size."""
+    def follow(self, slots: int) -> None:
+        """Make room for a flow table of this size, before a slot beyond the old one is asked about."""
         old = self._lost.size
+        if slots <= old:
+            return
         sides = np.zeros(2 * slots, kernels.SIDE)
         sides["head"] = sides["tail"] = -1
         sides[: 2 * old] = self._sides

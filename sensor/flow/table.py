@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from sensor.flow import track_layout as lay
-from sensor.flow.kernels_track import track
+from sensor.flow.kernels_track import ROOM_EVENTS, ROOM_FLOW, track
 from sensor.flow.limits import CHUNK, FlowLimits
 from sensor.model.counters import Counters
 from sensor.model.rows import FLOW, SEG, STATE_ENDED, STATE_FREE, new_rows
@@ -27,7 +27,7 @@ POLICIES: Final[Mapping[str, int]] = MappingProxyType({
 """Overlap policy by operating system, with Suricata's names (`host-os-policy`)."""
 
 _PIECES_AT_START = 2048
-_EVENTS_AT_START = 4096
+_LARGEST_PAYLOAD = 65_535
 _NS = 1_000_000_000
 
 
@@ -70,6 +70,8 @@ class FlowTable:
         self._cfg = _config(limits, _policy_number(default_policy))
         self._keys = _hash_keys(seed)
         self._policies = _policy_table(policies)
+        self._room = ROOM_EVENTS + 2 * ROOM_FLOW * limits.side_segments + 2 * (_LARGEST_PAYLOAD // CHUNK)
+        """Events that the kernel wants room for before it looks at a row: with less, `out` would grow in each block."""
         self._st = np.zeros(lay.S_SIZE, np.int64)
         self._cnt = np.zeros(len(lay.COUNTERS), np.int64)
 
@@ -124,7 +126,7 @@ class FlowTable:
     def _run(self, mode: int, rows: np.ndarray, buf: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         st = self._st
         st[lay.S_MODE], st[lay.S_OUT] = mode, 0
-        out = np.empty(rows.size + rows.size // 4 + _EVENTS_AT_START, SEG)
+        out = np.empty(rows.size + rows.size // 4 + self._room, SEG)
         at = 0
         while True:
             at = track(at, rows, buf, numbers, self._world(out))

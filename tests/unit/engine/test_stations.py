@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from enginekit import run, settings_of
+from forgekit import Flow, request, response, stamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor.detect.packetrow import packet_row
 from sensor.engine.kernels_stations import ethernet_of
 from sensor.engine.stations import of_row
+from sensor.flow.limits import FlowLimits
 from sensor.model.addr import mac
 from sensor.model.block import LINKTYPE_ETHERNET, LINKTYPE_RAW, PacketBlock
 from sensor.model.rows import FRAG_REASSEMBLED, new_rows
@@ -50,6 +52,22 @@ def test_each_end_has_its_own_card(name, block):
     assert all("ether" in event for event in done.of("flow"))
     assert len(found) > 20
     assert [(address, mac) for address, mac in found if card(address) != mac] == []
+
+
+def test_a_block_with_more_flows_than_the_table_had_room_for():
+    """The table grows within the block, and all that is kept per flow with it."""
+    flows = [Flow(sport=20_000 + k).open().send(0, request("/x")).send(1, response()).close() for k in range(40)]
+    frames = stamp([frame for flow in flows for _, frame in flow.frames()])
+    wide, tight = (
+        run(frames, settings=settings_of(eve={"ethernet": True}, flow=FlowLimits(max_flows=size, slack=size)))
+        for size in (1000, 2)
+    )
+    assert tight.pipeline.table.flows.size >= len(flows)
+    assert len(tight.of("http")) == len(tight.of("flow")) == len(flows)
+    assert {card for event in tight.of("flow") for card in event["ether"]["src_macs"]} == {
+        card for event in wide.of("flow") for card in event["ether"]["src_macs"]
+    }
+    assert tight.sids == wide.sids
 
 
 def test_a_tunnel_without_ethernet_has_no_cards():
