@@ -15,7 +15,7 @@ from sensor.detect.literals import LiteralRules
 from sensor.detect.oddities import oddities
 from sensor.detect.plan import LOOSE, PACKET, STREAM, TX, Plan
 from sensor.detect.scan import Hits
-from sensor.engine import derive, kernels_sides
+from sensor.engine import bodies, derive, kernels_sides
 from sensor.engine.contents import Contents
 from sensor.engine.frames import Frames, Wanted
 from sensor.engine.gathered import Gathered
@@ -29,6 +29,7 @@ from sensor.model.app import RAW_NAME
 from sensor.model.rows import APP_UNDECIDED, FRAG_PART, SEG_DATA, STREAM_IGNORED, new_rows
 from sensor.model.units import UNIT_STREAM
 from sensor.proto import ids
+from sensor.proto.http1 import limits
 from sensor.proto.registry import SPECS
 
 _UDP = 17
@@ -54,6 +55,8 @@ class Candidates:
     """Slot → mask of the protocols as which the flow (TCP) must be parsed."""
     quiet: set[int] = field(default_factory=set)
     """See `frames.Wanted`."""
+    inside: np.ndarray | None = None
+    """bool[segs]: see `bodies.inside`; None: of none is that known."""
 
     def parse(self, slots: Iterable[int], apps: int) -> None:
         """Have flows parsed, if they speak one of the protocols."""
@@ -235,6 +238,7 @@ class Selector:
             self._streams(found, self._completed(what), by_side)
         if framed is not None and self.frames is not None:
             self._want(found, self.frames.look(framed, data, units, flows, hits))
+            found.inside = bodies.inside(framed.frames, gathered.seg_at, gathered.segs["len"], limits.RESPONSE_BODY)
         if hits.lit.size:
             self._escapes(found, hits, units, plain)
             self._pairs(found, hits, what, gathered, messages, by_side)

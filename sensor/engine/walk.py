@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import cast
@@ -83,6 +83,15 @@ class BlockWork:
         return self._columns
 
 
+@dataclass(slots=True)
+class _Held:
+    """Bytes of one side of a flow that its parser has not got yet (see `bodies`)."""
+
+    place: Place
+    """Of the last segment."""
+    parts: list[bytes]
+
+
 class Walk:
     """Walks blocks. Keeps parsers."""
 
@@ -99,6 +108,8 @@ class Walk:
         """Slot → what another flow announced of it."""
         self._files = files
         self.apps = AppLayer(hash_files=plan.hashes or files.hashes, shelf=files.shelf)
+        self._held: dict[int, _Held] = {}
+        """By slot; nothing is kept from one block to the next."""
         self._tails = Tails(plan.mixed, earlier)
         self._quiet: set[int] = set()
         """Slots of cold flows in which flowbits may be set that nobody has asked for yet."""
@@ -154,6 +165,8 @@ class Walk:
                 self._mismatch(work, index)
             else:
                 self._segment(work, index)
+        for slot in list(self._held):
+            self._deliver(slot)
 
     def forget(self, slots: Iterable[int]) -> None:
         """Drop what is kept of ended flows."""
@@ -265,14 +278,44 @@ class Walk:
 
     def _feed(self, place: Place, flow: FlowApp, data: bytes, gap: int, ts: int) -> None:
         """Give a parser bytes, or the news of a gap."""
-        self._tails.add(APP_ID[flow.spec.name], place.slot, place.side, data)
-        if data:
-            stages = self.apps.feed(place.slot, place.side, data, ts)
-        else:
+        held = self._held.get(place.slot) if self._held else None
+        if held is not None and (held.place.side != place.side or not data):
+            self._deliver(place.slot)
+            held = None
+        if not data:
+            self._tails.add(APP_ID[flow.spec.name], place.slot, place.side, b"")
             stages = self.apps.gap(place.slot, place.side, gap, ts)
+        elif held is None:
+            stages = self._parsed(place, flow, [data], ts)
+        else:
+            stages = self._parsed(place, flow, [*self._held.pop(place.slot).parts, data], ts)
         self._transactions(place, flow, stages, data)
         if flow.hands_over:
             self._succeed(place, flow, ts)
+
+    def _parsed(self, place: Place, flow: FlowApp, parts: Sequence[bytes], ts: int) -> list[TxStage]:
+        """Give a parser the bytes of segments that follow each other."""
+        app = APP_ID[flow.spec.name]
+        for part in parts:
+            self._tails.add(app, place.slot, place.side, part)
+        return self.apps.feed(place.slot, place.side, parts[0] if len(parts) == 1 else b"".join(parts), ts)
+
+    def _hold(self, place: Place, data: bytes) -> None:
+        """Keep the bytes of a segment inside a body, to be given to the parser with the next."""
+        held = self._held.get(place.slot)
+        if held is not None and held.place.side == place.side:
+            held.place = place
+            held.parts.append(data)
+            return
+        self._deliver(place.slot)
+        self._held[place.slot] = _Held(place, [data])
+
+    def _deliver(self, slot: int) -> None:
+        """Give a parser what was kept for it."""
+        held, flow = self._held.pop(slot, None), self.apps.get(slot)
+        if held is not None and flow is not None:
+            stages = self._parsed(held.place, flow, held.parts, held.place.ts)
+            self._transactions(held.place, flow, stages, held.parts[-1])
 
     def _succeed(self, place: Place, flow: FlowApp, ts: int) -> None:
         """Let the protocol that follows on the connection take over, if it is time."""
@@ -412,6 +455,9 @@ class Walk:
                 work.early.setdefault(slot, []).append(index)
                 return
             flow = self._start(work, place)
+        if work.found.inside is not None and work.found.inside[index] and flow.spec.framing is not None:
+            self._hold(place, work.gathered.data_of(index))
+            return
         self._feed_seg(place, flow, work, index, place.ts)
         if flow.done:
             view.flows["hot"][slot] = DONE
@@ -436,6 +482,7 @@ class Walk:
 
     def _finish(self, place: Place, flow: FlowApp) -> None:
         """End a parser, and log what never came to the stage at which it would have been logged."""
+        self._deliver(place.slot)
         self._transactions(place, flow, self.apps.finish(place.slot, place.ts), b"")
         for stage in flow.unlogged.values():
             self._logs.incomplete(place, flow.spec, stage)

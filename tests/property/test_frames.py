@@ -365,3 +365,46 @@ def test_many_rules_whose_bytes_may_be_anywhere_have_a_flow_parsed(tmp_path):
         return done.pipeline.walk.apps.counters.flows
 
     assert (parsed_with(4), parsed_with(40)) == (0, 1)
+
+
+LONG = 250_000
+LITTLE = b"HTTP/1.1 200 OK\r\nContent-Length: 3004\r\n\r\nPKPK" + bytes(3000)
+
+
+def long_answer(marks, length=LONG):
+    body = bytearray(b"x" * LONG)
+    for at in marks:
+        body[at : at + 4] = b"PKPK"
+    head = b"HTTP/1.1 200 OK\r\n" + (b"Content-Length: %d\r\n" % length if length else b"") + b"\r\n"
+    return head + bytes(body)
+
+
+@SLOW
+@given(
+    st.lists(st.sampled_from([0, 5000, 102_300, 102_398, 102_400, 200_000, LONG - 4]), max_size=2),
+    st.sampled_from([LONG, LONG - 100_000, LONG + 5, 0]),
+    st.lists(st.integers(0, LONG), max_size=4),
+    st.integers(700, 9000),
+    st.sampled_from([("alert",), ("alert", "http", "fileinfo")]),
+    st.booleans(),
+)
+def test_segments_inside_bodies_change_nothing_that_is_seen(rules, marks, length, breaks, step, types, between):
+    """Bodies longer than rules see, cut off, going on until the end, with requests that come in between or before."""
+    answer, request = long_answer(marks, length), ASKS.replace(b"POST", b"PUT") + b"Content-Length: 4\r\n\r\nFWSx"
+    flow = forgekit.Flow(dport=80)
+    flow.open()
+    flow.send(TO_SERVER, request * 5)
+    flow.send(TO_CLIENT, LITTLE * 3, tuple(range(step, 9000, step)))
+    places = [0, *sorted(breaks), len(answer)]
+    for begin, end in zip(places, places[1:], strict=False):
+        part = answer[begin:end]
+        if part:
+            flow.send(TO_CLIENT, part, tuple(range(step, len(part), step)))
+            if between:
+                flow.send(TO_SERVER, request, (30, len(request) - 2))
+    flow.close()
+    frames = flow.frames()
+    wanted = run(frames, rules["quiet"], types=types, triage=False)
+    for block in (16_384, 50):
+        found = run(frames, rules["quiet"], types=types, block=block)
+        assert not (wrong := difference(wanted, found)), f"blocks of {block}\n{wrong}"

@@ -10,8 +10,7 @@ MOST_HEADERS = 1025
 """More header lines in one message are an anomaly of their own (Suricata's limit)."""
 HEADERS = 256
 """Header lines kept of one message."""
-REQUEST_BODY = 100 * 1024
-RESPONSE_BODY = 100 * 1024
+REQUEST_BODY = RESPONSE_BODY = 100 * 1024
 """Bytes of a body that rules see (Suricata's default inspection limits); the rest is counted, not copied."""
 BODY_PARTS = 16
 """Pieces of one body kept when bytes in between are lost."""
