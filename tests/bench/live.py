@@ -129,8 +129,8 @@ def through_sensor(lab, capture, rules, args):
             pin(pid, SENSOR_CORE)
             before, cpu = counters(command), cpu_seconds(pid)
             sent = send(lab, capture, args)
-            after = settled(lambda: counters(command))
-            used = cpu_seconds(pid) - cpu
+            used = settled(lambda: round(cpu_seconds(pid), 1)) - cpu
+            after = counters(command)
             sensor.stop()
     seen, dropped = (now - then for now, then in zip(after, before, strict=True))
     result = Result(sent, seen, dropped, used)
@@ -145,7 +145,10 @@ def counters(command):
 
 
 def settled(read):
-    """Return what is read once it has stopped to change for a second (the kernel's counters are taken each second)."""
+    """Return what is read once it has stopped to change for a second (the kernel's counters are taken each second).
+
+    CPU is what is looked at: to be asked for counters ten times a second would cost a receiver a sixth of its CPU.
+    """
     last, since = read(), time.monotonic()
     while time.monotonic() - since < 1.2:
         time.sleep(0.1)
