@@ -1,6 +1,7 @@
 """Frames of HTTP/1: what the kernel cuts out is what the parser reads, and rules tried on it lose no alert."""
 
 import gzip
+from itertools import pairwise
 
 import forgekit
 import numpy as np
@@ -396,7 +397,7 @@ def test_segments_inside_bodies_change_nothing_that_is_seen(rules, marks, length
     flow.send(TO_SERVER, request * 5)
     flow.send(TO_CLIENT, LITTLE * 3, tuple(range(step, 9000, step)))
     places = [0, *sorted(breaks), len(answer)]
-    for begin, end in zip(places, places[1:], strict=False):
+    for begin, end in pairwise(places):
         part = answer[begin:end]
         if part:
             flow.send(TO_CLIENT, part, tuple(range(step, len(part), step)))
