@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
 from sensor.model.anomaly import AppAnomaly
-from sensor.model.app import AppParser, CarriesFiles, HandsOver, ProtocolSpec, TxStage
+from sensor.model.app import AppParser, CarriesFiles, HandsOver, ProtocolSpec, ShowsFrames, TxStage
 from sensor.model.counters import Counters
 from sensor.model.keeping import FilePolicy, Room, Shelf
 from sensor.proto.registry import BY_NAME, SPECS, TRAITS
@@ -89,8 +89,19 @@ class AppLayer:
         self._hash_files = hash_files
         self._shelf = shelf
         self._limit = limit
+        self._framed: Collection[str] = BY_NAME
         self._flows: dict[int, FlowApp] = {}
         """The flow that was silent longest comes first."""
+
+    def show_frames(self, framed: Collection[str]) -> None:
+        """Learn of which protocols some rule is about single messages."""
+        self._framed = framed
+        for flow in self._flows.values():
+            self._tell(flow.spec, flow.parser)
+
+    def _tell(self, spec: ProtocolSpec, parser: AppParser) -> None:
+        if TRAITS[spec.name].shows_frames:
+            cast("ShowsFrames", parser).shows_frames = spec.name in self._framed
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -111,6 +122,7 @@ class AppLayer:
         parser = ((spec.new_datagram_parser if datagrams else None) or spec.new_parser)()
         if spec.files is not None and (self._hash_files or room is not None):
             cast("CarriesFiles", parser).treat_files(FilePolicy(self._hash_files, room))
+        self._tell(spec, parser)
         return parser
 
     def succeed(self, flow: FlowApp) -> list[tuple[int, bytes]]:

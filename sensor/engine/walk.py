@@ -100,6 +100,11 @@ class Walk:
         self.keeps = KEEP_WINDOW if plan.multi_step else KEEP_NONE
         """What the journal keeps of a flow that no parser will ask for."""
         self._plan = plan
+        asked = plan.transactions.everything
+        self._framed = frozenset(
+            spec.name for app, spec in SPECS.items() if any(asked(app, at, file=False) for at in spec.frame_stages)
+        )
+        """Protocols with rules about single messages."""
         self._judge = judge
         self._logs = logs
         self._journal = journal
@@ -110,6 +115,7 @@ class Walk:
         self.apps = AppLayer(hash_files=plan.hashes or files.hashes, shelf=files.shelf)
         self._held: dict[int, _Held] = {}
         """By slot; nothing is kept from one block to the next."""
+        self.apps.show_frames(self._framed)
         self._tails = Tails(plan.mixed, earlier)
         self._quiet: set[int] = set()
         """Slots of cold flows in which flowbits may be set that nobody has asked for yet."""
@@ -140,6 +146,7 @@ class Walk:
         flows: FLOW[slots]
         """
         self.apps, self._due, self._quiet = old.apps, old._due, old._quiet
+        self.apps.show_frames(self._framed)
         self._tails.adopt(old._tails)
         kept = old.parses.copy()
         kept[APP_UNDECIDED] = kept.any()

@@ -112,6 +112,13 @@ class KnowsEnds(Protocol):
         """Learn them before the first byte: 4 or 16 bytes each."""
 
 
+class ShowsFrames(Protocol):
+    """A parser that shows the bytes of each message (`ProtocolSpec.frame_stages`)."""
+
+    shows_frames: bool
+    """Some rule is about them."""
+
+
 class Expects(Protocol):
     """A parser of connections that another connection announces."""
 
@@ -255,5 +262,7 @@ class ProtocolSpec:
     """How messages are framed; None: every flow that may matter is parsed."""
     carriage: Carriage | None = None
     """Which flows carry contents; None: it is not told without parsing them."""
+    frame_stages: tuple[int, ...] = ()
+    """Stages at which mere messages are shown: parsers need not make them where no rule asks (`ShowsFrames`)."""
     flow_state: bool = False
     """The datagrams of a flow go to one parser, all of them or none; else each is parsed by itself."""

@@ -124,11 +124,12 @@ class Traits(NamedTuple):
     hands_over: bool
     knows_ends: bool
     expects: bool
+    shows_frames: bool
 
 
 def _traits(spec: ProtocolSpec) -> Traits:
     parser = spec.new_parser()
-    return Traits(hasattr(parser, "becomes"), hasattr(parser, "ends"), hasattr(parser, "announced"))
+    return Traits(*(hasattr(parser, name) for name in ("becomes", "ends", "announced", "shows_frames")))
 
 
 BY_NAME: Mapping[str, ProtocolSpec] = _by_name()

@@ -22,6 +22,7 @@ class Connection:
         "_seen",
         "dialect",
         "files",
+        "frames",
         "max_read",
         "max_write",
         "odd",
@@ -38,6 +39,8 @@ class Connection:
         self.max_read = 0
         """Bytes of the longest read that the server allows; 0: it did not say."""
         self.max_write = 0
+        self.frames = True
+        """The bytes of single messages are shown."""
         self.files = NO_POLICY
         """What becomes of files."""
 

@@ -60,6 +60,7 @@ SPEC = ProtocolSpec(
     new_parser=SmbParser,
     carriage=Carriage(frozenset(range(stages.CALL_REQUEST, stages.CALL_RESPONSE + 1)), ContentFinder, LOOK_BACK),
     files=of_stage,
+    frame_stages=(stages.FRAME_REQUEST, stages.FRAME_RESPONSE),
     events=tuple(one for one in AppAnomaly if one.name.startswith("SMB_")),
     log_stages=(stages.WRITTEN, stages.READ, stages.CALL_RESPONSE, stages.RESPONSE),
     also=("dcerpc",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import msgspec
 
 from sensor.proto.smb import limits
@@ -18,6 +20,7 @@ ANDX = frozenset({OPEN_ANDX, READ_ANDX, WRITE_ANDX, SESSION_SETUP, LOGOFF, TREE_
 """Commands that may carry another one behind them."""
 NO_ANDX = 0xFF
 
+_HEADER = struct.Struct("<4xBIBHH10xHHHH").unpack_from
 _REPLY, _UNICODE, _NT_STATUS = 0x80, 0x8000, 0x4000
 _TRANSACT_PIPE = 0x26
 _DIRECTORY, _DELETE_ON_CLOSE = 0x1, 0x1000
@@ -77,10 +80,8 @@ def header(data: bytes) -> Header:
     """Read the header. Raises Cut."""
     if len(data) < HEADER or data[:4] != MARK:
         raise Cut
-    return Header(
-        data[4], number(data, 5, 4), data[9], number(data, 10, 2), number(data, 24, 2),
-        number(data, 26, 2) | number(data, 12, 2) << 16, number(data, 28, 2), number(data, 30, 2),
-    )  # fmt: skip
+    command, status, flags, flags2, process_high, tree, process, user, multiplex = _HEADER(data)
+    return Header(command, status, flags, flags2, tree, process | process_high << 16, user, multiplex)
 
 
 def chain(data: bytes, first: int, whole: int) -> list[Block]:
@@ -88,13 +89,15 @@ def chain(data: bytes, first: int, whole: int) -> list[Block]:
     blocks: list[Block] = []
     command, pos = first, HEADER
     while len(blocks) < limits.CHAIN:
-        count = number(data, pos, 1)
+        if pos >= len(data):
+            raise Cut
+        count = data[pos]
         after = pos + 1 + 2 * count
         if after + 2 > len(data):
             if blocks:
                 break
             raise Cut
-        size = number(data, after, 2)
+        size = data[after] | data[after + 1] << 8
         blocks.append(Block(command, pos + 1, count, after + 2, min(after + 2 + size, whole)))
         if command not in ANDX or count < 2:
             break

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import msgspec
 
 from sensor.proto.smb import limits
@@ -20,6 +22,7 @@ PIPE_TRANSCEIVE = 0x0011C017
 LAST_HANDLE = b"\xff" * 16
 """In a compound: the file of the request before."""
 
+_HEADER = struct.Struct("<4xH2xIH2xIIQ4xIQ").unpack_from
 _RESPONSE, _ASYNC, _RELATED = 1, 2, 4
 _RENAME = 10
 _DIRECTORY, _DELETE_ON_CLOSE = 0x1, 0x1000
@@ -60,14 +63,12 @@ class Negotiated(msgspec.Struct, frozen=True, gc=False):
 
 def header(data: bytes) -> Header:
     """Read the header. Raises Cut."""
-    if len(data) < HEADER or data[:4] != MARK or number(data, 4, 2) != HEADER:
+    if len(data) < HEADER or data[:4] != MARK:
         raise Cut
-    flags = number(data, 16, 4)
-    tree = 0 if flags & _ASYNC else number(data, 36, 4)
-    return Header(
-        number(data, 12, 2), number(data, 8, 4), flags, number(data, 20, 4), number(data, 24, 8), tree,
-        number(data, 40, 8),
-    )  # fmt: skip
+    size, status, command, flags, following, message, tree, session = _HEADER(data)
+    if size != HEADER:
+        raise Cut
+    return Header(command, status, flags, following, message, 0 if flags & _ASYNC else tree, session)
 
 
 def dialects(data: bytes) -> tuple[tuple[int, ...], bytes]:

@@ -46,6 +46,15 @@ class SmbParser:
         self._sinks: list[Sink | None] = [None, None]
         """Where the rest of each side's message goes."""
 
+    @property
+    def shows_frames(self) -> bool:
+        """Some rule is about single messages."""
+        return self._connection.frames
+
+    @shows_frames.setter
+    def shows_frames(self, shown: bool) -> None:
+        self._connection.frames = shown
+
     def treat_files(self, policy: FilePolicy) -> None:
         """Learn what to do with files."""
         self._connection.files = policy
@@ -96,14 +105,16 @@ class SmbParser:
         data = piece.data
         cut = len(data) < min(piece.size, limits.MESSAGE)
         stage = stages.FRAME_REQUEST + side
-        self._connection.reach(Frame("nbss", piece.size.to_bytes(4, "big") + data, Nbss.header), stage)
+        if self._connection.frames:
+            self._connection.reach(Frame("nbss", piece.size.to_bytes(4, "big") + data, Nbss.header), stage)
         version = self._versions.get(data[:4])
         try:
             if version is not None:
                 self._check_side(side, data)
                 return version.message(data, piece.size)
             if data[:4] == _ENCRYPTED:
-                self._connection.reach(Frame("smb3", data, _ENCRYPTED_HEADER), stage)
+                if self._connection.frames:
+                    self._connection.reach(Frame("smb3", data, _ENCRYPTED_HEADER), stage)
             elif data[:4] != _COMPRESSED and not cut:
                 self._malformed(side)
         except Cut:

@@ -40,7 +40,8 @@ class Version1:
         Raises Cut where it is malformed.
         """
         head = smb1.header(data)
-        self._connection.reach(Frame("smb1", data, smb1.HEADER), _FRAME[head.response])
+        if self._connection.frames:
+            self._connection.reach(Frame("smb1", data, smb1.HEADER), _FRAME[head.response])
         key = head.process, head.multiplex
         blocks = smb1.chain(data, head.command, size)
         if head.response:

@@ -54,7 +54,8 @@ class Version2:
             if head.next and not smb2.HEADER <= head.next <= size - pos:
                 raise Cut
             part = part[:end]
-            self._connection.reach(Frame("smb2", part, smb2.HEADER), _FRAME[head.response])
+            if self._connection.frames:
+                self._connection.reach(Frame("smb2", part, smb2.HEADER), _FRAME[head.response])
             sink = self._answer(head, part) if head.response else self._ask(head, part)
             pos += end
             if not head.next or pos >= len(data):

@@ -1,11 +1,16 @@
 """Rules exchanged while packets come: what runs is not disturbed, what changed is in force, errors change nothing."""
 
+import sys
 import threading
 import time
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forged bytes of the parsers' tests
 
 import enginekit
 import forgekit
 import pytest
+import smbforge
 from enginekit import TESTS
 
 from sensor.capture.memory import MemorySource
@@ -116,3 +121,26 @@ def test_a_reload_that_loses_most_rules_is_implausible():
     assert implausible(10, 5) == implausible(0, 0) == implausible(3, 300) == ""
     assert "only 4 of 10 rules are left" in implausible(10, 4)
     assert implausible(1, 0)
+
+
+def test_flows_that_are_parsed_show_their_messages_once_a_rule_asks(tmp_path):
+    flow = forgekit.Flow(dport=445).open()
+    talk = smbforge.file_talk()
+    for side, octets in talk[:6]:
+        flow.send(side, octets)
+    first = flow.frames()
+    for side, octets in talk[6:]:
+        flow.send(side, octets)
+    header = 'alert smb any any -> any any (msg:"x"; '
+    rules, asked = [], ('smb.share; content:"ADMIN";', 'frame:smb2.data; content:"e|00|v|00|i|00|l";')
+    for number, body in enumerate(asked, 1):
+        path = tmp_path / f"{number}.rules"
+        path.write_text(f"{header}{body} sid:{number};)")
+        rules.append(enginekit.load(path))
+    raised = []
+    options = EngineOptions(enginekit.settings_of(["alert"], run={"dedup": False}))
+    pipeline = Pipeline(rules[0], options, lambda match: raised.append(match.rule.sid))
+    pipeline.process(next(MemorySource(first).blocks()))
+    pipeline.replace_rules(pipeline.prepare(rules[1]))
+    pipeline.process(next(MemorySource(flow.frames()[len(first) :]).blocks()))
+    assert raised == [1, 2]

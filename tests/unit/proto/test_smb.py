@@ -242,6 +242,17 @@ def test_frames_and_files_hold_what_came_before_lost_bytes():
     assert not written.file.complete
 
 
+def test_frames_are_left_out_where_nobody_asks():
+    for talk in (smb.file_talk(), smb.pipe_talk(), smb.file_talk1(), [(0, smb.nbss(b"\xfdSMB" + b"\0" * 60))]):
+        parser, bare = SmbParser(), SmbParser()
+        bare.shows_frames = False
+        whole, rest = drive(parser, talk), drive(bare, talk)
+        assert parser.shows_frames
+        kept = [(s.stage, s.tx.eve()) for s in whole if s.stage not in SPEC.frame_stages]
+        assert [(s.stage, s.tx.eve()) for s in rest] == kept
+        assert len(kept) < len(whole)
+
+
 def test_the_next_message_is_found_behind_lost_bytes():
     parser = SmbParser()
     parser.gap(TO_SERVER, 100, 0)
