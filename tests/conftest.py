@@ -1,4 +1,4 @@
-"""Makes `enginekit` and `forgekit` importable from every test folder; fixes what hypothesis tries.
+"""Makes `enginekit` and `forgekit` importable from every test folder; fixes what hypothesis tries, names and order.
 
 The gate must say the same of the same tree: `HYPOTHESIS_PROFILE=search` looks for new examples.
 """
@@ -17,3 +17,23 @@ settings.register_profile(
 )
 settings.register_profile("search")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
+
+_LONG = (
+    "test_hostile.py", "test_oracle.py", "test_kernels_plain.py", "test_cli_workers.py", "test_short_names.py",
+    "test_shipped.py", "test_kernelcache.py", "test_frames.py",
+)
+"""Files that take seconds: a process that gets one of them last lets the other one wait."""
+_NAMED = 40
+_DATED = (b"\x1f\x8b", b"PK")
+"""What begins files that may hold the time at which they were made: gzip, zip."""
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in _LONG)
+
+
+def pytest_make_parametrize_id(config, val, argname):
+    """Name long bytes, and such as may differ between two processes, by their size: xdist compares the names."""
+    if isinstance(val, bytes) and (len(val) > _NAMED or val.startswith(_DATED)):
+        return f"{argname}-{len(val)}-bytes"
+    return None

@@ -1,6 +1,7 @@
 """Names of DNS questions are looked at for literals that are too short for the scan; only what has one is parsed."""
 
 import pytest
+from effort import effort
 from enginekit import difference, rules_of, run
 from trafficgen import traffic
 
@@ -12,11 +13,11 @@ RULES = """
 """
 
 
-@pytest.mark.parametrize("block", [1, 1000])
-def test_short_literals_of_questions(tmp_path, block):
+@pytest.mark.parametrize(("block", "seeds"), [(1, effort(60, 15)), (1000, 60)])
+def test_short_literals_of_questions(tmp_path, block, seeds):
     rules = rules_of(RULES, tmp_path)
     found = set()
-    for seed in range(60):
+    for seed in range(seeds):
         frames = traffic(seed)
         seen = run(frames, rules, types=("alert",), block=block)
         assert not (wrong := difference(run(frames, rules, types=("alert",), triage=False), seen)), wrong

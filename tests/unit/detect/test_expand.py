@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import headerkit
 import numpy as np
 import pytest
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -188,7 +189,7 @@ def missing_in(unit, what, members):
     return sum(1 << k for k, one in enumerate(absent) if one)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort(150, 50), deadline=None)
 @given(situations(), st.sampled_from((1, 2, 3, 1000)))
 def test_expands_as_a_plain_reading_does(situation, room):
     rules, scopes, apps, further, seed = situation

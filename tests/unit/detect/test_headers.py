@@ -3,6 +3,7 @@
 import headerkit
 import numpy as np
 import pytest
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,7 +49,7 @@ def listed(rules, addresses):
     return {n: sides[0] for n, sides in rare.items() if sides and spans(sides[0])}  # a set without addresses: no list
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=effort(80, 25), deadline=None)
 @given(st.lists(headerkit.rules(), min_size=1, max_size=12), st.integers(0, 1 << 30), st.booleans())
 def test_selects_what_the_headers_say(rules, seed, fill):
     rules = [*_FILL, *rules] if fill else rules
