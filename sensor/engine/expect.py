@@ -62,6 +62,8 @@ class Expectations:
         self.counters = ExpectCounters()
         self.announced: dict[int, Announced] = {}
         """Slot → what was announced of it."""
+        self._announces = np.zeros(1 << 8, np.bool_)
+        self._announces[list(ANNOUNCERS)] = True
         self._readers: dict[int, FtpAnnouncer] = {}
         self._waiting: dict[Key, _Waiting] = {}
         """The oldest first."""
@@ -72,7 +74,8 @@ class Expectations:
         rows: ROW[n], flows: FLOW[slots]
         """
         segs = gathered.segs
-        control = np.flatnonzero(np.isin(flows["app"][segs["flow"]], tuple(ANNOUNCERS)) & (segs["kind"] <= SEG_GAP))
+        control = np.flatnonzero(self._announces[flows["app"][segs["flow"]]])
+        control = control[segs["kind"][control] <= SEG_GAP]
         heard = self._hear(control, gathered, flows, changes) if control.size else []
         if not self._waiting and not heard:
             return changes
