@@ -14,6 +14,7 @@ from sensor.flow import track_layout as lay
 from sensor.flow.kernels_track import ROOM_EVENTS, ROOM_FLOW, track
 from sensor.flow.limits import CHUNK, FlowLimits
 from sensor.model.counters import Counters
+from sensor.model.growing import grown
 from sensor.model.rows import FLOW, SEG, STATE_ENDED, STATE_FREE, new_rows
 
 POLICIES: Final[Mapping[str, int]] = MappingProxyType({
@@ -134,7 +135,7 @@ class FlowTable:
             if why == lay.WHY_DONE:
                 break
             if why == lay.WHY_OUT:
-                out = _grown(out, 2 * out.size)
+                out = grown(out, 2 * out.size)
             elif why == lay.WHY_SLOT:
                 self._grow_slots()
             else:
@@ -152,17 +153,17 @@ class FlowTable:
     def _grow_slots(self) -> None:
         """More flows ended in this block than there is slack for; live flows stay below their cap."""
         size = self.flows.size + max(self.limits.slack, self.flows.size // 2)
-        self.flows = _grown(self.flows, size)
-        self._aux = _grown(self._aux, size)
-        self._slots = _grown(self._slots, size)
-        self._ended = _grown(self._ended, size)
+        self.flows = grown(self.flows, size)
+        self._aux = grown(self._aux, size)
+        self._slots = grown(self._slots, size)
+        self._ended = grown(self._ended, size)
 
     def _grow_pieces(self) -> None:
         size = 2 * self._pieces.size
-        self._pieces = _grown(self._pieces, size)
-        self._piece_free = _grown(self._piece_free, size)
-        self._piece_spent = _grown(self._piece_spent, size)
-        self.queue_buf = _grown(self.queue_buf, size * CHUNK)
+        self._pieces = grown(self._pieces, size)
+        self._piece_free = grown(self._piece_free, size)
+        self._piece_spent = grown(self._piece_spent, size)
+        self.queue_buf = grown(self.queue_buf, size * CHUNK)
 
     def _count(self) -> None:
         st, cnt = self._st, self._cnt
@@ -174,12 +175,6 @@ class FlowTable:
 
 
 _NOTHING: Final = np.zeros(0, np.uint8)
-
-
-def _grown(array: np.ndarray, size: int) -> np.ndarray:
-    bigger = np.zeros(size, array.dtype)
-    bigger[: array.size] = array
-    return bigger
 
 
 def _hash_keys(seed: int) -> np.ndarray:

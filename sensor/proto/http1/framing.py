@@ -15,6 +15,7 @@ import numpy as np
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.model.frames import FRAME
+from sensor.model.growing import grown
 from sensor.proto.http1 import parse
 from sensor.proto.http1 import parts as p
 from sensor.proto.http1.kernels_frame import NAMES_T, REFUSED, frame
@@ -72,7 +73,7 @@ class Framer:
 
     def follows(self, slot: int, flow: int) -> bool:
         """Tell whether all that was seen of a flow (by its id) so far was framed."""
-        mine = slot < self._owner.size and int(self._owner[slot]) == flow
+        mine = slot < self._owner.size and int(self._owner[slot]) == flow + 1
         return mine and self._next[2 * slot] >= 0 and self._next[2 * slot + 1] >= 0
 
     def leave(self, slot: int) -> None:
@@ -82,10 +83,8 @@ class Framer:
     def frame(self, data: np.ndarray, units: np.ndarray, picked: np.ndarray, flows: np.ndarray) -> Framed:
         """Return the frames of some units. data: uint8[n]; units: UNIT[m]; picked: bool[m]; flows: FLOW[slots]."""
         if self._owner.size < flows.size:
-            more = flows.size - self._owner.size
-            self._owner = np.concatenate([self._owner, np.full(more, ~np.uint64(0), np.uint64)])
-            self._next = np.concatenate([self._next, np.zeros(2 * more, np.int64)])
-            self._waiting = np.concatenate([self._waiting, np.zeros(2 * more, np.int32)])
+            self._owner, self._next = grown(self._owner, flows.size), grown(self._next, 2 * flows.size)
+            self._waiting = grown(self._waiting, 2 * flows.size)
         first, verdict = np.zeros(units.size + 1, np.int32), np.zeros(units.size, np.uint8)
         n = frame(
             data, units, picked.view(np.uint8), flows, self._owner, self._next, self._waiting, self._names, _POOL,

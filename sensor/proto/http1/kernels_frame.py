@@ -457,9 +457,9 @@ def frame(data, units, picked, flows, owner, following, waiting, table, pool, fr
           verdict):  # pragma: no cover  # fmt: skip
     """Write the frames of the picked units; return how many.
 
-    owner: uint64[slots], id of the flow that `following` (int64[2 * slots], stream offset of each side's next message)
-    is about, and `waiting` (int32[2 * slots], requests without a response, and bytes of requests since there were
-    none). table, pool: names of header fields.
+    owner: uint64[slots], one more than the id of the flow that `following` (int64[2 * slots], stream offset of each
+    side's next message) is about, and `waiting` (int32[2 * slots], requests without a response, and bytes of requests
+    since there were none). table, pool: names of header fields.
     first: int32[units + 1] (out), where each unit's frames begin.
     verdict: uint8[units] (out): `REFUSED`, or 0.
     """
@@ -472,8 +472,8 @@ def frame(data, units, picked, flows, owner, following, waiting, table, pool, fr
             continue
         slot, side = units[u]["flow"], np.int64(units[u]["side"])
         fresh, end, pos = units[u]["fresh"], units[u]["end"], units[u]["pos"]
-        if owner[slot] != flows[slot]["id"]:
-            owner[slot] = flows[slot]["id"]
+        if owner[slot] != flows[slot]["id"] + np.uint64(1):
+            owner[slot] = flows[slot]["id"] + np.uint64(1)
             following[2 * slot] = following[2 * slot + 1] = waiting[2 * slot] = waiting[2 * slot + 1] = 0
         at = fresh + (following[2 * slot + side] - pos)
         lost = following[2 * slot] < 0 or following[2 * slot + 1] < 0

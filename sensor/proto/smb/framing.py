@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sensor.model.growing import grown
 from sensor.proto.smb.kernels_frame import LOOK, REFUSED, STATE, walk
 
 LOOK_BACK = LOOK + 4
@@ -23,9 +24,7 @@ class ContentFinder:
     def find(self, data: np.ndarray, units: np.ndarray, picked: np.ndarray, flows: np.ndarray) -> np.ndarray:
         """Return uint8[units]: of the picked ones, bit s where contents may go to side s."""
         if self._owner.size < flows.size:
-            more = flows.size - self._owner.size
-            self._owner = np.concatenate([self._owner, np.full(more, ~np.uint64(0), np.uint64)])
-            self._states = np.concatenate([self._states, np.zeros(2 * more, STATE)])
+            self._owner, self._states = grown(self._owner, flows.size), grown(self._states, 2 * flows.size)
         verdict = np.zeros(units.size, np.uint8)
         walk(data, units, picked.view(np.uint8), flows, self._owner, self._states, verdict)
         verdict[verdict & REFUSED != 0] = 3

@@ -209,7 +209,8 @@ def _messages(data, at, end, s):  # pragma: no cover
 def walk(data, units, picked, flows, owner, states, verdict):  # pragma: no cover
     """Walk the messages of the picked units.
 
-    owner: uint64[slots], id of the flow that `states` (STATE[2 * slots]) is about. verdict: uint8[units] (out).
+    owner: uint64[slots], one more than the id of the flow that `states` (STATE[2 * slots]) is about.
+    verdict: uint8[units] (out).
     """
     for u in range(units.size):
         verdict[u] = 0
@@ -218,8 +219,8 @@ def walk(data, units, picked, flows, owner, states, verdict):  # pragma: no cove
         unit = units[u]
         slot, pos, fresh = np.int64(unit["flow"]), unit["pos"], unit["fresh"]
         side = 2 * slot + np.int64(unit["side"])
-        if owner[slot] != flows[slot]["id"]:
-            owner[slot] = flows[slot]["id"]
+        if owner[slot] != flows[slot]["id"] + np.uint64(1):
+            owner[slot] = flows[slot]["id"] + np.uint64(1)
             for k in (2 * slot, 2 * slot + 1):
                 states[k]["next"], states[k]["reached"], states[k]["lost"], states[k]["refused"] = 0, -1, 0, 0
         odd = states[side]["refused"] != 0 or _resume(unit, flows[slot]["gaps"][unit["side"]], side, states) < 0

@@ -706,7 +706,7 @@ def test_slots_are_stable_and_reused_only_after_recycle():
 
 def test_small_blocks_find_room_enough_for_their_events(monkeypatch):
     """What grows is copied, block after block: 0.3 ms each."""
-    monkeypatch.setattr("sensor.flow.table._grown", None)
+    monkeypatch.setattr("sensor.flow.table.grown", None)
     conn = Conn()
     pkts = [*conn.open(), conn.up(bytes(60_000)), *conn.close()]
     run = Run(FlowLimits()).feed(pkts, cuts=range(len(pkts)))
