@@ -193,6 +193,8 @@ class Selector:
 
     def _bare_packets(self, rows: np.ndarray, buf: np.ndarray, segments: np.ndarray | None) -> None:
         """Choose packets by headers."""
+        if not self._plan.rows.size:
+            return
         index, base, apps = self._plan.rows, np.zeros(rows.size, np.int64), np.full(rows.size, _ANY_APP)
         at, size = (np.ascontiguousarray(rows[name]) for name in ("pay", "paylen"))
         odd = (oddities(rows, buf, segments),) if index.asks_odd else ()

@@ -69,8 +69,8 @@ class Sift:
 
 def _distinct(parts: list[_Pairs]) -> _Pairs:
     """Return pairs in order, each once."""
-    if not parts:
-        return _NONE, _NONE
+    if not any(first.size for first, _ in parts):
+        return _NONE, _NONE  # most blocks, where rules have literals: np.unique of nothing takes 15 us
     first, second = (np.concatenate(column).astype(np.int64) for column in zip(*parts, strict=True))
     both = np.unique(first << 32 | second)
     return (both >> 32).astype(np.int32), (both & 0xFFFFFFFF).astype(np.int32)

@@ -15,7 +15,7 @@ _READ, _ALL_LEVELS, _DATA = 0, 3, 1
 
 def _codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401 - Numba's form
     array = context.make_array(signature.args[0])(context, builder, args[0])
-    at = cgutils.pointer_add(builder, array.data, args[1])
+    at = cgutils.pointer_add(builder, array.data, args[1], return_type=cgutils.voidptr_t)
     word = ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [at.type, word, word, word])
     hint = builder.module.declare_intrinsic("llvm.prefetch", (at.type,), kind)
