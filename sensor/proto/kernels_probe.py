@@ -286,12 +286,12 @@ def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, h: I
     second = min(lengths[i, 1], HEAD)
     for j in range(first):
         h[j] = heads[i, 0, j]
-    a = _side(h, first, 0, sport, dport)
+    a = _side(h, first, np.int64(0), sport, dport)  # numba compiles all protocols anew for a literal
     if a > _NO:
         return int(a)
     for j in range(second):
         h[j] = heads[i, 1, j]
-    b = _side(h, second, 1, sport, dport)
+    b = _side(h, second, np.int64(1), sport, dport)
     if b > _NO:
         return int(b)
     # What is of nothing known, or goes on as several protocols do, says no more; the other side may.
@@ -305,7 +305,7 @@ def judge_side(heads: Bytes, lengths: Ints, i: int, side: int, sport: int, dport
     size = min(lengths[i, side], HEAD)
     for j in range(size):
         h[j] = heads[i, side, j]
-    return int(_side(h, size, side, sport, dport))
+    return int(_side(h, size, np.int64(side), sport, dport))
 
 
 @njit
