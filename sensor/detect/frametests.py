@@ -99,6 +99,11 @@ class FrameTests(Kept):
         """Bytes of the longest of these: as many but one must be seen again in the next block."""
         self.make_scratch()
 
+    @property
+    def asked(self) -> frozenset[int]:
+        """The parts that have tests."""
+        return frozenset(self.table["part"].tolist())
+
     def make_scratch(self) -> None:
         """Make room for what the kernels note."""
         self.seen = np.empty(self.hit_side.size, np.int32)
@@ -177,7 +182,12 @@ def _by_side(rule: Rule, spec: ProtocolSpec, framing: Framing) -> tuple[list[_Te
             continue
         side = spec.stages[found[1].stage].side
         part = framing.parts[found[1].name]
-        tests = _computed(rule, node, part) if node.transforms else _plain(node, part, framing, found[1].lowercase)
+        if part in framing.several:
+            tests = _anywhere(node, part)
+        elif node.transforms:
+            tests = _computed(rule, node, part)
+        else:
+            tests = _plain(node, part, framing, found[1].lowercase)
         out[side].extend(tests)
     return _keyed(out[0], framing), _keyed(out[1], framing)
 
@@ -186,6 +196,14 @@ def _keyed(tests: list[_Test], framing: Framing) -> list[_Test]:
     """Mark the longest of the literals that may be anywhere in what goes on."""
     key = max((test for test in tests if test.floats(framing)), key=lambda test: len(test.pattern), default=None)
     return [test._replace(flags=test.flags | KEY) if test is key else test for test in tests]
+
+
+def _anywhere(node: BufferMatch, part: int) -> Iterator[_Test]:
+    """Yield the literals that are there, in whichever instance."""
+    for test in node.tests if not node.transforms else ():
+        if isinstance(test, Content) and not test.negated:
+            pattern = test.pattern.lower() if test.nocase else test.pattern
+            yield _Test(pattern[:_LONGEST], 0, -1, part, FOLD if test.nocase else 0)
 
 
 def _computed(rule: Rule, node: BufferMatch, part: int) -> Iterator[_Test]:

@@ -18,7 +18,7 @@ from sensor.detect.kernels_headers import (
     stands_between,
 )
 from sensor.detect.kernels_scan import REPEAT, UNITS_T
-from sensor.model.frames import ABSENT, CONTINUED, FRAME, OPEN, UNKNOWN
+from sensor.model.frames import ABSENT, APART, CONTINUED, FRAME, OPEN, UNKNOWN
 
 TEST = np.dtype(
     [
@@ -81,12 +81,17 @@ def _holds(t, f, data, text, in_text, last_part, cookie, pool):  # pragma: no co
 
 @njit
 def _may(rule, f, data, text, in_text, last_part, cookie, first, tests, pool):  # pragma: no cover
-    """Tell whether a message may match a rule, as far as its side tells."""
+    """Tell whether a message may match a rule, as far as its side tells, and something of what it asks is in it."""
     side = np.int64(f["side"])
-    for k in range(first[2 * rule + side], first[2 * rule + side + 1]):
+    begin, end = first[2 * rule + side], first[2 * rule + side + 1]
+    asked = begin == end
+    for k in range(begin, end):
+        if f["at"][tests[k]["part"]] == APART:
+            continue
+        asked = True
         if not _holds(tests[k], f, data, text, in_text, last_part, cookie, pool):
             return False
-    return True
+    return asked
 
 
 @njit

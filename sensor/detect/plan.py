@@ -28,7 +28,6 @@ from sensor.detect.wire import in_question, others, raw_kinds, raw_of, scanned
 from sensor.model.anomaly import AppAnomaly, StreamAnomaly
 from sensor.model.app import RAW_BODY, RAW_QUESTION
 from sensor.model.files import HASHES
-from sensor.proto import ids
 from sensor.proto.registry import APP_ID, BY_WORD, SPECS
 from sensor.rules import buffers, fields
 from sensor.rules.compile import protocol, scope, stage
@@ -90,8 +89,8 @@ class Plan:
     """(bytes, protocol): messages with a question whose name holds the bytes, case ignored, are parsed."""
     always_tx: frozenset[int] = frozenset()
     """Protocols of which every flow is parsed: some transaction rule has no literal that is on the wire."""
-    frames: FrameTests | None = None
-    """What transaction rules of HTTP/1 ask of its messages; None: its flows are not framed."""
+    frames: dict[int, FrameTests] = field(default_factory=dict)
+    """Protocol → what its transaction rules ask of its messages; flows of others are not framed."""
     contents: dict[int, int] = field(default_factory=dict)
     """Protocol → mask of sides: its flows that carry contents there are parsed (see `contents.asked`)."""
     past_gaps: int = 0
@@ -165,7 +164,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         bits_given=sleepers.given(rules),
         questions_back=any((p.question or p.name) and SPECS[p.app].stages[p.stage].side for p in plans),
         escaped=escaped,
-        always_tx=always - {ids.HTTP if frames else 0, *carried_files},
+        always_tx=always - {*frames, *carried_files},
         contents=carried_files,
         past_gaps=sum(1 << app for app in carried_files.keys() - {p.app for p in tx if p.literal or p.name}),
         frames=frames,
@@ -185,12 +184,11 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
     )
 
 
-def _frames(plans: Sequence[RulePlan], tx: Iterable[RulePlan]) -> FrameTests | None:
-    """Return what rules ask of frames of HTTP/1; None: there are no such rules, or one that asks nothing of them."""
-    if not any(p.app == ids.HTTP for p in tx):
-        return None
-    made = FrameTests(plans, SPECS[ids.HTTP], ids.HTTP)
-    return made if made.complete else None
+def _frames(plans: Sequence[RulePlan], tx: Iterable[RulePlan]) -> dict[int, FrameTests]:
+    """Return what rules ask of the frames of each protocol that has any; not where a rule asks nothing of them."""
+    apps = sorted({p.app for p in tx if SPECS[p.app].framing is not None})
+    made = {app: FrameTests(plans, SPECS[app], app) for app in apps}
+    return {app: tests for app, tests in made.items() if tests.complete}
 
 
 def _spoken(plan: RulePlan) -> int:

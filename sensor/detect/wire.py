@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sensor.detect.scan import usable
 from sensor.model.app import (
     RAW_BODY,
     RAW_DERIVED,
+    RAW_DN,
     RAW_HEADERS,
     RAW_NAME,
     RAW_QUESTION,
     RAW_VERBATIM,
     ProtocolSpec,
 )
+from sensor.proto.tls.x509 import LABELS
 from sensor.rules import buffers
 from sensor.rules.compile import positive_literals, protocol, strength
 from sensor.rules.nodes import BufferMatch, BufferSize, Content, Rule
@@ -21,6 +24,12 @@ from sensor.rules.walk import buffers_of
 
 _EDGE = b"\0"
 """Stands before and behind a question's name where the scan looks for it (`kernels_derive.question_names`)."""
+
+
+_JOINTS = re.compile(rb"([,+=\x80-\xff])")
+_WORDS = tuple(label.lower().encode() for label in LABELS.values())
+_NUMBERED = frozenset(b"oid(0123456789.)")
+"""Of labels that are numbers."""
 
 
 def raw_of(buffer: str, proto: str) -> str:
@@ -81,11 +90,31 @@ def on_the_wire(rule: Rule, buffer: str, content: Content) -> bytes:
         return b""
     if raw == RAW_NAME:
         return max(pattern.split(b"."), key=len)
+    if raw == RAW_DN:
+        return _in_value(pattern)
     if raw == RAW_QUESTION:
         return _edged(rule, buffer, content)
     # Messages whose fields or target read otherwise than they stand are noticed (`sensor.engine.frames`). A line may be
     # left out between two others.
     return max(pattern.split(b"\r\n"), key=len) if raw == RAW_HEADERS else pattern
+
+
+def _in_value(pattern: bytes) -> bytes:
+    """Return the longest part of a literal that lies within one value of a distinguished name: `C=US, O=Acme`.
+
+    What stands behind an equals sign does, and what is part of no label.
+    """
+    before, best = b"", b""
+    for piece in _JOINTS.split(pattern):
+        text = piece.strip(b" ")
+        if before == b"=" or not _in_label(text.lower()):
+            best = max(best, text, key=len)
+        before = piece
+    return b"" if _JOINTS.fullmatch(best) else best
+
+
+def _in_label(text: bytes) -> bool:
+    return _NUMBERED.issuperset(text) or any(text in word for word in _WORDS)
 
 
 def _tests(node: BufferMatch, pattern: bytes) -> bool:

@@ -87,6 +87,10 @@ def _judged(pipeline: Pipeline) -> dict[str, Mapping[tuple[str, ...], float]]:
             "matched": pipeline.frame_counters.http_flows_matched,
             "not_plain": pipeline.frame_counters.http_flows_not_plain,
         }),
+        "xensor_tls_flows_parsed_total": _by({
+            "matched": pipeline.frame_counters.tls_flows_matched,
+            "not_plain": pipeline.frame_counters.tls_flows_not_plain,
+        }),
         "xensor_parser_errors_total": {_NONE: pipeline.walk.apps.counters.parser_errors},
         "xensor_rule_suspensions_total": {_NONE: budget.suspended},
     }

@@ -1,4 +1,4 @@
-"""Which HTTP/1 flows must be parsed: messages are cut into frames, and rules are tried on these first.
+"""Which flows of a protocol must be parsed: messages are cut into frames, and rules are tried on these first.
 
 Of 2,700 flows with HTTP in the bench capture, rules of ET Open match on 160; to parse the others and to look at rules
 on each of their messages took two seconds.
@@ -21,22 +21,16 @@ from sensor.detect.kernels_frametests import by_frame, by_literal
 from sensor.detect.literals import LiteralRules
 from sensor.detect.plan import Plan
 from sensor.detect.scan import Hits
-from sensor.model.app import TO_SERVER, Framing, ProtocolSpec
+from sensor.model.app import Framing, ProtocolSpec
 from sensor.model.counters import Counters
-from sensor.model.frames import CODED, CONTINUED, ODD, OPEN
+from sensor.model.frames import ALL, CODED, CONTINUED, HEAD, ODD, Framed
 from sensor.model.rows import COLD, DONE
 from sensor.model.units import UNIT_STREAM
-from sensor.proto import ids
-from sensor.proto.http1.framing import Framed, Framer, head_of, whole_of
-from sensor.proto.http1.transaction import HttpTransaction
+from sensor.proto.framer import Framer, Shown
+from sensor.proto.framers import FRAMERS
 from sensor.proto.registry import SPECS
 
-_APP: Final = ids.HTTP
 _ROOM: Final = 1 << 15
-_HEAD, _FORM, _BODY = range(3)
-"""What is known of a message: its head; its body as well, but not the files in it; all of it."""
-_WHOLE: Final = 1 << 18
-"""Bytes of a message that is parsed to look at its body; of a longer one only the head is looked at."""
 
 
 _MOST_ELSEWHERE: Final = 16
@@ -44,15 +38,19 @@ _MOST_ELSEWHERE: Final = 16
 
 
 class FrameCounters(Counters):
-    """Why flows with HTTP/1 had to be parsed."""
+    """Why flows of framed protocols had to be parsed."""
 
-    __slots__ = ("frames_cut_short", "http_flows_matched", "http_flows_not_plain")
+    __slots__ = (
+        "frames_cut_short", "http_flows_matched", "http_flows_not_plain", "tls_flows_matched", "tls_flows_not_plain",
+    )  # fmt: skip
     frames_cut_short: int
     """Messages that a rule was not tried on to the end, because that cost more than its budget."""
     http_flows_matched: int
     """A rule may match one of their messages."""
     http_flows_not_plain: int
     """They were not parsed until a message came that the framer does not know."""
+    tls_flows_matched: int
+    tls_flows_not_plain: int
 
 
 @dataclass(slots=True)
@@ -63,15 +61,17 @@ class Wanted:
     """Slots of flows that must be parsed: a rule may match, or what they say is not plain."""
     quiet: set[int] = field(default_factory=set)
     """Slots of flows on which only rules may match that set flowbits and say nothing."""
+    over: set[int] = field(default_factory=set)
+    """Slots of flows on which no rule matches, and of which nothing that comes can matter."""
 
 
 class _Message:
     """One message as rules see it: what of `sensor.detect.context.Context` conditions on it ask."""
 
-    def __init__(self, tx: HttpTransaction, side: int, known: int) -> None:
+    def __init__(self, tx: Shown, side: int, known: int) -> None:
         self._tx, self.side = tx, side
         self.known = known
-        """`_HEAD`, `_BODY`, or `_FORM`."""
+        """`HEAD`, `FORM`, `ALL`, or `REST`."""
         self._windows: dict[str, Sequence[Window]] = {}
 
     def instances(self, buffer: str) -> Sequence[Window]:
@@ -85,8 +85,9 @@ class _Message:
 class _Block:
     """The frames of a block, and their messages once they are asked for."""
 
-    def __init__(self, framed: Framed, data: np.ndarray, units: np.ndarray) -> None:
+    def __init__(self, framer: Framer, framed: Framed, data: np.ndarray, units: np.ndarray) -> None:
         self.framed, self.data, self.units = framed, data, units
+        self._framer = framer
         self.flags: list[int] = framed.frames["flags"].tolist()
         self.slots: list[int] = units["flow"][framed.frames["unit"]].tolist()
         self._messages: dict[int, _Message | None] = {}
@@ -99,43 +100,34 @@ class _Block:
     def message(self, m: int) -> _Message | None:
         """Return the message of a frame that begins here; None: something about it is odd."""
         if m not in self._messages:
-            self._messages[m] = self._make(m, whole=bool(self.flags[m] & CODED))
+            self._messages[m] = self._make(m, whole=False)
         return self._messages[m]
 
     def whole(self, m: int) -> _Message | None:
         """Return the message of a frame with its body; None: not all of it is here, or something about it is odd."""
         if m not in self._wholes:
-            f = self.framed.frames[m]
-            here = not self.flags[m] & (OPEN | CONTINUED | ODD) and int(f["last"]) - int(f["first"]) <= _WHOLE
-            self._wholes[m] = self._make(m, whole=True) if here else None
+            self._wholes[m] = self._make(m, whole=True)
         return self._wholes[m]
 
     def _make(self, m: int, *, whole: bool) -> _Message | None:
         f = self.framed.frames[m]
-        side = int(f["side"])
-        octets = self.data[int(f["first"]) : int(f["last" if whole else "head"])].tobytes()
-        if not whole:
-            return _Message(head_of(octets, side), side, _HEAD)
-        tx = whole_of(octets, side)
-        if tx is None:
-            return None
-        form = side == TO_SERVER and bool(tx.uploads())
-        return None if form and self.flags[m] & CODED else _Message(tx, side, _FORM if form else _BODY)
+        made = self._framer.message(self.data, f, whole=whole)
+        return _Message(made[0], int(f["side"]), made[1]) if made is not None else None
 
 
 class Frames:
-    """Tries the transaction rules of HTTP/1 on frames. Keeps where messages begin."""
+    """Tries the transaction rules of a protocol on frames. Keeps where messages begin."""
 
-    app: Final = _APP
-
-    def __init__(self, plan: Plan, tests: FrameTests, compiled: CompiledRules) -> None:
+    def __init__(self, app: int, plan: Plan, tests: FrameTests, compiled: CompiledRules) -> None:
+        self.app = app
         self._plan, self._tests, self._compiled = plan, tests, compiled
-        spec = SPECS[_APP]
+        spec = SPECS[app]
         if spec.framing is None:
-            raise ValueError("HTTP/1 has frames")
+            raise ValueError(f"{spec.name} has no frames")
         self._framing: Framing = spec.framing
+        self._name = spec.name
         self._known = tuple(
-            (head, frozenset(name for name in whole if not name.startswith("file.")), whole)
+            (head, frozenset(name for name in whole if not name.startswith("file.")), whole, whole - head)
             for head, whole in zip(
                 (_named(spec, {head}) for head in self._framing.heads),
                 (_named(spec, set(both)) for both in zip(self._framing.heads, self._framing.wholes, strict=True)),
@@ -147,7 +139,7 @@ class Frames:
         """Flags of frames in which a literal may be hidden."""
         self._in_text = np.zeros(256, np.uint8)
         self._in_text[list(self._framing.text)] = 1
-        self._framer = Framer()
+        self._framer = FRAMERS[app](tests.asked)
         self.counters = FrameCounters()
         self.logs_odd = False
         """What the parser finds odd about messages is logged: these are parsed."""
@@ -171,12 +163,12 @@ class Frames:
     def cut(self, data: np.ndarray, units: np.ndarray, flows: np.ndarray) -> Framed:
         """Return the frames of a block's streams. data: uint8[n]; units: UNIT[m]; flows: FLOW[slots]."""
         slots = units["flow"]
-        picked = (units["kind"] == UNIT_STREAM) & (flows["app"][slots] == _APP) & (flows["hot"][slots] != DONE)
+        picked = (units["kind"] == UNIT_STREAM) & (flows["app"][slots] == self.app) & (flows["hot"][slots] != DONE)
         return self._framer.frame(data, units, picked, flows)
 
     def look(self, framed: Framed, data: np.ndarray, units: np.ndarray, flows: np.ndarray, hits: Hits) -> Wanted:
         """Return what rules want of flows. hits: of the plan's literals in the units."""
-        block = _Block(framed, data, units)
+        block = _Block(self._framer, framed, data, units)
         unread = [m for m in block.marked(CODED) if block.message(m) is None]
         for m in unread:  # what its body holds is not known: all rules may match
             self._framer.leave(block.slots[m])
@@ -192,6 +184,7 @@ class Frames:
         for m, rule in sorted(pairs):
             self._try(block, m, rule, wanted)
         self._count(refused, wanted.parse - refused, flows)
+        wanted.over = set(framed.over.tolist()) - wanted.parse - self._passed.keys()
         return wanted
 
     def _told(self, block: _Block, m: int) -> bool:
@@ -201,8 +194,10 @@ class Frames:
     def _count(self, refused: set[int], matched: set[int], flows: np.ndarray) -> None:
         """Count the flows that become hot."""
         hot = flows["hot"]
-        self.counters.http_flows_not_plain += sum(int(hot[slot]) == COLD for slot in refused)
-        self.counters.http_flows_matched += sum(int(hot[slot]) == COLD for slot in matched)
+        for why, slots in (("not_plain", refused), ("matched", matched)):
+            name = f"{self._name}_flows_{why}"
+            cold = sum(int(hot[slot]) == COLD for slot in slots)
+            setattr(self.counters, name, getattr(self.counters, name) + cold)
 
     def forget(self, slots: Iterable[int]) -> None:
         """Drop what is kept of ended flows."""
@@ -221,10 +216,10 @@ class Frames:
     def _body_may(self, block: _Block, m: int, rule: int) -> bool:
         """Tell whether what a rule asks of a body holds, where all of it is here."""
         message = block.message(m)
-        if message is None or message.known == _BODY:
+        if message is None or message.known != HEAD:
             return True
-        asked = self._conditions(rule, message.side, _BODY)
-        return len(asked) == len(self._conditions(rule, message.side, _HEAD)) or self._may(rule, block.whole(m))
+        asked = self._conditions(rule, message.side, ALL)
+        return len(asked) == len(self._conditions(rule, message.side, HEAD)) or self._may(rule, block.whole(m))
 
     def _note(self, slot: int, rule: int, wanted: Wanted) -> None:
         self._passed.setdefault(slot, set()).add(rule)
@@ -237,7 +232,7 @@ class Frames:
             u = block.units[unit]
             slot, side = int(u["flow"]), int(u["side"])
             first, last = block.framed.first[unit : unit + 2].tolist()
-            known = self._tests.deep[rule] & ELSEWHERE and self._conditions(rule, side, _HEAD)
+            known = self._tests.deep[rule] & ELSEWHERE and self._conditions(rule, side, HEAD)
             if not known or any(block.flags[m] & CONTINUED for m in range(first, last)):
                 self._note(slot, rule, wanted)
             else:
@@ -286,7 +281,7 @@ class Frames:
         otherwise = self._framing.otherwise.items()
         names = [name for flag, names in otherwise if block.flags[m] & flag for name in names[message.side]]
         standing = self._plan.transactions.standing
-        return {rule for name in names for rule in standing(_APP, name, message.instances(name))}
+        return {rule for name in names for rule in standing(self.app, name, message.instances(name))}
 
     def _by_frame(self, block: _Block, flows: np.ndarray) -> list[tuple[int, int]]:
         framed, data, units = block.framed, block.data, block.units
@@ -313,7 +308,7 @@ class Frames:
             n = by_literal(
                 hits.lit, hits.unit, hits.pos, data, units, framed.plain, flows, head.table, head.ports,
                 head.flow_masks, x.first, x.rules, framed.frames, framed.first, framed.text, self._in_text,
-                self._framing.goes_on, self._framing.cookie, t.first, t.table, t.pool, t.hit_side, t.deep, _APP,
+                self._framing.goes_on, self._framing.cookie, t.first, t.table, t.pool, t.hit_side, t.deep, self.app,
                 t.seen, *out, state,
             )  # fmt: skip
             found += zip(out[0][:n].tolist(), out[1][:n].tolist(), strict=True)

@@ -305,7 +305,7 @@ class Judge:
 
     def __init__(self, plan: Plan, compiled: CompiledRules, options: EngineOptions, rates: Rates,
                  suppressor: Suppressor, emit: Callable[[Match], None], wanted: FileWants,
-                 frames: Frames | None = None) -> None:  # fmt: skip
+                 frames: Sequence[Frames] = ()) -> None:  # fmt: skip
         self._plan = plan
         self._compiled = compiled
         self._headers = HeaderMatchers()
@@ -321,7 +321,7 @@ class Judge:
         self._suppressor = suppressor
         self._emit = emit
         self._wanted = wanted
-        self._frames = frames
+        self._frames = {one.app: one for one in frames}
         self._sleepers = Sleepers(plan.bits_needed, plan.bits_given)
         self._ready: list[_Ready | None] = [None] * len(plan.rules)
         self._vars: dict[int, FlowVars] = {}
@@ -407,8 +407,8 @@ class Judge:
         """Return the rules that a stage of a transaction may match."""
         index, file = self._plan.transactions, stage.file is not None
         known = None
-        if self._frames is not None and app == self._frames.app:
-            known = self._frames.rules_of(place.slot, int(place.view.flows["id"][place.slot]))
+        if app in self._frames:
+            known = self._frames[app].rules_of(place.slot, int(place.view.flows["id"][place.slot]))
         if known is None:
             return index.candidates(app, stage.stage, context.instances, file=file)
         return index.among(app, stage.stage, known, file=file)

@@ -115,9 +115,9 @@ class Pipeline:
 
     def _use(self, book: Rulebook) -> None:
         self.plan, self._selector = book.plan, book.selector
-        if book.selector.frames is not None:
-            book.selector.frames.counters = self.frame_counters
-            book.selector.frames.logs_odd = self._logs.wants("anomaly")
+        for frames in book.selector.frames:
+            frames.counters = self.frame_counters
+            frames.logs_odd = self._logs.wants("anomaly")
         tail = _tail_of(book.plan)
         if tail > self._tail:
             self._gatherer, self._tail = Gatherer(self.table.flows.size, tail), tail
@@ -274,9 +274,7 @@ def _through_dpkt() -> Callable[..., np.ndarray]:
 
 def _tail_of(plan: Plan) -> int:
     """Return how many bytes of earlier blocks the scan must see again: none that a literal may begin with is missed."""
-    longest = plan.literals.index.longest - 1
-    if plan.frames is not None:
-        longest = max(longest, plan.frames.longest - 1)
+    longest = max(plan.literals.index.longest, *(tests.longest for tests in plan.frames.values()), 0) - 1
     longest = max(longest, look_back(plan.contents))
     return max(longest, _NETBIOS_LABEL if RAW_NAME in plan.escaped else 0)
 

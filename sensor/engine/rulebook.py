@@ -32,7 +32,7 @@ def make_rulebook(rules: RuleSet | ReadyRules, groups: Groups, inspect_window: i
     else:
         plan = make_plan([one for rule in rules.rules for one in sided(rule)], groups)
     compiled = compiled_rules(plan, rules.outside)
-    frames = Frames(plan, plan.frames, compiled) if plan.frames is not None else None
+    frames = tuple(Frames(app, plan, tests, compiled) for app, tests in plan.frames.items())
     return Rulebook(plan, Selector(plan, groups, inspect_window, frames), compiled, Suppressor(rules.suppressions))
 
 

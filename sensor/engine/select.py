@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -57,6 +57,8 @@ class Candidates:
     """See `frames.Wanted`."""
     inside: np.ndarray | None = None
     """bool[segs]: see `bodies.inside`; None: of none is that known."""
+    over: set[int] = field(default_factory=set)
+    """See `frames.Wanted`."""
 
     def parse(self, slots: Iterable[int], apps: int) -> None:
         """Have flows parsed, if they speak one of the protocols."""
@@ -121,7 +123,7 @@ class Expander:
 class Selector:
     """Turns the scan's hits into candidates. Keeps, per side, recent hits of stream rules: windows overlap blocks."""
 
-    def __init__(self, plan: Plan, groups: Groups, inspect_window: int, frames: Frames | None = None) -> None:
+    def __init__(self, plan: Plan, groups: Groups, inspect_window: int, frames: Sequence[Frames] = ()) -> None:
         self._plan = plan
         self._groups = groups
         self.frames = frames
@@ -159,7 +161,7 @@ class Selector:
         by_side: BySide = {}
         if (plan.segs.size or plan.sides.size) and gathered.segs.size:
             self._bare_windows(gathered, flows, by_side)
-        if gathered.units.size and (plan.literals.index.size or self.frames is not None):
+        if gathered.units.size and (plan.literals.index.size or self.frames):
             self._literals(found, rows, gathered, flows, messages, by_side)
         for app, slots in self._contents.look(gathered.data, gathered.units, flows) if plan.contents else ():
             found.parse(slots, 1 << app)
@@ -188,8 +190,8 @@ class Selector:
         slots = list(slots)
         self._late.forget(np.array(slots, np.int32))
         self.recent.forget(slots)
-        if self.frames is not None:
-            self.frames.forget(slots)
+        for frames in self.frames:
+            frames.forget(slots)
 
     def _bare_packets(self, rows: np.ndarray, buf: np.ndarray, segments: np.ndarray | None) -> None:
         """Choose packets by headers."""
@@ -231,24 +233,29 @@ class Selector:
     def _literals(self, found: Candidates, rows: np.ndarray, gathered: Gathered, flows: np.ndarray,
                   messages: tuple[np.ndarray, np.ndarray], by_side: BySide) -> None:  # fmt: skip
         data, units, index = gathered.data, gathered.units, self._plan.literals.index
-        framed = self.frames.cut(data, units, flows) if self.frames is not None else None
-        plain = framed.plain if framed is not None else np.zeros(units.size, np.uint8)
+        framed = [frames.cut(data, units, flows) for frames in self.frames]
+        plain = np.zeros(units.size, np.uint8)
+        for cut in framed:
+            plain |= cut.plain
         what = Bytes(data, units, rows, flows, self._no_units(flows), plain)
         hits = index.scan(data, units, self._groups.unit_bits(units, rows, flows))
         kernels_sides.mark(units, what.unit_of)
         if self._late.size:
             self._streams(found, self._completed(what), by_side)
-        if framed is not None and self.frames is not None:
-            self._want(found, self.frames.look(framed, data, units, flows, hits))
-            found.inside = bodies.inside(framed.frames, gathered.seg_at, gathered.segs["len"], limits.RESPONSE_BODY)
+        for frames, cut in zip(self.frames, framed, strict=True):
+            self._want(found, frames.app, frames.look(cut, data, units, flows, hits))
+            if frames.app == ids.HTTP:
+                sizes = gathered.segs["len"]
+                found.inside = bodies.inside(cut.frames, gathered.seg_at, sizes, limits.RESPONSE_BODY)
         if hits.lit.size:
             self._escapes(found, hits, units, plain)
             self._pairs(found, hits, what, gathered, messages, by_side)
         kernels_sides.clear(units, what.unit_of)
 
-    def _want(self, found: Candidates, wanted: Wanted) -> None:
-        found.parse(wanted.parse, 1 << ids.HTTP)
+    def _want(self, found: Candidates, app: int, wanted: Wanted) -> None:
+        found.parse(wanted.parse, 1 << app)
         found.quiet |= wanted.quiet
+        found.over |= wanted.over
 
     def _no_units(self, flows: np.ndarray) -> np.ndarray:
         """Return the table of the sides' units with nothing in it; one for all blocks, it may be 2 MB."""

@@ -130,7 +130,7 @@ class Walk:
         for app, spec in SPECS.items():
             logged = logs.wants(spec.eve_key or spec.name) or logs.wants("anomaly")
             logged |= files.wants(spec)
-            told = spec.framing.tells if spec.framing is not None and plan.frames is not None else frozenset()
+            told = spec.framing.tells if spec.framing is not None and app in plan.frames else frozenset()
             logged |= not (plan.events.keys() & set(spec.events)) <= told
             for one in (app, *(APP_ID[name] for name in spec.carriers)):
                 self._logged[one] |= logged
@@ -205,6 +205,9 @@ class Walk:
             due = self._due.get(slot, 0) | (hidden if flows["gaps"][slot].any() else 0)
             if self._wanted[app] or (app in self._plan.tx and due >> app & 1):
                 flows["hot"][slot] = HOT
+        for slot in work.found.over - self._due.keys() - self._quiet - work.found.quiet:
+            if flows["hot"][slot] == COLD:
+                flows["hot"][slot] = DONE
 
     def _recall(self, work: BlockWork) -> None:
         """Start the parsers of flows in which flowbits may be set, before anything asks for these.

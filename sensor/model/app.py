@@ -162,6 +162,7 @@ RAW_HEADERS = "headers"  # verbatim within one header line, but lines may be fol
 RAW_BODY = "body"  # may be chunked or compressed
 RAW_QUESTION = "question"  # the name of a DNS question, dotted: scanned as such, not as it stands in the message
 RAW_NAME = "name"  # DNS labels: a dot is a length byte
+RAW_DN = "dn"  # a distinguished name: its values stand as they are, what joins them does not
 RAW_DERIVED = "derived"  # computed (JA3, certificate subject, UTF-16 as text): no literal of it is on the wire
 
 
@@ -224,6 +225,8 @@ class Framing:
     """What the parser may find odd in no frame but one that says so (`ODD`, `CODED`)."""
     marked: frozenset[AppAnomaly]
     """Of this, what `ODD` stands for."""
+    several: frozenset[int] = frozenset()
+    """Parts that are several instances, with what stands between them."""
 
 
 @dataclass(frozen=True, slots=True)

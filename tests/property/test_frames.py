@@ -17,7 +17,7 @@ from sensor.model.rows import FLOW
 from sensor.model.units import UNIT, UNIT_STREAM
 from sensor.proto.http1 import parts as p
 from sensor.proto.http1.fields import SPEC
-from sensor.proto.http1.framing import Framer, head_of, whole_of
+from sensor.proto.http1.framing import HttpFramer, head_of, whole_of
 from sensor.proto.http1.state import HttpParser
 
 SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -105,7 +105,7 @@ def assert_alike(frame, tx, octets, text):
 @given(st.data(), st.sampled_from([TO_SERVER, TO_CLIENT]))
 def test_a_frame_is_what_the_parser_reads(data, side):
     octets = data.draw(streams(side))
-    made = framed(Framer(), octets, side)
+    made = framed(HttpFramer(), octets, side)
     if made.refused.size:
         assert not made.frames.size
         return
@@ -135,7 +135,7 @@ PLAIN = [
 
 
 def test_what_is_usual_is_framed():
-    framer = Framer()
+    framer = HttpFramer()
     made = framed(framer, b"".join(PLAIN), TO_SERVER)
     assert not made.refused.size
     assert made.frames["flags"].tolist() == [0, 0, ALTERED | CODED, BLURRED]
@@ -145,15 +145,15 @@ def test_what_is_usual_is_framed():
 
 def test_the_usual_interim_response_is_part_of_none():
     answer, interim = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", b"HTTP/1.1 100 Continue\r\n\r\n"
-    made = framed(Framer(), (interim + answer) * 2, TO_CLIENT)
+    made = framed(HttpFramer(), (interim + answer) * 2, TO_CLIENT)
     assert not made.refused.size
     assert made.frames["first"].tolist() == [len(interim), 2 * len(interim) + len(answer)]
     for octets in (interim, interim * 2 + answer, answer + interim):
-        assert framed(Framer(), octets, TO_CLIENT).refused.size
+        assert framed(HttpFramer(), octets, TO_CLIENT).refused.size
 
 
 def test_a_body_goes_on_in_the_next_block():
-    framer, head = Framer(), b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\n"
+    framer, head = HttpFramer(), b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\n"
     first = framed(framer, head + b"abc", TO_SERVER)
     assert first.frames["flags"].tolist() == [OPEN]
     second = framed(framer, b"bc" + b"defGET / HTTP/1.1\r\nHost: h\r\n\r\n", TO_SERVER, len(head) + 3, 2)
@@ -162,7 +162,7 @@ def test_a_body_goes_on_in_the_next_block():
 
 
 def test_once_refused_a_flow_is_not_framed_again():
-    framer = Framer()
+    framer = HttpFramer()
     assert framed(framer, b"GET / HTTP/1.1\r\nHost", TO_SERVER).refused.size
     assert framed(framer, PLAIN[0], TO_SERVER, 20).refused.size
     assert not framer.follows(0, 0)
@@ -255,7 +255,7 @@ def test_no_alert_is_lost(rules, turns, cuts, which, block):
     wanted = run(frames, rules[which], types=("alert",), triage=False)
     for size in (16_384, block, 1):
         found = run(frames, rules[which], types=("alert",), block=size)
-        assert found.pipeline.plan.frames is not None
+        assert found.pipeline.plan.frames
         assert not (wrong := difference(wanted, found)), f"blocks of {size}\n{wrong}"
 
 

@@ -8,14 +8,14 @@ codings that are not all here, a head cut by the end of a block) it refuses, and
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER
-from sensor.model.frames import FRAME
+from sensor.model.frames import ALL, CODED, CONTINUED, FORM, FRAME, HEAD, ODD, OPEN, Framed
 from sensor.model.growing import grown
+from sensor.proto.framer import Following
 from sensor.proto.http1 import parse
 from sensor.proto.http1 import parts as p
 from sensor.proto.http1.kernels_frame import NAMES_T, REFUSED, frame
@@ -40,50 +40,26 @@ _NAMES = MappingProxyType({
 _ROOM = 1 << 13
 _TEXT_ROOM = 1 << 21
 """Messages, and bytes of names, of one block; a flow whose messages find no room is parsed."""
+_WHOLE = 1 << 18
+"""Bytes of a message that is parsed to look at its body; of a longer one only the head is looked at."""
 
 
 _ALONE = frozenset({AppAnomaly.HTTP_UNABLE_TO_MATCH_RESPONSE_TO_REQUEST})
 """What is odd about a response by itself."""
 
 
-class Framed(NamedTuple):
-    """The frames of a block."""
-
-    frames: np.ndarray
-    """FRAME[n], by unit and place."""
-    first: np.ndarray
-    """int32[units + 1]: where each unit's frames begin."""
-    text: np.ndarray
-    """uint8: see `TEXT`."""
-    plain: np.ndarray
-    """uint8[units]: 1 where every byte belongs to a frame."""
-    refused: np.ndarray
-    """int32[k]: units that must be parsed."""
-
-
-class Framer:
-    """Cuts the streams of a block into frames; keeps where each side's next message begins."""
+class HttpFramer(Following):
+    """Cuts the streams of a block into frames (see `sensor.proto.framer.Framer`)."""
 
     def __init__(self) -> None:
-        self._next = np.zeros(0, np.int64)
-        self._owner = np.zeros(0, np.uint64)
+        super().__init__()
         self._waiting = np.zeros(0, np.int32)
         self._names = _table()
         self._frames, self._text = np.empty(_ROOM, FRAME), np.empty(_TEXT_ROOM, np.uint8)
 
-    def follows(self, slot: int, flow: int) -> bool:
-        """Tell whether all that was seen of a flow (by its id) so far was framed."""
-        mine = slot < self._owner.size and int(self._owner[slot]) == flow + 1
-        return mine and self._next[2 * slot] >= 0 and self._next[2 * slot + 1] >= 0
-
-    def leave(self, slot: int) -> None:
-        """Follow a flow no longer: its messages are not what their frames say."""
-        self._next[2 * slot : 2 * slot + 2] = -1
-
     def frame(self, data: np.ndarray, units: np.ndarray, picked: np.ndarray, flows: np.ndarray) -> Framed:
-        """Return the frames of some units. data: uint8[n]; units: UNIT[m]; picked: bool[m]; flows: FLOW[slots]."""
-        if self._owner.size < flows.size:
-            self._owner, self._next = grown(self._owner, flows.size), grown(self._next, 2 * flows.size)
+        """See `Framer`."""
+        if self._grow(flows.size):
             self._waiting = grown(self._waiting, 2 * flows.size)
         first, verdict = np.zeros(units.size + 1, np.int32), np.zeros(units.size, np.uint8)
         n = frame(
@@ -91,7 +67,22 @@ class Framer:
             self._frames, self._text, first, verdict,
         )  # fmt: skip
         refused = np.flatnonzero(verdict == REFUSED).astype(np.int32)
-        return Framed(self._frames[:n], first, self._text, (picked & (verdict != REFUSED)).view(np.uint8), refused)
+        plain = (picked & (verdict != REFUSED)).view(np.uint8)
+        return Framed(self._frames[:n], first, self._text, plain, refused, refused[:0])
+
+    def message(self, data: np.ndarray, frame: np.void, *, whole: bool) -> tuple[HttpTransaction, int] | None:
+        """See `Framer`."""
+        side, coded = int(frame["side"]), bool(frame["flags"] & CODED)
+        if not whole and not coded:
+            return head_of(data[int(frame["first"]) : int(frame["head"])].tobytes(), side), HEAD
+        size = int(frame["last"]) - int(frame["first"])
+        if not coded and (frame["flags"] & (OPEN | CONTINUED | ODD) or size > _WHOLE):
+            return None
+        tx = whole_of(data[int(frame["first"]) : int(frame["last"])].tobytes(), side)
+        form = tx is not None and side == TO_SERVER and bool(tx.uploads())
+        if tx is None or (form and coded):
+            return None
+        return tx, FORM if form else ALL
 
 
 def head_of(data: bytes, side: int) -> HttpTransaction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import (
     RAW_DERIVED,
+    RAW_DN,
     RAW_VERBATIM,
     TO_CLIENT,
     TO_SERVER,
@@ -13,6 +14,7 @@ from sensor.model.app import (
     ProtocolSpec,
     StageSpec,
 )
+from sensor.proto.tls.parts import FRAMING
 from sensor.proto.tls.state import (
     STAGE_CERTIFICATES,
     STAGE_CLIENT_CERTIFICATES,
@@ -28,14 +30,14 @@ _PER_CERTIFICATE = (
     BufferSpec(
         "tls.certs",
         0,
-        RAW_DERIVED,
+        RAW_VERBATIM,
         multi=True,
         aliases=("tls_certs",),
         help="each certificate of the chain, DER",
     ),
     BufferSpec("tls.cert_chain_len", 0, RAW_DERIVED, help="number of certificates, four bytes big-endian"),
-    BufferSpec("tls.cert_subject", 0, RAW_DERIVED, aliases=("tls_cert_subject", "tls.subject")),
-    BufferSpec("tls.cert_issuer", 0, RAW_DERIVED, aliases=("tls_cert_issuer", "tls.issuerdn")),
+    BufferSpec("tls.cert_subject", 0, RAW_DN, aliases=("tls_cert_subject", "tls.subject")),
+    BufferSpec("tls.cert_issuer", 0, RAW_DN, aliases=("tls_cert_issuer", "tls.issuerdn")),
     BufferSpec("tls.cert_serial", 0, RAW_DERIVED, aliases=("tls_cert_serial",), help="`00:AB:…`"),
     BufferSpec(
         "tls.cert_fingerprint",
@@ -104,4 +106,5 @@ SPEC = ProtocolSpec(
     events=tuple(one for one in AppAnomaly if one.name.startswith("TLS_")),
     log_stages=(STAGE_ESTABLISHED,),
     rule_names=("ssl",),
+    framing=FRAMING,
 )

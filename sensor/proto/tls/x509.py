@@ -63,7 +63,7 @@ def _encoded(dotted: str) -> bytes:
     return bytes(out)
 
 
-_LABELS = MappingProxyType({_encoded(dotted): label for dotted, label in _DOTTED.items()})
+LABELS = MappingProxyType({_encoded(dotted): label for dotted, label in _DOTTED.items()})
 """The same by their DER contents, so that the usual names need no decoding."""
 
 _UTC = re.compile(r"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:Z|[+-]\d{4})?", re.ASCII)
@@ -261,7 +261,7 @@ def _attribute(data: bytes, pos: int, end: int) -> str:
     start, stop = _expect(data, pos, end, _OID)
     oid = data[start:stop]
     tag, start, stop = element(data, stop, end)
-    label = _LABELS.get(oid) or f"OID({_oid(oid)})"
+    label = LABELS.get(oid) or f"OID({_oid(oid)})"
     return f"{label}={_text(tag, data[start : min(stop, start + MAX_NAME_BYTES)])}"
 
 

@@ -45,8 +45,20 @@ def test_kinds_of_buffers():
     assert raw_kinds(rule(has("payload", b"c"), proto="tcp")) == frozenset()
 
 
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        (b"CN=*.example.com", b"*.example.com"), (b"O=Widgits Pty Ltd, CN=x", b"Widgits Pty Ltd"),
+        (b"Acme, Inc. Authority", b"Inc. Authority"), (b"Address=", b""), (b"OID(2.5.4.97)=NTR", b"NTR"),
+        (b", O=CN", b"CN"), (b"H\xc3\xa9lo World", b"lo World"), (b"commonly", b"commonly"), (b"name", b""),
+    ],
+)  # fmt: skip
+def test_of_distinguished_names_the_longest_part_that_no_label_holds(pattern, found):
+    assert wire("tls.cert_subject", pattern, "tls") == found
+
+
 def test_of_computed_buffers_nothing_is_on_the_wire():
-    derived = next(name for name in ("ja3.hash", "tls.cert_subject") if raw_of(name, "tls") == RAW_DERIVED)
+    derived = next(name for name in ("ja3.hash", "tls.cert_serial") if raw_of(name, "tls") == RAW_DERIVED)
     assert wire(derived, b"abcdef", "tls") == b""
     assert scanned(rule(has(derived, b"abcdef"), proto="tls")) is None
 

@@ -79,6 +79,27 @@ def certificates(*ders):
     return message(11, len(chain).to_bytes(3, "big") + chain)
 
 
+def tlv(tag, *parts):
+    body = b"".join(parts)
+    size = len(body)
+    return bytes([tag]) + (bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")) + body
+
+
+ALGORITHM = tlv(0x30, tlv(6, bytes.fromhex("2a864886f70d01010b")), tlv(5))
+NAME = tlv(0x30, tlv(0x31, tlv(0x30, tlv(6, b"\x55\4\3"), tlv(0x0C, b"name"))))
+TIMES = tlv(0x30, tlv(0x17, b"200101000000Z"), tlv(0x17, b"300101000000Z"))
+PARTS = {
+    "version": tlv(0xA0, tlv(2, b"\2")), "serial": tlv(2, b"\5"), "algorithm": ALGORITHM, "issuer": NAME,
+    "validity": TIMES, "subject": NAME, "key": tlv(0x30, ALGORITHM, tlv(3, b"\0key")), "extensions": b"",
+    "signature": ALGORITHM,
+}  # fmt: skip
+
+
+def certificate(**changed):
+    *signed, algorithm = (PARTS | changed).values()
+    return tlv(0x30, tlv(0x30, *signed), algorithm, tlv(3, b"\0signed"))
+
+
 CCS = record(20, b"\1")
 DATA = record(23, b"x" * 40)
 SERVER_DONE = message(14, b"")

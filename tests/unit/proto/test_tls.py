@@ -8,6 +8,7 @@ from handshakes import (
     TO_CLIENT,
     TO_SERVER,
     alpn,
+    certificate,
     certificates,
     client_hello,
     drive,
@@ -24,6 +25,7 @@ from handshakes import (
     ssl2_server_hello,
     tls12,
     tls13,
+    tlv,
     versions,
 )
 
@@ -219,27 +221,6 @@ def test_certificates_that_are_cut(der, expected):
 
 
 # ---- certificates by hand
-
-
-def tlv(tag, *parts):
-    body = b"".join(parts)
-    size = len(body)
-    return bytes([tag]) + (bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")) + body
-
-
-ALGORITHM = tlv(0x30, tlv(6, bytes.fromhex("2a864886f70d01010b")), tlv(5))
-NAME = tlv(0x30, tlv(0x31, tlv(0x30, tlv(6, b"\x55\4\3"), tlv(0x0C, b"name"))))
-TIMES = tlv(0x30, tlv(0x17, b"200101000000Z"), tlv(0x17, b"300101000000Z"))
-PARTS = {
-    "version": tlv(0xA0, tlv(2, b"\2")), "serial": tlv(2, b"\5"), "algorithm": ALGORITHM, "issuer": NAME,
-    "validity": TIMES, "subject": NAME, "key": tlv(0x30, ALGORITHM, tlv(3, b"\0key")), "extensions": b"",
-    "signature": ALGORITHM,
-}  # fmt: skip
-
-
-def certificate(**changed):
-    *signed, algorithm = (PARTS | changed).values()
-    return tlv(0x30, tlv(0x30, *signed), algorithm, tlv(3, b"\0signed"))
 
 
 @pytest.mark.parametrize(("der", "fault"), [

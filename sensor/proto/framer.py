@@ -1,0 +1,63 @@
+"""What framers have in common: which flows they follow, and how far each side is understood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from sensor.model.frames import Framed
+from sensor.model.growing import grown
+
+
+class Shown(Protocol):
+    """What is known of an exchange."""
+
+    def buffer(self, name: str) -> Sequence[bytes]:
+        """Return the instances of a named buffer."""
+
+
+class Framer(Protocol):
+    """Cuts the streams of a protocol into frames."""
+
+    def follows(self, slot: int, flow: int) -> bool:
+        """Tell whether all that was seen of a flow (by its id) so far was framed."""
+
+    def leave(self, slot: int) -> None:
+        """Follow a flow no longer: its messages are not what their frames say."""
+
+    def frame(self, data: np.ndarray, units: np.ndarray, picked: np.ndarray, flows: np.ndarray) -> Framed:
+        """Return the frames of some units. data: uint8[n]; units: UNIT[m]; picked: bool[m]; flows: FLOW[slots]."""
+
+    def message(self, data: np.ndarray, frame: np.void, *, whole: bool) -> tuple[Shown, int] | None:
+        """Return what is known of an exchange by a frame that begins in `data`, and how much that is.
+
+        whole: all of the message is wanted. None: something about it is odd, or it is not all there.
+        """
+
+
+class Following:
+    """Keeps where each side's next message begins."""
+
+    def __init__(self) -> None:
+        self._next = np.zeros(0, np.int64)
+        """int64[2 * slots]: stream offsets, -1: the flow is not followed."""
+        self._owner = np.zeros(0, np.uint64)
+        """uint64[slots]: one more than the ids of the flows that they are about."""
+
+    def follows(self, slot: int, flow: int) -> bool:
+        """See `Framer`."""
+        mine = slot < self._owner.size and int(self._owner[slot]) == flow + 1
+        return mine and self._next[2 * slot] >= 0 and self._next[2 * slot + 1] >= 0
+
+    def leave(self, slot: int) -> None:
+        """See `Framer`."""
+        self._next[2 * slot : 2 * slot + 2] = -1
+
+    def _grow(self, slots: int) -> bool:
+        """Follow the flow table's growth; tell whether it has grown."""
+        more = self._owner.size < slots
+        if more:
+            self._owner, self._next = grown(self._owner, slots), grown(self._next, 2 * slots)
+        return more
