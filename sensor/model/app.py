@@ -163,7 +163,7 @@ RAW_BODY = "body"  # may be chunked or compressed
 RAW_QUESTION = "question"  # the name of a DNS question, dotted: scanned as such, not as it stands in the message
 RAW_NAME = "name"  # DNS labels: a dot is a length byte
 RAW_DN = "dn"  # a distinguished name: its values stand as they are, what joins them does not
-RAW_DERIVED = "derived"  # computed (JA3, certificate subject, UTF-16 as text): no literal of it is on the wire
+RAW_DERIVED = "derived"  # computed (JA3, UTF-16 as text): no literal of it is on the wire
 
 
 @dataclass(frozen=True, slots=True)

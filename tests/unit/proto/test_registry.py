@@ -2,10 +2,10 @@ import pytest
 
 from sensor.config.settings import EVE_TYPES
 from sensor.model import rows
-from sensor.model.app import RAW_BODY, RAW_DERIVED, RAW_HEADERS, RAW_NAME, RAW_QUESTION, RAW_URI, RAW_VERBATIM
+from sensor.model.app import RAW_BODY, RAW_DERIVED, RAW_DN, RAW_HEADERS, RAW_NAME, RAW_QUESTION, RAW_URI, RAW_VERBATIM
 from sensor.proto import ids, registry
 
-RAW = {RAW_BODY, RAW_DERIVED, RAW_HEADERS, RAW_NAME, RAW_QUESTION, RAW_URI, RAW_VERBATIM}
+RAW = {RAW_BODY, RAW_DERIVED, RAW_DN, RAW_HEADERS, RAW_NAME, RAW_QUESTION, RAW_URI, RAW_VERBATIM}
 
 
 def test_ids_are_constants_and_leave_room_for_undecided_and_unknown():
