@@ -10,6 +10,8 @@ import hyperscan
 import numpy as np
 
 from sensor.detect.kept import Kept
+from sensor.detect.wire import scanned
+from sensor.rules.buffers import is_application
 from sensor.rules.compile import buffer_literal
 
 if TYPE_CHECKING:
@@ -142,11 +144,22 @@ def _key(app: int, stage: int) -> int:
     return app << 8 | stage
 
 
+def _literal(plan: RulePlan) -> tuple[str, bytes] | None:
+    """Return the literal that a rule is found by, and its buffer: that of the scan, if it has one.
+
+    Where a buffer does not stand on the wire as it reads, the scan's literal is looked for in it (`standing`).
+    """
+    found = scanned(plan.rule) if plan.literal else None
+    if found is not None and is_application(found[0]):
+        return found[0], found[1].pattern
+    return buffer_literal(plan.rule)
+
+
 def _stage(plans: Sequence[RulePlan]) -> Stage:
     always: list[int] = []
     literals: dict[str, dict[bytes, list[int]]] = {}
     for plan in plans:
-        best = buffer_literal(plan.rule)
+        best = _literal(plan)
         if best is None:
             always.append(plan.number)
         else:

@@ -409,3 +409,17 @@ def test_segments_inside_bodies_change_nothing_that_is_seen(rules, marks, length
     for block in (16_384, 50):
         found = run(frames, rules["quiet"], types=types, block=block)
         assert not (wrong := difference(wanted, found)), f"blocks of {block}\n{wrong}"
+
+
+def test_what_hides_the_literal_of_a_rule_hides_no_rule_that_another_literal_tells_more_of(tmp_path):
+    path = tmp_path / "hidden.rules"
+    path.write_text(
+        'alert http any any -> any any (msg:"r"; flow:established,to_server; http.uri; content:"/evil.php"; '
+        'fast_pattern; http.user_agent; content:"A longer literal"; sid:1;)'
+    )
+    found = load(path)
+    for target, wanted in ((b"/%65vil.php", [1]), (b"/evil.php", [1]), (b"/%66vil.php", [])):
+        request = b"GET " + target + b" HTTP/1.1\r\nHost: h\r\nUser-Agent: A longer literal\r\n\r\n"
+        frames = frames_of([(TO_SERVER, request)], ())
+        assert run(frames, found, types=("alert",), triage=False).sids == wanted
+        assert run(frames, found, types=("alert",)).sids == wanted
