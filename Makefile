@@ -70,7 +70,7 @@ kernels-up:
 kernels-down:
 	$(PY) tests/kernels.py --down
 
-$(KERNELS): $(STAMP) $(shell find sensor -name 'kernels*.py')
+$(KERNELS): $(STAMP) $(shell grep -rlE 'numba|flow\.jit' sensor --include='*.py')
 	@$(MAKE) --no-print-directory kernels-up kernels-down
 	touch $@
 
