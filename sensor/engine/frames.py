@@ -31,8 +31,6 @@ from sensor.proto.framers import FRAMERS
 from sensor.proto.registry import SPECS
 
 _ROOM: Final = 1 << 15
-
-
 _MOST_ELSEWHERE: Final = 16
 """Rules of a side that are tried on each of its messages, wherever their literal was: beyond, parsing costs less."""
 
