@@ -19,7 +19,7 @@ def confine(settings: Settings, pidfile: str | None, log: Callable[[str], None])
     if not settings.run.landlock:
         return
     if not landlock.confine(writable(settings, pidfile), listen(settings), connect(settings)):
-        log("this kernel has no Landlock (Linux 5.13 can have it): going on without")
+        log(f"{landlock.missing() or 'Landlock refuses the settings'}: going on without")
 
 
 def writable(settings: Settings, pidfile: str | None) -> Iterator[Path]:

@@ -146,8 +146,7 @@ def confinement() -> Finding:
     """Find out whether the kernel can keep the sensor from what is not its own."""
     if landlock.abi():
         return Finding("landlock", GOOD, "the running sensor is kept from all files that are not its own")
-    return Finding("landlock", WARNING, "this kernel has no Landlock (or has it off): the sensor goes on without",
-                   "lsm=landlock,… on the kernel's command line")  # fmt: skip
+    return Finding("landlock", WARNING, f"{landlock.missing()}: the sensor goes on without")
 
 
 def programs(path: str | None = None) -> list[Finding]:

@@ -7,11 +7,13 @@ nothing but the sensor's own files, starts no program and opens no connection th
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import stat
 import struct
 from collections.abc import Iterable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 _CREATE_RULESET: Final = 444
@@ -37,9 +39,22 @@ _NO_SPECIAL: Final = ~(1 << 6 | 1 << 11)
 """Neither character nor block devices are made."""
 
 
+_REASONS = MappingProxyType({
+    errno.EOPNOTSUPP: "Landlock is switched off (lsm=landlock,… on the kernel's command line)",
+    errno.EPERM: "a filter of system calls forbids Landlock (SystemCallFilter= of the unit)",
+})
+
+
 def abi() -> int:
     """Return the version of Landlock that this kernel has, 0: none, or it is switched off."""
     return max(0, _call(_CREATE_RULESET, None, 0, _VERSION))
+
+
+def missing() -> str:
+    """Tell why there is no Landlock here; nothing: there is."""
+    if abi():
+        return ""
+    return _REASONS.get(ctypes.get_errno(), "this kernel has no Landlock (Linux 5.13 can have it)")
 
 
 def confine(writable: Iterable[Path], listen: Iterable[int] = (), connect: Iterable[int] = ()) -> bool:

@@ -1,6 +1,10 @@
 """What a running sensor is left with follows from its settings."""
 
+import ctypes
+import errno
 from pathlib import Path
+
+import pytest
 
 from sensor.cli.common import cache_dir
 from sensor.cli.confinement import confine, connect, listen, writable
@@ -36,8 +40,26 @@ def test_what_is_named_is_left():
 
 def test_it_can_be_switched_off(monkeypatch):
     monkeypatch.setattr("sensor.engine.landlock.confine", lambda *_: False)
+    monkeypatch.setattr("sensor.engine.landlock.missing", lambda: "there is none")
     log = []
     confine(settings(security__landlock__enabled="no"), None, log.append)
     assert log == []
     confine(settings(), None, log.append)
-    assert log == ["this kernel has no Landlock (Linux 5.13 can have it): going on without"]
+    assert log == ["there is none: going on without"]
+
+
+@pytest.mark.parametrize(("number", "why"), [
+    (errno.ENOSYS, "this kernel has no Landlock"),
+    (errno.EOPNOTSUPP, "switched off"),
+    (errno.EPERM, "SystemCallFilter"),
+])  # fmt: skip
+def test_why_there_is_none_is_told(monkeypatch, number, why):
+    def refused(*_):
+        ctypes.set_errno(number)
+        return -1
+
+    monkeypatch.setattr("sensor.engine.landlock._call", refused)
+    log = []
+    confine(settings(), None, log.append)
+    assert why in log[0]
+    assert log[0].endswith(": going on without")
