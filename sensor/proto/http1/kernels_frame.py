@@ -9,6 +9,7 @@ from sensor.model.frames import ABSENT, ALTERED, BLURRED, CODED, CONTINUED, FRAM
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT
 from sensor.proto.http1 import parts as p
+from sensor.proto.kernels_parts import clear, put
 
 NAMES_T = np.dtype([("at", "<i4"), ("size", "<i4"), ("side", "<i4"), ("part", "<i4")])
 """A header field's name: where it stands in the pool, and the part that its value is."""
@@ -76,12 +77,6 @@ def _same_name(data, a, b, size):  # pragma: no cover
 
 
 @njit
-def _put(f, part, start, end):  # pragma: no cover
-    f["at"][part] = start
-    f["to"][part] = end
-
-
-@njit
 def _request_line(data, start, end, f):  # pragma: no cover
     """Note the parts of a request line; return whether it is plain."""
     a = start
@@ -106,10 +101,10 @@ def _request_line(data, start, end, f):  # pragma: no cover
     for i in range(b + 6, end):
         if data[i] == 32:
             return False
-    _put(f, p.METHOD, start, a)
-    _put(f, p.URI_RAW, a + 1, b)
-    _put(f, p.URI, UNKNOWN if altered else a + 1, b)
-    _put(f, p.PROTOCOL, b + 1, end)
+    put(f, p.METHOD, start, a)
+    put(f, p.URI_RAW, a + 1, b)
+    put(f, p.URI, UNKNOWN if altered else a + 1, b)
+    put(f, p.PROTOCOL, b + 1, end)
     if altered:
         f["flags"] |= ALTERED
     return True
@@ -134,9 +129,9 @@ def _status_line(data, start, end, f):  # pragma: no cover
         if not 48 <= data[i] <= 57:
             return np.int64(-1)
         status = 10 * status + np.int64(data[i]) - 48
-    _put(f, p.PROTOCOL, start, a)
-    _put(f, p.STATUS, a + 1, b)
-    _put(f, p.REASON, min(b + 1, end), end)
+    put(f, p.PROTOCOL, start, a)
+    put(f, p.STATUS, a + 1, b)
+    put(f, p.REASON, min(b + 1, end), end)
     return status
 
 
@@ -248,10 +243,10 @@ def _value(data, part, start, end, f):  # pragma: no cover
     if part >= p.CODING:
         return
     start, end = a, b
-    _put(f, part, start, end)
+    put(f, part, start, end)
     if part == p.HOST_RAW:
         host = _host(data, start, end)
-        _put(f, p.HOST, UNKNOWN if host < 0 else start, host)
+        put(f, p.HOST, UNKNOWN if host < 0 else start, host)
 
 
 @njit
@@ -322,10 +317,10 @@ def _fields(data, start, end, side, table, pool, names, text, filled, f):  # pra
         filled += 2
         f["to"][p.NAMES] = filled
         if f["at"][p.HEADER] != UNKNOWN:
-            _put(f, p.HEADER, start, at)
+            put(f, p.HEADER, start, at)
     if f["at"][p.START] != UNKNOWN:
-        _put(f, p.START, f["first"], at + 2)
-    _put(f, p.HEADER_RAW, start, at + 2)
+        put(f, p.START, f["first"], at + 2)
+    put(f, p.HEADER_RAW, start, at + 2)
     return np.int64(at + 2), filled, chunked
 
 
@@ -371,16 +366,6 @@ def _length(data, side, status, f):  # pragma: no cover
 
 
 @njit
-def _clear(f, unit, side, start, value):  # pragma: no cover
-    f["unit"] = unit
-    f["side"] = side
-    f["first"] = f["head"] = f["last"] = start
-    f["flags"] = 0
-    f["at"][:] = value
-    f["to"][:] = value
-
-
-@njit
 def _body(data, end, start, size, f):  # pragma: no cover
     """Note the body of a message: size bytes from start on, of which end may cut off some."""
     f["last"] = min(start + size, end)
@@ -389,10 +374,10 @@ def _body(data, end, start, size, f):  # pragma: no cover
     if start + size > end:
         f["flags"] |= OPEN
     coded = f["flags"] & CODED != 0
-    _put(f, p.BODY, UNKNOWN if coded else start, f["last"])
+    put(f, p.BODY, UNKNOWN if coded else start, f["last"])
     at = f["at"][p.CONTENT_TYPE]
     form = f["side"] == 0 and (at == UNKNOWN or (at >= 0 and _is_form(data, at, f["to"][p.CONTENT_TYPE])))
-    _put(f, p.FILE, UNKNOWN if form or coded else start, f["last"])
+    put(f, p.FILE, UNKNOWN if form or coded else start, f["last"])
 
 
 @njit
@@ -421,7 +406,7 @@ def _message(data, start, end, table, pool, names, text, filled, f):  # pragma: 
         status = np.int64(-1)
     if status < 200:
         return np.int64(-1), filled
-    _put(f, p.LINE, start, stop)
+    put(f, p.LINE, start, stop)
     head, filled, chunked = _fields(data, stop + 2, limit, side, table, pool, names, text, filled, f)
     if head < 0:
         return np.int64(-1), filled
@@ -483,16 +468,16 @@ def frame(data, units, picked, flows, owner, following, waiting, table, pool, fr
             continue
         if at > fresh:
             f = frames[n]
-            _clear(f, u, side, units[u]["start"], UNKNOWN)
+            clear(f, u, side, units[u]["start"], UNKNOWN)
             f["last"] = min(at, end)
             f["flags"] = CONTINUED | (OPEN if at > end else 0)
-            _put(f, p.BODY, f["first"], f["last"])
-            _put(f, p.FILE, f["first"], f["last"])
+            put(f, p.BODY, f["first"], f["last"])
+            put(f, p.FILE, f["first"], f["last"])
             n += 1
         while at < end:
             size = np.int64(-1)
             if n < frames.size:
-                _clear(frames[n], u, side, at, ABSENT)
+                clear(frames[n], u, side, at, ABSENT)
                 size, filled = _message(data, at, end, table, pool, names, text, filled, frames[n])
             if size < 0:
                 break

@@ -9,6 +9,7 @@ from sensor.model.frames import ABSENT, APART, CONTINUED, FRAME, PARTS, UNKNOWN
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT
 from sensor.proto.kernels_digest import md5, sha1
+from sensor.proto.kernels_parts import clear, put
 from sensor.proto.tls import parts as p
 
 LABEL = np.dtype([("oid", "<i4"), ("oid_size", "<i4"), ("at", "<i4"), ("size", "<i4")])
@@ -59,12 +60,6 @@ def _u24(data, at):  # pragma: no cover
 
 
 @njit
-def _put(f, part, start, end):  # pragma: no cover
-    f["at"][part] = start
-    f["to"][part] = end
-
-
-@njit
 def _is_grease(value):  # pragma: no cover
     return value & 0x0F0F == 0x0A0A and value >> 8 == value & 0xFF
 
@@ -110,10 +105,10 @@ def _dashed(data, start, size, width, text, at):  # pragma: no cover
 @njit
 def _hashed(text, start, end, f, asked, w, filled):  # pragma: no cover
     """Note a fingerprint's text and write its hash, if rules ask for it; return where the text ends now."""
-    _put(f, p.JA3, start, end)
+    put(f, p.JA3, start, end)
     if asked[p.JA3_HASH]:
         md5(text, start, end, w, text, filled)
-        _put(f, p.JA3_HASH, filled, filled + 32)
+        put(f, p.JA3_HASH, filled, filled + 32)
         filled += 32
     return filled
 
@@ -129,7 +124,7 @@ def _spoken(version, f, text, filled):  # pragma: no cover
         return filled
     for x in range(size):
         text[filled + x] = _WORDS[at + x]
-    _put(f, p.VERSION, filled, filled + size)
+    put(f, p.VERSION, filled, filled + size)
     return filled + size
 
 
@@ -196,7 +191,7 @@ def _server_name(data, found, n, f):  # pragma: no cover
     size = _u16(data, start + 3)
     if size == 0 or start + 5 + size > end:
         return False
-    _put(f, p.SNI, start + 5, start + 5 + size)
+    put(f, p.SNI, start + 5, start + 5 + size)
     return True
 
 
@@ -456,7 +451,7 @@ def _name(data, at, end, labels, pool, text, to):  # pragma: no cover
 def _named(part, start, end, f):  # pragma: no cover
     """Note a text; an empty one is none."""
     if end > start:
-        _put(f, part, start, end)
+        put(f, part, start, end)
     return end
 
 
@@ -494,11 +489,11 @@ def _leaf(data, start, end, f, asked, labels, pool, w, text, filled):  # pragma:
             filled = _named(part, filled, to, f)
     if asked[p.FINGERPRINT]:
         sha1(data, start, end, w, text, filled)
-        _put(f, p.FINGERPRINT, filled, filled + 59)
+        put(f, p.FINGERPRINT, filled, filled + 59)
         filled += 59
     else:
-        _put(f, p.FINGERPRINT, UNKNOWN, UNKNOWN)
-    _put(f, p.NAMES, UNKNOWN, UNKNOWN)
+        put(f, p.FINGERPRINT, UNKNOWN, UNKNOWN)
+    put(f, p.NAMES, UNKNOWN, UNKNOWN)
     return filled
 
 
@@ -521,24 +516,14 @@ def _chain(data, at, end, f, asked, labels, pool, w, text, filled):  # pragma: n
             return np.int64(-1)
         if leaf_end < 0:
             leaf_end = at
-    _put(f, p.CERTS, first, end)
+    put(f, p.CERTS, first, end)
     return _leaf(data, first, leaf_end, f, asked, labels, pool, w, text, filled)
-
-
-@njit
-def _clear(f, unit, side, start, value):  # pragma: no cover
-    f["unit"] = unit
-    f["side"] = side
-    f["first"] = f["head"] = f["last"] = start
-    f["flags"] = 0
-    f["at"][:] = value
-    f["to"][:] = value
 
 
 @njit
 def _begin(f, unit, side, tile, at, stop, chain):  # pragma: no cover
     """Begin a frame: of certificates (chain) or a hello. tile: behind the frame before it."""
-    _clear(f, unit, side, tile, APART)
+    clear(f, unit, side, tile, APART)
     f["head"], f["last"] = at, stop
     first, end = (p.OF_CERTIFICATE, PARTS) if chain else (p.OF_HELLO, p.OF_CERTIFICATE)
     f["at"][first:end] = f["to"][first:end] = ABSENT
@@ -632,7 +617,7 @@ def _unit(data, units, u, at, sent, version, counts, asked, labels, pool, found,
                 version |= _NEW if _is_new(chosen) else _OLD
         at = stop
     if tile < end:
-        _clear(frames[n], u, side, tile, APART)
+        clear(frames[n], u, side, tile, APART)
         frames[n]["last"] = end
         frames[n]["flags"] = CONTINUED
         n += 1
