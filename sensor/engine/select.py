@@ -349,16 +349,20 @@ class Selector:
         # In the segment of a hit it must be in reach; what a suppressed repeat has in the next ones, nobody knows.
         first += ~self._in_reach(pairs.lit[packet], pos - starts[first])
         rows = segs["row"][data]
+        here = rows >= 0  # what waited behind a gap may come into the stream when its packets are long gone
+        sizes = np.zeros(rows.size, np.int64)
+        sizes[here] = table["paylen"][rows[here]]
         rules = pairs.lit[packet].astype(np.int32)
         keys = (2 * units["flow"].astype(np.int64) + units["side"])[pairs.unit[packet]]
         hits = first.astype(np.int64), last.astype(np.int64), keys, rules, self._low[rules], self._high[rules]
         sides = 2 * segs["flow"][data].astype(np.int64) + segs["side"][data]
-        where = sides, table["paylen"][rows].astype(np.int64), rows
+        where = sides, sizes, rows
         none = np.empty(0, np.int32)
         count = packets_of_hits(*hits, *where, none, none, False)
         out = np.empty(count, np.int32), np.empty(count, np.int32)
         packets_of_hits(*hits, *where, *out, True)
-        self._sift.add_rows(*out)
+        known = out[0] >= 0
+        self._sift.add_rows(out[0][known], out[1][known])
 
     def _windows(self, by_side: BySide, segs: np.ndarray) -> None:
         """Walk the sides that have hits, in this block or shortly before, and mark the windows that hold one."""
