@@ -7,18 +7,20 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
+from sensor.detect.automata import Automata, Made, automaton
+from sensor.detect.chain import sets_cursor
 from sensor.detect.kept import Kept
-from sensor.detect.kernels_frametests import END, FOLD, KEY, LOOSE, NEGATED, SIZED, TEST
+from sensor.detect.kernels_frametests import AUTOMATIC, BEHIND, END, FOLD, KEY, LOOSE, NEGATED, SIZED, TEST
 from sensor.detect.ruleplan import RulePlan
 from sensor.detect.shorts import place
 from sensor.rules import buffers
 from sensor.rules.compile import keeps_literals, positive_literals
-from sensor.rules.nodes import BufferMatch, BufferSize, Content, Rule
+from sensor.rules.nodes import BufferMatch, BufferSize, Content, Regex, Rule
 from sensor.rules.walk import buffers_of, required
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 _NO_LIMIT = 2**31 - 1
 _RAW = frozenset({buffers.PAYLOAD, buffers.STREAM, buffers.EITHER})
 _LONGEST = 255
+_JOINED = 24
+"""Bytes of a literal that the automaton of a regex behind it may begin with."""
 HEAD_ALONE, DEEP, ELSEWHERE = 0, 1, 2
 """Of a rule: it asks for the head of a message only; for more; its literal may stand in another message."""
 
@@ -37,6 +41,7 @@ class _Test(NamedTuple):
     high: int
     part: int
     flags: int
+    automaton: Made | None = None
 
     @property
     def telling(self) -> bool:
@@ -45,7 +50,7 @@ class _Test(NamedTuple):
 
     def floats(self, framing: Framing) -> bool:
         """Whether what comes later of a message may meet it, wherever."""
-        return self.part >= framing.goes_on and self.high < 0 and not self.flags & (NEGATED | SIZED)
+        return self.part >= framing.goes_on and self.high < 0 and not self.flags & (NEGATED | SIZED | AUTOMATIC)
 
 
 class FrameTests(Kept):
@@ -57,6 +62,7 @@ class FrameTests(Kept):
         ),
         "longest": int,
         "complete": bool,
+        "automata": Automata,
     }  # fmt: skip
 
     def __init__(self, plans: Sequence[RulePlan], spec: ProtocolSpec, app: int) -> None:
@@ -70,8 +76,11 @@ class FrameTests(Kept):
         sizes = [len(side) for n in range(len(plans)) for side in tests.get(n, ((), ()))]
         self.first = np.cumsum([0, *sizes]).astype(np.int32)
         """int32[2 * rules + 1]: where the tests of each rule and side begin."""
-        self.table, self.pool = _arrays(rows)
+        made = {automaton: n for n, automaton in enumerate(dict.fromkeys(t.automaton for t in rows if t.automaton))}
+        self.table, self.pool = _arrays(rows, made)
         """TEST[k], and the literals end to end: uint8."""
+        self.automata = Automata(tuple(made))
+        """Those of regular expressions."""
         self.hit_side = np.full(len(plans), 2, np.uint8)
         """uint8[rules]: the side in whose bytes the scan finds a rule's literal; 2: either."""
         self.deep = np.zeros(len(plans), np.uint8)
@@ -110,14 +119,15 @@ class FrameTests(Kept):
         self.pairs = np.zeros(1 << 10, np.uint64)
 
 
-def _arrays(rows: Sequence[_Test]) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(rows: Sequence[_Test], made: Mapping[Made, int]) -> tuple[np.ndarray, np.ndarray]:
     pool, places = bytearray(b"\0"), dict[bytes, int]()
     table = np.zeros(len(rows), TEST)
     for n, test in enumerate(rows):
         if test.pattern not in places:
             places[test.pattern] = len(pool)
             pool += test.pattern
-        table[n] = places[test.pattern], len(test.pattern), test.low, test.high, test.part, test.flags
+        at = places[test.pattern] if test.automaton is None else made[test.automaton]
+        table[n] = at, len(test.pattern), test.low, test.high, test.part, test.flags
     return table, np.frombuffer(bytes(pool), np.uint8).copy()
 
 
@@ -215,16 +225,43 @@ def _computed(rule: Rule, node: BufferMatch, part: int) -> Iterator[_Test]:
 
 
 def _plain(node: BufferMatch, part: int, framing: Framing, folded: bool) -> Iterator[_Test]:
+    loose, ends = part in framing.without_cookie, part < framing.goes_on
+    behind: _Test | None = None
     for n, test in enumerate(node.tests):
-        loose = part in framing.without_cookie
+        made = None
         if isinstance(test, Content):
-            made = _of_content(test, part, folded, first=n == 0, loose=loose, ends=part < framing.goes_on)
+            made = _of_content(test, part, folded, first=n == 0, loose=loose, ends=ends)
         elif isinstance(test, BufferSize):
-            made = _of_size(test, part, loose) if part < framing.goes_on else None
-        else:
-            continue
+            made = _of_size(test, part, loose) if ends else None
+        elif isinstance(test, Regex) and ends and not test.negated:
+            made = _of_regex(test, part, folded, behind, loose=loose)
         if made is not None:
             yield made
+            yield from _in_a_line(made)
+        if sets_cursor(test):
+            behind = made if isinstance(test, Content) else None
+
+
+def _in_a_line(test: _Test) -> Iterator[_Test]:
+    """Yield what of a literal stands in single lines: there it is, whatever lines are left out."""
+    if test.flags & LOOSE and not test.flags & (NEGATED | AUTOMATIC):
+        for line in test.pattern.split(b"\r\n"):
+            if line:
+                yield _Test(line, 0, -1, test.part, test.flags & FOLD)
+
+
+def _of_regex(test: Regex, part: int, folded: bool, behind: _Test | None, *, loose: bool) -> _Test | None:
+    """Return the automaton of a regex; None: it has none. behind: the content that has set the cursor."""
+    flags = AUTOMATIC | (LOOSE if loose else 0)
+    if test.relative and behind is not None and not behind.flags & END and len(behind.pattern) <= _JOINED:
+        nocase = bool(behind.flags & FOLD)
+        joined = automaton(test, folded=folded, behind=behind.pattern, nocase=nocase)
+        if joined is not None:
+            return _Test(behind.pattern, behind.low, behind.high, part, flags | BEHIND, joined)
+    made = automaton(test, folded=folded)
+    if made is not None and test.relative:
+        made = made._replace(flags=0)  # where the cursor is, nobody knows
+    return _Test(b"", 0, -1, part, flags, made) if made is not None else None
 
 
 def _of_content(test: Content, part: int, folded: bool, *, first: bool, loose: bool, ends: bool) -> _Test | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import msgspec
 import numpy as np
 
+from sensor.detect.kernels_automata import AUTOMATON
 from sensor.detect.kernels_frametests import TEST
 from sensor.detect.kernels_headers import HEADER, SHORT
 from sensor.detect.kernels_looks import LOOK
@@ -18,7 +19,7 @@ from sensor.detect.kernels_looks import LOOK
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_RECORDS = MappingProxyType({"header": HEADER, "look": LOOK, "short": SHORT, "test": TEST})
+_RECORDS = MappingProxyType({"automaton": AUTOMATON, "header": HEADER, "look": LOOK, "short": SHORT, "test": TEST})
 _NAMES = MappingProxyType({dtype: name for name, dtype in _RECORDS.items()})
 
 

@@ -3,8 +3,9 @@
 import numba
 import numpy as np
 from numba import njit
-from numba.types import int64
+from numba.types import boolean, int64
 
+from sensor.detect.kernels_automata import AUTOMATA_T, BEGINS, may_match
 from sensor.detect.kernels_headers import (
     FLOWS_T,
     HEADERS_T,
@@ -13,16 +14,17 @@ from sensor.detect.kernels_headers import (
     U1,
     U1_2,
     U8,
+    U8_2,
     header_matches,
     note_pairs,
     stands_between,
 )
 from sensor.detect.kernels_scan import REPEAT, UNITS_T
-from sensor.model.frames import ABSENT, APART, CONTINUED, FRAME, OPEN, UNKNOWN
+from sensor.model.frames import ABSENT, APART, CONTINUED, DECODED, FRAME, OPEN, UNKNOWN
 
 TEST = np.dtype(
     [
-        ("at", "<i4"),  # where the literal stands in the pool
+        ("at", "<i4"),  # where the literal stands in the pool; AUTOMATIC: the automaton
         ("size", "<i4"),
         ("low", "<i4"),  # lowest offset at which it may begin; SIZED: fewest bytes of the part
         ("high", "<i4"),  # offset behind which it may not end, -1: none; SIZED: most bytes
@@ -33,10 +35,11 @@ TEST = np.dtype(
 )
 """What of a part a rule asks for."""
 
-FOLD, NEGATED, END, LOOSE, SIZED, KEY = 1, 2, 4, 8, 16, 32
+FOLD, NEGATED, END, LOOSE, SIZED, KEY, AUTOMATIC, BEHIND = 1, 2, 4, 8, 16, 32, 64, 128
 """FOLD: case is ignored, the pool has the literal in lower case. NEGATED: it may not be there. END: it ends the part.
 LOOSE: not to be asked where the message has a cookie, whose line the part leaves out. SIZED: about the part's size.
-KEY: of those that may be anywhere in what goes on, the one that is looked for there."""
+KEY: of those that may be anywhere in what goes on, the one that is looked for there. AUTOMATIC: a regex; BEHIND: its
+automaton begins with a literal, whose place and size these are."""
 
 _FRAMES, _TESTS = numba.from_dtype(FRAME)[::1], numba.from_dtype(TEST)[::1]
 _TX = 4
@@ -58,8 +61,29 @@ def _found(t, data, start, end, pool):  # pragma: no cover
 
 
 @njit
-def _holds(t, f, data, text, in_text, last_part, cookie, pool):  # pragma: no cover
-    """Tell whether a test may hold on a message. last_part: the first of the parts that open messages go on with."""
+def _matches(t, data, start, end, automata, follow, octets, sets):  # pragma: no cover
+    """Tell whether the regex of a test may match data[start:end]."""
+    number, first, last = t["at"], start, end
+    if t["flags"] & BEHIND:
+        size = np.int64(t["size"])
+        first, last = start + np.int64(t["low"]), end - size
+        if t["high"] >= 0:
+            last = min(last, start + np.int64(t["high"]) - size)
+        if first > last:
+            return False
+    elif automata[number]["flags"] & BEGINS:
+        last = start
+    return may_match(number, automata, follow, octets, sets, data, start, end, first, last)
+
+
+@njit
+def _holds(t, f, data, text, decoded, in_text, last_part, cookie, pool, automata, follow, octets,
+           sets):  # pragma: no cover  # fmt: skip
+    """Tell whether a test may hold on a message.
+
+    text: of the parts in_text; decoded: of those that stand there (`DECODED`). last_part: the first of the parts that
+    open messages go on with.
+    """
     part = np.int64(t["part"])
     start, end = np.int64(f["at"][part]), np.int64(f["to"][part])
     if start == UNKNOWN:
@@ -70,7 +94,12 @@ def _holds(t, f, data, text, in_text, last_part, cookie, pool):  # pragma: no co
         return True
     if t["flags"] & SIZED:
         return t["low"] <= end - start <= t["high"]
-    there = _found(t, text if in_text[part] else data, start, end, pool)
+    where = text if in_text[part] else data
+    if start >= DECODED:
+        where, start, end = decoded, start - DECODED, end - DECODED
+    if t["flags"] & AUTOMATIC:
+        return _matches(t, where, start, end, automata, follow, octets, sets)
+    there = _found(t, where, start, end, pool)
     if t["flags"] & NEGATED:
         return not there
     if there or f["flags"] & OPEN == 0 or part < last_part:
@@ -79,19 +108,24 @@ def _holds(t, f, data, text, in_text, last_part, cookie, pool):  # pragma: no co
     return t["flags"] & END != 0 or t["high"] < 0 or start + t["high"] > end
 
 
+_FAILS, _ASKS_NOTHING, _MAY = range(3)
+
+
 @njit
-def _may(rule, f, data, text, in_text, last_part, cookie, first, tests, pool):  # pragma: no cover
-    """Tell whether a message may match a rule, as far as its side tells, and something of what it asks is in it."""
+def _verdict(rule, f, data, text, decoded, in_text, last_part, cookie, first, tests, pool, automata, follow, octets,
+             sets):  # pragma: no cover  # fmt: skip
+    """Tell whether a message may match a rule, as far as its side tells; or whether nothing in it is asked for."""
     side = np.int64(f["side"])
     begin, end = first[2 * rule + side], first[2 * rule + side + 1]
     asked = begin == end
     for k in range(begin, end):
-        if f["at"][tests[k]["part"]] == APART:
+        t = tests[k]
+        if f["at"][t["part"]] == APART:
             continue
         asked = True
-        if not _holds(tests[k], f, data, text, in_text, last_part, cookie, pool):
-            return False
-    return asked
+        if not _holds(t, f, data, text, decoded, in_text, last_part, cookie, pool, automata, follow, octets, sets):
+            return _FAILS
+    return _MAY if asked else _ASKS_NOTHING
 
 
 @njit
@@ -144,13 +178,13 @@ def _ends(q, flow, masks, slot, ports):  # pragma: no cover
 
 
 @njit(
-    int64(I4, I4, I8, U1, UNITS_T, U1, FLOWS_T, HEADERS_T, U1_2, U8, I4, I4, _FRAMES, I4, U1, U1, int64, int64, I4,
-          _TESTS, U1, U1, U1, int64, I4, I4, I4, I8),
+    int64(I4, I4, I8, U1, UNITS_T, U1, FLOWS_T, HEADERS_T, U1_2, U8, I4, I4, _FRAMES, I4, U1, U1, U1, int64, int64,
+          I4, _TESTS, U1, AUTOMATA_T, U8, I4, U8_2, U1, U1, int64, I4, I4, I4, I8),
     cache=True,
 )  # fmt: skip
 def by_literal(lits, hit_units, hit_pos, data, units, plain, flows, headers, ports, flow_masks, lit_first, lit_rules,
-               frames, frame_first, text, in_text, last_part, cookie, first, tests, pool, hit_side, deep, app,
-               seen, out_frame, out_rule, state):  # pragma: no cover  # fmt: skip
+               frames, frame_first, text, decoded, in_text, last_part, cookie, first, tests, pool, automata, follow,
+               octets, sets, hit_side, deep, app, seen, out_frame, out_rule, state):  # pragma: no cover  # fmt: skip
     """Write (frame, rule) pairs of rules whose literal was found in or near a message, and which it may match.
 
     Returns how many. In place of a frame, -1 - unit: the message is not known.
@@ -194,7 +228,10 @@ def by_literal(lits, hit_units, hit_pos, data, units, plain, flows, headers, por
                 if f["flags"] & CONTINUED:
                     passes = deep[rule] != 0
                 else:
-                    passes = _may(rule, f, data, text, in_text, last_part, cookie, first, tests, pool)
+                    passes = _verdict(
+                        rule, f, data, text, decoded, in_text, last_part, cookie, first, tests, pool, automata, follow,
+                        octets, sets,
+                    ) == _MAY  # fmt: skip
                 if passes:
                     out_frame[n] = m
                     out_rule[n] = rule
@@ -209,13 +246,13 @@ def by_literal(lits, hit_units, hit_pos, data, units, plain, flows, headers, por
 
 
 @njit(
-    int64(U1, UNITS_T, FLOWS_T, HEADERS_T, U1_2, U8, _FRAMES, U1, U1, int64, int64, I4, _TESTS, U1, I4, I4, U1, U1,
-          U8, I4, I4, I8),
+    int64(U1, UNITS_T, FLOWS_T, HEADERS_T, U1_2, U8, _FRAMES, U1, U1, U1, int64, int64, I4, _TESTS, U1, AUTOMATA_T, U8,
+          I4, U8_2, I4, I4, U1, U1, U8, I4, I4, I8),
     cache=True,
 )  # fmt: skip
-def by_frame(data, units, flows, headers, ports, flow_masks, frames, text, in_text, last_part, cookie, first, tests,
-             pool, always, always_first, floats, any_float, pairs, out_frame, out_rule,
-             state):  # pragma: no cover  # fmt: skip
+def by_frame(data, units, flows, headers, ports, flow_masks, frames, text, decoded, in_text, last_part, cookie, first,
+             tests, pool, automata, follow, octets, sets, always, always_first, floats, any_float, pairs, out_frame,
+             out_rule, state):  # pragma: no cover  # fmt: skip
     """Write (frame, rule) pairs of rules without a literal of the scan; return how many.
 
     always: numbers of these rules, those of side 0 first (always_first: int32[3]); floats: uint8[rules], whether a
@@ -238,7 +275,10 @@ def by_frame(data, units, flows, headers, ports, flow_masks, frames, text, in_te
             elif floats[rule] and unfinished and not _key_stands(rule, f, data, first, tests, pool, pairs):
                 passes = False
             else:
-                passes = _may(rule, f, data, text, in_text, last_part, cookie, first, tests, pool)
+                passes = _verdict(
+                    rule, f, data, text, decoded, in_text, last_part, cookie, first, tests, pool, automata, follow,
+                    octets, sets,
+                ) == _MAY  # fmt: skip
             if passes and _ends(headers[rule], flows[slot], flow_masks, slot, ports):
                 out_frame[n] = m
                 out_rule[n] = rule
@@ -246,3 +286,21 @@ def by_frame(data, units, flows, headers, ports, flow_masks, frames, text, in_te
         m += 1
     state[0] = m
     return n
+
+
+@njit(
+    int64(I4, I4, U1, _FRAMES, U1, U1, U1, int64, int64, I4, _TESTS, U1, AUTOMATA_T, U8, I4, U8_2, boolean[::1]),
+    cache=True,
+)  # fmt: skip
+def try_pairs(at, rules, data, frames, text, decoded, in_text, last_part, cookie, first, tests, pool, automata, follow,
+              octets, sets, out):  # pragma: no cover  # fmt: skip
+    """Tell of each pair (frame, rule) whether the message may match; return how many. at, rules: int32[n]."""
+    count = np.int64(0)
+    for i in range(at.size):
+        f = frames[at[i]]
+        out[i] = f["flags"] & CONTINUED != 0 or _verdict(
+            rules[i], f, data, text, decoded, in_text, last_part, cookie, first, tests, pool, automata, follow, octets,
+            sets,
+        ) != _FAILS  # fmt: skip
+        count += out[i]
+    return count

@@ -9,7 +9,21 @@ import numpy as np
 from numba import njit
 from numba.types import boolean, int64
 
-from sensor.detect.kernels_headers import BYTES, FLOWS_T, HEADERS_T, I4, I8, ROWS_T, U1, proto_bit, row_fits, size_fits
+from sensor.detect.kernels_automata import AUTOMATA_T, BEGINS, LINES, may_match
+from sensor.detect.kernels_headers import (
+    BYTES,
+    FLOWS_T,
+    HEADERS_T,
+    I4,
+    I8,
+    ROWS_T,
+    U1,
+    U8,
+    U8_2,
+    proto_bit,
+    row_fits,
+    size_fits,
+)
 from sensor.model.rows import FRAG_PART
 
 LOOK = np.dtype(
@@ -18,12 +32,13 @@ LOOK = np.dtype(
         ("high", "<i8"),  # offset behind which the last byte may not lie
         ("after", "<i8"),  # the same, from the cursor
         ("until", "<i8"),
-        ("value", "<i8"),  # NUMBER: to compare with; JUMP: multiplier; AT_LEAST: bytes
+        ("value", "<i8"),  # NUMBER: to compare with; JUMP: multiplier; AT_LEAST: bytes; REGEX: its automaton
         ("mask", "<i8"),  # NUMBER: bits compared, 0: all
         ("at", "<i4"),  # CONTENT: where the literal stands in the pool
-        ("size", "<i4"),  # bytes of the literal or number
+        ("size", "<i4"),  # bytes of the literal or number; REGEX: of the literal that the automaton leaves out
         ("kind", "u1"),
-        ("op", "u1"),  # NUMBER: EQUAL …; JUMP: FROM_NUMBER …; CONTENT: 1, its last place matters; EXTRACT: 1, text
+        ("op", "u1"),  # NUMBER: EQUAL …; JUMP: FROM_NUMBER …; REGEX: see there; EXTRACT: 1, text; CONTENT: 1, its last
+        # place matters
         ("nocase", "u1"),  # CONTENT: the pool has it in lower case
         ("last", "u1"),  # CONTENT: it ends with the buffer
         ("negated", "u1"),
@@ -35,9 +50,10 @@ LOOK = np.dtype(
 )
 """A test on raw bytes. A number stands at offset `low`, or `after` from the cursor; `until` is what a JUMP adds."""
 
-START, CONTENT, NUMBER, EXTRACT, JUMP, AT_LEAST, ANYWHERE = range(7)
+START, CONTENT, NUMBER, EXTRACT, JUMP, AT_LEAST, ANYWHERE, REGEX = range(8)
 """Kinds: begin of a chain; content, or a literal of a regex; byte_test; byte_extract and byte_math; byte_jump;
-isdataat; something behind which the cursor may be anywhere."""
+isdataat; something behind which the cursor may be anywhere; the automaton of a regex (op 1: it begins with the literal
+that has set the cursor)."""
 
 EQUAL, UNEQUAL, LESS, GREATER, AT_MOST, NO_LESS, AND = range(7)
 FROM_NUMBER, FROM_START, FROM_END = range(3)
@@ -151,7 +167,8 @@ def _find(k, memo, n, data, begin, base, lo, hi, pool):  # pragma: no cover
 def _content(k, n, data, begin, size, base, cursor, pool, memo, sees_all):  # pragma: no cover
     """Tell whether a literal may stand where it must; the cursor moves behind it.
 
-    cursor: int64[2], lowest and highest. sees_all: no rule has seen less than all of these bytes.
+    cursor: int64[4], lowest and highest, and between which places the literal may begin that has set it. sees_all: no
+    rule has seen less than all of these bytes.
     """
     length, at = np.int64(k["size"]), np.int64(k["at"])
     lo = max(np.int64(0), k["low"] - base, cursor[0] + k["after"])
@@ -169,6 +186,7 @@ def _content(k, n, data, begin, size, base, cursor, pool, memo, sees_all):  # pr
     if p < 0:
         return False
     cursor[0], cursor[1] = p + length, hi
+    cursor[2], cursor[3] = p, hi - length
     if k["op"] and p + length < hi <= p + CLOSE:
         cursor[1] = _last(data, begin + p, begin + hi, pool, at, length, k["nocase"]) - begin + length
     return True
@@ -207,6 +225,28 @@ def _numeric(k, data, begin, size, base, cursor):  # pragma: no cover
 
 
 @njit
+def _regex(k, data, begin, size, base, cursor, automata, follow, octets, sets):  # pragma: no cover
+    """Tell whether a regex may match."""
+    number = k["value"]
+    if k["op"]:
+        lo, hi = cursor[2] + k["size"], min(cursor[3] + k["size"], size)
+    elif k["relative"]:
+        lo, hi = min(cursor[0], size), min(cursor[1], size)
+        # What is not at hand, or where a line could begin at each of several places, nobody knows.
+        if lo < 0 or (lo != hi and automata[number]["flags"] & LINES):
+            return True
+        if not automata[number]["flags"] & BEGINS:
+            hi = size
+    else:
+        lo, hi = np.int64(0), size
+        if automata[number]["flags"] & BEGINS:
+            if base > 0:
+                return False
+            hi = lo
+    return may_match(number, automata, follow, octets, sets, data, begin + lo, begin + size, begin + lo, begin + hi)
+
+
+@njit
 def _unseen(k, base):  # pragma: no cover
     """Tell whether a test may hold on bytes that are not at hand, all of them behind `base`."""
     kind = k["kind"]
@@ -216,11 +256,12 @@ def _unseen(k, base):  # pragma: no cover
 
 
 @njit
-def may_hold(looks, first, last, data, begin, size, base, pool, memo, sees_all, cursor):  # pragma: no cover
+def may_hold(looks, first, last, data, begin, size, base, pool, automata, follow, octets, sets, memo, sees_all,
+             cursor):  # pragma: no cover  # fmt: skip
     """Tell whether looks first:last may hold on data[begin : begin + size].
 
     base: bytes of the packet or stream before these; size -1: they are not at hand. memo: see `_find`; cursor:
-    int64[2] of scratch; sees_all: see `_content`.
+    int64[4] of scratch; sees_all: see `_content`.
     """
     for n in range(first, last):
         k = looks[n]
@@ -235,6 +276,9 @@ def may_hold(looks, first, last, data, begin, size, base, pool, memo, sees_all, 
             cursor[0] = cursor[1] = -base
         elif kind == ANYWHERE:
             cursor[0], cursor[1] = -base, size
+        elif kind == REGEX:
+            if not _regex(k, data, begin, size, base, cursor, automata, follow, octets, sets):
+                return False
         elif kind == AT_LEAST:
             # Of a number of bytes that must follow, or must not.
             if k["relative"]:
@@ -263,13 +307,15 @@ def speaks(headers, rule, slot, flows, turned):  # pragma: no cover
     return at < turned.size and turned[at] == slot
 
 
-@njit(int64(I4, I4, ROWS_T, FLOWS_T, I4, BYTES, HEADERS_T, I4, LOOKS_T, U1, boolean[::1]), cache=True)
-def look_rows(at, rules, rows, flows, turned, data, headers, first, looks, pool, out):  # pragma: no cover
+@njit(int64(I4, I4, ROWS_T, FLOWS_T, I4, BYTES, HEADERS_T, I4, LOOKS_T, U1, AUTOMATA_T, U8, I4, U8_2,
+             boolean[::1]), cache=True)
+def look_rows(at, rules, rows, flows, turned, data, headers, first, looks, pool, automata, follow, octets, sets,
+              out):  # pragma: no cover  # fmt: skip
     """Tell of each pair (row, rule) whether the rule may match the row; return how many.
 
     at, rules: int32[n]; first: int32[rules + 1], where a rule's looks begin; out: bool[n].
     """
-    memo, cursor = np.zeros((MEMO, 3), np.int64), np.zeros(2, np.int64)
+    memo, cursor = np.zeros((MEMO, 3), np.int64), np.zeros(4, np.int64)
     count = np.int64(0)
     for i in range(at.size):
         r, rule = rows[at[i]], np.int64(rules[i])
@@ -284,22 +330,23 @@ def look_rows(at, rules, rows, flows, turned, data, headers, first, looks, pool,
             memo[:] = -1
             size = np.int64(0 if part else r["paylen"])
             out[i] = may_hold(
-                looks, first[rule], first[rule + 1], data, np.int64(r["pay"]), size, np.int64(0), pool, memo, True,
-                cursor,
-            )
+                looks, first[rule], first[rule + 1], data, np.int64(r["pay"]), size, np.int64(0), pool, automata,
+                follow, octets, sets, memo, True, cursor,
+            )  # fmt: skip
             count += out[i]
     return count
 
 
-@njit(int64(I4, I4, I8, I8, I4, FLOWS_T, I4, BYTES, HEADERS_T, I4, LOOKS_T, U1, boolean[::1]), cache=True)
+@njit(int64(I4, I4, I8, I8, I4, FLOWS_T, I4, BYTES, HEADERS_T, I4, LOOKS_T, U1, AUTOMATA_T, U8, I4, U8_2,
+             boolean[::1]), cache=True)
 def look_windows(sides, rules, bases, begins, sizes, flows, turned, data, headers, first, looks, pool,
-                 out):  # pragma: no cover  # fmt: skip
+                 automata, follow, octets, sets, out):  # pragma: no cover  # fmt: skip
     """Tell of each pair (window, rule) whether the rule may match the window; return how many.
 
     sides: 2 * slot + side; bases: stream offset of the first byte; begins: where it is in `data`; sizes: bytes, -1:
     they are not all there. In the order of rules, then sides, then windows.
     """
-    memo, cursor = np.zeros((MEMO, 3), np.int64), np.zeros(2, np.int64)
+    memo, cursor = np.zeros((MEMO, 3), np.int64), np.zeros(4, np.int64)
     count = np.int64(0)
     side, last = np.int64(-1), np.int64(-1)
     for i in range(rules.size):
@@ -311,8 +358,8 @@ def look_windows(sides, rules, bases, begins, sizes, flows, turned, data, header
         last = rule
         if speaks(headers, rule, side >> 1, flows, turned):
             out[i] = may_hold(
-                looks, first[rule], first[rule + 1], data, begins[i], np.int64(sizes[i]), bases[i], pool, memo, False,
-                cursor,
-            )
+                looks, first[rule], first[rule + 1], data, begins[i], np.int64(sizes[i]), bases[i], pool, automata,
+                follow, octets, sets, memo, False, cursor,
+            )  # fmt: skip
             count += out[i]
     return count

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from numba.types import int64
 
+from sensor.detect.kernels_bits import zeros
 from sensor.detect.kernels_headers import (
     BYTES,
     HEADERS_T,
@@ -81,19 +82,6 @@ def _literals_stand(k, first, shorts, data, start, size, base, pool):  # pragma:
         if not _stands(s, data, start, size, pool):
             return False
     return True
-
-
-@njit
-def _zeros(word):  # pragma: no cover
-    """Return how many bits are 0 below the lowest that is 1 (there is one)."""
-    n = 0
-    while not word & np.uint64(0xFF):
-        word >>= np.uint64(8)
-        n += 8
-    while not word & np.uint64(1):
-        word >>= np.uint64(1)
-        n += 1
-    return n
 
 
 @njit
@@ -171,7 +159,7 @@ def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_firs
                         left &= sport_kinds[port_class[sport], word] & dport_kinds[port_class[dport], word]
                     kind = 64 * word - 1
                     while left:
-                        skip = _zeros(left) + 1
+                        skip = zeros(left) + 1
                         kind += skip
                         left = left >> np.uint64(skip - 1) >> np.uint64(1)
                         q = kinds[kind]

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from sensor.detect.automata import Automata, Made, automaton
 from sensor.detect.chain import constant, sets_cursor, uses_cursor
 from sensor.detect.kept import Kept
 from sensor.detect.kernels_looks import (
@@ -28,6 +29,7 @@ from sensor.detect.kernels_looks import (
     NEVER,
     NO_LESS,
     NUMBER,
+    REGEX,
     START,
     UNEQUAL,
 )
@@ -53,6 +55,8 @@ MOST = 24
 """Looks of a rule; further tests wait for the judge."""
 _WIDE = 4
 """Bytes of a number that a look can read: an int64 holds all that it may be multiplied by."""
+_JOINED = 16
+"""Bytes of a literal that the automaton of a regex behind it begins with."""
 _MULTIPLIER, _MASK = 1 << 20, (1 << 32) - 1
 _OPERATORS = MappingProxyType(
     {
@@ -67,13 +71,14 @@ _OPEN: MappingProxyType[str, int] = MappingProxyType({"high": NEVER, "after": -N
 class Looks(Kept):
     """LOOK records of rules, in their order."""
 
-    KEPT: ClassVar = dict.fromkeys(("first", "table", "pool"), np.ndarray)
+    KEPT: ClassVar = {**dict.fromkeys(("first", "table", "pool"), np.ndarray), "automata": Automata}
 
     def __init__(self, rules: Sequence[Rule | None]) -> None:
         """rules: None has no looks."""
         pool = bytearray(b"\0")
         places: dict[bytes, int] = {}
-        members = [[] if rule is None else list(_looks(rule))[:MOST] for rule in rules]
+        made: dict[Made, int] = {}
+        members = [[] if rule is None else list(_looks(rule, made))[:MOST] for rule in rules]
         self.first = np.cumsum([0, *map(len, members)]).astype(np.int32)
         """int32[rules + 1]"""
         self.table = np.zeros(int(self.first[-1]), LOOK)
@@ -88,15 +93,23 @@ class Looks(Kept):
                 record["at"] = places[pattern]
         self.pool = np.frombuffer(bytes(pool), np.uint8).copy()
         """uint8: the literals end to end."""
+        self.automata = Automata(tuple(made))
+        """Those of regular expressions."""
 
 
-def _looks(rule: Rule) -> Iterator[tuple[bytes, _Fields]]:
-    """Yield (literal, fields of LOOK) of the tests on raw bytes that must all hold."""
+def _looks(rule: Rule, made: dict[Made, int]) -> Iterator[tuple[bytes, _Fields]]:
+    """Yield (literal, fields of LOOK) of the tests on raw bytes that must all hold. made: automata to their numbers."""
     for node in required(rule.body):
         if isinstance(node, BufferMatch) and node.buffer in _RAW and not (node.absent or node.transforms):
             yield b"", {"kind": START}
+            behind: Content | None = None
             for n, test in enumerate(node.tests):
-                yield from _look(test, followed=_followed(node.tests[n + 1 :]))
+                if isinstance(test, Regex):
+                    yield from _regex(test, behind, made)
+                else:
+                    yield from _look(test, followed=_followed(node.tests[n + 1 :]))
+                if sets_cursor(test):
+                    behind = test if isinstance(test, Content) and not test.endswith else None
 
 
 def _followed(rest: Sequence[AnyTest]) -> bool:
@@ -124,10 +137,6 @@ def _look(test: AnyTest, *, followed: bool) -> Iterator[tuple[bytes, _Fields]]:
         case IsDataAt():
             if isinstance(test.length, int):
                 yield b"", _at_least(test.length, relative=test.relative, negated=test.negated)
-        case Regex():
-            if not test.negated:
-                yield from _regex(test)
-                yield b"", {"kind": ANYWHERE}
 
 
 def _varies(test: Content) -> bool:
@@ -152,7 +161,33 @@ def _content(test: Content, *, followed: bool) -> _Fields:
     return look
 
 
-def _regex(test: Regex) -> Iterator[tuple[bytes, _Fields]]:
+def _regex(test: Regex, behind: Content | None, made: dict[Made, int]) -> Iterator[tuple[bytes, _Fields]]:
+    """Yield the looks of a regex: its automaton, and its literals. behind: the content that has set the cursor."""
+    if test.negated:
+        return
+    # What is relative needs the cursor before another look moves it; else literals are found the quicker.
+    looks = (_automaton(test, behind, made), _literals(test))
+    for part in looks if test.relative else reversed(looks):
+        yield from part
+    yield b"", {"kind": ANYWHERE}
+
+
+def _automaton(test: Regex, behind: Content | None, made: dict[Made, int]) -> Iterator[tuple[bytes, _Fields]]:
+    """Yield the automaton of a regex, joined with the literal that it must follow."""
+    joined = found = None
+    if test.relative and behind is not None:
+        found = joined = automaton(test, behind=behind.pattern[-_JOINED:], nocase=behind.nocase)
+    if found is None:
+        found = automaton(test)
+    if found is not None:
+        left = max(len(behind.pattern) - _JOINED, 0) if behind is not None and joined is not None else 0
+        number = made.setdefault(found, len(made))
+        yield b"", {
+            "kind": REGEX, "value": number, "relative": test.relative, "op": joined is not None, "size": left,
+        }  # fmt: skip
+
+
+def _literals(test: Regex) -> Iterator[tuple[bytes, _Fields]]:
     """Yield the literals of a regex, each behind the one before."""
     nocase, behind = "i" in test.flags, test.relative
     for text in () if "x" in test.flags else literals(test.pattern.encode("utf-8", "surrogateescape")):

@@ -18,7 +18,8 @@ _ATOM: Final = re.compile(
     rb"|(?P<other>[.^$])",
     re.DOTALL,
 )
-_TIMES: Final = re.compile(rb"(?:([*?+])|\{([0-9]{1,5})(?:,[0-9]{0,5})?\})[?+]?")
+TIMES: Final = re.compile(rb"(?:([*?+])|\{([0-9]{1,5})(?:(,)([0-9]{0,5}))?\})[?+]?")
+"""How often: one of `*?+`, or the least and, behind a comma, the most."""
 _CONTROL: Final = {b"t": b"\t", b"n": b"\n", b"r": b"\r", b"f": b"\f", b"a": b"\a", b"e": b"\x1b"}
 _ACTS: Final = re.compile(rb"\((?:\*|\?(?:#|[A-Za-z^-]*\)))")
 """A group that acts on what follows, or is none."""
@@ -37,7 +38,7 @@ def literals(pattern: bytes) -> list[bytes]:
         char, end = _next(pattern, at)
         if end < 0:
             return []
-        times = _TIMES.match(pattern, end)
+        times = TIMES.match(pattern, end)
         if times is not None:
             end = times.end()
         if char is not None and times is None:
@@ -56,9 +57,9 @@ def _next(pattern: bytes, at: int) -> tuple[bytes | None, int]:
     End -1: the pattern is not understood.
     """
     if pattern[at] == ord("("):
-        return None, _group_end(pattern, at)
+        return None, group_end(pattern, at)
     if pattern[at] == ord("["):
-        return None, _class_end(pattern, at)
+        return None, class_end(pattern, at)
     atom = _ATOM.match(pattern, at)
     if atom is None:
         return None, -1
@@ -76,7 +77,7 @@ def _next(pattern: bytes, at: int) -> tuple[bytes | None, int]:
             return None, end
 
 
-def _class_end(pattern: bytes, at: int) -> int:
+def class_end(pattern: bytes, at: int) -> int:
     """Return where a class ends that begins at a bracket; -1: it does not."""
     at += 2 if pattern[at + 1 : at + 2] == b"^" else 1
     at += pattern[at : at + 1] == b"]"
@@ -96,7 +97,7 @@ def _class_end(pattern: bytes, at: int) -> int:
     return -1
 
 
-def _group_end(pattern: bytes, at: int) -> int:
+def group_end(pattern: bytes, at: int) -> int:
     """Return where a group ends that begins at a parenthesis; -1: it does not, or it is one that acts on the rest."""
     if _ACTS.match(pattern, at):
         return -1
@@ -104,7 +105,7 @@ def _group_end(pattern: bytes, at: int) -> int:
     while at < len(pattern):
         char = pattern[at : at + 1]
         if char == b"[":
-            at = _class_end(pattern, at)
+            at = class_end(pattern, at)
             if at < 0:
                 return -1
             continue

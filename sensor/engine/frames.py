@@ -6,6 +6,7 @@ on each of their messages took two seconds.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
@@ -17,13 +18,13 @@ from sensor.detect.compiled import CompiledRules
 from sensor.detect.conditions import Check
 from sensor.detect.context import Context, Window
 from sensor.detect.frametests import ELSEWHERE, FrameTests
-from sensor.detect.kernels_frametests import by_frame, by_literal
+from sensor.detect.kernels_frametests import by_frame, by_literal, try_pairs
 from sensor.detect.literals import LiteralRules
 from sensor.detect.plan import Plan
 from sensor.detect.scan import Hits
 from sensor.model.app import Framing, ProtocolSpec
 from sensor.model.counters import Counters
-from sensor.model.frames import ALL, CODED, CONTINUED, HEAD, ODD, Framed
+from sensor.model.frames import ABSENT, ALL, CODED, CONTINUED, DECODED, HEAD, ODD, Framed
 from sensor.model.rows import COLD, DONE
 from sensor.model.units import UNIT_STREAM
 from sensor.proto.framer import Framer, Shown
@@ -88,6 +89,8 @@ class _Block:
         self._framer = framer
         self.flags: list[int] = framed.frames["flags"].tolist()
         self.slots: list[int] = units["flow"][framed.frames["unit"]].tolist()
+        self.decoded = np.zeros(1, np.uint8)
+        """What parts read that do not stand so (`Frames._decode`)."""
         self._messages: dict[int, _Message | None] = {}
         self._wholes: dict[int, _Message | None] = {}
 
@@ -173,17 +176,44 @@ class Frames:
         odd = [m for m in block.marked(ODD) if self._told(block, m)] + unread
         refused = {*units["flow"][framed.refused].tolist(), *(block.slots[m] for m in odd)}
         wanted = Wanted(set(refused))
+        self._decode(block)
         pairs = {*self._by_frame(block, flows), *self._by_literal(block, flows, hits)}
-        pairs |= {(m, rule) for m in block.marked(self._hiding) for rule in self._hidden(block, m)}
         unknown = [pair for pair in pairs if pair[0] < 0]
         self._unplaced(block, unknown, wanted)
         pairs.difference_update(unknown)
-        pairs.update(self._elsewhere_of(block))
+        hidden = ((m, rule) for m in block.marked(self._hiding) for rule in self._hidden(block, m))
+        pairs.update(self._tried(block, [*self._elsewhere_of(block), *hidden]))
         for m, rule in sorted(pairs):
             self._try(block, m, rule, wanted)
         self._count(refused, wanted.parse - refused, flows)
         wanted.over = set(framed.over.tolist()) - wanted.parse - self._passed.keys()
         return wanted
+
+    def _decode(self, block: _Block) -> None:
+        """Have parts that read otherwise than they stand tested as they read."""
+        made, at = [b"\0"], DECODED + 1
+        for m in block.marked(self._hiding):
+            message = block.message(m)
+            for name in self._hidden_names(block, m) if message is not None else ():
+                part = self._framing.parts.get(name)
+                if part is None or part in self._framing.several or self._in_text[part]:
+                    continue
+                record = block.framed.frames[m]
+                windows = message.instances(name) if message is not None else ()
+                if len(windows) == 1:
+                    made.append(windows[0].data)
+                    record["at"][part], record["to"][part] = at, at + len(made[-1])
+                    at += len(made[-1])
+                elif not windows:
+                    record["at"][part] = ABSENT
+        if len(made) > 1:
+            block.decoded = np.frombuffer(bytearray().join(made), np.uint8)
+
+    def _hidden_names(self, block: _Block, m: int) -> list[str]:
+        """Return the buffers that read otherwise than they stand in a message."""
+        side = int(block.framed.frames[m]["side"])
+        otherwise = self._framing.otherwise.items()
+        return [name for flag, names in otherwise if block.flags[m] & flag for name in names[side]]
 
     def _told(self, block: _Block, m: int) -> bool:
         """Tell whether somebody may ask for what is odd about a message."""
@@ -208,7 +238,8 @@ class Frames:
         """Note a flow if a rule may match one of its messages."""
         slot = block.slots[m]
         known = rule in self._passed.get(slot, ()) or block.flags[m] & CONTINUED
-        if known or (self._may(rule, block.message(m)) and self._body_may(block, m, rule)):
+        # As good as certain is enough where nothing may come of it.
+        if known or rule in self._plan.quiet or (self._may(rule, block.message(m)) and self._body_may(block, m, rule)):
             self._note(slot, rule, wanted)
 
     def _body_may(self, block: _Block, m: int, rule: int) -> bool:
@@ -276,10 +307,22 @@ class Frames:
         message = block.message(m)
         if message is None:
             return ()
-        otherwise = self._framing.otherwise.items()
-        names = [name for flag, names in otherwise if block.flags[m] & flag for name in names[message.side]]
         standing = self._plan.transactions.standing
+        names = self._hidden_names(block, m)
         return {rule for name in names for rule in standing(self.app, name, message.instances(name))}
+
+    def _tried(self, block: _Block, pairs: list[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+        """Return the pairs of a message and a rule that may match."""
+        if not pairs:
+            return ()
+        framed, t = block.framed, self._tests
+        at, rules = np.array(pairs, np.int32).T.copy()
+        out = np.empty(at.size, np.bool_)
+        try_pairs(
+            at, rules, block.data, framed.frames, framed.text, block.decoded, self._in_text, self._framing.goes_on,
+            self._framing.cookie, t.first, t.table, t.pool, *t.automata.arrays, out,
+        )  # fmt: skip
+        return itertools.compress(pairs, out.tolist())
 
     def _by_frame(self, block: _Block, flows: np.ndarray) -> list[tuple[int, int]]:
         framed, data, units = block.framed, block.data, block.units
@@ -288,9 +331,9 @@ class Frames:
         found: list[tuple[int, int]] = []
         while state[0] < framed.frames.size:
             n = by_frame(
-                data, units, flows, head.table, head.ports, head.flow_masks, framed.frames, framed.text, self._in_text,
-                self._framing.goes_on, self._framing.cookie, t.first, t.table, t.pool, t.always, t.always_first,
-                t.floats, t.any_float, t.pairs, *out, state,
+                data, units, flows, head.table, head.ports, head.flow_masks, framed.frames, framed.text,
+                block.decoded, self._in_text, self._framing.goes_on, self._framing.cookie, t.first, t.table, t.pool,
+                *t.automata.arrays, t.always, t.always_first, t.floats, t.any_float, t.pairs, *out, state,
             )  # fmt: skip
             found += zip(out[0][:n].tolist(), out[1][:n].tolist(), strict=True)
         return found
@@ -305,9 +348,9 @@ class Frames:
         while state[0] < hits.lit.size:
             n = by_literal(
                 hits.lit, hits.unit, hits.pos, data, units, framed.plain, flows, head.table, head.ports,
-                head.flow_masks, x.first, x.rules, framed.frames, framed.first, framed.text, self._in_text,
-                self._framing.goes_on, self._framing.cookie, t.first, t.table, t.pool, t.hit_side, t.deep, self.app,
-                t.seen, *out, state,
+                head.flow_masks, x.first, x.rules, framed.frames, framed.first, framed.text, block.decoded,
+                self._in_text, self._framing.goes_on, self._framing.cookie, t.first, t.table, t.pool,
+                *t.automata.arrays, t.hit_side, t.deep, self.app, t.seen, *out, state,
             )  # fmt: skip
             found += zip(out[0][:n].tolist(), out[1][:n].tolist(), strict=True)
         return found

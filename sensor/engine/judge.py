@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sensor.detect.addresses import HeaderMatcher, HeaderMatchers, key16
+from sensor.detect.addresses import HeaderMatcher, HeaderMatchers
 from sensor.detect.bits import FlowVarCounters, FlowVars
 from sensor.detect.budget import Budget
 from sensor.detect.compiled import CompiledRules
@@ -29,7 +29,7 @@ from sensor.engine.frames import Frames
 from sensor.engine.marks import SideMarks
 from sensor.engine.options import EngineOptions
 from sensor.engine.passing import FLOW, SIDE, Passed, reach
-from sensor.engine.scenes import BlockView
+from sensor.engine.scenes import BlockView, ends_of
 from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.counters import Counters
 from sensor.model.files import FileInfo
@@ -47,7 +47,6 @@ _RAW_HEADERS = frozenset(
 _ENDS = frozenset({"ip.src", "ip.dst"})
 _MAPPED = bytes(10) + b"\xff\xff"
 """How an IPv4 address begins in 16 bytes (RFC 4291 section 2.5.5.2)."""
-_PORTED = frozenset({6, 17, 132})
 _WITH_FLOWS = frozenset({1, 6, 17, 58, 132})
 _CARRIED = frozenset({TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN})
 """Tunnels whose packet has no payload of its own but the packet inside, which is judged itself."""
@@ -142,7 +141,7 @@ class _Context:
         self._loaded = False
 
     def load(self) -> None:
-        """Read the header fields of the event. Most events are done with before any rule needs them (15 us each)."""
+        """Read the header fields of the event. Most events are done with before any rule needs them."""
         if self._loaded:
             return
         self._loaded = True
@@ -152,19 +151,14 @@ class _Context:
             self.app = view.app_name_of_packet(place.slot, place.row)
         self._row: PacketRow | None = None
         self._flow: FlowView | None = None
-        record = view.rows[place.row] if place.slot < 0 else view.flows[place.slot]
-        ipv = int(record["ipv"])
-        src = key16(ipv, int(record["src_hi"]), int(record["src_lo"]))
-        dest = key16(ipv, int(record["dst_hi"]), int(record["dst_lo"]))
-        ported = int(record["proto"]) in _PORTED
-        ends = (src, dest, int(record["sport"]) if ported else -1, int(record["dport"]) if ported else -1)
+        ends = view.ends(place.slot) if place.slot >= 0 else ends_of(view.rows[place.row])
         if place.slot >= 0 and place.side == 1:
-            ends = (dest, src, ends[3], ends[2])
-        self.src, self.dest, self.sport, self.dport = ends
-        self.proto = int(record["proto"]) if ipv else -1
+            ends = ends.turned()
+        self.src, self.dest, self.sport, self.dport, self.proto = ends
         self.ether, fstate = 0, FS_ESTABLISHED
         if place.row >= 0:
-            self.ether, fstate = int(view.rows["ethertype"][place.row]), int(view.rows["fstate"][place.row])
+            row = view.rows[place.row]
+            self.ether, fstate = int(row["ethertype"]), int(row["fstate"])
         self.established = bool(fstate & FS_ESTABLISHED)
 
     def _fields(self) -> PacketRow | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
+from sensor.detect.addresses import key16
 from sensor.detect.packetrow import packet_row
 from sensor.engine.history import AppChanges, History
 from sensor.engine.stations import Stations, of_row
@@ -14,6 +16,35 @@ from sensor.model.app import TO_CLIENT
 from sensor.model.block import PacketBlock
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, TUNNEL_NAMES
 from sensor.model.scene import FlowFacts, Scene
+
+_PORTED = frozenset({6, 17, 132})
+
+
+class Ends(NamedTuple):
+    """The ends of a flow or packet."""
+
+    src: bytes
+    """See `key16`."""
+    dest: bytes
+    sport: int
+    """-1: the protocol has no ports."""
+    dport: int
+    proto: int
+    """-1: not IP."""
+
+    def turned(self) -> Ends:
+        """Return them seen from the other side."""
+        return Ends(self.dest, self.src, self.dport, self.sport, self.proto)
+
+
+def ends_of(record: np.void) -> Ends:
+    """Return the ends of a ROW or FLOW."""
+    ipv, proto = int(record["ipv"]), int(record["proto"])
+    src = key16(ipv, int(record["src_hi"]), int(record["src_lo"]))
+    dest = key16(ipv, int(record["dst_hi"]), int(record["dst_lo"]))
+    ported = proto in _PORTED
+    sport, dport = (int(record["sport"]), int(record["dport"])) if ported else (-1, -1)
+    return Ends(src, dest, sport, dport, proto if ipv else -1)
 
 
 @dataclass(slots=True)
@@ -39,6 +70,14 @@ class BlockView:
     tcp_events: np.ndarray | None = None
     """uint64[n]: of each row the set of values of `tcp.event`; None: no rule asks."""
     _history: History | None = None
+    _ends: dict[int, Ends] = field(default_factory=dict)
+
+    def ends(self, slot: int) -> Ends:
+        """Return the ends of a flow, the client's first."""
+        found = self._ends.get(slot)
+        if found is None:
+            found = self._ends[slot] = ends_of(self.flows[slot])
+        return found
 
     @property
     def history(self) -> History:

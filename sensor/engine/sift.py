@@ -40,7 +40,7 @@ class Sift:
         plan, looks = self._plan, self._plan.looks
         if not at.size or not look_rows(
             at, rules, rows, self._flows, self._turned, buf, plan.headers.table, looks.first, looks.table,
-            looks.pool, holds,
+            looks.pool, *looks.automata.arrays, holds,
         ):  # fmt: skip
             return {}
         return _grouped(at[holds], rules[holds])
@@ -62,7 +62,7 @@ class Sift:
         plan, looks = self._plan, self._plan.looks
         look_windows(
             sides, rules, base, at, size, self._flows, self._turned, gathered.data, plan.headers.table, looks.first,
-            looks.table, looks.pool, holds,
+            looks.table, looks.pool, *looks.automata.arrays, holds,
         )  # fmt: skip
         return _grouped(numbers[holds], rules[holds])
 

@@ -10,6 +10,9 @@ ABSENT, UNKNOWN, APART = -1, -2, -3
 """In place of where a part begins: the message has none; what rules see there is not what stands on the wire; it is
 part of another frame."""
 
+DECODED = 1 << 30
+"""From here on, places are those of bytes that were made of a message: none of a block lies so far."""
+
 HEAD, FORM, ALL, REST = range(4)
 """What is known of a message: its head; its body as well, but not the files in it; all of it; only what is behind the
 head (`Framing.heads`, `wholes`)."""

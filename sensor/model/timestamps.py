@@ -1,8 +1,12 @@
 """Nanoseconds since the epoch and the timestamp text of EVE."""
 
 import datetime as dt
+import functools
+from typing import Final
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_FIRST: Final = (dt.datetime.min.replace(tzinfo=dt.UTC) - _EPOCH) // dt.timedelta(seconds=1)
+_LAST: Final = (dt.datetime.max.replace(tzinfo=dt.UTC) - _EPOCH) // dt.timedelta(seconds=1)
 
 
 def eve(ts_ns: int) -> str:
@@ -10,12 +14,13 @@ def eve(ts_ns: int) -> str:
 
     Times outside the years 1-9999 (a corrupt capture) are clamped.
     """
-    try:
-        when = _EPOCH + dt.timedelta(microseconds=int(ts_ns) // 1000)
-    except OverflowError:
-        when = dt.datetime.max.replace(tzinfo=dt.UTC) if ts_ns > 0 else dt.datetime.min.replace(tzinfo=dt.UTC)
-    return (
-        when.strftime("%Y-%m-%dT%H:%M:%S.%f+0000")
-        if when.year >= 1000
-        else f"{when:%Y}".zfill(4) + f"{when:-%m-%dT%H:%M:%S.%f+0000}"
-    )
+    seconds, micros = divmod(int(ts_ns) // 1000, 1_000_000)
+    if not _FIRST <= seconds <= _LAST:
+        seconds, micros = (_LAST, 999_999) if seconds > _LAST else (_FIRST, 0)
+    return f"{_second(seconds)}.{micros:06d}+0000"
+
+
+@functools.lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    """Return date and time of a second since the epoch. Kept: alerts name the same few again and again."""
+    return (_EPOCH + dt.timedelta(seconds=seconds)).replace(tzinfo=None).isoformat(timespec="seconds")

@@ -55,9 +55,21 @@ class Following:
         """See `Framer`."""
         self._next[2 * slot : 2 * slot + 2] = -1
 
-    def _grow(self, slots: int) -> bool:
-        """Follow the flow table's growth; tell whether it has grown."""
-        more = self._owner.size < slots
+    def _follow(self, units: np.ndarray, picked: np.ndarray, flows: np.ndarray) -> bool:
+        """Get ready for a block; tell whether the flow table has grown. See `Framer.frame`.
+
+        Of a flow that is new here, all that either side has sent must be in this block: what told its protocol may
+        have come later than what it is about.
+        """
+        slots, more = flows.size, self._owner.size < flows.size
         if more:
             self._owner, self._next = grown(self._owner, slots), grown(self._next, 2 * slots)
+        mine, side = units["flow"][picked], units["side"][picked].astype(np.int64)
+        new = self._owner[mine] != flows["id"][mine] + np.uint64(1)
+        if new.any():
+            sides = 2 * mine.astype(np.int64) + side
+            back = flows["pos"][mine[new], 1 - side[new]]
+            for slot in mine[new][(back > 0) & ~np.isin(sides[new] ^ 1, sides)].tolist():
+                self._owner[slot] = flows["id"][slot] + np.uint64(1)
+                self.leave(slot)
         return more

@@ -193,6 +193,14 @@ RULES = [
     "http.content_len; byte_test:0,=,4,0,string,dec;",
     'file.data; content:"PKPK";',
     'http.referer; content:"http|3a 2f 2f|r"; http.connection; content:"close";',
+    r'http.uri; pcre:"/^\/a\.php\?id=\d$/";',
+    r'http.uri; content:"/A"; nocase; pcre:"/^\.php\?id=\d+$/R";',
+    r'http.uri; content:"a"; pcre:"/^A$/R"; http.method; content:"GET";',
+    r'http.host; content:"e"; pcre:"/^(?:EXAMPLE|10)\.[a-z0-9.]+$/i";',
+    r'http.header; content:"User-Agent|3a 20|"; pcre:"/^ld\r\n(?:Acc|Ref)/R";',
+    r'http.header; content:"Referer|3a|"; pcre:"/^Accept\x3a\x20\*\/\*\r?$/m";',
+    'http.header; content:"ld|0d 0a|Accept|3a 20|";',
+    'http.header.raw; content:"|0d 0a|"; content:!"X-A"; pcre:"/^Cookie\\x3a[^=]+=(.)\\r\\nCookie/m";',
 ]
 ANSWERS = [
     'http.stat_code; content:"404";',
@@ -203,6 +211,9 @@ ANSWERS = [
     'http.response_body; content:"abc"; startswith; http.content_type; content:"html";',
     'http.cookie; content:"a"; depth:1;',
     'http.location; content:"/x"; http.stat_msg; content:"OK";',
+    'http.stat_code; content:"200"; file.data; content:"PK"; depth:2;',
+    'http.stat_code; content:"200"; file.data; content:"PK"; offset:17;',
+    r'http.stat_code; pcre:"/^4\d\d$/";',
 ]
 OTHERS = [
     'alert tcp any any -> any any (msg:"p"; dsize:<60; content:"HTTP/1."; sid:900;)',
@@ -423,3 +434,12 @@ def test_what_hides_the_literal_of_a_rule_hides_no_rule_that_another_literal_tel
         frames = frames_of([(TO_SERVER, request)], ())
         assert run(frames, found, types=("alert",), triage=False).sids == wanted
         assert run(frames, found, types=("alert",)).sids == wanted
+
+
+def test_what_came_before_the_protocol_was_known_is_parsed_too(rules):
+    odd = b"\x00GET /a.php?id=1 HTTP/1.1\r\nHost: example.com\r\nUser-Agent: t\r\n\r\n"
+    frames = frames_of([(TO_SERVER, odd), (TO_CLIENT, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")], ())
+    wanted = run(frames, rules["quiet"], types=("alert",), triage=False)
+    assert 101 in wanted.sids
+    for size in (16_384, 1):
+        assert not difference(wanted, run(frames, rules["quiet"], types=("alert",), block=size))

@@ -59,7 +59,7 @@ class HttpFramer(Following):
 
     def frame(self, data: np.ndarray, units: np.ndarray, picked: np.ndarray, flows: np.ndarray) -> Framed:
         """See `Framer`."""
-        if self._grow(flows.size):
+        if self._follow(units, picked, flows):
             self._waiting = grown(self._waiting, 2 * flows.size)
         first, verdict = np.zeros(units.size + 1, np.int32), np.zeros(units.size, np.uint8)
         n = frame(

@@ -40,7 +40,7 @@ class TlsFramer(Following):
 
     def frame(self, data: np.ndarray, units: np.ndarray, picked: np.ndarray, flows: np.ndarray) -> Framed:
         """See `Framer`."""
-        if self._grow(flows.size):
+        if self._follow(units, picked, flows):
             self._sent, self._counts = (grown(old, 2 * flows.size) for old in (self._sent, self._counts))
             self._version = grown(self._version, flows.size)
         first, verdict = np.zeros(units.size + 1, np.int32), np.zeros(units.size, np.uint8)

@@ -56,7 +56,8 @@ def passes_windows(rule, data, windows, apps=0, turned=NOBODY):
     raw = np.frombuffer(data + b"\0", np.uint8)
     count = look_windows(
         np.zeros(n, np.int32), np.zeros(n, np.int32), bases, bases.copy(), sizes, flows(), turned, raw,
-        headers(apps), looks.first, looks.table, looks.pool, out,
+        headers(apps), looks.first, looks.table, looks.pool,
+        *looks.automata.arrays, out,
     )  # fmt: skip
     assert count == np.count_nonzero(out)
     return out.tolist()
@@ -70,7 +71,8 @@ def passes_row(rule, data, apps=0):
     raw = np.frombuffer(data + b"\0", np.uint8)
     first = np.zeros(1, np.int32)
     look_rows(
-        first, first, rows, flows(), NOBODY, raw, headers(apps), looks.first, looks.table, looks.pool, out,
+        first, first, rows, flows(), NOBODY, raw, headers(apps), looks.first, looks.table, looks.pool,
+        *looks.automata.arrays, out,
     )  # fmt: skip
     return bool(out[0])
 
@@ -150,7 +152,8 @@ def test_a_window_that_is_not_at_hand_passes_if_its_bytes_could_match(tests, dat
     looks, out = Looks([rule]), np.zeros(1, np.bool_)
     look_windows(
         np.zeros(1, np.int32), np.zeros(1, np.int32), np.array([base]), np.array([-1]), np.array([-1], np.int32),
-        flows(), NOBODY, np.zeros(1, np.uint8), headers(), looks.first, looks.table, looks.pool, out,
+        flows(), NOBODY, np.zeros(1, np.uint8), headers(), looks.first, looks.table, looks.pool,
+        *looks.automata.arrays, out,
     )  # fmt: skip
     assert out[0] or not judged(rule, data, base)
 

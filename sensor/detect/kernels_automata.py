@@ -1,0 +1,99 @@
+"""Automata of the places in a regular expression at which a byte may have matched: one bit each (Glushkov 1961)."""
+
+import numba
+import numpy as np
+from numba import njit
+
+from sensor.detect.kernels_bits import zeros
+
+AUTOMATON = np.dtype(
+    [
+        ("start", "<u8"),  # places at which a match may begin
+        ("at", "<i4"),  # its first place in `follow` and `octets`
+        ("opening", "<i4"),  # the set of bytes with which a match may begin
+        ("flags", "u1"),  # bits below
+    ],
+    align=True,
+)
+"""One automaton. `start` and `follow` hold ACCEPT and ENDS beside places."""
+
+PLACES = 60
+"""Most places of an automaton; what a pattern asks for behind them is not looked at."""
+ACCEPT, ENDS = np.uint64(1 << 63), np.uint64(1 << 62)
+"""ACCEPT: it has matched; ENDS: it has, if the bytes end here, or before a last line feed."""
+_PLACES = np.uint64((1 << PLACES) - 1)
+BEGINS, LINES = 1, 2
+"""BEGINS: a match begins where the bytes do; LINES: or where a line does."""
+FARTHEST = 4096
+"""Bytes that are looked at while something may match; then it may."""
+AUTOMATA_T = numba.from_dtype(AUTOMATON)[::1]
+
+
+_LF, _CR = 10, 13
+
+
+@njit
+def _ends(data, at, end):  # pragma: no cover
+    """Tell whether bytes end here, whatever of CR and LF ends a line."""
+    while at < end and (data[at] == _LF or data[at] == _CR):
+        at += 1
+    return at == end
+
+
+@njit
+def _stands(sets, number, octet):  # pragma: no cover
+    return sets[number, octet >> 6] >> np.uint64(octet & 63) & np.uint64(1) != 0
+
+
+@njit
+def _ahead(state, follow, at):  # pragma: no cover
+    """Return the places that may match the next byte."""
+    found = np.uint64(0)
+    while state:
+        found |= follow[at + zeros(state)]
+        state &= state - np.uint64(1)
+    return found
+
+
+@njit
+def _stepped(ahead, octet, octets, sets, at):  # pragma: no cover
+    """Return the places that match a byte."""
+    found = np.uint64(0)
+    ahead &= _PLACES
+    while ahead:
+        place = zeros(ahead)
+        if _stands(sets, octets[at + place], octet):
+            found |= np.uint64(1) << np.uint64(place)
+        ahead &= ahead - np.uint64(1)
+    return found
+
+
+@njit
+def may_match(number, automata, follow, octets, sets, data, start, end, first, last):  # pragma: no cover
+    """Tell whether an automaton accepts some bytes of data[start:end] that begin at first to last.
+
+    follow: uint64[places], the places that may come behind each; octets: int32[places], its set of bytes; sets:
+    uint64[n, 4].
+    """
+    a = automata[number]
+    at, opening, lines = np.int64(a["at"]), np.int64(a["opening"]), a["flags"] & LINES != 0
+    starts = a["start"]
+    empty = starts & (ACCEPT | ENDS) != 0
+    state, i, left = np.uint64(0), first, FARTHEST
+    while i <= end:
+        if state == 0:
+            while not empty and i <= last and i < end and not _stands(sets, opening, np.int64(data[i])):
+                i += 1
+            if i > last:
+                return False
+        ahead = _ahead(state, follow, at)
+        if i <= last and (not lines or i == start or data[i - 1] == _LF or data[i - 1] == _CR):
+            ahead |= starts
+        left -= 1
+        if ahead & ACCEPT or left == 0 or (ahead & ENDS and _ends(data, i, end)):
+            return True
+        if i == end:
+            return False
+        state = _stepped(ahead, np.int64(data[i]), octets, sets, at)
+        i += 1
+    return False
