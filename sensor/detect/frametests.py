@@ -15,6 +15,7 @@ import numpy as np
 from sensor.detect.automata import Automata, Made, automaton
 from sensor.detect.chain import sets_cursor
 from sensor.detect.kept import Kept
+from sensor.detect.kernels_automata import BEGINS
 from sensor.detect.kernels_frametests import AUTOMATIC, BEHIND, END, FOLD, KEY, LOOSE, NEGATED, SIZED, TEST
 from sensor.detect.ruleplan import RulePlan
 from sensor.detect.shorts import place
@@ -199,7 +200,18 @@ def _by_side(rule: Rule, spec: ProtocolSpec, framing: Framing) -> tuple[list[_Te
         else:
             tests = _plain(node, part, framing, found[1].lowercase)
         out[side].extend(tests)
+    for side_tests in out:
+        side_tests.sort(key=_cost)
     return _keyed(out[0], framing), _keyed(out[1], framing)
+
+
+def _cost(test: _Test) -> int:
+    """Return what a test costs beside others, roughly: the cheap ones refuse most."""
+    if test.flags & AUTOMATIC:
+        return 4 if test.automaton is not None and test.automaton.flags & BEGINS else 5
+    if test.flags & SIZED:
+        return 0
+    return (1 if test.flags & END or test.high >= 0 else 2) + bool(test.flags & NEGATED)
 
 
 def _keyed(tests: list[_Test], framing: Framing) -> list[_Test]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -379,6 +379,10 @@ class Judge:
         every = index.everything(app, stage.stage, file=file)
         if not every or self._passed(place):
             return
+        framed = self._framed(place, app) if self._options.triage else None
+        known = index.among(app, stage.stage, framed, file=file) if framed is not None else None
+        if framed is not None and not known:
+            return
         whole = [Window(seen)] if seen else []
         sided = Place(place.view, place.slot, stage.side, place.row, place.number, place.ts)
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
@@ -389,7 +393,9 @@ class Judge:
             views[back.side] = _Context(back, self, windows, stage.tx, SPECS[app].name, stage.file)
         rules: Iterable[int] = every
         if self._options.triage:
-            rules = sorted(self.awake(place.slot, self._candidates(place, app, stage, context)))
+            if known is None:
+                known = index.candidates(app, stage.stage, context.instances, file=file)
+            rules = sorted(self.awake(place.slot, known))
         for number in rules:
             facing = views.get(self._facing[number], context)
             if not (self._may(number, context, seen) and self._holds(number, facing)):
@@ -397,15 +403,10 @@ class Judge:
             if self._match(number, facing.place, data, stream=True, context=facing):
                 break
 
-    def _candidates(self, place: Place, app: int, stage: TxStage, context: _Context) -> set[int]:
-        """Return the rules that a stage of a transaction may match."""
-        index, file = self._plan.transactions, stage.file is not None
-        known = None
-        if app in self._frames:
-            known = self._frames[app].rules_of(place.slot, int(place.view.flows["id"][place.slot]))
-        if known is None:
-            return index.candidates(app, stage.stage, context.instances, file=file)
-        return index.among(app, stage.stage, known, file=file)
+    def _framed(self, place: Place, app: int) -> Collection[int] | None:
+        """Return the rules that may match messages of a flow, as its frames tell; None: they do not."""
+        frames = self._frames.get(app)
+        return frames.rules_of(place.slot, int(place.view.flows["id"][place.slot])) if frames is not None else None
 
     def event(self, place: Place, spec: ProtocolSpec, anomaly: int, side: int, rules: Iterable[int],
               data: bytes, carriers: Sequence[object]) -> None:  # fmt: skip
