@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sensor.cli import common
 from sensor.errors import RuleError
@@ -15,6 +19,10 @@ if TYPE_CHECKING:
     from sensor.engine.bookstore import BookStore, ReadyRules
     from sensor.rules.problems import Problem
     from sensor.rules.ruleset import RuleSet
+
+
+_LARGE: Final = 4 << 20
+"""Bytes of rule files whose plan is made apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +44,52 @@ def rules_to_run(paths: Iterable[Path], made: Settings, *, fatal: bool) -> Runna
     files, how = common.rule_files(paths), common.given(made)
     crew = made.run.workers > 1
     store, key = BookStore(common.cache_dir()), how.key() + repr((files, crew)).encode()
-    found = store.find(key, list(found_in(files, [])), how.outside)
+    read = list(found_in(files, []))
+    found = store.find(key, read, how.outside)
+    if found is None and store.damaged is not None:
+        common.warn(f"{store.damaged}: the plan of the rules kept here is damaged, it is made anew")
+    if (
+        found is None
+        and _is_large(read)
+        and _made_apart(lambda: _planned(common.load_as(files, how), store, key, crew=crew))
+    ):
+        found = store.find(key, read, how.outside)
     if found is not None:
         common.tell(found.report.problems, found.report.unmatchable, len(found), fatal=fatal)
         return Runnable(found, found.report.problems)
-    if store.damaged is not None:
-        common.warn(f"{store.damaged}: the plan of the rules kept here is damaged, it is made anew")
     loaded = common.load_as(files, how)
     common.tell(loaded.problems, loaded.result.unmatchable(), len(loaded.rules), fatal=fatal)
     return Runnable(_planned(loaded, store, key, crew=crew), loaded.problems)
+
+
+def _is_large(files: Iterable[str]) -> bool:
+    total = 0
+    for file in files:
+        with suppress(OSError):
+            total += Path(file).stat().st_size
+    return total >= _LARGE
+
+
+def _made_apart(work: Callable[[], object]) -> bool:
+    """Do some work in a process of its own; tell whether it was done.
+
+    What the making of a plan takes (ET Open: 150 MB) would stay with this process, as it lies between what is kept.
+    Whatever goes wrong there shows again when the work is done here. Beside other threads nothing is done.
+    """
+    if threading.active_count() > 1:
+        return False
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def _planned(loaded: common.Loaded, store: BookStore, key: bytes, *, crew: bool) -> RuleSet | ReadyRules:

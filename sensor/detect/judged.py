@@ -95,17 +95,18 @@ class Written:
         return msgspec.structs.replace(rule, proto=part.proto, direction=part.direction, body=part.body)
 
 
-def write(loaded: Sequence[Rule], judged: Sequence[tuple[int, Rule]]) -> tuple[bytes, Places]:
-    """Return rules as bytes. judged: (number of the rule as loaded, rule to judge)."""
+def write(loaded: Sequence[Rule], judged: Sequence[tuple[int, Rule]], out: Callable[[bytes], object]) -> Places:
+    """Hand over rules as bytes, one after the other. judged: (number of the rule as loaded, rule to judge)."""
     encode = msgspec.msgpack.Encoder().encode
-    out, bases, parts = bytearray(), [0], []
+    bases, parts, size = [0], [0], 0
     for rule in loaded:
-        out += encode(rule)
-        bases.append(len(out))
+        octets = encode(rule)
+        out(octets)
+        size += len(octets)
+        bases.append(size)
     for owner, rule in judged:
-        parts.append(len(out))
-        if rule is not loaded[owner]:
-            out += encode(_Part(rule.proto, rule.direction, rule.body))
-    parts.append(len(out))
+        octets = encode(_Part(rule.proto, rule.direction, rule.body)) if rule is not loaded[owner] else b""
+        out(octets)
+        parts.append(len(octets))
     owners = np.array([owner for owner, _ in judged], np.int32)
-    return bytes(out), Places(owners, np.array(bases, np.int64), np.array(parts, np.int64))
+    return Places(owners, np.array(bases, np.int64), size + np.cumsum(parts).astype(np.int64))

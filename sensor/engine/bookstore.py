@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import os
+import shutil
 import tempfile
 import weakref
 import zlib
@@ -19,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import msgspec
 
@@ -115,6 +116,20 @@ class ReadyRules:
         return self.report.rules
 
 
+class _Summed:
+    """A file that is written, how much has been, and its CRC-32."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.size = self.crc = 0
+
+    def write(self, octets: bytes) -> None:
+        """Write some more. Raises OSError."""
+        self._file.write(octets)
+        self.size += len(octets)
+        self.crc = zlib.crc32(octets, self.crc)
+
+
 class BookStore:
     """One folder of plans."""
 
@@ -153,22 +168,32 @@ class BookStore:
         rules: as loaded; owners: for each judged rule the position of the one that it is judged for; digests: of the
         files that were read.
         """
-        octets, places = write(rules, list(zip(owners, ready.plan.rules, strict=True)))
-        plan = dataclasses.replace(ready.plan, rules=JudgedRules())
-        book = _Book(dict(digests), ready.report, ready.suppressions, ready.aside, places, plan)
-        head = self._encoder.encode(book)
-        sizes = b"".join(n.to_bytes(4, "big") for part in (head, octets) for n in (len(part), zlib.crc32(part)))
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # What stands behind the head is worked out first: beside the rules themselves it would be 50 MB in memory.
+        with tempfile.TemporaryFile(dir=self.folder, prefix=".new-") as rest:
+            rows = _Summed(rest)
+            places = write(rules, list(zip(owners, ready.plan.rules, strict=True)), rows.write)
+            plan = dataclasses.replace(ready.plan, rules=JudgedRules())
+            head = self._encoder.encode(
+                _Book(dict(digests), ready.report, ready.suppressions, ready.aside, places, plan)
+            )
+            sizes = (len(head), zlib.crc32(head), rows.size, rows.crc)
+            rest.seek(0)
+            self._keep(key, (_MAGIC, *(n.to_bytes(4, "big") for n in sizes), head), rest)
+        self._tidy()
+
+    def _keep(self, key: bytes, parts: Iterable[bytes], rest: IO[bytes]) -> None:
+        """Write a file aside, then rename it."""
         handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")
         try:
             with os.fdopen(handle, "wb") as out:
-                out.writelines((_MAGIC, sizes, head, octets))
+                out.writelines(parts)
+                shutil.copyfileobj(rest, out, _CHUNK)
             Path(temporary).replace(self._path(key))
         except OSError:
             with suppress(OSError):
                 Path(temporary).unlink()
             raise
-        self._tidy()
 
     def _path(self, key: bytes) -> Path:
         return self.folder / (hashlib.sha256(key + _surroundings()).hexdigest() + _SUFFIX)
