@@ -11,6 +11,7 @@ from sensor.detect.threshold import Thresholds
 from sensor.engine.evidence import Evidence
 from sensor.engine.figures_alerts import AlertFigures
 from sensor.engine.figures_caps import caps, decided
+from sensor.engine.frames import FrameCounters
 from sensor.engine.outlets import Outlets
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.writer import Writer
@@ -19,6 +20,8 @@ from sensor.outputs.filestore import FileStore
 from sensor.outputs.pcaplog import PcapCounters
 
 _NONE: tuple[str, ...] = ()
+_FRAMED = ("dns", "http", "tls")
+"""Protocols whose flows are parsed where their frames say so."""
 _PROTOCOLS = ("arp", "ipv4", "ipv6", "tcp", "udp", "icmpv4", "icmpv6", "sctp")
 
 
@@ -51,7 +54,8 @@ class Figures:
         self._alerts.learn(plan)
         tables = decided(thresholds, writer)
         return {
-            **measured, **{name: {**measured.get(name, {}), **values} for name, values in tables.items()},
+            **measured,
+            **{name: {**measured.get(name, {}), **values} for name, values in tables.items()},
             "xensor_build_info": {(self._version,): 1.0},
             "xensor_start_time_seconds": {_NONE: self._started},
             "xensor_rule_reloads_total": _by(self.reloads),
@@ -60,7 +64,8 @@ class Figures:
             **(_outlets(self.outlets) if self.outlets is not None else {}),
             "xensor_rules_loaded": {_NONE: self._alerts.rules},
             "xensor_rules_failed": {_NONE: self.rules_failed},
-            **self._alerts.values(writer.by_rule), **writer.by_guest.snapshot(),
+            **self._alerts.values(writer.by_rule),
+            **writer.by_guest.snapshot(),
             "xensor_alerts_summarized_total": {_NONE: writer.flood.counters.summarized},
             "xensor_events_total": _by(writer.events),
         }
@@ -83,17 +88,15 @@ def _judged(pipeline: Pipeline) -> dict[str, Mapping[tuple[str, ...], float]]:
         "xensor_judgements_skipped_total": {_NONE: budget.judgements_skipped},
         "xensor_rule_errors_total": {_NONE: counters.rule_errors},
         "xensor_stream_marks_forgotten_total": _by(pipeline.forgotten()),
-        "xensor_http_flows_parsed_total": _by({
-            "matched": pipeline.frame_counters.http_flows_matched,
-            "not_plain": pipeline.frame_counters.http_flows_not_plain,
-        }),
-        "xensor_tls_flows_parsed_total": _by({
-            "matched": pipeline.frame_counters.tls_flows_matched,
-            "not_plain": pipeline.frame_counters.tls_flows_not_plain,
-        }),
+        **{f"xensor_{name}_flows_parsed_total": _parsed(pipeline.frame_counters, name) for name in _FRAMED},
         "xensor_parser_errors_total": {_NONE: pipeline.walk.apps.counters.parser_errors},
         "xensor_rule_suspensions_total": {_NONE: budget.suspended},
     }
+
+
+def _parsed(counters: FrameCounters, name: str) -> dict[tuple[str, ...], float]:
+    """Return how many flows of a framed protocol had to be parsed, by why."""
+    return _by({why: getattr(counters, f"{name}_flows_{why}") for why in ("matched", "not_plain")})
 
 
 def _by(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:

@@ -40,8 +40,12 @@ class FrameCounters(Counters):
     """Why flows of framed protocols had to be parsed."""
 
     __slots__ = (
-        "frames_cut_short", "http_flows_matched", "http_flows_not_plain", "tls_flows_matched", "tls_flows_not_plain",
+        "dns_flows_matched", "dns_flows_not_plain", "frames_cut_short", "http_flows_matched", "http_flows_not_plain",
+        "tls_flows_matched", "tls_flows_not_plain",
     )  # fmt: skip
+    dns_flows_matched: int
+    """Over TCP: the name of a question has the literal of a rule."""
+    dns_flows_not_plain: int
     frames_cut_short: int
     """Messages that a rule was not tried on to the end, because that cost more than its budget."""
     http_flows_matched: int

@@ -4,9 +4,8 @@ import numpy as np
 from numba import njit
 from numba.types import Array, boolean, int64, uint8
 
-from sensor.detect.kernels_headers import ROWS_T, U1
+from sensor.detect.kernels_headers import U1
 from sensor.detect.kernels_scan import UNITS_T
-from sensor.model.units import UNIT_PACKET
 
 I8 = int64[::1]
 _BYTES = Array(uint8, 1, "C", readonly=True)
@@ -96,20 +95,17 @@ def _decoded(out, begin, at):  # pragma: no cover
     return to
 
 
-@njit(int64(ROWS_T, _BYTES, I8, boolean[::1], U1, UNITS_T, I8), cache=True)
-def question_names(rows, buf, at_rows, responses, out, made, odd):  # pragma: no cover
-    """Write the names of each DNS datagram's questions, dotted, a zero byte before and behind; return (made, odd).
+@njit(int64(UNITS_T, _BYTES, boolean[::1], U1, UNITS_T, I8), cache=True)
+def question_names(messages, buf, responses, out, made, odd):  # pragma: no cover
+    """Write the names of each DNS message's questions, dotted, a zero byte before and behind; return (made, odd).
 
-    at_rows: int64[n], UDP rows that hold DNS messages; responses[0]: those with QR set, too. out: uint8[k].
-    odd: int64[n], the rows of which a name is damaged, or finds no room: they must be parsed. The two counts are
-    packed as made | odd << 32.
+    messages: UNIT[n], places in buf; responses[0]: those with QR set, too. out: uint8[k]. odd: int64[n], numbers of
+    those of which a name is damaged, or finds no room: they must be parsed. The two counts are packed as
+    made | odd << 32.
     """
-    pays, lens, slots, sides = rows["pay"], rows["paylen"], rows["flow"], rows["side"]
     n = at = strange = np.int64(0)
-    for i in range(at_rows.size):
-        row = at_rows[i]
-        start = np.int64(pays[row])
-        end = start + lens[row]
+    for i in range(messages.size):
+        start, end = messages["start"][i], messages["end"][i]
         if end - start < _HEADER or (buf[start + 2] & 0x80 and not responses[0]):
             continue
         count = np.int64(buf[start + 4]) << 8 | np.int64(buf[start + 5])
@@ -126,14 +122,14 @@ def question_names(rows, buf, at_rows, responses, out, made, odd):  # pragma: no
             stop = _decoded(out, at + 1, stop)
             out[stop] = 0
             made["start"][n], made["fresh"][n], made["end"][n] = at, at, stop + 1
-            made["pos"][n], made["flow"][n], made["row"][n] = 0, slots[row], row
-            made["side"][n], made["kind"][n] = sides[row], UNIT_PACKET
+            made["pos"][n], made["flow"][n], made["row"][n] = 0, messages["flow"][i], messages["row"][i]
+            made["side"][n], made["kind"][n] = messages["side"][i], messages["kind"][i]
             n += 1
             at = stop + 1
             p += 4
             count -= 1
         if p < 0:
             n, at = first, begin
-            odd[strange] = row
+            odd[strange] = i
             strange += 1
     return n | strange << 32

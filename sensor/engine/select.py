@@ -17,7 +17,7 @@ from sensor.detect.plan import LOOSE, PACKET, STREAM, TX, Plan
 from sensor.detect.scan import Hits
 from sensor.engine import bodies, derive, kernels_sides
 from sensor.engine.contents import Contents
-from sensor.engine.frames import Frames, Wanted
+from sensor.engine.frames import FrameCounters, Frames, Wanted
 from sensor.engine.gathered import Gathered
 from sensor.engine.history import AppChanges
 from sensor.engine.kernels_heads import contains_netbios
@@ -29,6 +29,7 @@ from sensor.model.app import RAW_NAME
 from sensor.model.rows import APP_UNDECIDED, FRAG_PART, SEG_DATA, STREAM_IGNORED, new_rows
 from sensor.model.units import UNIT_STREAM
 from sensor.proto import ids
+from sensor.proto.dns.framing import DnsCutter
 from sensor.proto.http1 import limits
 from sensor.proto.registry import SPECS
 
@@ -89,6 +90,16 @@ class Found(NamedTuple):
     """int64[m]: number of the hit, above bit 32 what is missing."""
 
 
+class Named(NamedTuple):
+    """Rules found in the names of DNS questions."""
+
+    made: derive.Derived
+    rules: np.ndarray
+    """int32[n]"""
+    units: np.ndarray
+    """UNIT[n]: the name that each was found in."""
+
+
 class Expander:
     """Runs `kernels_expand.expand` for the literals of one index."""
 
@@ -131,6 +142,8 @@ class Selector:
         # Without rules of several steps what the gatherer carries is enough.
         self._window = inspect_window if plan.multi_step else max(plan.literals.index.longest - 1, 0)
         self._raw, self._names = Expander(plan.literals, plan), Expander(plan.names, plan)
+        self._cutter = DnsCutter()
+        self.counters = FrameCounters()
         self._scopes, self._last = plan.table.scopes, plan.table.last
         self._apps, self._low, self._high = (plan.headers.table[name] for name in ("apps", "pay_low", "pay_high"))
         self._lengths = plan.literals.index.lengths
@@ -409,36 +422,53 @@ class Selector:
 
     def _questions(self, found: Candidates, rows: np.ndarray, buf: np.ndarray, gathered: Gathered, flows: np.ndarray,
                    messages: tuple[np.ndarray, np.ndarray]) -> None:  # fmt: skip
-        """Look for literals in the names of DNS questions. Over TCP there are few: those flows are parsed."""
-        slots = gathered.units["flow"][gathered.units["kind"] == UNIT_STREAM]
-        found.parse(np.unique(slots[flows["app"][slots] == ids.DNS]).tolist(), 1 << ids.DNS)
+        """Look for literals in the names of DNS questions."""
         dns = messages[0][messages[1] == ids.DNS]
-        if not dns.size:
-            return
-        made, odd = derive.names(rows, buf, dns, responses=self._plan.questions_back)
-        found.datagrams.update(odd.tolist())
-        what = Bytes(
-            made.data, made.units, rows, flows, self._no_units(flows), np.zeros(made.units.size, np.uint8)
-        )
-        bits = self._groups.unit_bits(made.units, rows, flows)
-        hits = self._plan.names.index.scan(made.data, made.units, bits)
-        pairs = self._names.find(hits, what)
-        self._datagrams(found, pairs.rules, made.units["row"][hits.unit[pairs.hit]], messages, rows)
-        self._short_names(found, made)
+        if dns.size:
+            asked = derive.datagrams(rows, dns)
+            named, odd = self._named(asked, buf, rows, flows)
+            found.datagrams.update(asked["row"][odd].tolist())
+            self._datagrams(found, named.rules, named.units["row"], messages, rows)
+            found.datagrams.update(self._short_names(named.made)["row"].tolist())
+        cut, slots = self._cutter.cut(gathered.data, gathered.units, flows)
+        refused = set(slots)
+        if cut.size:
+            named, odd = self._named(cut, gathered.data, rows, flows)
+            refused.update(cut["flow"][odd].tolist())
+            matched = {*named.units["flow"].tolist(), *self._short_names(named.made)["flow"].tolist()}
+            self.counters.dns_flows_matched += len(matched - refused)
+            found.parse(matched, 1 << ids.DNS)
+        self.counters.dns_flows_not_plain += len(refused)
+        found.parse(refused, 1 << ids.DNS)
 
-    def _short_names(self, found: Candidates, made: derive.Derived) -> None:
-        """Look for bytes that are too short for the scan. Names of a block are some ten KB, and such rules are few."""
+    def _named(self, asked: np.ndarray, octets: np.ndarray, rows: np.ndarray,
+               flows: np.ndarray) -> tuple[Named, np.ndarray]:  # fmt: skip
+        """Return what is found in the names of messages (UNIT[n]), and the numbers of those that must be parsed."""
+        made, odd = derive.names(asked, octets, responses=self._plan.questions_back)
+        plain = np.zeros(made.units.size, np.uint8)
+        what = Bytes(made.data, made.units, rows, flows, self._no_units(flows), plain)
+        hits = self._plan.names.index.scan(made.data, made.units, self._groups.unit_bits(made.units, rows, flows))
+        pairs = self._names.find(hits, what)
+        return Named(made, pairs.rules, made.units[hits.unit[pairs.hit]]), odd
+
+    def _short_names(self, made: derive.Derived) -> np.ndarray:
+        """Return UNIT[n]: names with bytes that are too short for the scan.
+
+        Names of a block are some ten KB, and such rules are few.
+        """
         if not made.units.size:
-            return
+            return made.units
         text = made.data[: made.units["end"][-1]].tobytes().lower()
-        starts, where = made.units["start"], made.units["row"]
+        starts = made.units["start"]
+        units: list[int] = []
         for pattern, _ in self._plan.short_names:
             at = text.find(pattern)
             while at >= 0:
                 unit = int(np.searchsorted(starts, at, "right")) - 1
-                found.datagrams.add(int(where[unit]))
+                units.append(unit)
                 following = unit + 1
                 at = text.find(pattern, int(starts[following])) if following < starts.size else -1
+        return made.units[units]
 
     def _netbios(self, found: Candidates, gathered: Gathered, flows: np.ndarray) -> None:
         """Have messages parsed that hold a NetBIOS name: on the wire it is another text."""

@@ -1,5 +1,6 @@
 """What framing kernels write into a frame (`sensor.model.frames.FRAME`)."""
 
+import numpy as np
 from numba import njit
 
 
@@ -19,3 +20,23 @@ def clear(f, unit, side, start, value):  # pragma: no cover
     f["flags"] = 0
     f["at"][:] = value
     f["to"][:] = value
+
+
+@njit
+def own(flows, slot, owner, following):  # pragma: no cover
+    """Begin to follow a flow, if it is another than the one that had its slot; return whether it is.
+
+    owner, following: see `sensor.proto.framer.Following`.
+    """
+    mine = flows[slot]["id"] + np.uint64(1)
+    if owner[slot] == mine:
+        return False
+    owner[slot] = mine
+    following[2 * slot] = following[2 * slot + 1] = 0
+    return True
+
+
+@njit
+def refuse(slot, following):  # pragma: no cover
+    """Follow a flow no longer."""
+    following[2 * slot] = following[2 * slot + 1] = -1
