@@ -24,8 +24,8 @@ ACCEPT, ENDS = np.uint64(1 << 63), np.uint64(1 << 62)
 _PLACES = np.uint64((1 << PLACES) - 1)
 BEGINS, LINES = 1, 2
 """BEGINS: a match begins where the bytes do; LINES: or where a line does."""
-FARTHEST = 4096
-"""Bytes that are looked at while something may match; then it may."""
+FARTHEST = 8192
+"""Places that are tried on bytes, and bytes, before it is taken that it may match: about 40 us."""
 AUTOMATA_T = numba.from_dtype(AUTOMATON)[::1]
 
 
@@ -57,15 +57,16 @@ def _ahead(state, follow, at):  # pragma: no cover
 
 @njit
 def _stepped(ahead, octet, octets, sets, at):  # pragma: no cover
-    """Return the places that match a byte."""
-    found = np.uint64(0)
+    """Return the places that match a byte, and how many were tried."""
+    found, tried = np.uint64(0), 0
     ahead &= _PLACES
     while ahead:
+        tried += 1
         place = zeros(ahead)
         if _stands(sets, octets[at + place], octet):
             found |= np.uint64(1) << np.uint64(place)
         ahead &= ahead - np.uint64(1)
-    return found
+    return found, tried
 
 
 @njit
@@ -89,11 +90,11 @@ def may_match(number, automata, follow, octets, sets, data, start, end, first, l
         ahead = _ahead(state, follow, at)
         if i <= last and (not lines or i == start or data[i - 1] == _LF or data[i - 1] == _CR):
             ahead |= starts
-        left -= 1
-        if ahead & ACCEPT or left == 0 or (ahead & ENDS and _ends(data, i, end)):
+        if ahead & ACCEPT or left <= 0 or (ahead & ENDS and _ends(data, i, end)):
             return True
         if i == end:
             return False
-        state = _stepped(ahead, np.int64(data[i]), octets, sets, at)
+        state, tried = _stepped(ahead, np.int64(data[i]), octets, sets, at)
+        left -= 1 + tried
         i += 1
     return False
