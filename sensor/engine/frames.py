@@ -7,7 +7,7 @@ on each of their messages took two seconds.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -32,6 +32,9 @@ from sensor.proto.framers import FRAMERS
 from sensor.proto.registry import SPECS
 
 _ROOM: Final = 1 << 15
+_MOST_DECODED: Final = 16 << 20
+"""Bytes of coded bodies of a block that are held at once; beyond, their flows are parsed. (8,192 messages of 300 bytes
+could hold 800 MB.)"""
 _MOST_ELSEWHERE: Final = 16
 """Rules of a side that are tried on each of its messages, wherever their literal was: beyond, parsing costs less."""
 
@@ -108,6 +111,10 @@ class _Block:
             self._messages[m] = self._make(m, whole=False)
         return self._messages[m]
 
+    def pass_over(self, m: int) -> None:
+        """Have a frame taken as one of which nothing is known."""
+        self._messages[m] = None
+
     def whole(self, m: int) -> _Message | None:
         """Return the message of a frame with its body; None: not all of it is here, or something about it is odd."""
         if m not in self._wholes:
@@ -174,7 +181,7 @@ class Frames:
     def look(self, framed: Framed, data: np.ndarray, units: np.ndarray, flows: np.ndarray, hits: Hits) -> Wanted:
         """Return what rules want of flows. hits: of the plan's literals in the units."""
         block = _Block(self._framer, framed, data, units)
-        unread = [m for m in block.marked(CODED) if block.message(m) is None]
+        unread = list(self._unread(block))
         for m in unread:  # what its body holds is not known: all rules may match
             self._framer.leave(block.slots[m])
         odd = [m for m in block.marked(ODD) if self._told(block, m)] + unread
@@ -192,6 +199,19 @@ class Frames:
         self._count(refused, wanted.parse - refused, flows)
         wanted.over = set(framed.over.tolist()) - wanted.parse - self._passed.keys()
         return wanted
+
+    def _unread(self, block: _Block) -> Iterator[int]:
+        """Yield the coded messages whose bodies are not known: they are odd, or others have filled the room."""
+        left = _MOST_DECODED
+        for m in block.marked(CODED):
+            if left <= 0:
+                block.pass_over(m)
+            message = block.message(m)
+            if message is None:
+                yield m
+                continue
+            names = self._framing.otherwise[CODED][message.side]
+            left -= sum(len(window.data) for name in names for window in message.instances(name))
 
     def _decode(self, block: _Block) -> None:
         """Have parts that read otherwise than they stand tested as they read."""

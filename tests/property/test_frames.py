@@ -443,3 +443,18 @@ def test_what_came_before_the_protocol_was_known_is_parsed_too(rules):
     assert 101 in wanted.sids
     for size in (16_384, 1):
         assert not difference(wanted, run(frames, rules["quiet"], types=("alert",), block=size))
+
+
+def test_bodies_that_unpack_to_more_than_there_is_room_for_are_parsed(rules, monkeypatch):
+    packed = gzip.compress(b"a" * 50_000 + b"PKPK", mtime=0)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    turns = []
+    for n in range(6):
+        turns += [(TO_SERVER, b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % n), (TO_CLIENT, head + packed)]
+    few = run(frames_of(turns, ()), rules["quiet"], types=("alert",))
+    monkeypatch.setattr("sensor.engine.frames._MOST_DECODED", 60_000)
+    none = run(frames_of(turns, ()), rules["quiet"], types=("alert",))
+    assert few.sids.count(202) == 6
+    assert not difference(few, none)
+    counts = [one.pipeline.frame_counters.http_flows_not_plain for one in (few, none)]
+    assert counts == [0, 1]
