@@ -20,7 +20,7 @@ from sensor.outputs.filestore import FileStore
 from sensor.outputs.pcaplog import PcapCounters
 
 _NONE: tuple[str, ...] = ()
-_FRAMED = ("dns", "http", "tls")
+_FRAMED = ("dns", "http", "ssh", "tls")
 """Protocols whose flows are parsed where their frames say so."""
 _PROTOCOLS = ("arp", "ipv4", "ipv6", "tcp", "udp", "icmpv4", "icmpv6", "sctp")
 

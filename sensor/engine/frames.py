@@ -44,7 +44,7 @@ class FrameCounters(Counters):
 
     __slots__ = (
         "dns_flows_matched", "dns_flows_not_plain", "frames_cut_short", "http_flows_matched", "http_flows_not_plain",
-        "tls_flows_matched", "tls_flows_not_plain",
+        "ssh_flows_matched", "ssh_flows_not_plain", "tls_flows_matched", "tls_flows_not_plain",
     )  # fmt: skip
     dns_flows_matched: int
     """Over TCP: the name of a question has the literal of a rule."""
@@ -55,6 +55,8 @@ class FrameCounters(Counters):
     """A rule may match one of their messages."""
     http_flows_not_plain: int
     """They were not parsed until a message came that the framer does not know."""
+    ssh_flows_matched: int
+    ssh_flows_not_plain: int
     tls_flows_matched: int
     tls_flows_not_plain: int
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from sensor.model.frames import Framed
+from sensor.model.frames import PARTS, Framed
 from sensor.model.growing import grown
+from sensor.proto.kernels_parts import REFUSED
 
 
 class Shown(Protocol):
@@ -73,3 +74,18 @@ class Following:
                 self._owner[slot] = flows["id"][slot] + np.uint64(1)
                 self.leave(slot)
         return more
+
+
+def asked_of(parts: Collection[int]) -> np.ndarray:
+    """Return uint8[parts], 1 where some rule tests one."""
+    asked = np.zeros(PARTS, np.uint8)
+    asked[list(parts)] = 1
+    return asked
+
+
+def framed(frames: np.ndarray, first: np.ndarray, text: np.ndarray, picked: np.ndarray, verdict: np.ndarray,
+           over: np.ndarray) -> Framed:  # fmt: skip
+    """Return what a kernel has written. picked: bool[units]; verdict: uint8[units]; over: int32, -1 behind the last."""
+    refused = np.flatnonzero(verdict == REFUSED).astype(np.int32)
+    plain = (picked & (verdict != REFUSED)).view(np.uint8)
+    return Framed(frames, first, text, plain, refused, over[: int(np.argmax(over == -1))])

@@ -3,6 +3,9 @@
 import numpy as np
 from numba import njit
 
+REFUSED = 1
+"""Verdict on a unit: only the parser can tell what it holds."""
+
 
 @njit
 def put(f, part, start, end):  # pragma: no cover

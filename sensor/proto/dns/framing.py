@@ -7,8 +7,9 @@ import numpy as np
 from sensor.model.rows import COLD
 from sensor.model.units import UNIT, UNIT_STREAM
 from sensor.proto import ids
-from sensor.proto.dns.kernels_frame import REFUSED, cut
+from sensor.proto.dns.kernels_frame import cut
 from sensor.proto.framer import Following
+from sensor.proto.kernels_parts import REFUSED
 
 _ROOM = 1 << 12
 """Messages of one block; a flow whose messages find no room is parsed."""

@@ -8,10 +8,8 @@ from numba.types import int64
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT, UNIT_STREAM
 from sensor.proto.dns import limits
-from sensor.proto.kernels_parts import own, refuse
+from sensor.proto.kernels_parts import REFUSED, own, refuse
 
-REFUSED = 1
-"""Verdict on a unit: only the parser can tell what it holds."""
 _OPCODES = 0b1000001111110111
 """Those of real traffic, as bits (`parse.plausible_header`)."""
 _HEADER, _COUNT = limits.MESSAGE_MIN, limits.PROBE_COUNT

@@ -12,6 +12,7 @@ from sensor.model.app import (
     ProtocolSpec,
     StageSpec,
 )
+from sensor.proto.ssh.parts import FRAMING
 from sensor.proto.ssh.state import (
     STAGE_CLIENT_BANNER,
     STAGE_CLIENT_KEX,
@@ -45,4 +46,5 @@ SPEC = ProtocolSpec(
     new_parser=SshParser,
     events=tuple(one for one in AppAnomaly if one.name.startswith("SSH_")),
     log_stages=(STAGE_ESTABLISHED,),
+    framing=FRAMING,
 )

@@ -8,9 +8,6 @@ import msgspec
 
 from sensor.proto.reader import Reader, WireError
 
-MAX_BANNER = 255
-"""Bytes of an identification string, CR LF included (RFC 4253 section 4.2)."""
-
 MSG_KEXINIT, MSG_NEWKEYS = 20, 21
 """RFC 4250 section 4.1.2."""
 

@@ -5,16 +5,8 @@ from enum import IntEnum
 
 import msgspec
 
-from sensor.proto.ssh.parse import MAX_BANNER, MSG_KEXINIT, MSG_NEWKEYS
-
-MAX_PRELUDE_LINES = 64
-"""Lines a server may send before its banner."""
-MAX_PRELUDE = 8192
-"""Bytes of them, and of the rest of an overlong banner."""
-MAX_PACKET = 35000
-"""packet_length that every implementation must take (RFC 4253 section 6.1)."""
-MAX_PACKETS = 16
-"""Packets before NEWKEYS; a key exchange has 2 to 6 a side."""
+from sensor.proto.ssh.limits import MAX_BANNER, MAX_PACKET, MAX_PACKETS, MAX_PRELUDE, MAX_PRELUDE_LINES
+from sensor.proto.ssh.parse import MSG_KEXINIT, MSG_NEWKEYS
 
 
 class EventKind(IntEnum):

@@ -12,11 +12,11 @@ from collections.abc import Collection
 
 import numpy as np
 
-from sensor.model.frames import APART, FRAME, HEAD, PARTS, REST, Framed
+from sensor.model.frames import APART, FRAME, HEAD, REST, Framed
 from sensor.model.growing import grown
-from sensor.proto.framer import Following
+from sensor.proto.framer import Following, asked_of, framed
 from sensor.proto.tls import parts as p
-from sensor.proto.tls.kernels_frame import LABEL, REFUSED, frame
+from sensor.proto.tls.kernels_frame import LABEL, frame
 from sensor.proto.tls.state import TlsParser
 from sensor.proto.tls.transaction import TlsTransaction
 from sensor.proto.tls.x509 import LABELS
@@ -32,8 +32,7 @@ class TlsFramer(Following):
     def __init__(self, asked: Collection[int]) -> None:
         """asked: parts that some rule tests; fingerprints are made of no others."""
         super().__init__()
-        self._asked = np.zeros(PARTS, np.uint8)
-        self._asked[list(asked)] = 1
+        self._asked = asked_of(asked)
         self._sent, self._counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._version = np.zeros(0, np.int64)
         self._frames, self._text = np.empty(_ROOM, FRAME), np.empty(_TEXT_ROOM, np.uint8)
@@ -49,9 +48,7 @@ class TlsFramer(Following):
             data, units, picked.view(np.uint8), flows, self._owner, self._next, self._sent, self._version,
             self._counts, self._asked, _TABLE, _POOL, self._frames, self._text, first, verdict, over,
         )  # fmt: skip
-        refused = np.flatnonzero(verdict == REFUSED).astype(np.int32)
-        plain = (picked & (verdict != REFUSED)).view(np.uint8)
-        return Framed(self._frames[:n], first, self._text, plain, refused, over[: int(np.argmax(over == -1))])
+        return framed(self._frames[:n], first, self._text, picked, verdict, over)
 
     def message(self, data: np.ndarray, frame: np.void, *, whole: bool) -> tuple[TlsTransaction, int] | None:
         """See `Framer`. Of a handshake no frame has more than one message."""
