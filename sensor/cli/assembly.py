@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sensor.capture.shares import Share
     from sensor.cli.runnable import Runnable
     from sensor.config.settings import Settings
+    from sensor.detect.datasets import Datasets
     from sensor.detect.threshold import Rates
     from sensor.engine.crew.hostbits import Deferred, Ids
     from sensor.engine.options import EngineOptions
@@ -82,15 +83,20 @@ def shares(settings: Settings, secret: int = 0) -> list[Share]:
 
 
 @contextmanager
-def kept_sets(pipeline: Pipeline, settings: Settings, tell: Callable[[str], None]) -> Iterator[None]:
-    """Have the sets that rules fill as the last run left them, and leave them to the next."""
+def kept_sets(
+    sets: Callable[[], Datasets], settings: Settings, tell: Callable[[str], None]
+) -> Iterator[None]:
+    """Have the sets that rules fill as the last run left them, and leave them to the next.
+
+    sets: gives them, at the end those of the last reload.
+    """
     from sensor.engine import setfiles
 
-    setfiles.restore(pipeline.judge.sets, settings.run.dataset_folder, tell)
+    setfiles.restore(sets(), settings.run.dataset_folder, tell)
     try:
         yield
     finally:
-        setfiles.save(pipeline.judge.sets, settings.run.dataset_folder, tell)
+        setfiles.save(sets(), settings.run.dataset_folder, tell)
 
 
 def for_crew(loaded: Runnable) -> tuple[Runnable, Mapping[Ids, Deferred]]:
@@ -106,7 +112,9 @@ def for_crew(loaded: Runnable) -> tuple[Runnable, Mapping[Ids, Deferred]]:
         found = split(rules)
         loaded = dataclasses.replace(loaded, rules=found.rules)
     if found.local:
-        common.warn(f"{found.local} rules with bits of hosts: each worker sees those only that it has set itself")
+        common.warn(
+            f"{found.local} rules with bits of hosts, or with sets: each worker sees those only that it has set itself"
+        )
     return loaded, found.deferred
 
 

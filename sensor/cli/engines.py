@@ -63,7 +63,7 @@ class Alone:
         daemon = Daemon(self._pipeline, writer, self._source, around, figures, signals)
         if control is not None:
             control.start(daemon.asks.put)
-        with assembly.kept_sets(self._pipeline, self._pipeline.options.settings, around.log):
+        with assembly.kept_sets(lambda: self._pipeline.judge.sets, self._pipeline.options.settings, around.log):
             return daemon.watch()
 
 
@@ -129,7 +129,8 @@ class Crew:
             writer.keep_evidence(supervisor.evidence, outlets.evidence.capture_file)
         if control is not None:
             control.start(supervisor.asks.put)
-        return supervisor.watch()
+        with assembly.kept_sets(lambda: supervisor.sets, self._pipeline.options.settings, around.log):
+            return supervisor.watch()
 
     def close(self) -> None:
         """Give interfaces back."""

@@ -176,7 +176,7 @@ def _alone(
     pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=fatal)
 
     def run(tick: Callable[[], None]) -> Summary:
-        with assembly.kept_sets(pipeline, options.settings, common.warn):
+        with assembly.kept_sets(lambda: pipeline.judge.sets, options.settings, common.warn):
             return Replay(pipeline, writer, failed).run(source, tick)
 
     return _Runner(pipeline.plan.table.loaded(), run, source.stop)
@@ -199,7 +199,12 @@ def _crew(
     pipeline, failed = assembly.pipeline(rules, options, outbox, rates, fatal=fatal)
     kit = Kit(pipeline, source, outbox, rates, key, failed, deferred)
     crew = CrewReplay(kit, writer, assembly.shares(options.settings))
-    return _Runner(pipeline.plan.table.loaded(), crew.run, crew.stop)
+
+    def run(tick: Callable[[], None]) -> Summary:
+        with assembly.kept_sets(lambda: crew.sets, options.settings, common.warn):
+            return crew.run(tick)
+
+    return _Runner(pipeline.plan.table.loaded(), run, crew.stop)
 
 
 def _shown(args: argparse.Namespace, settings: Settings, screen: Screen) -> list[Sink]:

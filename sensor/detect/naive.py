@@ -142,6 +142,11 @@ class RuleCompiler:
         for test in node.tests:
             _bind(test, bound)
         steps = self._chain(node.tests, node.buffer in self._folded and not node.transforms)
+        check = self._on(node, steps)
+        told = next((test.told for test in sets_of(node) if test.told >= 0), -1)
+        return check if told < 0 else _told_check(check, told)
+
+    def _on(self, node: BufferMatch, steps: Step) -> Check:
         if not node.transforms:
             return _buffer_check(node.buffer, steps)
         if node.transforms not in self._views:
@@ -199,6 +204,8 @@ def judge(rule: CompiledRule, ctx: Context, budget: Budget) -> bool:
     meter.left = budget.limits.steps
     if meter.pending:
         meter.pending = []
+    if meter.told:
+        meter.told = {}
     try:
         return rule.check(ctx, meter)
     except BudgetExceededError:
@@ -211,6 +218,11 @@ def apply_sets(meter: Meter) -> None:
     pending, meter.pending = meter.pending, []
     for found, value, there in pending:
         meter.sets.change(found, value, there=there)
+
+
+def told(meter: Meter) -> tuple[tuple[bytes, ...], ...]:
+    """Return the values of the tests that are decided elsewhere, in the order of their numbers."""
+    return tuple(tuple(meter.told[number]) for number in sorted(meter.told))
 
 
 def apply_effects(rule: CompiledRule, ctx: Context) -> None:
@@ -369,3 +381,13 @@ def _view_check(buffer: str, steps: Step, key: str, change: Change) -> Check:
         return False
 
     return check
+
+
+def _told_check(check: Check, number: int) -> Check:
+    """Return the check of a buffer with a test that is decided elsewhere."""
+
+    def told_of(ctx: Context, meter: Meter) -> bool:
+        check(ctx, meter)
+        return bool(meter.told.get(number))
+
+    return told_of

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def list_step(test: InList, follow: Step) -> Step:
     """Return the step of in_list: one look-up, however long the list. Raises RuleError."""
     value_of = _value_of(test.kind)
+    if test.told >= 0:
+        return _telling_step(test.told, value_of, follow)
     if test.action:
         return _change_step(test, value_of, follow)
     if test.name:
@@ -58,6 +60,21 @@ def _change_step(test: InList, value_of: Callable[[bytes], bytes], follow: Step)
         if follow(window, cursor, meter):
             return True
         meter.pending.pop()
+        return False
+
+    return step
+
+
+def _telling_step(number: int, value_of: Callable[[bytes], bytes], follow: Step) -> Step:
+    """Return the step of a test that is decided elsewhere: of each value with which the rest holds it tells.
+
+    It fails, so that all of them are tried; the condition holds if something was told (`naive`).
+    """
+
+    def step(window: Window, cursor: int, meter: Meter) -> bool:
+        meter.charge(1)
+        if follow(window, cursor, meter):
+            meter.told.setdefault(number, {})[value_of(window.data)] = None
         return False
 
     return step

@@ -18,7 +18,7 @@ from sensor.detect.context import Window
 from sensor.detect.datasets import Datasets
 from sensor.detect.header import FlowView, header_value, raw_header
 from sensor.detect.hostbits import HostBits
-from sensor.detect.naive import CompiledRule, apply_effects, apply_sets, judge
+from sensor.detect.naive import CompiledRule, apply_effects, apply_sets, judge, told
 from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.detect.plan import TX, Plan
 from sensor.detect.quick import needs
@@ -272,7 +272,8 @@ def _payload(view: BlockView, row: int) -> bytes:
     return view.buf[start : start + int(r["paylen"])].tobytes()
 
 
-_Held = tuple[Rule, Place, bytes, bool, _Context]
+_Told = tuple[tuple[bytes, ...], ...]
+_Held = tuple[Rule, Place, bytes, bool, _Context, _Told]
 """An alert that waits: what `Judge._raise` takes."""
 
 
@@ -562,17 +563,19 @@ class Judge:
             self._wanted.note(place.slot, number_of, place.side, rule.sid, rule.store)
         if rule.noalert:
             return False
+        values = told(self.budget.meter) if self.budget.meter.told else ()
         if self._held is not None:
-            self._held.append((rule, place, data, stream, context))
+            self._held.append((rule, place, data, stream, context, values))
             return False
-        return self._raise(rule, place, data, stream, context)
+        return self._raise(rule, place, data, stream, context, values)
 
     def _take_out(self, rule: Rule, place: Place, *, stream: bool) -> None:
         how = FLOW if stream else reach(rule)
         self.counters.flows_passed += how == FLOW and place.slot >= 0
         self.passed.note(place.view, place.slot, place.row, how)
 
-    def _raise(self, rule: Rule, place: Place, data: bytes, stream: bool, context: _Context) -> bool:
+    def _raise(self, rule: Rule, place: Place, data: bytes, stream: bool, context: _Context,
+               values: _Told = ()) -> bool:  # fmt: skip
         """Raise an alert, if its rate lets it; tell whether that passes the packet."""
         flow_id = int(place.view.flows["id"][place.slot]) if place.slot >= 0 else 0
         if self._suppressor.suppressed(rule, context.src, context.dest):
@@ -610,6 +613,7 @@ class Judge:
                 packet=self._frame(place) if self._options.settings.eve.packet else b"",
                 linktype=int(place.view.block.linktype[place.view.rows["pkt"][place.row]]) if place.row >= 0 else 1,
                 flowbits=tuple(sorted(known.bits)) if known is not None else (),
+                told=values,
             )
         )
         return False

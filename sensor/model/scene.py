@@ -92,6 +92,8 @@ class Match(msgspec.Struct, frozen=True, gc=False, tag="match"):
     """The frame."""
     linktype: int = 1
     flowbits: tuple[str, ...] = ()
+    told: tuple[tuple[bytes, ...], ...] = ()
+    """Values of the rule's tests that are decided where several workers meet."""
 
 
 class FlowEnd(msgspec.Struct, frozen=True, gc=False, tag="flow"):

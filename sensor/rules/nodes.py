@@ -151,6 +151,9 @@ class InList(Test, frozen=True, tag="in_list"):
     """File to which it is written at the end."""
     memory: int = 0
     """Bytes that added values may take; 0: the default."""
+    told: int = -1
+    """Number of the test in its rule where another process decides it (`sensor.engine.crew.sharedsets`): it holds, and
+    the value is told. -1: it is decided here."""
 
 
 class Asn1(Test, frozen=True, tag="asn1"):

@@ -18,7 +18,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from sensor.detect.addresses import widen
+from sensor.detect.datasets import Datasets
 from sensor.detect.hostbits import HostBits
+from sensor.engine.crew import sharedsets
+from sensor.engine.crew.sharedsets import Asked, Values
 from sensor.model.scene import Scene
 from sensor.rules.nodes import All, AnyNode, BufferMatch, FlowBits, FlowInt, HostBit, Rule
 from sensor.rules.ruleset import RuleSet
@@ -38,12 +41,19 @@ class Deferred:
     """In the order of the rule."""
     silent: bool
     """The rule itself never alerts."""
+    asked: Asked
+    """Of sets that rules fill."""
 
-    def holds(self, known: HostBits, scene: Scene) -> bool:
-        """Tell whether the bits are as the rule asks, and if so, change those that it changes."""
+    def holds(self, known: HostBits, sets: Datasets, scene: Scene, values: Values = ()) -> bool:
+        """Tell whether bits and sets are as the rule asks, and if so, change those that it changes.
+
+        values: of its tests of sets.
+        """
         for bit in self.bits:
             if bit.action in _ASKS and known.is_set(_key(bit, scene), scene.ts) is not (bit.action == "isset"):
                 return False
+        if not self.asked.holds(sets, values):
+            return False
         for bit in self.bits:
             known.change(bit, _key(bit, scene), scene.ts)
         return True
@@ -56,28 +66,37 @@ class Split:
     rules: RuleSet
     deferred: Mapping[Ids, Deferred]
     local: int
-    """Rules with bits of hosts that each worker judges by those that it has set itself."""
+    """Rules with bits of hosts, or with sets, that each worker judges by what it has set itself."""
     aside: tuple[Rule, ...]
-    """The rules with such bits, as they were: all that `split` must see to find the same again."""
+    """The rules with such bits or sets, as they were: all that `split` must see to find the same again."""
 
 
 def split(rules: RuleSet) -> Split:
-    """Take bits of single hosts out of the rules."""
+    """Take bits of single hosts, and sets that rules fill, out of the rules."""
     deferred: dict[Ids, Deferred] = {}
     found, aside, local = [], [], 0
+    filled, shared = sharedsets.changed(rules.rules), sharedsets.shared(rules.rules, _bits_are_free)
     for rule in rules.rules:
         bits = _of_hosts(leaves(rule.body))
-        if not bits:
+        sets = sharedsets.names(rule, filled)
+        if not (bits or sets):
             found.append(rule)
             continue
         aside.append(rule)
-        if _deferrable(rule, bits):
-            deferred[rule.gid, rule.sid] = Deferred(bits, rule.noalert)
-            found.append(replace(rule, body=_without(rule.body), noalert=False))
+        if sharedsets.names(rule, shared) if sets else _deferrable(rule, bits):
+            body, tests = sharedsets.taken_out(rule, shared)
+            deferred[rule.gid, rule.sid] = Deferred(bits, rule.noalert, Asked(tests))
+            found.append(replace(rule, body=_without(body), noalert=False))
         else:
             local += 1
             found.append(rule)
     return Split(RuleSet(found, rules.suppressions, rules.outside), deferred, local, tuple(aside))
+
+
+def _bits_are_free(rule: Rule) -> bool:
+    """Tell whether the bits of hosts of a rule, if it has any, can be judged elsewhere."""
+    bits = _of_hosts(leaves(rule.body))
+    return not bits or _deferrable(rule, bits)
 
 
 def _of_hosts(nodes: Iterable[AnyNode]) -> tuple[HostBit, ...]:

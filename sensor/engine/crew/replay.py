@@ -19,6 +19,7 @@ import msgspec
 
 from sensor.capture.files import FileSource
 from sensor.capture.shares import Share, ShareOfFiles
+from sensor.detect.datasets import Datasets
 from sensor.detect.threshold import Closed, FarRates
 from sensor.engine.crew.channel import Channel, pair
 from sensor.engine.crew.hostbits import Deferred, Ids
@@ -81,6 +82,11 @@ class CrewReplay:
         self._channels: list[Channel] = []
         self._pids: list[int] = []
         self._shares = shares
+
+    @property
+    def sets(self) -> Datasets:
+        """Sets of values that rules fill."""
+        return self._verdicts.sets
 
     def run(self, progress: Callable[[], None] | None = None) -> Summary:
         """Replay everything. Raises SensorError where a worker ends before its time."""

@@ -23,6 +23,8 @@ def total(bodies: Sequence[Mapping[str, Any]], verdicts: Verdicts) -> dict[str, 
     if "detect" in found:
         found["detect"]["alert"] = verdicts.alerts
         found["detect"]["host_bits_dropped"] += verdicts.host_bits.counters.host_bits_dropped
+        for name, count in verdicts.sets.counters.snapshot().items():
+            found["detect"][name] += count
     decoder = found.get("decoder")
     if decoder is not None:
         decoder["avg_pkt_size"] = decoder["bytes"] // decoder["pkts"] if decoder["pkts"] else 0

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, Final
 
 from sensor.capture.afpacket import LiveSource
+from sensor.detect.datasets import Datasets
 from sensor.detect.threshold import Closed
 from sensor.engine import mirror
 from sensor.engine.asks import Answer, Ask, Asks
@@ -143,6 +144,11 @@ class Supervisor:
         self._names = [ring.name for ring in staff.sources[0].rings]
         self._controls = self._make_controls()
         self._second, self._stats = Every(SECOND_EVERY, now), Every(STATS_EVERY, now)
+
+    @property
+    def sets(self) -> Datasets:
+        """Sets of values that rules fill."""
+        return self._verdicts.sets
 
     def watch(self) -> Summary:
         """Run until SIGTERM or SIGINT; then let the workers drain, flush, and return what was seen.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from msgspec.structs import replace
 
 from sensor.detect.addresses import widen
+from sensor.detect.datasets import Datasets
 from sensor.detect.hostbits import HostBits
 from sensor.detect.plan import Plan
 from sensor.detect.threshold import Closed, Thresholds
@@ -36,6 +37,8 @@ class Verdicts:
         self.thresholds.on_closed = self._closed
         self._shut = shut
         self.host_bits = HostBits()
+        self.sets = Datasets()
+        """Sets that rules of several workers fill."""
         self.alerts = 0
         self.unknown = 0
         """Matches of a rule that is not known here: a fault of the sensor."""
@@ -46,6 +49,8 @@ class Verdicts:
         self._plans = (plan, *self._plans[:1])
         self._rules.clear()
         self._deferred = deferred
+        before, self.sets = self.sets, Datasets(test for one in deferred.values() for test in one.asked.tests)
+        self.sets.adopt(before)
 
     def _rule(self, gid: int, sid: int) -> Rule | None:
         if (gid, sid) not in self._rules:
@@ -75,7 +80,9 @@ class Verdicts:
             self.unknown += 1
             return
         deferred = self._deferred.get((gid, sid))
-        if deferred is not None and (not deferred.holds(self.host_bits, scene) or deferred.silent):
+        if deferred is not None and (
+            not deferred.holds(self.host_bits, self.sets, scene, match.told) or deferred.silent
+        ):
             return
         action = self.thresholds.verdict(rule, scene.ts, widen(scene.src), widen(scene.dest), scene.flow_id)
         if not action or (action == "pass" and rule.action != "pass"):

@@ -24,11 +24,12 @@ RULES = """
 """
 
 
-def replay(folder, workers, captures, rules=None):
+def replay(folder, workers, captures, rules=None, *more):
     """Replay in a process of its own; return its events."""
     logs = folder / f"logs-{workers}"
     line = [sys.executable, "-m", "sensor", "replay", "-S", str(rules or ROOT / "rules"), "-l", str(logs), "-q",
-            "--workers", str(workers), "--set", f"outputs.eve-log.types={EVERY}", *map(str, captures)]  # fmt: skip
+            "--workers", str(workers), "--set", f"outputs.eve-log.types={EVERY}", *more,
+            *map(str, captures)]  # fmt: skip
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(text) for text in (logs / "eve.json").read_text().splitlines()]
@@ -96,6 +97,35 @@ def test_bits_of_hosts_are_seen_by_all_workers(tmp_path):
     one, four = (replay(tmp_path, n, [capture], rules=rules) for n in (1, 4))
     assert [e["src_port"] for e in one if e["event_type"] == "alert"] == [5354]
     equal(one, four)
+
+
+def test_sets_that_rules_fill_are_seen_by_all_workers(tmp_path):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("""
+- {id: 1, title: new name, severity: low, protocol: dns,
+   match: [{dns.query: [{in_list: {name: seen, type: string, action: set, state: seen.lst}}]}]}
+- {id: 2, title: known name, severity: low, protocol: dns,
+   match: [{dns.query: [{in_list: {name: seen, type: string, state: seen.lst}}]}]}
+- {id: 3, title: new client, severity: low, protocol: http, flow: to_server,
+   match: [{http.uri: /page}, {ip.src: [{in_list: {name: clients, type: ip, action: set}}]}]}
+""")
+    frames = [f for n in range(2, 9) for f in http(server=f"10.0.0.{n}", port=4000 + n, start=START + n * 10**8)]
+    frames += [f for n in range(5) for f in dns(port=5000 + n, start=START + n * 10**9)]
+    capture = pcap(tmp_path / "a.pcap", sorted(frames))
+    again = []
+    for workers in (1, 4):
+        folder = tmp_path / f"sets-{workers}"
+        more = ("--set", f"datasets.directory={folder}")
+        again.append([replay(tmp_path / name, workers, [capture], rules, *more) for name in ("first", "second")])
+        assert (folder / "seen.lst").read_text().split()
+    (one, one_more), (four, four_more) = again
+    alerts = [[e["alert"]["signature_id"] for e in events if e["event_type"] == "alert"] for events in (one, one_more)]
+    assert alerts[0].count(1) == 1
+    assert alerts[1].count(1) == 0
+    assert alerts[0].count(2) > 1
+    assert alerts[0].count(3) == 1
+    equal(one, four)
+    equal(one_more, four_more)
 
 
 def test_damage_is_told_once(tmp_path, box):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sensor.detect.datasets import Datasets
 from sensor.detect.hostbits import HostBits
 from sensor.engine.crew.hostbits import split
 from sensor.model.scene import Scene
@@ -52,16 +53,16 @@ def test_rules_that_only_set_may_change_flowbits_too():
 def test_a_bit_holds_for_its_host_and_its_time():
     found = split(RuleSet([rule(WORD, SET), rule(WORD, ASK, sid=2)])).deferred
     sets, asks, known = found[1, 1], found[1, 2], HostBits()
-    assert not asks.holds(known, scene(1 * S, B, A))
-    assert sets.holds(known, scene(2 * S, A, B))
-    assert asks.holds(known, scene(3 * S, B, A))
-    assert not asks.holds(known, scene(3 * S, A, B))
-    assert not asks.holds(known, scene(63 * S, B, A))
+    assert not asks.holds(known, Datasets(), scene(1 * S, B, A))
+    assert sets.holds(known, Datasets(), scene(2 * S, A, B))
+    assert asks.holds(known, Datasets(), scene(3 * S, B, A))
+    assert not asks.holds(known, Datasets(), scene(3 * S, A, B))
+    assert not asks.holds(known, Datasets(), scene(63 * S, B, A))
 
 
 def test_what_a_rule_changes_it_changes_only_if_its_bits_are_as_it_asks():
     both = split(RuleSet([rule(WORD, HostBit("isnotset", "bad", "by_src"), SET)])).deferred[1, 1]
     known = HostBits()
-    assert both.holds(known, scene(1 * S, A, B))
-    assert not both.holds(known, scene(2 * S, A, B))
-    assert both.holds(known, scene(62 * S, A, B))
+    assert both.holds(known, Datasets(), scene(1 * S, A, B))
+    assert not both.holds(known, Datasets(), scene(2 * S, A, B))
+    assert both.holds(known, Datasets(), scene(62 * S, A, B))
