@@ -17,6 +17,7 @@ from sensor.detect.plan import LOOSE, PACKET, STREAM, TX, Plan
 from sensor.detect.scan import Hits
 from sensor.engine import bodies, derive, kernels_sides
 from sensor.engine.contents import Contents
+from sensor.engine.framedatagrams import FrameDatagrams
 from sensor.engine.frames import FrameCounters, Frames, Wanted
 from sensor.engine.gathered import Gathered
 from sensor.engine.history import AppChanges
@@ -134,10 +135,11 @@ class Expander:
 class Selector:
     """Turns the scan's hits into candidates. Keeps, per side, recent hits of stream rules: windows overlap blocks."""
 
-    def __init__(self, plan: Plan, groups: Groups, inspect_window: int, frames: Sequence[Frames] = ()) -> None:
+    def __init__(self, plan: Plan, groups: Groups, inspect_window: int, frames: Sequence[Frames] = (),
+                 datagrams: Sequence[FrameDatagrams] = ()) -> None:  # fmt: skip
         self._plan = plan
         self._groups = groups
-        self.frames = frames
+        self.frames, self.datagrams = frames, datagrams
         self._contents = Contents(plan.contents)
         # Without rules of several steps what the gatherer carries is enough.
         self._window = inspect_window if plan.multi_step else max(plan.literals.index.longest - 1, 0)
@@ -178,6 +180,8 @@ class Selector:
             self._literals(found, rows, gathered, flows, messages, by_side)
         for app, slots in self._contents.look(gathered.data, gathered.units, flows) if plan.contents else ():
             found.parse(slots, 1 << app)
+        for one in self.datagrams:
+            found.datagrams |= one.wanted(rows, buf, messages, flows)
         if by_side or len(self.recent):
             self._windows(by_side, gathered.segs)
         found.packets, found.windows = sift.packets(rows, buf), sift.windows(gathered, self._window)

@@ -126,6 +126,7 @@ METRICS: Final[tuple[Metric, ...]] = (
              "reason"),
     _counter("tls_flows_parsed", "flows", "The same of TLS.", "reason"),
     _counter("ssh_flows_parsed", "flows", "The same of SSH.", "reason"),
+    _counter("dhcp_messages_parsed", "messages", "The same of DHCP, by message.", "reason"),
     _counter("dns_flows_parsed", "flows", "The same of DNS over TCP.", "reason"),
     _counter("parser_errors", "flows", "Parsers that failed: a fault of the sensor."),
     _counter("alerts", "alerts", "Alerts raised, those in flood summaries included.", "severity"),
