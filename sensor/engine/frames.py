@@ -44,8 +44,8 @@ class FrameCounters(Counters):
 
     __slots__ = (
         "dhcp_messages_matched", "dhcp_messages_not_plain", "dns_flows_matched", "dns_flows_not_plain",
-        "frames_cut_short", "http_flows_matched", "http_flows_not_plain", "ssh_flows_matched", "ssh_flows_not_plain",
-        "tls_flows_matched", "tls_flows_not_plain",
+        "frames_cut_short", "http_flows_matched", "http_flows_not_plain", "smb_flows_contents", "smb_flows_matched",
+        "ssh_flows_matched", "ssh_flows_not_plain", "tls_flows_matched", "tls_flows_not_plain",
     )  # fmt: skip
     dhcp_messages_matched: int
     """Datagrams that a rule may match."""
@@ -60,6 +60,10 @@ class FrameCounters(Counters):
     """A rule may match one of their messages."""
     http_flows_not_plain: int
     """They were not parsed until a message came that the framer does not know."""
+    smb_flows_contents: int
+    """They may carry contents that rules ask for."""
+    smb_flows_matched: int
+    """A literal of a rule stands in them."""
     ssh_flows_matched: int
     ssh_flows_not_plain: int
     tls_flows_matched: int

@@ -27,7 +27,7 @@ from sensor.engine.late import Late, Pairs
 from sensor.engine.marks import SideMarks
 from sensor.engine.sift import Sift
 from sensor.model.app import RAW_NAME
-from sensor.model.rows import APP_UNDECIDED, FRAG_PART, SEG_DATA, STREAM_IGNORED, new_rows
+from sensor.model.rows import APP_UNDECIDED, COLD, FRAG_PART, SEG_DATA, STREAM_IGNORED, new_rows
 from sensor.model.units import UNIT_STREAM
 from sensor.proto import ids
 from sensor.proto.dns.framing import DnsCutter
@@ -178,7 +178,9 @@ class Selector:
             self._bare_windows(gathered, flows, by_side)
         if gathered.units.size and (plan.literals.index.size or self.frames):
             self._literals(found, rows, gathered, flows, messages, by_side)
+        self._count_smb(found, flows)
         for app, slots in self._contents.look(gathered.data, gathered.units, flows) if plan.contents else ():
+            self.counters.smb_flows_contents += len([slot for slot in slots if slot not in found.flows])
             found.parse(slots, 1 << app)
         for one in self.datagrams:
             found.datagrams |= one.wanted(rows, buf, messages, flows)
@@ -189,6 +191,13 @@ class Selector:
             self._questions(found, rows, buf, gathered, flows, messages)
         self._netbios(found, gathered, flows)
         return found
+
+    def _count_smb(self, found: Candidates, flows: np.ndarray) -> None:
+        """Count the flows that become hot for literals."""
+        slots = [slot for slot, apps in found.flows.items() if apps >> ids.SMB & 1]
+        if slots:
+            mine = (flows["app"][slots] == ids.SMB) & (flows["hot"][slots] == COLD)
+            self.counters.smb_flows_matched += int(np.count_nonzero(mine))
 
     def adopt(self, old: Selector, renumbered: Mapping[int, int]) -> None:
         """Take over recent hits at a reload. renumbered: old rule number → new, of unchanged rules."""
