@@ -8,7 +8,7 @@ from numba.types import int64
 from sensor.model.frames import ABSENT, FRAME
 from sensor.model.units import UNIT
 from sensor.proto.dhcp import parts as p
-from sensor.proto.kernels_parts import REFUSED, clear, put
+from sensor.proto.kernels_parts import REFUSED, clear, decimal, put
 
 _HEADER = 240
 """Bytes in front of the options, magic cookie included."""
@@ -45,16 +45,6 @@ _U1 = numba.uint8[::1]
 
 
 @njit
-def _decimal(value, text, at):  # pragma: no cover
-    """Write a byte; return where it ends."""
-    for scale in (100, 10, 1):
-        if value >= scale or scale == 1:
-            text[at] = 48 + value // scale % 10
-            at += 1
-    return at
-
-
-@njit
 def _address(data, at, part, f, text, filled):  # pragma: no cover
     """Write an IPv4 address; return where the text ends now."""
     to = filled
@@ -62,7 +52,7 @@ def _address(data, at, part, f, text, filled):  # pragma: no cover
         if k:
             text[to] = 46
             to += 1
-        to = _decimal(np.int64(data[at + k]), text, to)
+        to = decimal(np.int64(data[at + k]), text, to)
     put(f, part, filled, to)
     return to
 
