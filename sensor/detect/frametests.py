@@ -19,9 +19,10 @@ from sensor.detect.kernels_automata import BEGINS
 from sensor.detect.kernels_frametests import AUTOMATIC, BEHIND, END, FOLD, KEY, LOOSE, NEGATED, SIZED, TEST
 from sensor.detect.ruleplan import RulePlan
 from sensor.detect.shorts import place
+from sensor.detect.tests_bytes import COMPARE
 from sensor.rules import buffers
 from sensor.rules.compile import keeps_literals, positive_literals
-from sensor.rules.nodes import BufferMatch, BufferSize, Content, Regex, Rule
+from sensor.rules.nodes import BufferMatch, BufferSize, ByteTest, Content, HeaderTest, Regex, Rule, Test
 from sensor.rules.walk import buffers_of, required
 
 if TYPE_CHECKING:
@@ -92,9 +93,9 @@ class FrameTests(Kept):
             self.deep[n] = _reach(plan, framing)
             self.hit_side[n] = _side_of_literal(plan, spec)
         bare = {n: _chosen(tests[n], p.rule, spec) for n, p in mine.items() if not p.literal}
-        self.complete = all(side >= 0 for side in bare.values())
+        self.complete = all(bare.values())
         """Each rule without a literal for the scan asks something of a message."""
-        by_side = [[n for n, side in bare.items() if side == wanted] for wanted in (0, 1)]
+        by_side = [[n for n, sides in bare.items() if wanted in sides] for wanted in (0, 1)]
         self.always = np.array([n for numbers in by_side for n in numbers], np.int32)
         """int32[k]: those rules, by the side whose tests they are found by."""
         self.always_first = np.array([0, len(by_side[0]), self.always.size], np.int32)
@@ -132,20 +133,22 @@ def _arrays(rows: Sequence[_Test], made: Mapping[Made, int]) -> tuple[np.ndarray
     return table, np.frombuffer(bytes(pool), np.uint8).copy()
 
 
-def _chosen(tests: tuple[Sequence[_Test], Sequence[_Test]], rule: Rule, spec: ProtocolSpec) -> int:
+def _chosen(tests: tuple[Sequence[_Test], Sequence[_Test]], rule: Rule, spec: ProtocolSpec) -> tuple[int, ...]:
     """Return the side with more tests that say what must be there.
 
-    Without tests: a side of whose head something is asked, whatever it is; -1: there is none.
+    Without tests: a side of whose head something is asked, whatever it is, or either; nothing: there is none.
     """
     counts = [(sum(test.telling for test in side), len(side)) for side in tests]
     best = int(counts[1] > counts[0])
     if counts[best][1]:
-        return best
+        return (best,)
     heads = spec.framing.heads if spec.framing is not None else ()
     nodes = (node for node in required(rule.body) if isinstance(node, BufferMatch))
     found = (buffers.find(node.buffer, rule.proto) for node in nodes)
     stages = [one[1].stage for one in found if one is not None and one[0] is spec and one[1].stage in heads]
-    return spec.stages[stages[0]].side if stages else -1
+    if stages:
+        return (spec.stages[stages[0]].side,)
+    return (0, 1) if spec.framing is not None and spec.framing.each else ()
 
 
 def _side_of_literal(plan: RulePlan, spec: ProtocolSpec) -> int:
@@ -185,11 +188,17 @@ def _final(name: str, proto: str) -> str:
 def _by_side(rule: Rule, spec: ProtocolSpec, framing: Framing) -> tuple[list[_Test], list[_Test]]:
     """Return the tests of a rule on the messages of either side."""
     out: tuple[list[_Test], list[_Test]] = ([], [])
+    for number in spec.numbers:
+        if number.name in framing.implied and _asks_for(rule, number.name):
+            out[spec.stages[number.stage].side].append(_there(framing.implied[number.name]))
     for node in required(rule.body):
         if not isinstance(node, BufferMatch) or node.absent:
             continue
         found = buffers.find(node.buffer, rule.proto)
         if found is None or found[0] is not spec or found[1].name not in framing.parts:
+            continue
+        if found[1].name in framing.implied:
+            out[spec.stages[found[1].stage].side].extend(_implied(node, found[1].name, framing))
             continue
         side = spec.stages[found[1].stage].side
         part = framing.parts[found[1].name]
@@ -212,6 +221,33 @@ def _cost(test: _Test) -> int:
     if test.flags & SIZED:
         return 0
     return (1 if test.flags & END or test.high >= 0 else 2) + bool(test.flags & NEGATED)
+
+
+def _asks_for(rule: Rule, number: str) -> bool:
+    return any(isinstance(node, HeaderTest) and node.field == number for node in required(rule.body))
+
+
+def _there(part: int) -> _Test:
+    """Return the test that a part is there, and is not empty."""
+    return _Test(b"", 1, _NO_LIMIT, part, SIZED)
+
+
+def _implied(node: BufferMatch, name: str, framing: Framing) -> Iterator[_Test]:
+    """Yield what follows from tests on a buffer that is known by another part."""
+    without = framing.without.get(name)
+    if without is None or any(_refuses(test, without) for test in node.tests if not node.transforms):
+        yield _there(framing.implied[name])
+
+
+def _refuses(test: Test, octets: bytes) -> bool:
+    """Tell whether a test on a number fails on bytes for certain."""
+    if not isinstance(test, ByteTest) or test.relative or test.base or test.bitmask or test.negated:
+        return False
+    if not (isinstance(test.offset, int) and isinstance(test.value, int) and test.offset == 0):
+        return False
+    if test.op not in COMPARE or test.nbytes != len(octets) or test.endian != "big":
+        return False
+    return not COMPARE[test.op](int.from_bytes(octets, "big"), test.value)
 
 
 def _keyed(tests: list[_Test], framing: Framing) -> list[_Test]:

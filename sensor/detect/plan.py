@@ -48,9 +48,9 @@ The last one is for names with a byte in them that browsers drop. It stands in e
 """
 
 _HASHES = frozenset(f"file.{name}" for name in HASHES)
-_ALWAYS_PARSED = ("dhcp",)
+_UNSCANNED = ("dhcp",)
+"""Protocols so rare, and with fields so scattered, that nothing of them is scanned for."""
 _RAW = frozenset({buffers.PAYLOAD, buffers.STREAM, buffers.EITHER})
-"""Protocols so rare, or with fields so scattered, that each message is judged."""
 
 
 @dataclass(slots=True)
@@ -221,7 +221,7 @@ def plan_rule(number: int, rule: Rule) -> RulePlan:
     app = _app_of(rule) if bits == TX else 0
     place = stage(rule) if bits == TX else -1
     files = any(name.startswith("file.") for name in _names(rule))
-    whole = bool(app) and (SPECS[app].flow_state or SPECS[app].name in _ALWAYS_PARSED)
+    whole = bool(app) and (SPECS[app].flow_state or SPECS[app].name in _UNSCANNED)
     bare = bool(rule.unmatchable) or bits in (EVENT, NOTE) or whole
     found = None if bare else scanned(rule)
     if found is None:

@@ -32,7 +32,7 @@ _TEXT = MappingProxyType(
     }
 )
 
-_COMPARE: MappingProxyType[str, Callable[[int, int], bool]] = MappingProxyType(
+COMPARE: MappingProxyType[str, Callable[[int, int], bool]] = MappingProxyType(
     {
         "=": operator.eq,
         "==": operator.eq,
@@ -102,11 +102,11 @@ def compare_step(test: ByteTest, follow: Step) -> Step:
     op = test.op
     if op == "!":
         op = "!="
-    if op not in _COMPARE and op.startswith("!"):
+    if op not in COMPARE and op.startswith("!"):
         op, negated = op[1:], not negated
-    if op not in _COMPARE:
+    if op not in COMPARE:
         raise RuleError(f"byte_test: operator {test.op!r} is unknown")
-    compare = _COMPARE[op]
+    compare = COMPARE[op]
     read = _reader(test.nbytes, test.offset, test.relative, test.endian, test.base, "byte_test")
     value_of, bitmask = number(test.value), test.bitmask
 
@@ -226,10 +226,10 @@ def size_step(test: BufferSize, follow: Step) -> Step:
         if not isinstance(low, int):
             raise RuleError("bsize: a range has fixed ends")
         fits: Callable[[int, int], bool] = lambda size, low: low < size < high  # noqa: E731 -- one of a family
-    elif test.op in {"&", "^"} or test.op not in _COMPARE:
+    elif test.op in {"&", "^"} or test.op not in COMPARE:
         raise RuleError(f"bsize: operator {test.op!r} is unknown")
     else:
-        fits = _COMPARE[test.op]
+        fits = COMPARE[test.op]
     low_of = number(low)
 
     def step(window: Window, cursor: int, meter: Meter) -> bool:

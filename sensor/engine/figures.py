@@ -20,8 +20,8 @@ from sensor.outputs.filestore import FileStore
 from sensor.outputs.pcaplog import PcapCounters
 
 _NONE: tuple[str, ...] = ()
-_FRAMED = ("dns", "http", "ssh", "tls")
-"""Protocols whose flows are parsed where their frames say so."""
+_FRAMED = ("dhcp_messages", "dns_flows", "http_flows", "ssh_flows", "tls_flows")
+"""What is parsed where its frames say so."""
 _PROTOCOLS = ("arp", "ipv4", "ipv6", "tcp", "udp", "icmpv4", "icmpv6", "sctp")
 
 
@@ -88,15 +88,16 @@ def _judged(pipeline: Pipeline) -> dict[str, Mapping[tuple[str, ...], float]]:
         "xensor_judgements_skipped_total": {_NONE: budget.judgements_skipped},
         "xensor_rule_errors_total": {_NONE: counters.rule_errors},
         "xensor_stream_marks_forgotten_total": _by(pipeline.forgotten()),
-        **{f"xensor_{name}_flows_parsed_total": _parsed(pipeline.frame_counters, name) for name in _FRAMED},
+        "xensor_smb_flows_parsed_total": _parsed(pipeline.frame_counters, "smb_flows", "contents"),
+        **{f"xensor_{what}_parsed_total": _parsed(pipeline.frame_counters, what, "not_plain") for what in _FRAMED},
         "xensor_parser_errors_total": {_NONE: pipeline.walk.apps.counters.parser_errors},
         "xensor_rule_suspensions_total": {_NONE: budget.suspended},
     }
 
 
-def _parsed(counters: FrameCounters, name: str) -> dict[tuple[str, ...], float]:
-    """Return how many flows of a framed protocol had to be parsed, by why."""
-    return _by({why: getattr(counters, f"{name}_flows_{why}") for why in ("matched", "not_plain")})
+def _parsed(counters: FrameCounters, what: str, other: str) -> dict[tuple[str, ...], float]:
+    """Return how much of a protocol had to be parsed, by why: a rule may match, or something else."""
+    return _by({why: getattr(counters, f"{what}_{why}") for why in ("matched", other)})
 
 
 def _by(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:

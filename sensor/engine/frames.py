@@ -18,10 +18,11 @@ from sensor.detect.compiled import CompiledRules
 from sensor.detect.conditions import Check
 from sensor.detect.context import Context, Window
 from sensor.detect.frametests import ELSEWHERE, FrameTests
-from sensor.detect.kernels_frametests import by_frame, by_literal, try_pairs
+from sensor.detect.kernels_frametests import by_literal, try_pairs
 from sensor.detect.literals import LiteralRules
 from sensor.detect.plan import Plan
 from sensor.detect.scan import Hits
+from sensor.engine.framepairs import Outputs, in_text, pairs_by_frame
 from sensor.model.app import Framing, ProtocolSpec
 from sensor.model.counters import Counters
 from sensor.model.frames import ABSENT, ALL, CODED, CONTINUED, DECODED, HEAD, ODD, Framed
@@ -31,7 +32,6 @@ from sensor.proto.framer import Framer, Shown
 from sensor.proto.framers import FRAMERS
 from sensor.proto.registry import SPECS
 
-_ROOM: Final = 1 << 15
 _MOST_DECODED: Final = 16 << 20
 """Bytes of coded bodies of a block that are held at once; beyond, their flows are parsed. (8,192 messages of 300 bytes
 could hold 800 MB.)"""
@@ -43,9 +43,14 @@ class FrameCounters(Counters):
     """Why flows of framed protocols had to be parsed."""
 
     __slots__ = (
-        "dns_flows_matched", "dns_flows_not_plain", "frames_cut_short", "http_flows_matched", "http_flows_not_plain",
+        "dhcp_messages_matched", "dhcp_messages_not_plain", "dns_flows_matched", "dns_flows_not_plain",
+        "frames_cut_short", "http_flows_matched", "http_flows_not_plain", "smb_flows_contents", "smb_flows_matched",
         "ssh_flows_matched", "ssh_flows_not_plain", "tls_flows_matched", "tls_flows_not_plain",
     )  # fmt: skip
+    dhcp_messages_matched: int
+    """Datagrams that a rule may match."""
+    dhcp_messages_not_plain: int
+    """Of these only parsing tells what they say."""
     dns_flows_matched: int
     """Over TCP: the name of a question has the literal of a rule."""
     dns_flows_not_plain: int
@@ -55,6 +60,10 @@ class FrameCounters(Counters):
     """A rule may match one of their messages."""
     http_flows_not_plain: int
     """They were not parsed until a message came that the framer does not know."""
+    smb_flows_contents: int
+    """They may carry contents that rules ask for."""
+    smb_flows_matched: int
+    """A literal of a rule stands in them."""
     ssh_flows_matched: int
     ssh_flows_not_plain: int
     tls_flows_matched: int
@@ -151,8 +160,7 @@ class Frames:
         """Buffers of either side that are known of a message, by what is known of it."""
         self._hiding = sum(self._framing.otherwise)
         """Flags of frames in which a literal may be hidden."""
-        self._in_text = np.zeros(256, np.uint8)
-        self._in_text[list(self._framing.text)] = 1
+        self._in_text = in_text(self._framing)
         self._framer = FRAMERS[app](tests.asked)
         self.counters = FrameCounters()
         self.logs_odd = False
@@ -165,7 +173,7 @@ class Frames:
         """Slot → rules that may match one of its messages."""
         self._elsewhere: dict[int, set[int]] = {}
         """2 * slot + side → rules whose literal was seen in bytes that need not be those of the message they match."""
-        self._out = np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32)
+        self._outputs = Outputs()
 
     def rules_of(self, slot: int, flow: int) -> Collection[int] | None:
         """Return the rules that may match messages of a flow so far; None: not all of them were framed.
@@ -190,7 +198,11 @@ class Frames:
         refused = {*units["flow"][framed.refused].tolist(), *(block.slots[m] for m in odd)}
         wanted = Wanted(set(refused))
         self._decode(block)
-        pairs = {*self._by_frame(block, flows), *self._by_literal(block, flows, hits)}
+        by_frame = pairs_by_frame(
+            framed, data, units, flows, self._tests, self._plan.headers, self._framing, (block.decoded, self._in_text),
+            self._outputs,
+        )  # fmt: skip
+        pairs = {*by_frame, *self._by_literal(block, flows, hits)}
         unknown = [pair for pair in pairs if pair[0] < 0]
         self._unplaced(block, unknown, wanted)
         pairs.difference_update(unknown)
@@ -350,23 +362,9 @@ class Frames:
         )  # fmt: skip
         return itertools.compress(pairs, out.tolist())
 
-    def _by_frame(self, block: _Block, flows: np.ndarray) -> list[tuple[int, int]]:
-        framed, data, units = block.framed, block.data, block.units
-        t, head, out = self._tests, self._plan.headers, self._outputs(self._tests.always.size)
-        state = np.zeros(1, np.int64)
-        found: list[tuple[int, int]] = []
-        while state[0] < framed.frames.size:
-            n = by_frame(
-                data, units, flows, head.table, head.ports, head.flow_masks, framed.frames, framed.text,
-                block.decoded, self._in_text, self._framing.goes_on, self._framing.cookie, t.first, t.table, t.pool,
-                *t.automata.arrays, t.always, t.always_first, t.floats, t.any_float, t.pairs, *out, state,
-            )  # fmt: skip
-            found += zip(out[0][:n].tolist(), out[1][:n].tolist(), strict=True)
-        return found
-
     def _by_literal(self, block: _Block, flows: np.ndarray, hits: Hits) -> list[tuple[int, int]]:
         framed, data, units = block.framed, block.data, block.units
-        t, head, out = self._tests, self._plan.headers, self._outputs(framed.frames.size)
+        t, head, out = self._tests, self._plan.headers, self._outputs.room(framed.frames.size)
         x: LiteralRules = self._plan.literals
         state = np.zeros(2, np.int64)
         found: list[tuple[int, int]] = []
@@ -380,13 +378,6 @@ class Frames:
             )  # fmt: skip
             found += zip(out[0][:n].tolist(), out[1][:n].tolist(), strict=True)
         return found
-
-    def _outputs(self, at_once: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return room for pairs. at_once: as many may come in one go."""
-        if self._out[0].size < 2 * at_once + _ROOM:
-            size = 2 * at_once + _ROOM
-            self._out = np.empty(size, np.int32), np.empty(size, np.int32)
-        return self._out
 
 
 def _named(spec: ProtocolSpec, stages: Collection[int]) -> frozenset[str]:

@@ -116,6 +116,8 @@ class Pipeline:
     def _use(self, book: Rulebook) -> None:
         self.plan, self._selector = book.plan, book.selector
         book.selector.counters = self.frame_counters
+        for datagrams in book.selector.datagrams:
+            datagrams.counters = self.frame_counters
         for frames in book.selector.frames:
             frames.counters = self.frame_counters
             frames.logs_odd = self._logs.wants("anomaly")

@@ -9,8 +9,10 @@ from sensor.detect.groups import Groups
 from sensor.detect.plan import Plan, make_plan
 from sensor.detect.threshold import Suppressor
 from sensor.engine.bookstore import ReadyRules
+from sensor.engine.framedatagrams import FRAMED, FrameDatagrams
 from sensor.engine.frames import Frames
 from sensor.engine.select import Selector
+from sensor.proto.framers import FRAMERS
 from sensor.rules.ruleset import RuleSet
 from sensor.rules.sides import sided
 
@@ -32,8 +34,10 @@ def make_rulebook(rules: RuleSet | ReadyRules, groups: Groups, inspect_window: i
     else:
         plan = make_plan([one for rule in rules.rules for one in sided(rule)], groups)
     compiled = compiled_rules(plan, rules.outside)
-    frames = tuple(Frames(app, plan, tests, compiled) for app, tests in plan.frames.items())
-    return Rulebook(plan, Selector(plan, groups, inspect_window, frames), compiled, Suppressor(rules.suppressions))
+    frames = tuple(Frames(app, plan, tests, compiled) for app, tests in plan.frames.items() if app in FRAMERS)
+    datagrams = tuple(FrameDatagrams(app, plan, tests) for app, tests in plan.frames.items() if app in FRAMED)
+    selector = Selector(plan, groups, inspect_window, frames, datagrams)
+    return Rulebook(plan, selector, compiled, Suppressor(rules.suppressions))
 
 
 def renumbered(old: Plan, new: Plan) -> dict[int, int]:

@@ -17,6 +17,7 @@ from sensor.detect.plan import LOOSE, PACKET, STREAM, TX, Plan
 from sensor.detect.scan import Hits
 from sensor.engine import bodies, derive, kernels_sides
 from sensor.engine.contents import Contents
+from sensor.engine.framedatagrams import FrameDatagrams
 from sensor.engine.frames import FrameCounters, Frames, Wanted
 from sensor.engine.gathered import Gathered
 from sensor.engine.history import AppChanges
@@ -26,7 +27,7 @@ from sensor.engine.late import Late, Pairs
 from sensor.engine.marks import SideMarks
 from sensor.engine.sift import Sift
 from sensor.model.app import RAW_NAME
-from sensor.model.rows import APP_UNDECIDED, FRAG_PART, SEG_DATA, STREAM_IGNORED, new_rows
+from sensor.model.rows import APP_UNDECIDED, COLD, FRAG_PART, SEG_DATA, STREAM_IGNORED, new_rows
 from sensor.model.units import UNIT_STREAM
 from sensor.proto import ids
 from sensor.proto.dns.framing import DnsCutter
@@ -134,10 +135,11 @@ class Expander:
 class Selector:
     """Turns the scan's hits into candidates. Keeps, per side, recent hits of stream rules: windows overlap blocks."""
 
-    def __init__(self, plan: Plan, groups: Groups, inspect_window: int, frames: Sequence[Frames] = ()) -> None:
+    def __init__(self, plan: Plan, groups: Groups, inspect_window: int, frames: Sequence[Frames] = (),
+                 datagrams: Sequence[FrameDatagrams] = ()) -> None:  # fmt: skip
         self._plan = plan
         self._groups = groups
-        self.frames = frames
+        self.frames, self.datagrams = frames, datagrams
         self._contents = Contents(plan.contents)
         # Without rules of several steps what the gatherer carries is enough.
         self._window = inspect_window if plan.multi_step else max(plan.literals.index.longest - 1, 0)
@@ -176,8 +178,12 @@ class Selector:
             self._bare_windows(gathered, flows, by_side)
         if gathered.units.size and (plan.literals.index.size or self.frames):
             self._literals(found, rows, gathered, flows, messages, by_side)
+        self._count_smb(found, flows)
         for app, slots in self._contents.look(gathered.data, gathered.units, flows) if plan.contents else ():
+            self.counters.smb_flows_contents += len([slot for slot in slots if slot not in found.flows])
             found.parse(slots, 1 << app)
+        for one in self.datagrams:
+            found.datagrams |= one.wanted(rows, buf, messages, flows)
         if by_side or len(self.recent):
             self._windows(by_side, gathered.segs)
         found.packets, found.windows = sift.packets(rows, buf), sift.windows(gathered, self._window)
@@ -185,6 +191,13 @@ class Selector:
             self._questions(found, rows, buf, gathered, flows, messages)
         self._netbios(found, gathered, flows)
         return found
+
+    def _count_smb(self, found: Candidates, flows: np.ndarray) -> None:
+        """Count the flows that become hot for literals."""
+        slots = [slot for slot, apps in found.flows.items() if apps >> ids.SMB & 1]
+        if slots:
+            mine = (flows["app"][slots] == ids.SMB) & (flows["hot"][slots] == COLD)
+            self.counters.smb_flows_matched += int(np.count_nonzero(mine))
 
     def adopt(self, old: Selector, renumbered: Mapping[int, int]) -> None:
         """Take over recent hits at a reload. renumbered: old rule number → new, of unchanged rules."""

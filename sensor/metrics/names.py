@@ -125,7 +125,10 @@ METRICS: Final[tuple[Metric, ...]] = (
              "may match one of their messages; not_plain: a message came of which only parsing tells how it reads.",
              "reason"),
     _counter("tls_flows_parsed", "flows", "The same of TLS.", "reason"),
+    _counter("smb_flows_parsed", "flows", "The same of SMB. contents: they may read or write what a rule asks for; "
+             "matched: a literal of a rule stands in them.", "reason"),
     _counter("ssh_flows_parsed", "flows", "The same of SSH.", "reason"),
+    _counter("dhcp_messages_parsed", "messages", "The same of DHCP, by message.", "reason"),
     _counter("dns_flows_parsed", "flows", "The same of DNS over TCP.", "reason"),
     _counter("parser_errors", "flows", "Parsers that failed: a fault of the sensor."),
     _counter("alerts", "alerts", "Alerts raised, those in flood summaries included.", "severity"),

@@ -227,6 +227,11 @@ class Framing:
     """Of this, what `ODD` stands for."""
     several: frozenset[int] = frozenset()
     """Parts that are several instances, with what stands between them."""
+    implied: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Number or buffer that is no part → the part without which it is not known, or reads as `without` says."""
+    without: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    each: bool = False
+    """No transaction comes about without a frame: rules that ask nothing of frames are tried on any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,37 @@ REFUSED = 1
 
 
 @njit
+def u16(data, at):  # pragma: no cover
+    """Return the big-endian number of two bytes."""
+    return np.int64(data[at]) << 8 | np.int64(data[at + 1])
+
+
+@njit
+def u24(data, at):  # pragma: no cover
+    """Return that of three bytes."""
+    return u16(data, at) << 8 | np.int64(data[at + 2])
+
+
+@njit
+def u32(data, at):  # pragma: no cover
+    """Return that of four bytes."""
+    return u16(data, at) << 16 | u16(data, at + 2)
+
+
+@njit
+def decimal(value, text, at):  # pragma: no cover
+    """Write a number of 32 bits; return where it ends."""
+    scale = 10000 if value < 100000 else 1000000000
+    while scale > 1 and value < scale:
+        scale //= 10
+    while scale:
+        text[at] = 48 + value // scale % 10
+        at += 1
+        scale //= 10
+    return at
+
+
+@njit
 def put(f, part, start, end):  # pragma: no cover
     """Note where a part begins and ends."""
     f["at"][part] = start

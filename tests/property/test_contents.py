@@ -53,13 +53,16 @@ alert tcp any any -> any 445 (msg:"stream"; content:"NTLMSSP"; sid:6;)
 ALL = BOTH + """
 alert smb any any -> any any (msg:"share"; smb.share; content:"ADMIN$"; sid:7;)
 """
+MIXED = """
+alert smb any any -> any any (msg:"mixed"; content:"NTLMSSP"; smb.share; content:"nowhere"; sid:8;)
+"""
 
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory):
     folder = tmp_path_factory.mktemp("contents")
     out = {}
-    for name, text in {"read": RULES, "both": BOTH, "all": ALL}.items():
+    for name, text in {"read": RULES, "both": BOTH, "all": ALL, "mixed": MIXED}.items():
         path = folder / f"{name}.rules"
         path.write_text(text)
         out[name] = load(path)
@@ -98,9 +101,18 @@ def test_the_rules_match_something(rules):
 
 def test_missing_bytes_have_no_flow_parsed_in_which_nothing_is_read(rules):
     frames = frames_of(TALKS[3], lost=4)
-    done = {name: run(frames, some, types=("alert",)) for name, some in rules.items()}
+    done = {name: run(frames, rules[name], types=("alert",)) for name in ("read", "both", "all")}
     counts = {name: outcome.pipeline.walk.apps.counters.flows for name, outcome in done.items()}
     assert counts == {"read": 0, "both": 0, "all": 1}
+
+
+def test_flows_that_are_parsed_are_counted_by_why(rules):
+    """Where all are parsed there is no why."""
+    none, each = [0] * 7, [1] * 7
+    wanted = {"both": ([1, 1, 1, 0, 1, 1, 1], none), "mixed": (none, each), "all": ([0] * 7, none)}
+    for which, counts in wanted.items():
+        counters = [run(frames_of(talk), rules[which], types=("alert",)).pipeline.frame_counters for talk in TALKS]
+        assert ([c.smb_flows_contents for c in counters], [c.smb_flows_matched for c in counters]) == counts
 
 
 @pytest.mark.parametrize("which", ["read", "both", "all"])

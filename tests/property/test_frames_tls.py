@@ -283,8 +283,21 @@ ANSWERS = [
     'tls.cert_subject; content:"Address=";',
 ]
 STREAM = 'alert tcp any any -> any any (msg:"s"; content:"sess"; sid:900;)'
-CHAIN = 'alert tls any any -> any any (msg:"c"; tls.cert_chain_len:1; sid:901;)'
-"""A chain's length is known without any message of its side: such a rule has every flow parsed."""
+CHAIN = [
+    f'alert tls any any -> any any (msg:"c"; {body} sid:{sid};)'
+    for sid, body in enumerate((
+        "tls.cert_chain_len:1;", "tls.cert_chain_len:>1;", "tls_cert_expired;", "tls_cert_valid;",
+        "tls_cert_notbefore:<2030-01-01;", "tls_cert_notafter:<2040-01-01;",
+    ), 901)
+]  # fmt: skip
+"""They ask for a certificate alone."""
+NONE = [
+    f'alert tls any any -> any any (msg:"n"; {body} sid:{sid};)'
+    for sid, body in enumerate((
+        "tls.cert_chain_len:0;", "tls.cert_chain_len:<2;", "ssl_state:client_hello|server_hello;",
+    ), 911)
+]  # fmt: skip
+"""A chain's length is known without any message of its side: they may match any flow."""
 
 
 @pytest.fixture(scope="module")
@@ -298,7 +311,8 @@ def rules(tmp_path_factory):
     scanned = [line for line in lines if any(word in line for word in words)]
     folder = tmp_path_factory.mktemp("tls_frames")
     out = {}
-    for name, members in {"bare": [*lines, STREAM], "scanned": scanned, "chain": [*lines, CHAIN]}.items():
+    kinds = {"bare": [*lines, STREAM], "scanned": scanned, "chain": CHAIN, "none": NONE, "all": [*lines, *CHAIN, *NONE]}
+    for name, members in kinds.items():
         path = folder / f"{name}.rules"
         path.write_text("\n".join(members))
         out[name] = load(path)
@@ -319,7 +333,7 @@ def frames_of(talk, cuts, lost=-1):
 
 @SLOW
 @given(
-    talks(), st.lists(st.integers(1, 400), max_size=3), st.sampled_from(["bare", "scanned", "chain"]),
+    talks(), st.lists(st.integers(1, 400), max_size=3), st.sampled_from(["bare", "scanned", "chain", "none", "all"]),
     st.integers(1, 9), st.sampled_from([-1, -1, -1, 1, 2]),
 )  # fmt: skip
 def test_no_alert_is_lost(rules, talk, cuts, which, block, lost):
@@ -327,7 +341,7 @@ def test_no_alert_is_lost(rules, talk, cuts, which, block, lost):
     wanted = run(frames, rules[which], types=("alert",), triage=False)
     for size in (16_384, block, 1):
         found = run(frames, rules[which], types=("alert",), block=size)
-        assert bool(found.pipeline.plan.frames) == (which != "chain")
+        assert found.pipeline.plan.frames
         assert not (wrong := difference(wanted, found)), f"blocks of {size}\n{wrong}"
 
 
@@ -346,3 +360,16 @@ def test_a_flow_that_no_rule_matches_is_neither_parsed_nor_kept(rules):
     done = run(frames_of(talk + [(TO_CLIENT, forge.DATA * 40)] * 3, ()), rules["scanned"], types=("alert",), block=6)
     assert not done.sids
     assert done.pipeline.walk.apps.counters.flows == 0
+
+
+def test_flows_are_parsed_for_what_certificates_say_where_there_are_any(rules):
+    flows = {}
+    for name in ("chain", "none"):
+        for kind, talk in {"with": BASES[0], "without": BASES[1]}.items():
+            done = run(frames_of(talk, ()), rules[name], types=("alert",))
+            flows[name, kind] = done.pipeline.walk.apps.counters.flows, set(done.sids)
+    assert flows["chain", "without"] == (0, set())
+    assert flows["none", "without"] == (1, {911, 912, 913})
+    assert flows["chain", "with"][0] == 1
+    assert 901 in flows["chain", "with"][1]
+    assert flows["none", "with"] == (1, {912, 913})

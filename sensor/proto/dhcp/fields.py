@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import RAW_DERIVED, TO_SERVER, BufferSpec, ProtocolSpec, StageSpec
+from sensor.proto.dhcp.parts import FRAMING
 from sensor.proto.dhcp.state import STAGE_MESSAGE, DhcpParser
 
 # Options may be split (RFC 3396) or overloaded into other fields, so no buffer is verbatim for certain.
@@ -35,4 +36,5 @@ SPEC = ProtocolSpec(
     new_parser=DhcpParser,
     events=tuple(one for one in AppAnomaly if one.name.startswith("DHCP_")),
     log_stages=(STAGE_MESSAGE,),
+    framing=FRAMING,
 )

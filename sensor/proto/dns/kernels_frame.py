@@ -8,7 +8,7 @@ from numba.types import int64
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT, UNIT_STREAM
 from sensor.proto.dns import limits
-from sensor.proto.kernels_parts import REFUSED, own, refuse
+from sensor.proto.kernels_parts import REFUSED, own, refuse, u16
 
 _OPCODES = 0b1000001111110111
 """Those of real traffic, as bits (`parse.plausible_header`)."""
@@ -19,25 +19,20 @@ _U1, _I8, _U8 = numba.uint8[::1], int64[::1], numba.uint64[::1]
 
 
 @njit
-def _u16(data, at):  # pragma: no cover
-    return np.int64(data[at]) << 8 | np.int64(data[at + 1])
-
-
-@njit
 def _plausible(data, at):  # pragma: no cover
     """Tell whether twelve bytes can be a header, as `parse.plausible_header` does."""
     if not _OPCODES >> (data[at + 2] >> 3 & 15) & 1:
         return False
     for k in range(4, _HEADER, 2):
-        if _u16(data, at + k) > _COUNT:
+        if u16(data, at + k) > _COUNT:
             return False
-    return _u16(data, at + 4) > 0 or data[at + 2] & 0x80 != 0
+    return u16(data, at + 4) > 0 or data[at + 2] & 0x80 != 0
 
 
 @njit
 def _begins(data, at, end):  # pragma: no cover
     """Tell whether a side begins with a length and a message, and not with a message that has none in front."""
-    if at + 2 + _HEADER > end or _u16(data, at) < _HEADER:
+    if at + 2 + _HEADER > end or u16(data, at) < _HEADER:
         return False
     return _plausible(data, at + 2) and not _plausible(data, at)
 
@@ -52,7 +47,7 @@ def _unit(data, u, at, made, n):  # pragma: no cover
     while at < end:
         if at + 2 > end or n == made.size:
             return np.int64(-1), at
-        stop = at + 2 + _u16(data, at)
+        stop = at + 2 + u16(data, at)
         if stop > end and at + 2 + _HEADER > end:
             return np.int64(-1), at
         m = made[n]

@@ -9,7 +9,7 @@ from sensor.model.frames import ABSENT, APART, CONTINUED, FRAME, UNKNOWN
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT
 from sensor.proto.kernels_digest import md5
-from sensor.proto.kernels_parts import REFUSED, clear, own, put, refuse
+from sensor.proto.kernels_parts import REFUSED, clear, own, put, refuse, u32
 from sensor.proto.ssh import parts as p
 from sensor.proto.ssh.limits import MAX_BANNER, MAX_PACKET
 
@@ -24,14 +24,6 @@ _OPENING = b"SSH-"
 
 _UNITS, _FLOWS, _FRAMES = numba.from_dtype(UNIT)[::1], numba.from_dtype(FLOW)[::1], numba.from_dtype(FRAME)[::1]
 _U1, _I4, _I8, _U8 = numba.uint8[::1], numba.int32[::1], int64[::1], numba.uint64[::1]
-
-
-@njit
-def _u32(data, at):  # pragma: no cover
-    value = np.int64(0)
-    for k in range(4):
-        value = value << 8 | np.int64(data[at + k])
-    return value
 
 
 @njit
@@ -84,7 +76,7 @@ def _offer(data, at, end, side, f, asked, w, text, filled):  # pragma: no cover
     for k in range(8):
         if at + 4 > end:
             return np.int64(-1)
-        stop = at + 4 + _u32(data, at)
+        stop = at + 4 + u32(data, at)
         if stop > end:
             return np.int64(-1)
         if k == 0 or k in (2 + side, 4 + side, 6 + side):
@@ -116,7 +108,7 @@ def _packet(data, at, end, f, asked, w, text, filled):  # pragma: no cover
     """Note what the first packet of a side says; return (where it ends, where the text ends), -1: it is not plain."""
     if at + 6 > end:
         return np.int64(-1), filled
-    size, padding = _u32(data, at), np.int64(data[at + 4])
+    size, padding = u32(data, at), np.int64(data[at + 4])
     stop = at + 4 + size
     if data[at + 5] != _OFFER or size < padding + 2 or size > MAX_PACKET or stop > end:
         return np.int64(-1), filled

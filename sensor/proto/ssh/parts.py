@@ -29,4 +29,5 @@ FRAMING = Framing(
     wholes=(CLIENT_OFFER, SERVER_OFFER),
     tells=frozenset(),
     marked=frozenset(),
+    each=True,
 )

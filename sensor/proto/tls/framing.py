@@ -16,7 +16,8 @@ from sensor.model.frames import APART, FRAME, HEAD, REST, Framed
 from sensor.model.growing import grown
 from sensor.proto.framer import Following, asked_of, framed
 from sensor.proto.tls import parts as p
-from sensor.proto.tls.kernels_frame import LABEL, frame
+from sensor.proto.tls.kernels_certificates import LABEL
+from sensor.proto.tls.kernels_frame import frame
 from sensor.proto.tls.state import TlsParser
 from sensor.proto.tls.transaction import TlsTransaction
 from sensor.proto.tls.x509 import LABELS

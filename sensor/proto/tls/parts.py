@@ -39,4 +39,10 @@ FRAMING = Framing(
     tells=frozenset(),
     marked=frozenset(),
     several=frozenset({CERTS}),
-)
+    implied=MappingProxyType({
+        **dict.fromkeys(("tls.cert_notbefore", "tls.cert_notafter", "tls.cert_expired", "tls.cert_valid"), CERTS),
+        "tls.cert_chain_len": CERTS, "tls.cert_chain_len@to_client": CERTS,
+    }),
+    without=MappingProxyType({"tls.cert_chain_len@to_client": bytes(4)}),
+    each=True,
+)  # fmt: skip
