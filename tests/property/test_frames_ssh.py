@@ -44,12 +44,16 @@ OTHERS = [
     (TO_CLIENT, b"SSH-2.0-\n"), (TO_SERVER, b"SSH-2.0-evil\n" + packet(CLIENT)), (TO_CLIENT, packet(offer(), 200)),
     (TO_SERVER, BLIND), (TO_CLIENT, BLIND),
 ]  # fmt: skip
-PRELUDE = [(TO_CLIENT, b"hello\r\nSSH-1.99-old\r\n"), (TO_SERVER, b"SSH-2.0-evil x\r\n"), *USUAL[2:]]
+PRELUDE = [
+    (TO_CLIENT, b"hello\r\n\nSSH-1.99-old\r\n" + packet(SERVER)), (TO_SERVER, b"SSH-2.0-evil x\r\n"), *USUAL[2:],
+]  # fmt: skip
+TOLD = [(TO_CLIENT, b"Exceeded MaxStartups\r\n"), (TO_SERVER, b"SSH-2.0-PuTTY\n"), (TO_CLIENT, b"SSH-2.0-late\n")]
+OLD = [(TO_CLIENT, b"l\n" * 9 + b"SSH-1.999-x\n" + packet(SERVER)), (TO_SERVER, b"SSH-1.9-evil\n" + packet(CLIENT))]
 FIRST = [
     (TO_SERVER, b"SSH-2.0-a b c\r\n" + packet(b"\2ignore") + packet(CLIENT)), (TO_CLIENT, b"SSH-1.5-one\n" + BLIND),
 ]  # fmt: skip
 LONG = [(TO_SERVER, b"SSH-2.0-" + b"x" * 246 + b"\n" + packet(CLIENT)), (TO_CLIENT, b"SSH-2.0-" + b"y" * 247 + b"\n")]
-TALKS = [USUAL, OTHERS, PRELUDE, FIRST, LONG]
+TALKS = [USUAL, OTHERS, PRELUDE, FIRST, LONG, TOLD, OLD]
 
 
 class Framing:
@@ -119,7 +123,7 @@ def test_a_frame_is_what_the_parser_reads(talk, size):
 
 
 def test_what_is_usual_is_framed():
-    for talk in (USUAL, OTHERS):
+    for talk in (USUAL, OTHERS, PRELUDE):
         framing = Framing()
         assert all(framing.block(*turn) for turn in talk)
         assert framing.over
@@ -128,6 +132,14 @@ def test_what_is_usual_is_framed():
     assert all(framing.block(*turn) for turn in USUAL)
     assert framing.found[0, True][0][p.STRING] == b"curve25519,dh14;aes128,aes256;hmac-1;none"
     assert framing.found[1, True][0][p.STRING] == b"curve25519;out;hmac-out;none"
+
+
+def test_lines_before_a_banner_are_passed_over_where_it_comes_with_them():
+    framing = Framing()
+    assert all(framing.block(*turn) for turn in TOLD[:2])
+    assert set(framing.found) == {(0, False)}
+    assert not framing.block(*TOLD[2])
+    assert not Framing().block(*OLD[0])
 
 
 def test_a_message_over_two_blocks_is_left_to_the_parser():
@@ -222,4 +234,5 @@ def test_flows_are_parsed_where_a_rule_may_match(rules):
     other = [(TO_SERVER, b"SSH-2.0-PuTTY\r\n"), (TO_CLIENT, b"SSH-2.0-libssh\r\n" + packet(SERVER)), *USUAL[2:]]
     assert parsed(frames_of(other), rules["scanned"]) == (0, 0, 0)
     assert parsed(frames_of(USUAL), rules["bare"]) == (1, 1, 0)
-    assert parsed(frames_of(PRELUDE), rules["scanned"]) == (1, 0, 1)
+    assert parsed(frames_of(FIRST), rules["scanned"]) == (1, 0, 1)
+    assert parsed(frames_of(TOLD[:2]), rules["scanned"]) == (0, 0, 0)

@@ -1,8 +1,8 @@
 """Frames of SSH (`sensor.model.frames`): one of each banner, one of each offer of a key exchange.
 
-What the kernel takes for plain, the parser reads as it stands: a banner of SSH 2 as the first line of its side, then
-KEXINIT, both whole in a block. What comes behind is read by nobody. Everything else (lines before a server's banner,
-SSH 1, other packets first, messages over several blocks) it refuses, and the flow is parsed.
+What the kernel takes for plain, the parser reads as it stands: a banner of SSH 2, of the server after a few other
+lines in the same block, then KEXINIT, both whole in a block. What comes behind is read by nobody. Everything else (SSH
+1, other packets first, messages over several blocks) it refuses, and the flow is parsed.
 """
 
 from __future__ import annotations

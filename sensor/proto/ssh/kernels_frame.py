@@ -20,6 +20,8 @@ _OFFER = 20
 _LISTS = 17
 """Where the name-lists of an offer begin."""
 _HASH = 32
+_LINES = 8
+"""Lines before a server's banner, and the banner; far below what the parser reads."""
 _OPENING = b"SSH-"
 
 _UNITS, _FLOWS, _FRAMES = numba.from_dtype(UNIT)[::1], numba.from_dtype(FLOW)[::1], numba.from_dtype(FRAME)[::1]
@@ -35,23 +37,50 @@ def _find(data, at, end, char):  # pragma: no cover
 
 
 @njit
+def _opens(data, at, end):  # pragma: no cover
+    """Tell whether an identification string begins here."""
+    if at + len(_OPENING) > end:
+        return False
+    for i in range(len(_OPENING)):  # noqa: SIM110 - no generators in kernels
+        if data[at + i] != _OPENING[i]:
+            return False
+    return True
+
+
+@njit
+def _prelude(data, at, end):  # pragma: no cover
+    """Return where the lines end that a server sends before its banner; -1: they are not plain."""
+    for _ in range(_LINES):
+        if at == end or _opens(data, at, end):
+            return at
+        stop = _find(data, at, min(end, at + MAX_BANNER), 10)
+        if stop in (end, at + MAX_BANNER):
+            return np.int64(-1)
+        at = stop + 1
+    return np.int64(-1)
+
+
+@njit
+def _is_one(data, start, end):  # pragma: no cover
+    """Tell SSH 1, which has other packets, from 1.99, which speaks both (RFC 4253 section 5.1)."""
+    if end - start < 2 or data[start] != 49 or data[start + 1] != 46:
+        return False
+    return end - start != 4 or data[start + 2] != 57 or data[start + 3] != 57
+
+
+@njit
 def _banner(data, at, end, f):  # pragma: no cover
     """Note what an identification string (RFC 4253 section 4.2) says; return where it ends, -1: it is not plain."""
     stop = _find(data, at, min(end, at + MAX_BANNER), 10)
-    if stop == end or stop == at + MAX_BANNER or stop - at < len(_OPENING):
+    if stop in (end, at + MAX_BANNER) or not _opens(data, at, stop):
         return np.int64(-1)
-    for i in range(len(_OPENING)):
-        if data[at + i] != _OPENING[i]:
-            return np.int64(-1)
     at += len(_OPENING)
     behind = stop + 1
     if data[stop - 1] == 13:
         stop -= 1
     dash = _find(data, at, stop, 45)
-    if dash in (at, stop):
+    if dash in (at, stop) or _is_one(data, at, dash):
         return np.int64(-1)
-    if data[at] == 49 and dash > at + 1 and data[at + 1] == 46:
-        return np.int64(-1)  # SSH 1 has other packets, and 1.99 is as rare
     put(f, p.PROTO, at, dash)
     space = _find(data, dash + 1, stop, 32)
     if space > dash + 1:
@@ -136,6 +165,11 @@ def _unit(data, units, u, at, banner, asked, w, text, filled, frames, n):  # pra
     banner: a banner comes first. The first is -1 where something is not plain.
     """
     side, end, tile = np.int64(units[u]["side"]), np.int64(units[u]["end"]), np.int64(units[u]["start"])
+    begin = at
+    if banner and side == 1:
+        at = _prelude(data, at, end)
+        if at in (-1, end):  # if more comes behind them in another block, it is refused there
+            return (np.int64(-1) if at < 0 else _rest(u, side, tile, end, frames, n)), filled, begin
     if banner:
         _begin(frames[n], u, side, tile, at, p.OF_BANNER, p.OF_OFFER)
         at = _banner(data, at, end, frames[n])
