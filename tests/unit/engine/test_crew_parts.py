@@ -18,6 +18,7 @@ from sensor.detect.threshold import FarRates
 from sensor.engine.crew.channel import MAX_MESSAGE, Channel, ChannelError, pair
 from sensor.engine.crew.hostbits import Deferred
 from sensor.engine.crew.outbox import LOT, Outbox
+from sensor.engine.crew.sharedsets import Asked
 from sensor.engine.crew.sums import total
 from sensor.engine.crew.verdicts import Verdicts
 from sensor.engine.crew.wire import FromWorker, Shut, ToWorker, encode
@@ -235,7 +236,7 @@ def test_matches_that_still_count_are_asked_for(kind):
 def test_matches_that_change_bits_of_hosts_are_asked_for():
     told = []
     limited = rule(thresholds=(Threshold("limit", "by_src", 1, 60),))
-    verdicts, _ = collected([limited], deferred={(1, 1): Deferred((), silent=False)}, shut=told.append)
+    verdicts, _ = collected([limited], deferred={(1, 1): Deferred((), silent=False, asked=Asked(()))}, shut=told.append)
     for match in through(*(Match(limited, scene(ts=10**9 + n)) for n in range(3))):
         verdicts.take(match)
     assert told == []
@@ -282,7 +283,8 @@ ENGINES = [{"id": 0, "rules_loaded": 9, "rules_failed": 1}]
 def body(pkts, size):
     return {"uptime": 3, "decoder": {"pkts": pkts, "bytes": size, "max_pkt_size": size, "avg_pkt_size": 0,
                                      "event": {f"e{pkts}": 1}},
-            "detect": {"alert": 5, "host_bits_dropped": 2, "engines": ENGINES}}  # fmt: skip
+            "detect": {"alert": 5, "host_bits_dropped": 2, "dataset_values_added": 1,
+                       "dataset_values_dropped": 0, "engines": ENGINES}}  # fmt: skip
 
 
 def test_statistics_of_workers_are_summed_where_sums_make_sense():
@@ -291,7 +293,9 @@ def test_statistics_of_workers_are_summed_where_sums_make_sense():
     found = total([body(2, 100), body(3, 200)], verdicts)
     assert found["decoder"] == {"pkts": 5, "bytes": 300, "max_pkt_size": 200, "avg_pkt_size": 60,
                                 "event": {"e2": 1, "e3": 1}}  # fmt: skip
-    assert found["detect"] == {"alert": 7, "host_bits_dropped": 4, "engines": ENGINES}
+    assert found["detect"] == {
+        "alert": 7, "host_bits_dropped": 4, "dataset_values_added": 2, "dataset_values_dropped": 0, "engines": ENGINES,
+    }
     assert found["uptime"] == 3
 
 
