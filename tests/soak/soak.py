@@ -53,6 +53,7 @@ def main():
     parser.add_argument("--rate", type=int, default=20_000, help="frames a second, 0: as many as go")
     parser.add_argument("--flows", type=int, default=300, help="conversations of a round")
     parser.add_argument("--alerting", type=int, default=6, help="of those, conversations that raise an alert")
+    parser.add_argument("--workers", type=int, default=1, help="processes that judge")
     parser.add_argument("--long-flows", action="store_true", help="the time-outs of the default configuration")
     args = parser.parse_args()
     warm_up = args.warm_up or min(300, args.seconds // 4)
@@ -88,7 +89,8 @@ def soak(lab, folder, args):
     """Return what was sampled, and what does not add up."""
     samples = []
     types = "[alert,flow,http,dns,stats]"
-    with livekit.Sensor(lab, folder, *options(folder, long_flows=args.long_flows), types=types) as sensor:
+    words = (*options(folder, long_flows=args.long_flows), "--workers", str(args.workers))
+    with livekit.Sensor(lab, folder, *words, types=types) as sensor:
         pid = sensor.process.pid
         with Load(lab, conversations(args.flows, args.alerting), args.rate) as load:
             start = time.monotonic()
