@@ -221,7 +221,7 @@ def _numeric(k, data, begin, size, base, cursor):  # pragma: no cover
     else:
         value += size if k["op"] == FROM_END else lo + wide
     cursor[0] = cursor[1] = max(value, -base)
-    return value < size
+    return value <= size
 
 
 @njit

@@ -121,7 +121,7 @@ def compare_step(test: ByteTest, follow: Step) -> Step:
 
 
 def jump_step(test: ByteJump, follow: Step) -> Step:
-    """Return the step of byte_jump. A target before the buffer is its start; one not inside it fails."""
+    """Return the step of byte_jump. Before the buffer means its start; its end can be reached, nothing behind it."""
     read = _reader(test.nbytes, test.offset, test.relative, test.endian, test.base, "byte_jump")
     post_of = number(test.post_offset)
 
@@ -140,7 +140,7 @@ def jump_step(test: ByteJump, follow: Step) -> Step:
             value -= window.base
         else:
             value += size if test.from_end else end
-        if value >= size:
+        if value > size:
             return False
         return follow(window, max(value, -window.base), meter)
 

@@ -55,6 +55,8 @@ def _same(node: AnyNode) -> bool:
 
 
 def _negated(addresses: AddressSet) -> bool:
-    """Tell whether a set leaves addresses out; one IP version without the other is no such thing."""
-    return bool(addresses.exclude) and addresses.exclude != (_IPV4,)
+    """Tell whether a set leaves addresses out, as written; one IP version without the other is no such thing.
 
+    `[10.0.0.0/8,!10.0.0.1]` is kept as the ranges that are left.
+    """
+    return "!" in addresses.text or (bool(addresses.exclude) and addresses.exclude != (_IPV4,))

@@ -124,7 +124,10 @@ class Draft:
 
     def add_aside(self, buffer: str, test: AnyTest | Pending | Decoding) -> None:
         """Add a test of a keyword that is about a buffer of its own, whatever is selected."""
-        self._find(buffer, ()).tests.append(test)
+        group = self._find(buffer, ())
+        group.tests.append(test)
+        if self._buffer == buffer and not self._transforms:
+            self._group = group
 
     def give_up(self) -> None:
         """Go on without the test that was refused, and without complaints that would follow from its absence."""

@@ -22,12 +22,17 @@ _U32 = 0xFFFFFFFF
 _ONLY: Mapping[str, str] = MappingProxyType({"only_stream": "stream", "no_stream": "packet"})
 _FRAG: Mapping[str, int] = MappingProxyType({"only_frag": 1, "no_frag": 0})
 
+_OF_A_FLOW = HeaderTest("flow.age", ">=", 0)
+"""Holds for each packet of a flow: `stateless` makes a rule one about packets, whatever else it asks."""
+
 
 def flow(draft: Draft, value: str) -> None:
     """`flow:established,to_server,only_stream`."""
     for word in (word.strip() for word in value.split(",")):
         if word in FLOW_STATE:
             _once(draft, "established", FLOW_STATE[word], "states")
+            if FLOW_STATE[word] is None:
+                draft.conditions.append(_OF_A_FLOW)
         elif word in FLOW_SIDE:
             _once(draft, "direction", FLOW_SIDE[word], "directions")
         elif word in _ONLY:

@@ -14,17 +14,20 @@ from sensor.rules.suricata.numbers import comparison, integer
 from sensor.rules.suricata.refusal import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from sensor.rules.nodes import AnyNode
     from sensor.rules.suricata.draft import Draft
 
 _TCP = 6
+_SYN = 0x02
 _FLAGS = re.compile(
     r"(?P<before>[!*+]?)\s*(?P<bits>[A-Z0-9]+)\s*(?P<after>[!*+]?)(?:\s*,\s*(?P<ignored>[A-Z0-9]+))?", re.IGNORECASE
 )
 _FRAGBITS = re.compile(r"(?P<before>[!*+]?)\s*(?P<bits>[MDR]+)\s*(?P<after>[!*+]?)", re.IGNORECASE)
 _LETTERS: Mapping[str, int] = MappingProxyType({**fields.TCP_FLAGS, "1": 128, "2": 64, "0": 0})
+_KINDS = (0x07, 0xE0)
+"""SYN, FIN, RST; URG, ECE, CWR. A rule that names one is about packets with one of the same kind, as in Suricata."""
 
 NUMBERS: Mapping[str, str] = MappingProxyType(
     {
@@ -95,6 +98,15 @@ def _bit_test(field: str, modifier: str, wanted: int, mask: int) -> AnyNode:
     return HeaderTest(field, {"+": "all", "*": "any", "": "exact"}[modifier], wanted, mask=mask)
 
 
+def _named_kinds(modifier: str, wanted: int) -> Iterator[AnyNode]:
+    """Yield what Suricata asks of packets beside the test itself: see `_KINDS`; `*` with SYN among others wants SYN."""
+    if modifier == "*" and wanted & _SYN and wanted != _SYN:
+        yield HeaderTest("tcp.flags", "any", _SYN)
+    for kind in _KINDS:
+        if wanted & kind and (modifier == "!" or (modifier == "*" and wanted & ~kind)):
+            yield HeaderTest("tcp.flags", "any", kind)
+
+
 def flags(draft: Draft, value: str) -> None:
     """`flags:[!|*|+]FSRPAU120[,ignored]`: 1 and 2 are C and E, 0 is no flag at all."""
     found = _FLAGS.fullmatch(value)
@@ -102,7 +114,9 @@ def flags(draft: Draft, value: str) -> None:
         raise Refused(f"'{value[:20]}' names no flags", "flags:S,12")
     modifier = found["before"] or found["after"]
     mask = _bits(found["ignored"] or "", _LETTERS)
-    draft.conditions.append(_bit_test("tcp.flags", modifier, _bits(found["bits"], _LETTERS) & ~mask, mask))
+    wanted = _bits(found["bits"], _LETTERS) & ~mask
+    draft.conditions.append(_bit_test("tcp.flags", modifier, wanted, mask))
+    draft.conditions += _named_kinds(modifier, wanted)
     if draft.proto in ("ip", "pkthdr"):
         draft.conditions.append(HeaderTest("ip.proto", "=", _TCP))
 

@@ -76,7 +76,8 @@ JUMP = [
     (b"\x02abcd", ByteJump(1, from_beginning=True), Content(b"bc", within=2), True),
     (b"\x00abcd", ByteJump(1, from_end=True, post_offset=-2), Content(b"cd", within=2), True),
     (b"\x00abcd", ByteJump(0, post_offset=-99), Content(b"\x00a", within=2), True),  # held at the start
-    (b"\x05abcd", ByteJump(1, from_beginning=True), IsDataAt(0), False),
+    (b"\x06abcd", ByteJump(1, from_beginning=True), IsDataAt(0), False),
+    (b"\x05abcd", ByteJump(1, from_beginning=True), IsDataAt(1, relative=True, negated=True), True),  # to the end
     (b"\x04abcd", ByteJump(1, from_beginning=True), IsDataAt(1, relative=True), True),
     (b"abcd\x00\x02", ByteJump(2, offset=4, from_beginning=True), Content(b"cd", within=2), True),
     (b"\x02\x00abcd", ByteJump(2, endian="little"), Content(b"cd", within=2), True),
@@ -91,8 +92,8 @@ def test_byte_jump(data, jump, then, expected):
     assert holds(data, jump, then) is expected
 
 
-def test_byte_jump_to_the_last_byte_checks_a_length_field():
-    tests = ByteJump(1, from_beginning=True, post_offset=-1), IsDataAt(2, relative=True, negated=True)
+def test_byte_jump_to_the_end_checks_a_length_field():
+    tests = ByteJump(1, from_beginning=True), IsDataAt(1, relative=True, negated=True)
     assert holds(b"\x05abcd", *tests)
     assert not holds(b"\x05abc", *tests)
     assert not holds(b"\x05abcde", *tests)
@@ -100,9 +101,7 @@ def test_byte_jump_to_the_last_byte_checks_a_length_field():
 
 def test_byte_jump_relative():
     assert holds(b"xA\x01.y", A, ByteJump(1, relative=True), Content(b"y", within=1))
-    assert holds(
-        b"\x04xxAy", A, ByteJump(1, offset=-4, relative=True, from_beginning=True), Content(b"y", within=1)
-    )
+    assert holds(b"\x04xxAy", A, ByteJump(1, offset=-4, relative=True, from_beginning=True), Content(b"y", within=1))
 
 
 def test_byte_extract_moves_the_cursor():
@@ -126,9 +125,7 @@ MATH = [
 
 @pytest.mark.parametrize(("op", "operand", "result"), MATH)
 def test_byte_math(op, operand, result):
-    assert holds(
-        b"\x0c" + result.to_bytes(8, "big"), ByteMath(1, "r", op, operand), ByteTest(8, "=", "r", offset=1)
-    )
+    assert holds(b"\x0c" + result.to_bytes(8, "big"), ByteMath(1, "r", op, operand), ByteTest(8, "=", "r", offset=1))
 
 
 def test_byte_math_division_by_zero_fails():
@@ -201,11 +198,10 @@ def test_stream_windows(test, expected):
 def test_jump_from_beginning_in_a_stream_window():
     jump = ByteJump(1, offset=2, from_beginning=True)
     assert holds(b"\x04d!f", jump, Content(b"!", within=1), base=2)
-    assert holds(
-        b"\x01d!f", jump, Content(b"!", within=4), base=2
-    )  # in front of the window: the distance counts
+    assert holds(b"\x01d!f", jump, Content(b"!", within=4), base=2)  # in front of the window: the distance counts
     assert not holds(b"\x01d!f", jump, Content(b"!", within=3), base=2)
-    assert not holds(b"\x06d!f", jump, base=2)
+    assert holds(b"\x06d!f", jump, base=2)
+    assert not holds(b"\x07d!f", jump, base=2)
 
 
 TEXT = [

@@ -1,7 +1,7 @@
 import pytest
 from suricatakit import matches, refused, rule, steps_of
 
-from sensor.rules.nodes import BufferMatch, ByteTest, Content, Regex, Transform
+from sensor.rules.nodes import BufferMatch, BufferSize, ByteTest, Content, Regex, Transform
 
 HTTP, TLS = "alert http any any -> any any", "alert tls any any -> any any"
 
@@ -74,6 +74,11 @@ def test_pkt_data_goes_back_to_the_payload():
 def test_transforms(name):
     match = only(f'http.host; {name}; content:"x";')
     assert match.transforms == (Transform(name),)
+
+
+def test_urilen_is_a_test_of_the_selected_uri():
+    (match,) = matches(rule("http.uri; urilen:<10;", HTTP))
+    assert (match.buffer, match.tests) == ("http.uri", (BufferSize("<", 10),))
 
 
 def test_transforms_with_arguments():

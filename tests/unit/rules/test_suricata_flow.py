@@ -2,6 +2,7 @@ import pytest
 from suricatakit import conditions, matches, refused, rule
 
 from sensor.rules import fields
+from sensor.rules.flowwide import once
 from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, HostBit, Threshold
 
 
@@ -19,6 +20,21 @@ from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, HostBit, Threshold
 def test_flow(words, established, direction, proto):
     made = rule(f'flow:{words}; content:"x";')
     assert (made.established, made.direction, made.proto) == (established, direction, proto)
+
+
+@pytest.mark.parametrize(
+    ("head", "options", "expected"),
+    [
+        ("alert ip 10.0.0.1 any -> any any", "", True),
+        ("alert ip 10.0.0.1 any -> any any", "flow:stateless;", False),
+        ("alert ip !10.0.0.1 any -> any any", "", False),
+        ("alert ip [10.0.0.0/8,!10.0.0.1] any -> any any", "", False),
+        ("alert tcp any any -> [10.0.0.1,!192.168.0.0/16] any", "", False),
+        ("alert ipv4 any any -> any any", "", True),
+    ],
+)
+def test_rules_judged_once_for_each_side_of_a_flow(head, options, expected):
+    assert once(rule(options, head)) is expected
 
 
 @pytest.mark.parametrize(

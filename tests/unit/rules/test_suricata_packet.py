@@ -34,8 +34,8 @@ from sensor.rules.nodes import All, Any, HeaderTest, Not
         ("flags:S,12;", HeaderTest("tcp.flags", "exact", 2, mask=0xC0)),
         ("flags:SA,CE;", HeaderTest("tcp.flags", "exact", 18, mask=0xC0)),
         ("flags:+SA;", HeaderTest("tcp.flags", "all", 18)),
-        ("tcp.flags:SF*;", HeaderTest("tcp.flags", "any", 3)),
-        ("flags:!S;", HeaderTest("tcp.flags", "none", 2)),
+        ("tcp.flags:RF*;", HeaderTest("tcp.flags", "any", 5)),
+        ("flags:!P;", HeaderTest("tcp.flags", "none", 8)),
         ("flags:0;", HeaderTest("tcp.flags", "exact", 0)),
         ("fragbits:M;", HeaderTest("ip.fragbits", "exact", 1)),
         ("fragbits:!D;", HeaderTest("ip.fragbits", "none", 2)),
@@ -79,7 +79,25 @@ def test_streams_of_both_sides():
 def test_not_all_of_several_flags():
     body = rule("flags:!SA;").body
     there = Any((HeaderTest("tcp.flags", "any", 255), HeaderTest("tcp.flags", "exact", 0)))
-    assert body == All((there, Not(HeaderTest("tcp.flags", "all", 18))))
+    assert body == All((All((there, Not(HeaderTest("tcp.flags", "all", 18)))), HeaderTest("tcp.flags", "any", 7)))
+
+
+@pytest.mark.parametrize(
+    ("value", "first", "kinds"),
+    [
+        ("!S", HeaderTest("tcp.flags", "none", 2), [7]),
+        ("!U", HeaderTest("tcp.flags", "none", 32), [0xE0]),
+        ("!2", HeaderTest("tcp.flags", "none", 64), [0xE0]),
+        ("*AF", HeaderTest("tcp.flags", "any", 17), [7]),
+        ("*UP", HeaderTest("tcp.flags", "any", 40), [0xE0]),
+        ("SF*", HeaderTest("tcp.flags", "any", 3), [2]),
+        ("!S,12", HeaderTest("tcp.flags", "none", 2, mask=0xC0), [7]),
+    ],
+)
+def test_flags_that_open_or_end_connections_want_packets_that_have_one(value, first, kinds):
+    found = conditions(f"flags:{value};")
+    assert found[0] == first
+    assert [test.value for test in found[1:] if test.op == "any"] == kinds
 
 
 def test_flags_in_a_rule_about_any_protocol_demand_tcp():
