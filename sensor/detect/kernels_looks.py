@@ -24,7 +24,7 @@ from sensor.detect.kernels_headers import (
     row_fits,
     size_fits,
 )
-from sensor.model.rows import FRAG_PART
+from sensor.model.rows import FRAG_PART, FS_BEFORE, FS_ESTABLISHED
 
 LOOK = np.dtype(
     [
@@ -324,7 +324,7 @@ def look_rows(at, rules, rows, flows, turned, data, headers, first, looks, pool,
         out[i] = False
         part = r["frag"] == FRAG_PART
         bit = proto_bit(r["ipv"], r["proto"])
-        side, established = np.int64(r["side"]), r["fstate"] & 1
+        side, established = np.int64(r["side"]), r["fstate"] & FS_BEFORE == FS_ESTABLISHED
         fits = row_fits(q, bit, r["proto"], part, side, slot >= 0, r["tcpflags"], established)
         if fits and size_fits(q, r["paylen"]) and speaks(headers, rule, slot, flows, turned):
             memo[:] = -1

@@ -29,6 +29,7 @@ from sensor.detect.kernels_headers import (
     size_fits,
     stands_between,
 )
+from sensor.model.rows import FS_BEFORE, FS_ESTABLISHED
 
 U2 = numba.uint16[::1]
 CLASSES = 9
@@ -137,7 +138,7 @@ def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_firs
                 number += 1
             part = frags[i] == 1
             size, side, slot = paylens[i], np.int64(sides[i]), slots[i]
-            established = states[i] & 1
+            established = states[i] & FS_BEFORE == FS_ESTABLISHED
             group = row_class(number, side if slot >= 0 else np.int64(-1), size, flags[i])
             listed = rare_headers.size and (slot < 0 or rare[slot] != none)
             mapped = MAPPED if versions[i] == 4 else np.uint64(0)

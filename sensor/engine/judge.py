@@ -33,7 +33,7 @@ from sensor.engine.scenes import BlockView, ends_of
 from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.counters import Counters
 from sensor.model.files import FileInfo
-from sensor.model.rows import FRAG_PART, FS_ESTABLISHED, TUNNEL_ERSPAN, TUNNEL_GRE, TUNNEL_IPIP
+from sensor.model.rows import FRAG_PART, FS_BEFORE, FS_ESTABLISHED, TUNNEL_ERSPAN, TUNNEL_GRE, TUNNEL_IPIP
 from sensor.model.scene import Match, Scene, speaking
 from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
@@ -159,7 +159,8 @@ class _Context:
         if place.row >= 0:
             row = view.rows[place.row]
             self.ether, fstate = int(row["ethertype"]), int(row["fstate"])
-        self.established = bool(fstate & FS_ESTABLISHED)
+        # The packet that completes a handshake is still part of it; the bytes that it carries are not.
+        self.established = fstate & (FS_BEFORE if self._packet else FS_ESTABLISHED) == FS_ESTABLISHED
 
     def _fields(self) -> PacketRow | None:
         """Return the packet, read when a rule first asks for one of its fields (10 us)."""
