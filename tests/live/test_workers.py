@@ -26,6 +26,10 @@ MORE = """
      threshold: {type: limit, track: by_src, count: 2, seconds: 3600}}
   - {id: 13, title: often, protocol: tcp, match: [{content: live-needle}],
      threshold: {type: detection_filter, track: by_rule, count: 20, seconds: 3600}}
+  - {id: 14, title: new client, protocol: http, flow: [established, to_server],
+     match: [{http.uri: /live/evil}, {ip.src: [{in_list: {name: clients, type: ip, action: set}}]}]}
+  - {id: 15, title: known client, protocol: http, flow: [established, to_server],
+     match: [{http.uri: /live/evil}, {ip.src: [{in_list: {name: clients, type: ip}}]}]}
 """
 
 
@@ -93,7 +97,7 @@ def test_live_raises_what_replay_raises(lab, tmp_path, number):
         expected = sensor.events(eve=folder / "eve.json")
         sensor.wait_alerts(len(expected), 20)
         last = sensor.stop()
-    assert {e["alert"]["signature_id"] for e in expected} >= {1, 2, 4, 11, 12, 13}
+    assert {e["alert"]["signature_id"] for e in expected} >= {1, 2, 4, 11, 12, 13, 14, 15}
     # Which of many equal matches passes a limit depends on their order; how many do, does not.
     unlimited = [[e for e in events if e["alert"]["signature_id"] < 10] for events in (sensor.events(), expected)]
     assert essence(unlimited[0]) == essence(unlimited[1])

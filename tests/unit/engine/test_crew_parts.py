@@ -25,7 +25,7 @@ from sensor.engine.crew.wire import FromWorker, Shut, ToWorker, encode
 from sensor.engine.sinks import Sinks
 from sensor.engine.writer import Writer
 from sensor.model.scene import AnomalyRecord, ArpRecord, FileRecord, FlowEnd, FlowFacts, Match, Scene, TxRecord
-from sensor.rules.nodes import All, Rule, Threshold
+from sensor.rules.nodes import All, InList, Rule, Threshold
 
 DECODER = msgspec.msgpack.Decoder(FromWorker)
 
@@ -240,6 +240,19 @@ def test_matches_that_change_bits_of_hosts_are_asked_for():
     for match in through(*(Match(limited, scene(ts=10**9 + n)) for n in range(3))):
         verdicts.take(match)
     assert told == []
+
+
+def test_sets_that_rules_fill_outlive_a_reload():
+    adds = InList("", "string", name="seen", action="set")
+    deferred = {(1, 1): Deferred((), silent=False, asked=Asked((adds,)))}
+    verdicts, sink = collected([rule()], deferred=deferred)
+    for value in (b"a", b"a", b"b"):
+        for match in through(Match(rule(), scene(), told=((value,),))):
+            verdicts.take(match)
+        verdicts.learn(make_plan([rule()], Groups()), deferred)
+    assert len(sink.events) == 2
+    assert sorted(verdicts.sets.of(adds).values()) == [b"a", b"b"]
+    assert verdicts.sets.counters.dataset_values_added == 2
 
 
 def test_flood_control_sees_the_alerts_of_all_workers():
