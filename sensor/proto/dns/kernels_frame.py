@@ -21,7 +21,7 @@ _U1, _I8, _U8 = numba.uint8[::1], int64[::1], numba.uint64[::1]
 @njit
 def _plausible(data, at):  # pragma: no cover
     """Tell whether twelve bytes can be a header, as `parse.plausible_header` does."""
-    if not _OPCODES >> (data[at + 2] >> 3 & 15) & 1:
+    if not _OPCODES >> (np.int64(data[at + 2]) >> 3 & 15) & 1:
         return False
     for k in range(4, _HEADER, 2):
         if u16(data, at + k) > _COUNT:
