@@ -23,12 +23,11 @@ from sensor.detect.hostbits import HostBits
 from sensor.engine.crew import sharedsets
 from sensor.engine.crew.sharedsets import Asked, Values
 from sensor.model.scene import Scene
-from sensor.rules.nodes import All, AnyNode, BufferMatch, FlowBits, FlowInt, HostBit, Rule
+from sensor.rules.nodes import All, AnyNode, BufferMatch, HostBit, Rule
 from sensor.rules.ruleset import RuleSet
 from sensor.rules.walk import leaves, required
 
 _ASKS: Final = ("isset", "isnotset")
-_ASKS_FLOW: Final = frozenset({"isset", "isnotset", "notset", "<", ">", "<=", ">=", "==", "!="})
 
 Ids = tuple[int, int]
 
@@ -111,15 +110,8 @@ def _deferrable(rule: Rule, bits: Sequence[HostBit]) -> bool:
         rule.action != "pass"
         and len(_of_hosts(plain)) == len(bits)
         and any(isinstance(leaf, BufferMatch) for leaf in plain)
-        and not (asks and any(map(_changes_more, leaves(rule.body))))
+        and not (asks and any(map(sharedsets.changes, leaves(rule.body))))
     )
-
-
-def _changes_more(leaf: AnyNode) -> bool:
-    """Tell whether a leaf changes what workers keep."""
-    if isinstance(leaf, FlowBits | FlowInt):
-        return leaf.action not in _ASKS_FLOW
-    return isinstance(leaf, HostBit) and leaf.track == "by_both" and leaf.action not in _ASKS
 
 
 def _without(node: AnyNode) -> AnyNode:

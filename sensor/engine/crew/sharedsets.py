@@ -118,11 +118,11 @@ def _may_ask(rule: Rule, keys: set[Key]) -> bool:
         and not any(tests and node.either for node, tests in zip(plain, each, strict=True))
         and there == sum(_key(test) in keys for test in sets_of(rule.body))
         and scope(rule) in ("tx", "packet")
-        and not any(map(_changes, leaves(rule.body)))
+        and not any(map(changes, leaves(rule.body)))
     )
 
 
-def _changes(leaf: AnyNode) -> bool:
+def changes(leaf: AnyNode) -> bool:
     """Tell whether a leaf changes what workers keep; bits of single hosts are not theirs."""
     if isinstance(leaf, FlowBits | FlowInt):
         return leaf.action not in _ASKS
