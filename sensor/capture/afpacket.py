@@ -64,19 +64,20 @@ class LiveSource:
             for name in dict.fromkeys(names):
                 self.rings.append(Ring(name, options, program))
             if erspan is not None:
-                self._refused = self._add_erspan(erspan, replace(options, share=None))
+                self._refused = self._add_erspan(erspan, replace(options, team=None))
         except CaptureError:
             for ring in self.rings:
                 ring.close()
             raise
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._by_fd = {ring.fileno(): ring for ring in self.rings}
+        self._by_door = {ring.door(): ring for ring in self.rings}
         self._poll = select.poll()
         self._woken = select.poll()
         for poll in (self._poll, self._woken):
             poll.register(self._wake, select.POLLIN)
-        for fd in self._by_fd:
-            self._poll.register(fd, select.POLLIN | select.POLLERR)
+        for ring in self.rings:
+            self._poll.register(ring.door(), select.POLLERR)
+            self._poll.register(ring.fileno(), select.POLLIN)
 
     def _add_erspan(self, erspan: Erspan, options: RingOptions) -> Refused:
         """Open a ring that takes GRE of the configured senders only, and count that of others."""
@@ -207,8 +208,8 @@ class LiveSource:
             if fd == self._wake:
                 os.eventfd_read(self._wake)
                 woken = True
-            elif what & select.POLLERR and (error := self._by_fd[fd].take_error()):
-                self._on_event(f"{self._by_fd[fd].name}: {error}")
+            elif what & select.POLLERR and (ring := self._by_door.get(fd)) and (error := ring.take_error()):
+                self._on_event(f"{ring.name}: {error}")
         return woken
 
     def _retry(self) -> None:

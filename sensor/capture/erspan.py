@@ -15,7 +15,7 @@ from typing import Final
 from sensor.capture import uapi
 from sensor.capture.libpcap import Compiler
 from sensor.capture.rawinput import reason
-from sensor.capture.ring import attach_filter
+from sensor.capture.tap import set_filter
 from sensor.errors import CaptureError
 from sensor.model.block import LINKTYPE_ETHERNET
 
@@ -67,7 +67,7 @@ class Refused:
             self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
             try:
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-                attach_filter(self._sock, program)
+                set_filter(self._sock, program)
                 self._sock.bind((interface, uapi.ETH_P_ALL))
             except OSError:
                 self._sock.close()

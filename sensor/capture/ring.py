@@ -2,14 +2,12 @@
 
 The socket outlives its interface. When that goes, the kernel unhooks the socket and keeps the ring; binding the same
 socket again needs no privilege (only making one does), so a sensor that has given up all capabilities still finds an
-interface that comes back.
+interface that comes back (`sensor.capture.tap`; of several workers `sensor.capture.team`).
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
-import fcntl
 import mmap
 import os
 import socket
@@ -22,20 +20,12 @@ import numpy as np
 from sensor.capture import uapi
 from sensor.capture.kernels_ring import HINTED, TAGGED, USED, walk_block
 from sensor.capture.rawinput import reason
-from sensor.capture.shares import Share, behind
-from sensor.capture.shares import program as share_program
+from sensor.capture.tap import Interface, Tap, look_up, set_filter
+from sensor.capture.team import Team
 from sensor.errors import CaptureError
-from sensor.model.block import LINKTYPE_ETHERNET, LINKTYPE_RAW, PacketBlock
+from sensor.model.block import PacketBlock
 from sensor.model.counters import Counters
 
-_LINKTYPES: Final = {
-    uapi.ARPHRD_ETHER: LINKTYPE_ETHERNET,
-    uapi.ARPHRD_LOOPBACK: LINKTYPE_ETHERNET,
-    uapi.ARPHRD_NONE: LINKTYPE_RAW,
-    uapi.ARPHRD_TUNNEL: LINKTYPE_RAW,
-    uapi.ARPHRD_TUNNEL6: LINKTYPE_RAW,
-    uapi.ARPHRD_SIT: LINKTYPE_RAW,
-}
 _CURRENT, _LENT = 0, 1
 """Of a cursor: the block that comes next, or is the first that is lent; how many are."""
 _TOGETHER: Final = 4
@@ -61,8 +51,8 @@ class RingOptions:
     """Milliseconds after which a block that is not full is handed over, 1-10,000: the latency of an alert, beside
     `afpacket.LINGER_SECONDS`."""
     promiscuous: bool = True
-    share: Share | None = None
-    """Of several workers' rings on one interface: which packets this one takes; None: all."""
+    team: Team | None = None
+    """Of several workers' rings on one interface: this is the next of them; None: the only one."""
 
     def __post_init__(self) -> None:
         if not 1 << 17 <= self.block_size <= 1 << 26 or self.block_size & (self.block_size - 1):
@@ -103,11 +93,7 @@ class RingCounters(Counters):
 
 
 class Ring:
-    """A bound ring. Raises CaptureError where the interface or the privilege is missing.
-
-    Frames that this machine sends are captured, too (the operator may look at a host's own interface), except on
-    loopback, where each would come twice: as sent and as received (PACKET_IGNORE_OUTGOING, Linux 4.20).
-    """
+    """A bound ring. Raises CaptureError where the interface or the privilege is missing."""
 
     def __init__(self, name: str, options: RingOptions, program: Iterable[tuple[int, int, int, int]] = ()) -> None:
         self.name = name
@@ -118,10 +104,10 @@ class Ring:
         self._together = max(1, min(_TOGETHER, options.blocks // _OF_RING))
         # Shared with the processes that are forked from here: one that takes the place of another goes on behind it.
         self._cursor = np.frombuffer(mmap.mmap(-1, mmap.PAGESIZE), np.int64)
-        self._linktype = LINKTYPE_ETHERNET
         self._program = list(program)
         self._stopped = False
-        self._sock = _packet_socket(name)
+        self._tap = options.team.tap(name) if options.team is not None else Tap(name)
+        self._sock = self._tap.sock
         try:
             self._map()
             self._bind()
@@ -146,47 +132,28 @@ class Ring:
 
     def _bind(self) -> None:
         """Bind to the interface by its name. Raises OSError where it is not there, CaptureError for a strange one."""
-        index = socket.if_nametoindex(self.name)
-        kind = self._kind()
-        if kind not in _LINKTYPES:
-            raise CaptureError(f"{self.name}: frames of this kind of interface ({kind}) cannot be decoded")
-        self._linktype = _LINKTYPES[kind]
-        self._set_programs()
-        self._sock.bind((self.name, uapi.ETH_P_ALL))
-        only_incoming = int(kind == uapi.ARPHRD_LOOPBACK)
-        self._sock.setsockopt(uapi.SOL_PACKET, uapi.PACKET_IGNORE_OUTGOING, only_incoming)
-        if self._options.promiscuous:
-            request = uapi.MEMBERSHIP.pack(index, uapi.PACKET_MR_PROMISC, 0, b"")
-            self._sock.setsockopt(uapi.SOL_PACKET, uapi.PACKET_ADD_MEMBERSHIP, request)
-        self.attached = True
-
-    def _kind(self) -> int:
-        """Return the ARPHRD_* of the interface. Raises OSError where it is not there."""
-        answer = fcntl.ioctl(self._sock, uapi.SIOCGIFHWADDR, uapi.IFREQ_ADDRESS.pack(self.name.encode(), 0))
-        return int(uapi.IFREQ_ADDRESS.unpack(answer)[1])
-
-    def _set_programs(self) -> None:
-        """Filter as this kind of interface needs it, before the first frame may come."""
-        program, share = self._program, self._options.share
-        if share is not None:
-            program = behind(program, share_program(share, self._linktype))
-        if program and not self._stopped:
-            self.set_filter(program)
-
-    def set_filter(self, program: list[tuple[int, int, int, int]]) -> None:
-        """Let the kernel pass only frames for which a classic BPF program (code, jt, jf, k) returns a length."""
+        self._interface: Interface = look_up(self.name, self._tap.door)
+        program = [uapi.DROP_ALL] if self._stopped else self._program
         if len(program) > uapi.FILTER_MAX:
             raise CaptureError(f"{self.name}: the capture filter is too long for the kernel")
-        attach_filter(self._sock, program)
+        self._tap.listen(self._interface, program)
+        if self._options.promiscuous:
+            request = uapi.MEMBERSHIP.pack(self._interface.index, uapi.PACKET_MR_PROMISC, 0, b"")
+            self._tap.door.setsockopt(uapi.SOL_PACKET, uapi.PACKET_ADD_MEMBERSHIP, request)
+        self.attached = True
 
     def stop(self) -> None:
         """Let no more frames in; what is in the ring stays."""
         self._stopped = True
-        self.set_filter([uapi.DROP_ALL])
+        set_filter(self._sock, [uapi.DROP_ALL])
 
     def fileno(self) -> int:
-        """Return the descriptor to poll: readable while a block waits, an error when the interface goes."""
+        """Return the descriptor to poll: readable while a block waits."""
         return self._sock.fileno()
+
+    def door(self) -> int:
+        """Return the descriptor that has an error when the interface goes: it may be the same."""
+        return self._tap.door.fileno()
 
     def ready(self) -> int:
         """Return the time (ns) of the first frame of the block that waits, -1: none waits."""
@@ -248,7 +215,7 @@ class Ring:
         self.counters.bytes += int(seen[USED])
         return PacketBlock(
             buf=view, off=off[:n], caplen=caplen[:n], wirelen=wirelen[:n], ts=ts[:n],
-            linktype=np.full(n, self._linktype, np.uint16), first=number, source=self.name,
+            linktype=np.full(n, self._interface.linktype, np.uint16), first=number, source=self.name,
             vlan_tci=tci[:n] if seen[TAGGED] else None, vlan_tpid=tpid[:n] if seen[TAGGED] else None,
             hints=hints[:n] if seen[HINTED] else None,
         )  # fmt: skip
@@ -271,7 +238,7 @@ class Ring:
         lent = self._words[first : first + int(self._cursor[_LENT])]
         self.counters.orphaned += int(lent[:, uapi.BLOCK_NUM_PKTS // 4].sum())
         self.release()
-        self.attached = bool(self._sock.getsockname()[0])
+        self.attached = bool(self._tap.door.getsockname()[0])
 
     def read_statistics(self) -> None:
         """Add the kernel's counters since the last call."""
@@ -283,13 +250,13 @@ class Ring:
 
     def take_error(self) -> str:
         """Return and clear what the kernel reports about the interface, empty: nothing."""
-        code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        code = self._tap.door.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code == 0:
             return ""
         if code == errno.ENETDOWN:
             self.counters.lost += 1
             # packet(7) leaves the socket bound while the interface is only down; without a name it has gone.
-            self.attached = bool(self._sock.getsockname()[0])
+            self.attached = bool(self._tap.door.getsockname()[0])
             return "went down" if self.attached else "disappeared"
         return os.strerror(code)
 
@@ -303,22 +270,5 @@ class Ring:
         return True
 
     def close(self) -> None:
-        """Give the socket back; the mapping goes with the last block that looks into it."""
-        self._sock.close()
-
-
-def attach_filter(sock: socket.socket, program: list[tuple[int, int, int, int]]) -> None:
-    """Give a socket a classic BPF program. Raises OSError."""
-    code = ctypes.create_string_buffer(b"".join(uapi.FILTER_INSTRUCTION.pack(*i) for i in program))
-    packed = uapi.FILTER_PROGRAM.pack(len(program), ctypes.addressof(code))
-    sock.setsockopt(socket.SOL_SOCKET, uapi.SO_ATTACH_FILTER, packed)
-
-
-def _packet_socket(name: str) -> socket.socket:
-    """Return a packet socket that receives nothing before it is bound (protocol 0)."""
-    try:
-        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
-    except PermissionError as e:
-        raise CaptureError(f"{name}: capturing needs root or CAP_NET_RAW") from e
-    except OSError as e:
-        raise CaptureError(f"{name}: no packet sockets here: {reason(e)}") from e
+        """Give the sockets back; the mapping goes with the last block that looks into it."""
+        self._tap.close()

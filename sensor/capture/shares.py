@@ -3,9 +3,8 @@
 All packets between two hosts go to one worker, whatever their ports: both sides of connections, fragments (only the
 first has ports), ICMP errors, data connections that an FTP control connection announces, the second copies of a mirror,
 bits of a pair. PACKET_FANOUT_HASH keeps no more together than one connection, and not even its fragments; with
-PACKET_FANOUT_FLAG_DEFRAG the kernel would put fragments together, so that nobody saw how they overlap. Nor can a socket
-of a fanout group be bound again when its interface comes back (packet_do_bind, net/packet/af_packet.c). So each
-worker's socket has a filter that passes its share: 120 ns a frame for each further worker, measured on veth.
+PACKET_FANOUT_FLAG_DEFRAG the kernel would put fragments together, so that nobody saw how they overlap. So a fanout
+group is given this program (`divider`; `sensor.capture.team`), and captures are divided by the same (`program`).
 
 What is no IPv4 or IPv6 behind at most three VLAN tags (ARP, MPLS, PPPoE) is the first worker's; of a tunnel the
 hosts at its ends count.
@@ -19,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from sensor.capture import uapi
 from sensor.capture.bpf import Instruction, select, verified
 from sensor.capture.kernels_bpf import bpf_mask
 from sensor.model import block as links
@@ -41,6 +41,9 @@ _AT, _WORD, _SUM = 0, 1, 2
 """Scratch words: where the IP header begins, what is being mixed, the first host."""
 _SPREAD: Final = 0x9E3779B1
 """The golden ratio of 32 bits, odd."""
+
+_VERSIONS: Final = {"ipv4": (20, (12,), (16,)), "ipv6": (40, range(8, 24, 4), range(24, 40, 4))}
+"""Length of an IP header, and where the words of its addresses stand."""
 
 LAYERS: Final = {
     links.LINKTYPE_ETHERNET: (12, 14), links.LINKTYPE_LINUX_SLL: (14, 16), links.LINKTYPE_LINUX_SLL2: (0, 20),
@@ -88,25 +91,51 @@ def program(share: Share, linktype: int) -> list[Instruction]:
     """Return the program that passes a share of the frames of a link type. A link type not in LAYERS is the first's."""
     asm = _Assembler()
     if linktype in LAYERS:
-        _find_ip(asm, *LAYERS[linktype])
-        _hash(asm, share)
+        _find_ip(asm, *LAYERS[linktype], 0)
+        for version in _VERSIONS:
+            _whole(asm, version)
+            _hash(asm, version, share.of, share.secret, 0)
+            asm.put(_JEQ, share.index, f"{version} mine", f"{version} other's")
+            asm.label(f"{version} mine")
+            asm.put(_RET, _ALL)
+            asm.label(f"{version} other's")
+            asm.put(_RET, 0)
     asm.label("other")
     asm.put(_RET, _ALL if share.index == 0 else 0)
     return asm.program()
 
 
-def _find_ip(asm: _Assembler, ethertype: int, start: int) -> None:
-    """Jump to `ipv4` or `ipv6` with X at the header, or to `other`."""
+def divider(of: int, secret: int, linktype: int) -> list[Instruction]:
+    """Return the program that tells a fanout group whose a frame is (PACKET_FANOUT_CBPF): the same as `program`.
+
+    The kernel asks before it has put its place in the frame back to the link header, so places count from there
+    expressly; and a load behind the end of a frame gives 0, the first worker, which is what a runt is to have.
+    """
+    asm = _Assembler()
+    if linktype in LAYERS:
+        _find_ip(asm, *LAYERS[linktype], uapi.SKF_LL_OFF)
+        for version in _VERSIONS:
+            asm.label(version)
+            asm.put(_STX, _AT)
+            _hash(asm, version, of, secret, uapi.SKF_LL_OFF)
+            asm.put(_RET_A)
+    asm.label("other")
+    asm.put(_RET, 0)
+    return asm.program()
+
+
+def _find_ip(asm: _Assembler, ethertype: int, start: int, base: int) -> None:
+    """Jump to `ipv4` or `ipv6` with X at the header, or to `other`. base: added to all places."""
     if ethertype < 0:
         asm.put(_LDX_IMM, start)
-        asm.put(_LDB_ABS, start)
+        asm.put(_LDB_ABS, start + base)
         asm.put(_RSH, 4)
         asm.put(_JEQ, 4, "ipv4")
         asm.put(_JEQ, 6, "ipv6", "other")
         return
     for tags in range(_TAGS + 1):
         asm.put(_LDX_IMM, start + 4 * tags)
-        asm.put(_LDH_ABS, ethertype + 4 * tags)
+        asm.put(_LDH_ABS, ethertype + 4 * tags + base)
         asm.put(_JEQ, _IPV4, "ipv4")
         asm.put(_JEQ, _IPV6, "ipv6")
         for tag in _VLAN if tags < _TAGS else ():
@@ -115,31 +144,29 @@ def _find_ip(asm: _Assembler, ethertype: int, start: int) -> None:
         asm.label(f"tag{tags}")
 
 
-def _hash(asm: _Assembler, share: Share) -> None:
-    """Pass the frame if its two hosts belong to the share."""
-    for version, size, sources, dests in (("ipv4", 20, (12,), (16,)), ("ipv6", 40, range(8, 24, 4), range(24, 40, 4))):
-        asm.label(version)
-        asm.put(_STX, _AT)
-        # A load behind the end of a frame would reject it, for all workers: a runt is the first's.
-        asm.put(_TXA)
-        asm.put(_ADD, size)
-        asm.put(_TAX)
-        asm.put(_LD_LEN)
-        asm.put(_JGE_X, 0, f"{version} whole", "other")
-        asm.label(f"{version} whole")
-        _mix(asm, sources, share.secret)
-        asm.put(_ST, _SUM)
-        _mix(asm, dests, share.secret)
-        asm.put(_LDX_MEM, _SUM)
-        asm.put(_ADD_X)
-        asm.put(_MUL, _SPREAD)
-        asm.put(_RSH, 16)
-        asm.put(_MOD, share.of)
-        asm.put(_JEQ, share.index, f"{version} mine", f"{version} other's")
-        asm.label(f"{version} mine")
-        asm.put(_RET, _ALL)
-        asm.label(f"{version} other's")
-        asm.put(_RET, 0)
+def _whole(asm: _Assembler, version: str) -> None:
+    """Go on where the header is there; a load behind the end of a frame would reject it, for all workers."""
+    asm.label(version)
+    asm.put(_STX, _AT)
+    asm.put(_TXA)
+    asm.put(_ADD, _VERSIONS[version][0])
+    asm.put(_TAX)
+    asm.put(_LD_LEN)
+    asm.put(_JGE_X, 0, f"{version} whole", "other")
+    asm.label(f"{version} whole")
+
+
+def _hash(asm: _Assembler, version: str, of: int, secret: int, base: int) -> None:
+    """Leave the number of the worker whose two hosts these are in A."""
+    _, sources, dests = _VERSIONS[version]
+    _mix(asm, [base + at for at in sources], secret)
+    asm.put(_ST, _SUM)
+    _mix(asm, [base + at for at in dests], secret)
+    asm.put(_LDX_MEM, _SUM)
+    asm.put(_ADD_X)
+    asm.put(_MUL, _SPREAD)
+    asm.put(_RSH, 16)
+    asm.put(_MOD, of)
 
 
 def _mix(asm: _Assembler, words: Sequence[int], secret: int) -> None:

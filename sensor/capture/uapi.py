@@ -8,6 +8,8 @@ from typing import Final
 # ---- linux/if_ether.h
 ETH_P_ALL: Final = 0x0003
 ETH_P_8021Q: Final = 0x8100
+ETH_P_802_EX1: Final = 0x88B5
+"""IEEE 802 local experiments."""
 
 # ---- linux/if_arp.h
 ARPHRD_ETHER: Final = 1
@@ -28,8 +30,14 @@ PACKET_ADD_MEMBERSHIP: Final = 1
 PACKET_RX_RING: Final = 5
 PACKET_STATISTICS: Final = 6
 PACKET_VERSION: Final = 10
+PACKET_FANOUT: Final = 18
+PACKET_FANOUT_DATA: Final = 22
 PACKET_IGNORE_OUTGOING: Final = 23
 PACKET_MR_PROMISC: Final = 1
+PACKET_FANOUT_CBPF: Final = 6
+PACKET_FANOUT_FLAG_UNIQUEID: Final = 0x2000
+PACKET_OUTGOING: Final = 4
+"""sll_pkttype of a frame that this machine sends."""
 TPACKET_V3: Final = 2
 
 # ---- linux/if_packet.h: tp_status of a frame, block_status of a block
@@ -82,6 +90,10 @@ FILTER_MAX: Final = 4096
 """BPF_MAXINSNS"""
 DROP_ALL: Final = (0x06, 0, 0, 0)
 """BPF_RET | BPF_K of 0 bytes."""
+SKF_LL_OFF: Final = (1 << 32) - 0x200000
+"""Places from here on count from the link header, wherever the kernel stands in the frame."""
+SKF_AD_PKTTYPE: Final = (1 << 32) - 0x1000 + 4
+SKF_AD_IFINDEX: Final = (1 << 32) - 0x1000 + 8
 
 # ---- linux/sockios.h
 SIOCGIFADDR: Final = 0x8915

@@ -75,11 +75,11 @@ def pipeline(
         return Pipeline(rules, options, emit, seed, rates), failed + len(problems)
 
 
-def shares(settings: Settings, secret: int = 0) -> list[Share]:
-    """Return what each worker takes of the traffic. Without a secret it is the same at each run."""
+def shares(settings: Settings) -> list[Share]:
+    """Return what each worker takes of captures: the same at each run."""
     from sensor.capture.shares import Share
 
-    return [Share(i, settings.run.workers, secret) for i in range(settings.run.workers)]
+    return [Share(i, settings.run.workers) for i in range(settings.run.workers)]
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from sensor.errors import CaptureError, OutputError, RuleError, UsageError
 
 if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
-    from sensor.capture.shares import Share
+    from sensor.capture.team import Team
     from sensor.config.settings import Settings
     from sensor.engine.bookstore import ReadyRules
     from sensor.engine.ctlsocket import ControlSocket
@@ -224,6 +224,7 @@ def _alone(args: argparse.Namespace, settings: Settings, loaded: Runnable, write
 
 def _crew(args: argparse.Namespace, settings: Settings, loaded: Runnable, _writer: Writer,
           expression: str | None) -> _Engine:  # fmt: skip
+    from sensor.capture.team import Team
     from sensor.cli.engines import Crew
     from sensor.detect.threshold import FarRates
     from sensor.engine.crew.divide import divided
@@ -240,8 +241,9 @@ def _crew(args: argparse.Namespace, settings: Settings, loaded: Runnable, _write
     pipeline, failed = assembly.pipeline(rules, options, outbox, rates, fatal=args.init_errors_fatal)
     sources: list[LiveSource] = []
     try:
-        for share in assembly.shares(settings, secrets.randbits(32)):
-            sources.append(_source(args, settings, expression, share))  # noqa: PERF401 - those opened must be closed
+        team = Team(workers, secrets.randbits(32))
+        while len(sources) < workers:
+            sources.append(_source(args, settings, expression, team, first=not sources))
     except CaptureError:
         for source in sources:
             source.close()
@@ -328,17 +330,16 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
             server.close()
 
 
-def _source(args: argparse.Namespace, settings: Settings, expression: str | None, share: Share | None = None
-            ) -> LiveSource:  # fmt: skip
-    """Open the interfaces. share: of a worker; the first tells what happens to them, and takes what comes as ERSPAN."""
+def _source(args: argparse.Namespace, settings: Settings, expression: str | None, team: Team | None = None, *,
+            first: bool = True) -> LiveSource:  # fmt: skip
+    """Open the interfaces. team: of several workers; the first tells what happens, and takes what comes as ERSPAN."""
     from sensor.capture import ifcheck
     from sensor.capture.afpacket import LiveSource
     from sensor.capture.ring import RingOptions
     from sensor.engine.crew.divide import ring_block
 
-    first = share is None or share.index == 0
     try:
-        options = RingOptions(blocks=args.ring_blocks, share=share)
+        options = RingOptions(blocks=args.ring_blocks, team=team)
     except ValueError as e:
         raise UsageError(f"--ring-blocks: {e}") from e
     options = dataclasses.replace(options, block_size=ring_block(options.block_size, settings.run.workers))
