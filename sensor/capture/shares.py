@@ -109,7 +109,9 @@ def divider(of: int, secret: int, linktype: int) -> list[Instruction]:
     """Return the program that tells a fanout group whose a frame is (PACKET_FANOUT_CBPF): the same as `program`.
 
     The kernel asks before it has put its place in the frame back to the link header, so places count from there
-    expressly; and a load behind the end of a frame gives 0, the first worker, which is what a runt is to have.
+    expressly; and a load behind the end of a frame gives 0, the first worker, which is what a runt is to have. Kernels
+    before 2025 load from the first piece of a frame only: network drivers leave its headers there (Xen's 128 bytes and
+    more).
     """
     asm = _Assembler()
     if linktype in LAYERS:

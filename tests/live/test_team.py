@@ -208,3 +208,18 @@ def test_a_member_that_is_bound_to_its_interface_would_be_lost_with_it(card, kin
         command(f"ip link del {NAME}")
         plug()
         assert [bound_again(sock) for sock in (plain, first, second)] == [0, errno.EINVAL, errno.EINVAL]
+
+
+def test_frames_that_the_kernel_keeps_in_pieces_are_divided_like_others(rings):
+    """Of a jumbo frame that a program sends, only the Ethernet header lies in one piece with the kernel's record."""
+    for name in (NAME, PEER):
+        command(f"ip link set {name} mtu 9000")
+    rng = np.random.default_rng(9)
+    frames = [ether(ipv4(rng.bytes(4), rng.bytes(4), 17, rng.bytes(7000))) for _ in range(40)]
+    members = rings()
+    send(frames)
+    found = all_of(members, len(frames))
+    block = next(MemorySource(list(enumerate(frames))).blocks())
+    for number, got in enumerate(found):
+        mask = ShareOfFiles(Share(number, WORKERS, SECRET)).mask(block)
+        assert Counter(got) == Counter(f for f, mine in zip(frames, mask.tolist(), strict=True) if mine), number
