@@ -17,6 +17,7 @@ from sensor.model.scene import (
     FlowEnd,
     FlowFacts,
     Match,
+    PacketRecord,
     Record,
     Scene,
     TxRecord,
@@ -87,6 +88,8 @@ class EveBuilder:
                 return self.file(record)
             case FlowEnd():
                 return self._flow(record)
+            case PacketRecord():
+                return self._tagged(record)
             case AnomalyRecord():
                 return self._anomaly(record)
             case ArpRecord():
@@ -124,8 +127,7 @@ class EveBuilder:
             out["payload_length"] = match.payload_length
         out["stream"] = int(match.stream)
         if self._packet and match.packet:
-            out["packet"] = base64.b64encode(match.packet).decode()
-            out["packet_info"] = {"linktype": match.linktype}
+            out |= _frame(match.packet, match.linktype)
         if self.capture_file is not None and (name := self.capture_file(match.scene.ts)):
             out["capture_file"] = name
 
@@ -195,6 +197,9 @@ class EveBuilder:
         out["fileinfo"] = _file_object(record, digest, number)
         return Event("fileinfo", out)
 
+    def _tagged(self, record: PacketRecord) -> Event:
+        return Event("packet", self.common(record.scene, "packet") | _frame(record.packet, record.linktype))
+
     def _anomaly(self, record: AnomalyRecord) -> Event:
         out = self.common(record.scene, "anomaly")
         body = {"type": record.kind, "event": record.event}
@@ -235,6 +240,10 @@ class EveBuilder:
             tcp |= {name: True for name, gap in zip(("ts_gap", "tc_gap"), end.gaps, strict=True) if gap}
             out["tcp"] = tcp
         return Event("flow", out)
+
+
+def _frame(packet: bytes, linktype: int) -> dict[str, Any]:
+    return {"packet": base64.b64encode(packet).decode(), "packet_info": {"linktype": linktype}}
 
 
 def _file_object(record: FileRecord, stored: str, number: int) -> dict[str, Any]:

@@ -170,7 +170,7 @@ def files(settings: Settings) -> list[Sink]:
     if not settings.run.log_dir:
         return []
     folder = Path(settings.run.log_dir)
-    found: list[Sink] = [EveFile(LineFile(folder / settings.eve.filename), settings.eve.types)]
+    found: list[Sink] = [EveFile(LineFile(folder / settings.eve.filename), settings.eve.kinds)]
     if settings.run.fast:
         found.append(FastFile(LineFile(folder / FAST_LOG)))
     return found

@@ -72,7 +72,7 @@ def _in_folder(settings: Settings, folder: Path, tell: Tell) -> Outlets:
             sink.flush()
 
     files = [LogFile(folder / settings.eve.filename, settings.files, tell, ahead=spooled)]
-    sinks: list[Sink] = [EveFile(files[0], settings.eve.types)]
+    sinks: list[Sink] = [EveFile(files[0], settings.eve.kinds)]
     if settings.run.fast:
         files.append(LogFile(folder / FAST_LOG, settings.files, tell, ahead=spooled))
         sinks.append(FastFile(files[1]))

@@ -212,7 +212,7 @@ def _shown(args: argparse.Namespace, settings: Settings, screen: Screen) -> list
     from sensor.cli.terminal import EveStdout, FastStdout, Table
 
     if args.eve_stdout:
-        return [EveStdout(screen, settings.eve.types)]
+        return [EveStdout(screen, settings.eve.kinds)]
     if args.quiet:
         return []
     if sys.stdout.isatty():

@@ -22,7 +22,7 @@ _RELOADED = ("rule-files", "default-rule-path", "threshold-file", "classificatio
              "reputation-files", "geoip-database", "datasets.", "vars.")  # fmt: skip
 """What a reload of the rules reads anew."""
 _OF_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"alert": ("payload", "payload-buffer-size", "packet"), "files": ("force-hash",)}
+    {"alert": ("payload", "payload-buffer-size", "packet", "tagged-packets"), "files": ("force-hash",)}
 )
 """Options that Suricata has below a type, and this table below `eve-log`."""
 

@@ -46,7 +46,7 @@ EVE_TYPES = (
     "modbus",
     "ldap",
     "rdp",
-    "arp", "stats",
+    "arp", "packet", "stats",
 )  # fmt: skip
 """Event types that can be written: one for each protocol, and some more."""
 
@@ -67,6 +67,7 @@ class EveSettings:
     payload_size: int = 4096
     """Bytes."""
     packet: bool = False
+    tagged_packets: bool = True
     ethernet: bool = False
     pcap_file: bool = False
     community_id: bool = True
@@ -74,6 +75,11 @@ class EveSettings:
     sensor_name: str = ""
     force_hash: tuple[str, ...] = ()
     """Hashes of files that `fileinfo` events carry, of `md5`, `sha1`, `sha256`."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Types of the events that are written: with alerts come the packets that their rules have logged."""
+        return (*self.types, "packet") if self.tagged_packets and "alert" in self.types else self.types
 
 
 @dataclass(frozen=True, slots=True)

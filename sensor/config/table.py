@@ -100,6 +100,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("outputs.eve-log.payload-buffer-size", within(size, 0, 1 << 20), "eve.payload_size",
             "bytes of that excerpt"),
     _yes("outputs.eve-log.packet", "eve.packet", "alerts carry the frame"),
+    _yes("outputs.eve-log.tagged-packets", "eve.tagged_packets", "packets that a rule's tag asks for are written"),
     _yes("outputs.eve-log.ethernet", "eve.ethernet", "events carry the MAC addresses"),
     _yes("outputs.eve-log.pcap-file", "eve.pcap_file", "events carry the capture's file name"),
     _yes("outputs.eve-log.community-id", "eve.community_id", "events carry the flow's community id"),

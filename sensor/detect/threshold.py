@@ -29,8 +29,8 @@ class ThresholdLimits:
 class Rates(Protocol):
     """Tells what becomes of a match."""
 
-    def verdict(self, rule: Rule, ts_ns: int, src: bytes, dst: bytes, flow_id: int) -> str:
-        """Count a match and return what is to be done; empty: nothing."""
+    def verdict(self, rule: Rule, ts_ns: int, src: bytes, dst: bytes, flow_id: int) -> str | None:
+        """Count a match and return what is to be done; empty: nothing; None: no alert, there were enough of them."""
 
 
 Tracked = bytes | tuple[bytes, bytes] | int | None
@@ -65,13 +65,13 @@ class FarRates:
         """Forget everything: the rules have changed."""
         self._closed.clear()
 
-    def verdict(self, rule: Rule, ts_ns: int, src: bytes, dst: bytes, flow_id: int) -> str:
-        """Return the rule's own action, empty where a match would be held back."""
+    def verdict(self, rule: Rule, ts_ns: int, src: bytes, dst: bytes, flow_id: int) -> str | None:
+        """Return the rule's own action, None where a match would be held back."""
         if not self._closed or len(rule.thresholds) != 1:
             return rule.action
         key = rule.gid, rule.sid, _tracked(rule.thresholds[0].track, src, dst, flow_id)
         since, until = self._closed.get(key, (0, -1))
-        return "" if since <= ts_ns <= until else rule.action
+        return None if since <= ts_ns <= until else rule.action
 
 
 class ThresholdCounters(Counters):
@@ -92,6 +92,10 @@ class _Window:
         self.count = 1
         self.told = False
 
+    def enough(self, threshold: Threshold) -> bool:
+        """Tell whether a rule has alerted as often as it may."""
+        return threshold.kind in {"limit", "both"} and self.count > threshold.count
+
 
 class Thresholds:
     """Counts per (rule, threshold, tracked end) in windows of packet time.
@@ -111,11 +115,11 @@ class Thresholds:
     def __len__(self) -> int:
         return len(self._table)
 
-    def verdict(self, rule: Rule, ts_ns: int, src: bytes, dst: bytes, flow_id: int) -> str:
-        """Count a match and return what is to be done; empty: nothing. All thresholds of the rule must let it pass.
+    def verdict(self, rule: Rule, ts_ns: int, src: bytes, dst: bytes, flow_id: int) -> str | None:
+        """Count a match and return what is to be done; empty: nothing; None: no alert, there were enough of them.
 
-        src, dst: packed addresses, both in the same form each time. Detection filters are asked first; a
-        match that one threshold holds back is not counted by those behind it.
+        All thresholds of the rule must let it pass. Detection filters are asked first; a match that one threshold holds
+        back is not counted by those behind it. src, dst: packed addresses, both in the same form each time.
         """
         action = rule.action
         if not rule.thresholds:
@@ -129,7 +133,7 @@ class Thresholds:
                 self.counters.threshold_suppressed += 1
                 if self.on_closed is not None:
                     self._tell(self.on_closed, rule, tracked)
-                return ""
+                return None if self._table[key].enough(threshold) else ""
         return action
 
     def _exceeds(self, threshold: Threshold, ts_ns: int, key: tuple[object, ...]) -> bool:
@@ -151,8 +155,7 @@ class Thresholds:
     def _tell(self, told: Callable[[Closed], None], rule: Rule, tracked: Tracked) -> None:
         """Tell if this was not the last match in vain."""
         threshold, window = rule.thresholds[0], self._table[rule.gid, rule.sid, 0, tracked]
-        over = threshold.kind in {"limit", "both"} and window.count > threshold.count
-        if len(rule.thresholds) == 1 and over and not window.told:
+        if len(rule.thresholds) == 1 and window.enough(threshold) and not window.told:
             window.told = True
             told(Closed(rule.gid, rule.sid, tracked, window.expires - threshold.seconds * SECOND, window.expires))
 

@@ -30,11 +30,12 @@ from sensor.engine.marks import SideMarks
 from sensor.engine.options import EngineOptions
 from sensor.engine.passing import FLOW, SIDE, Passed, reach
 from sensor.engine.scenes import BlockView, ends_of
+from sensor.engine.tagging import Tagging
 from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.counters import Counters
 from sensor.model.files import FileInfo
 from sensor.model.rows import FRAG_PART, FS_BEFORE, FS_ESTABLISHED, TUNNEL_ERSPAN, TUNNEL_GRE, TUNNEL_IPIP
-from sensor.model.scene import Match, Scene, speaking
+from sensor.model.scene import Match, Record, Scene, speaking
 from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
 from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, STREAM_EVENT, TCP_EVENT
@@ -300,7 +301,7 @@ class Judge:
     """Judges events against rules. One rule's judgement is an isolation point."""
 
     def __init__(self, plan: Plan, compiled: CompiledRules, options: EngineOptions, rates: Rates,
-                 suppressor: Suppressor, emit: Callable[[Match], None], wanted: FileWants,
+                 suppressor: Suppressor, emit: Callable[[Record], None], wanted: FileWants,
                  frames: Sequence[Frames] = ()) -> None:  # fmt: skip
         self._plan = plan
         self._compiled = compiled
@@ -328,6 +329,7 @@ class Judge:
         self.counters = JudgeCounters()
         self.var_counters = FlowVarCounters()
         self.host_bits = HostBits()
+        self.tagging = Tagging(emit)
 
     def packet(self, view: BlockView, row: int, rules: Iterable[int]) -> None:
         """Judge packet rules on a row."""
@@ -469,6 +471,7 @@ class Judge:
         """Take over the state of the judge before a reload. renumbered: old rule number → new, of unchanged rules."""
         self.counters, self.var_counters, self._vars = old.counters, old.var_counters, old._vars
         self.host_bits = old.host_bits
+        self.tagging.adopt(old.tagging)
         self.passed.adopt(old.passed)
         self.budget.counters = old.budget.counters
         self.sets.adopt(old.sets)
@@ -479,6 +482,7 @@ class Judge:
         slots = list(slots)
         self.fired.forget(slots)
         self.passed.forget(slots)
+        self.tagging.forget(slots)
         if self._vars:
             for slot in self._vars.keys() & slots:
                 del self._vars[slot]
@@ -587,6 +591,8 @@ class Judge:
             self.passed.note(place.view, place.slot, place.row, SIDE)
             return True
         if not action:
+            if action is None and rule.tags:
+                self.tagging.note(rule, place.scene(), place.slot, place.row)
             return False
         if action != rule.action:
             rule = msgspec.structs.replace(rule, action=action)
@@ -601,6 +607,7 @@ class Judge:
             spec = BY_NAME.get(context.app)
             key = (spec.eve_key or spec.name) if spec else ""
         known = self._vars.get(place.slot)
+        packet, linktype = place.view.frame(place.row) if place.row >= 0 else (b"", 1)
         self._emit(
             Match(
                 rule=rule,
@@ -611,17 +618,12 @@ class Judge:
                 tx_id=tx.id if tx is not None and tx.id >= 0 else None,
                 app=(key, shown) if shown and key else None,
                 beside=beside(tx),
-                packet=self._frame(place) if self._options.settings.eve.packet else b"",
-                linktype=int(place.view.block.linktype[place.view.rows["pkt"][place.row]]) if place.row >= 0 else 1,
+                packet=packet if self._options.settings.eve.packet else b"",
+                linktype=linktype,
                 flowbits=tuple(sorted(known.bits)) if known is not None else (),
                 told=values,
             )
         )
+        if rule.tags:
+            self.tagging.note(rule, scene, place.slot, place.row)
         return False
-
-    def _frame(self, place: Place) -> bytes:
-        if place.row < 0:
-            return b""
-        block, pkt = place.view.block, int(place.view.rows["pkt"][place.row])
-        start = int(block.off[pkt])
-        return bytes(block.buf[start : start + int(block.caplen[pkt])].tobytes())

@@ -113,6 +113,12 @@ class BlockView:
         silent = self.silent.slots.size and self.history.unanswered(slot, row)
         return "" if silent else self.app_name(slot, row)
 
+    def frame(self, row: int) -> tuple[bytes, int]:
+        """Return the frame that a row was found in, and its link type."""
+        block, pkt = self.block, int(self.rows["pkt"][row])
+        start = int(block.off[pkt])
+        return block.buf[start : start + int(block.caplen[pkt])].tobytes(), int(block.linktype[pkt])
+
     def facts(self, slot: int, row: int) -> FlowFacts:
         """Return a flow as it stood at a row (-1: at the end of the block)."""
         flow = self.flows[slot]

@@ -67,7 +67,7 @@ def _detect(pipeline: Pipeline, rules_failed: int) -> dict[str, Any]:
     return {
         "alert": own.pop("alerts"), "alert_queue_overflow": 0, "alerts_suppressed": own.pop("suppressed"), **own,
         **judge.budget.counters.snapshot(), **judge.var_counters.snapshot(), **judge.host_bits.counters.snapshot(),
-        **judge.sets.counters.snapshot(),
+        **judge.sets.counters.snapshot(), **judge.tagging.counters.snapshot(),
         **{f"{kind}_forgotten": n for kind, n in pipeline.forgotten().items()},
         "engines": [{"id": 0, "rules_loaded": pipeline.plan.table.loaded(), "rules_failed": rules_failed}],
     }  # fmt: skip

@@ -163,7 +163,7 @@ class Walk:
         self._heat(work)
         self._recall(work)
         self._pick_datagrams(work)
-        for row, phase, index in sorted(self._events(work)):
+        for row, phase, index in self._judge.tagging.among(sorted(self._events(work)), work.view):
             if phase == _PACKET:
                 self._packet(work, row)
             elif phase == _ODD:
@@ -174,6 +174,7 @@ class Walk:
                 self._segment(work, index)
         for slot in list(self._held):
             self._deliver(slot)
+        self._judge.tagging.finish()
 
     def forget(self, slots: Iterable[int]) -> None:
         """Drop what is kept of ended flows."""

@@ -152,6 +152,20 @@ class FileRecord(msgspec.Struct, frozen=True, gc=False, tag="file"):
     """Rules that want it stored."""
 
 
+Cause = tuple[int, int, int, int]
+"""An alert that has packets logged: gid, sid, time (ns), flow id."""
+
+
+class PacketRecord(msgspec.Struct, frozen=True, gc=False, tag="packet"):
+    """A packet that follows an alert whose rule has it logged."""
+
+    scene: Scene
+    packet: bytes
+    """The frame."""
+    linktype: int
+    causes: tuple[Cause, ...] = ()
+
+
 class AnomalyRecord(msgspec.Struct, frozen=True, gc=False, tag="anomaly"):
     """Something odd."""
 
@@ -170,5 +184,5 @@ class ArpRecord(msgspec.Struct, frozen=True, gc=False, tag="arp"):
     fields: dict[str, Any]
 
 
-Record = Match | FlowEnd | TxRecord | FileRecord | AnomalyRecord | ArpRecord
+Record = Match | FlowEnd | TxRecord | FileRecord | PacketRecord | AnomalyRecord | ArpRecord
 """What the engine emits, in packet order."""

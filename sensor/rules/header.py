@@ -20,7 +20,17 @@ from sensor.rules.kinds import (
     Word,
     scalar,
 )
-from sensor.rules.nodes import STORE_WORDS, AddressSet, Example, Suppression, Threshold
+from sensor.rules.nodes import (
+    STORE_WORDS,
+    TAG_ENDS,
+    TAG_KINDS,
+    TAG_UNITS,
+    AddressSet,
+    Example,
+    Suppression,
+    Tag,
+    Threshold,
+)
 from sensor.rules.problems import one_of
 from sensor.rules.record import Key, Record
 from sensor.rules.yamlio import Map, Value
@@ -158,6 +168,20 @@ THRESHOLD = Record(
     Key("timeout", Whole(0, _U32), "of rate_filter: seconds for which it does that"),
     check=_check_rate,
 )
+def _check_tag(values: dict[str, Any], node: Map, ctx: Context) -> None:
+    if ("end" in values) != (values["kind"] == "host"):
+        ctx.problems.fail(node, "end belongs to host, which needs it", "end: src")
+
+
+TAG = Record(
+    Tag,
+    "tag",
+    Key("of", Word(TAG_KINDS), "whose packets: of the flow, or of a host", "kind", required=True),
+    Key("count", Whole(0, _U32), "how many, the alert's packet included; default 256"),
+    Key("unit", Word(TAG_UNITS), "what is counted; default packets"),
+    Key("end", Word(TAG_ENDS), "of host: which end of the alert's packet"),
+    check=_check_tag,
+)
 EXAMPLE = Record(
     Example,
     "example",
@@ -210,6 +234,7 @@ RULE_KEYS = (
     Key("flow", Flow(), "established, not_established, stateless; to_server, to_client"),
     Key("match", Match(), "conditions; without it the header decides"),
     Key("threshold", ListOf(THRESHOLD, least=1), "limits of the alert rate", "thresholds"),
+    Key("tag", ListOf(TAG, least=1), "packets to log from an alert on", "tags"),
     Key("no-alert", Flag(), "match silently (for flowbits)", "noalert"),
     Key("alert", Flag(), "a pass rule alerts, too", "loud"),
     Key("action", Word(ACTIONS), "alert (default); pass: look no further; drop, reject: alert, a mirror cannot block"),

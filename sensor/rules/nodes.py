@@ -319,6 +319,20 @@ class Threshold(msgspec.Struct, frozen=True, omit_defaults=True):
     timeout: int = 0
 
 
+TAG_KINDS, TAG_UNITS, TAG_ENDS = ("session", "host"), ("packets", "bytes", "seconds"), ("src", "dst")
+
+
+class Tag(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Packets to be logged from an alert on: of its flow (session), or of the host at one end of its packet."""
+
+    kind: str
+    count: int = 256
+    """Packets or bytes, those of the alert's packet included, or seconds."""
+    unit: str = "packets"
+    end: str = ""
+    """Of a host: `src` or `dst`."""
+
+
 class Example(msgspec.Struct, frozen=True, omit_defaults=True):
     """A self-test: traffic that must (or must not) raise the rule."""
 
@@ -376,6 +390,7 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
     store: str = ""
     """Files that are stored where it matches, one of `STORE_WORDS`; empty: none."""
     thresholds: tuple[Threshold, ...] = ()
+    tags: tuple[Tag, ...] = ()
     examples: tuple[Example, ...] = ()
     file: str = ""
     line: int = 0

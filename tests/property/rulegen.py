@@ -7,6 +7,8 @@ from sensor.rules import buffers, fields
 from sensor.rules.conditions import TRANSFORMS
 from sensor.rules.header import ACTIONS, CORE_PROTOCOLS, TRACKS
 from sensor.rules.nodes import (
+    TAG_ENDS,
+    TAG_UNITS,
     All,
     Any,
     Asn1,
@@ -28,6 +30,7 @@ from sensor.rules.nodes import (
     Regex,
     Rule,
     Suppression,
+    Tag,
     Threshold,
     Transform,
     labels_of,
@@ -203,6 +206,9 @@ thresholds = st.builds(
     st.integers(1, 9),
     st.integers(1, 3600),
 )
+tags = st.builds(Tag, st.just("session"), st.integers(0, 9), st.sampled_from(TAG_UNITS)) | st.builds(
+    Tag, st.just("host"), st.integers(0, 9), st.sampled_from(TAG_UNITS), st.sampled_from(TAG_ENDS)
+)
 examples = st.builds(
     Example, flag, payload=st.binary(min_size=1, max_size=30), side=st.sampled_from(("to_server", "to_client")),
     note=st.just("") | texts, count=st.integers(0, 5),
@@ -236,6 +242,7 @@ rules = st.builds(
     labels=st.builds(labels_of, st.lists(texts, max_size=2).map(tuple), metadata),
     target=st.sampled_from(("", "src_ip", "dest_ip")),
     thresholds=st.lists(thresholds, max_size=2).map(tuple),
+    tags=st.lists(tags, max_size=2).map(tuple),
     examples=st.lists(examples, max_size=2).map(tuple),
 )
 suppressions = st.builds(Suppression, st.integers(0, 99), gid=st.integers(0, 3)) | st.builds(

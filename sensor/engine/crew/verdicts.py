@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -13,8 +14,11 @@ from sensor.detect.plan import Plan
 from sensor.detect.threshold import Closed, Thresholds
 from sensor.engine.crew.hostbits import Deferred, Ids
 from sensor.engine.writer import Writer
-from sensor.model.scene import FlowEnd, Match, Record
+from sensor.model.scene import Cause, FlowEnd, Match, PacketRecord, Record
 from sensor.rules.nodes import Rule
+
+_MOST_TAGGING: Final = 65_536
+"""Alerts of which is remembered that packets are logged for them; one takes 200 bytes."""
 
 
 class Verdicts:
@@ -33,6 +37,8 @@ class Verdicts:
         self._flows = flows
         self._alerted: dict[int, None] = {}
         """Ids of flows that alerted and whose end is still to come; those of a worker that died never end."""
+        self._tagging: dict[Cause, None] = {}
+        """Alerts whose rules have the packets behind them logged."""
         self.thresholds = Thresholds()
         self.thresholds.on_closed = self._closed
         self._shut = shut
@@ -66,6 +72,9 @@ class Verdicts:
         """Take a record in its turn."""
         if isinstance(record, Match):
             self._match(record)
+        elif isinstance(record, PacketRecord):
+            if not self._tagging.keys().isdisjoint(record.causes):
+                self._writer(record)
         elif isinstance(record, FlowEnd):
             alerted = record.scene.flow_id in self._alerted
             self._alerted.pop(record.scene.flow_id, None)
@@ -85,6 +94,10 @@ class Verdicts:
         ):
             return
         action = self.thresholds.verdict(rule, scene.ts, widen(scene.src), widen(scene.dest), scene.flow_id)
+        if rule.tags and action != "":
+            self._tagging[gid, sid, scene.ts, scene.flow_id] = None
+            if len(self._tagging) > _MOST_TAGGING:
+                del self._tagging[next(iter(self._tagging))]
         if not action or (action == "pass" and rule.action != "pass"):
             return
         self.alerts += 1

@@ -23,6 +23,7 @@ from sensor.rules.suricata import (
     regex,
     rpc,
     subjects,
+    tag,
     tlswords,
 )
 from sensor.rules.suricata.flagwords import FLAGS, flags
@@ -82,6 +83,7 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "xbits": flow.xbits,
         "hostbits": flow.hostbits,
         "threshold": flow.threshold,
+        "tag": tag.tag,
         "detection_filter": flow.detection_filter,
         "tos": packet.tos,
         "flags": packet.flags,
@@ -137,9 +139,9 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         **{name: subjects.four_bytes(buffer) for name, buffer in subjects.FOUR_BYTES.items()},
         **{name: subjects.in_digits(name) for name in subjects.IN_DIGITS},
         **{name: subjects.transform(name) for name in subjects.TRANSFORMS},
-        # No condition: hints for other engines, further packets to log, or what only an inline engine does.
+        # No condition: hints for other engines, or what only an inline engine does.
         **dict.fromkeys(
-            ("prefilter", "rawbytes", "tag", "logto", "tls_store", "nfq_set_mark", "replace", "bypass"), _nothing
+            ("prefilter", "rawbytes", "logto", "tls_store", "nfq_set_mark", "replace", "bypass"), _nothing
         ),
     }
 )

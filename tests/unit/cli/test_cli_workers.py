@@ -19,7 +19,7 @@ RULES = """
 - {id: 1, title: scan, severity: low, protocol: http, flow: to_server, match: [{http.uri: /page}],
    threshold: {type: threshold, track: by_src, count: 5, seconds: 60}}
 - {id: 2, title: many, severity: low, protocol: tcp, match: [{content: xyzzy}],
-   threshold: {type: limit, track: by_rule, count: 3, seconds: 60}}
+   threshold: {type: limit, track: by_rule, count: 3, seconds: 60}, tag: {of: session, count: 4}}
 - {id: 3, title: name, severity: low, protocol: dns, match: [{dns.query: example}]}
 """
 

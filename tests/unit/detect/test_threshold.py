@@ -159,4 +159,4 @@ def test_a_rate_filter_changes_the_action_for_a_time(count, seconds, timeout, ti
 def test_a_rate_filter_counts_what_other_limits_let_through():
     limits = Threshold("limit", "by_src", 2, 60), Threshold("rate_filter", "by_src", 1, 60, "drop", 60)
     thresholds = Thresholds()
-    assert [thresholds.verdict(rule(*limits), SECOND, A, B, 1) for _ in range(3)] == ["alert", "drop", ""]
+    assert [thresholds.verdict(rule(*limits), SECOND, A, B, 1) for _ in range(3)] == ["alert", "drop", None]

@@ -24,8 +24,18 @@ from sensor.engine.crew.verdicts import Verdicts
 from sensor.engine.crew.wire import FromWorker, Shut, ToWorker, encode
 from sensor.engine.sinks import Sinks
 from sensor.engine.writer import Writer
-from sensor.model.scene import AnomalyRecord, ArpRecord, FileRecord, FlowEnd, FlowFacts, Match, Scene, TxRecord
-from sensor.rules.nodes import All, InList, Rule, Threshold
+from sensor.model.scene import (
+    AnomalyRecord,
+    ArpRecord,
+    FileRecord,
+    FlowEnd,
+    FlowFacts,
+    Match,
+    PacketRecord,
+    Scene,
+    TxRecord,
+)
+from sensor.rules.nodes import All, InList, Rule, Tag, Threshold
 
 DECODER = msgspec.msgpack.Decoder(FromWorker)
 
@@ -77,7 +87,7 @@ def test_every_kind_of_record_arrives_as_it_was():
     match = Match(rule(), scene(), b"\0\xff", 2, True, 4, ("http", {"url": "/é", "n": [1, None]}), {"x": {}}, b"f", 1,
                   ("bit",))  # fmt: skip
     others = [end(), TxRecord(scene(), "dns", {"rrname": "a"}, 1, {"b": {}}), AnomalyRecord(scene(), "decode", "e"),
-              ArpRecord(scene(), {"opcode": "request"})]  # fmt: skip
+              ArpRecord(scene(), {"opcode": "request"}), PacketRecord(scene(), b"f", 1, ((1, 2, 3, 4),))]  # fmt: skip
     found = through(match, *others)
     assert found[1:] == others
     assert found[0].rule == [1, 1]
@@ -202,6 +212,19 @@ def test_thresholds_count_the_matches_of_all_workers():
     assert verdicts.alerts == 2
 
 
+def test_packets_are_logged_for_the_matches_that_count():
+    limits = Threshold("detection_filter", "by_src", 1, 60)
+    verdicts, sink = collected([rule(1, thresholds=(limits,), tags=(Tag("session"),)), rule(2)])
+    match, packet = Match((1, 1), scene(1)), PacketRecord(scene(2), b"f", 1, ((1, 1, 1, 7),))
+    verdicts.take(match)
+    verdicts.take(packet)
+    assert sink.events == []
+    verdicts.take(replace(match, scene=scene(3)))
+    verdicts.take(replace(packet, causes=((1, 1, 1, 7), (1, 1, 3, 7))))
+    verdicts.take(replace(packet, causes=((1, 2, 3, 7),)))
+    assert [event.kind for event in sink.events] == ["alert", "packet"]
+
+
 def test_workers_are_told_what_need_not_come_any_more():
     told, far = [], FarRates()
     limited = rule(thresholds=(Threshold("limit", "by_src", 2, 60),))
@@ -213,7 +236,7 @@ def test_workers_are_told_what_need_not_come_any_more():
     message = msgspec.msgpack.Decoder(ToWorker).decode(encode(Shut(told[0])))
     far.close(message.closed)
     ends = widen(scene().src), widen(scene().dest), 7
-    assert far.verdict(limited, 61 * 10**9, *ends) == ""
+    assert far.verdict(limited, 61 * 10**9, *ends) is None
     assert far.verdict(limited, 61 * 10**9 + 1, *ends) == "alert"
     assert far.verdict(limited, 10**9 - 1, *ends) == "alert"
     assert far.verdict(limited, 2 * 10**9, ends[1], ends[0], 7) == "alert"

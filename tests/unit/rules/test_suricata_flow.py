@@ -3,7 +3,7 @@ from suricatakit import conditions, matches, refused, rule
 
 from sensor.rules import fields
 from sensor.rules.flowwide import once
-from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, HostBit, Threshold
+from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, HostBit, Tag, Threshold
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,20 @@ def test_thresholds():
         "threshold: type limit, track by_src, count 1, seconds 60; detection_filter:track by_dst,count 5,seconds 2;"
     )
     assert made.thresholds == (Threshold("limit", "by_src", 1, 60), Threshold("detection_filter", "by_dst", 5, 2))
+
+
+def test_tags():
+    assert rule("tag:session;").tags == (Tag("session", 256, "packets"),)
+    assert rule("tag: host, 9, packets, src; tag:host,60,seconds;").tags == (
+        Tag("host", 9, "packets", "src"), Tag("host", 60, "seconds", "dst"),
+    )  # fmt: skip
+    assert rule("tag:session,300,bytes,src;").tags == (Tag("session", 300, "bytes"),)
+
+
+@pytest.mark.parametrize("value", ["", "flow", "session,3", "session,3,flows", "session,-1,bytes", "host,3,packets,up"])
+def test_tags_that_say_nothing_are_refused(value):
+    (reason,) = refused(f"tag:{value};")
+    assert "tag" in reason
 
 
 def test_app_layer_protocol():
