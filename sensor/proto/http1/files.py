@@ -95,4 +95,4 @@ def _decoded(name: bytes, body: Body, most: int, names: list[str]) -> FileInfo:
 
 def path(target: bytes) -> bytes:
     """Return the path of a request target, normalised: the name of a file that has no other."""
-    return uri.normalise(target).partition(b"?")[0]
+    return uri.path(target)

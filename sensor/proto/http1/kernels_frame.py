@@ -91,7 +91,7 @@ def _request_line(data, start, end, f):  # pragma: no cover
     last = np.uint8(0)
     while b < end and data[b] != 32:
         c = data[b]
-        altered |= c in (37, 92, 35) or (last == 47 and c in (47, 46))
+        altered |= c in (37, 92, 35) or c > 127 or (last == 47 and c in (47, 46))
         if c == 37 and b + 2 < end and data[b + 1] == 50 and data[b + 2] == 53:
             f["flags"] |= ODD
         last = c
@@ -131,7 +131,8 @@ def _status_line(data, start, end, f):  # pragma: no cover
         status = 10 * status + np.int64(data[i]) - 48
     put(f, p.PROTOCOL, start, a)
     put(f, p.STATUS, a + 1, b)
-    put(f, p.REASON, min(b + 1, end), end)
+    if b + 1 < end:
+        put(f, p.REASON, b + 1, end)
     return status
 
 
@@ -246,7 +247,8 @@ def _value(data, part, start, end, f):  # pragma: no cover
     put(f, part, start, end)
     if part == p.HOST_RAW:
         host = _host(data, start, end)
-        put(f, p.HOST, UNKNOWN if host < 0 else start, host)
+        if host != start:
+            put(f, p.HOST, UNKNOWN if host < 0 else start, host)
 
 
 @njit

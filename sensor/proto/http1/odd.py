@@ -94,7 +94,7 @@ def of_request(request: parse.RequestLine, headers: parse.Headers) -> Iterator[A
     value = headers.get(b"transfer-encoding")
     if value is not None and (not parse.is_chunked(value) or request.protocol != b"HTTP/1.1"):
         yield AppAnomaly.HTTP_INVALID_TRANSFER_ENCODING_VALUE_IN_REQUEST
-    length = headers.get(b"content-length")
+    length = headers.lengths
     if length is not None:
         if parse.content_length(length)[0] < 0:
             yield AppAnomaly.HTTP_INVALID_CONTENT_LENGTH_FIELD_IN_REQUEST
@@ -153,7 +153,7 @@ def of_response(status: parse.StatusLine, headers: parse.Headers) -> Iterator[Ap
     value = headers.get(b"content-encoding")
     if value is not None:
         yield from _codings(value)
-    value = headers.get(b"content-length")
+    value = headers.lengths
     if value is not None:
         if parse.content_length(value)[0] < 0:
             yield AppAnomaly.HTTP_INVALID_CONTENT_LENGTH_FIELD_IN_RESPONSE

@@ -13,6 +13,8 @@ import msgspec
 
 _BLANK = b" \t\r\n\x0b\x0c\x00"
 _SPACE = re.compile(rb"[ \t\r\x0b\x0c\x00]+")
+_ODD_LINE = re.compile(rb"([^ \t\r\x0b\x0c\x00]+)[ \t\r\x0b\x0c\x00]+([^ \t\r\x0b\x0c\x00]+)[ \t\r\x0b\x0c\x00]*")
+"""Method and target of a request line; what follows is the protocol, whatever it reads like (as in Suricata)."""
 _NUMBER = re.compile(rb"[0-9]+")
 _CHUNK = re.compile(rb"[ \t\r\x0b\x0c\x00]*([0-9A-Fa-f]{1,16})(?![0-9A-WYZa-wyz])")
 _METHOD = re.compile(rb"[A-Za-z][A-Za-z0-9_\-.$!#%&'*+^`|~]{0,63}\Z")
@@ -23,6 +25,7 @@ _LONE_CR = re.compile(rb"\r(?=[^\r\n])")
 _HEADERISH = re.compile(rb"[A-Za-z][A-Za-z0-9\-]{0,63}[ \t]*:")
 _REQUEST = re.compile(rb"[A-Za-z]{3,32} [^\r\n]{1,16384} HTTP/[0-9]\.[0-9]\r?\Z")
 
+_LENGTH = b"content-length"
 _HEX_DIGITS = frozenset(b"%c" % c for c in b"0123456789abcdefABCDEF")
 
 LENGTH_DIGITS = 18
@@ -57,6 +60,8 @@ class Headers:
     """As sent, one per distinct name."""
     values: dict[bytes, bytes] = field(default_factory=dict)
     """By lowercase name; the order is that of `names`."""
+    lengths: bytes | None = None
+    """Values of Content-Length, joined where it is repeated: rules see the first one only."""
 
     def get(self, name: bytes) -> bytes | None:
         """Return a field's value by lowercase name."""
@@ -68,7 +73,7 @@ class Headers:
 
 
 def request_line(line: bytes) -> RequestLine:
-    """Split a request line; the target may hold spaces (the protocol is what follows the last one)."""
+    """Split a request line at white space; what follows the target is the protocol, spaces and all."""
     parts = line.split(b" ")
     if len(parts) == 3 and parts[1] and parts[2][:5] == b"HTTP/" and _METHOD.match(parts[0]) is not None:
         return RequestLine(line, parts[0], parts[1], parts[2], valid=True)
@@ -76,20 +81,12 @@ def request_line(line: bytes) -> RequestLine:
 
 
 def _odd_request_line(line: bytes) -> RequestLine:
-    parts = _SPACE.split(line.strip(_BLANK), maxsplit=1)
-    method = parts[0]
-    valid = _METHOD.match(method) is not None
-    if len(parts) == 1:
-        return RequestLine(line, method, valid=False)
-    target, space, protocol = parts[1].rpartition(b" ")
-    if not space:
-        halves = _SPACE.split(parts[1], maxsplit=1)
-        target, protocol = (halves[0], halves[1]) if len(halves) == 2 else (b"", halves[0])
-    if protocol[:4].upper() != b"HTTP":
-        return RequestLine(line, method, parts[1], valid=valid)
-    if not target:
-        return RequestLine(line, method, protocol, valid=valid)
-    return RequestLine(line, method, target.strip(_BLANK), protocol, valid=valid)
+    text = line.lstrip(_BLANK).rstrip(b"\r\n")
+    found = _ODD_LINE.match(text)
+    if found is None:
+        return RequestLine(line, text.strip(_BLANK), valid=False)
+    valid = _METHOD.match(found[1]) is not None
+    return RequestLine(line, found[1], found[2], text[found.end() :], valid=valid)
 
 
 def status_line(line: bytes) -> StatusLine:
@@ -152,8 +149,12 @@ def headers(lines: list[bytes], *, split_folded: bool = False) -> Headers:
         if key not in values:
             names.append(name)
             values[key] = value
+        elif key == _LENGTH:
+            out.lengths = (values[key] if out.lengths is None else out.lengths) + b", " + value
         else:
             values[key] += b", " + value
+    if out.lengths is None:
+        out.lengths = values.get(_LENGTH)
     return out
 
 

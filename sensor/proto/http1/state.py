@@ -463,7 +463,7 @@ class ResponseSide(Side):
 
 
 def _length(headers: parse.Headers) -> tuple[int, bool]:
-    value = headers.get(b"content-length")
+    value = headers.lengths
     return parse.content_length(value) if value is not None else (-1, True)
 
 

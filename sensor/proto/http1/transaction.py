@@ -86,7 +86,7 @@ class HttpTransaction:
 
     def uploads(self) -> Sequence[FileInfo]:
         """Return the files of a form in the request."""
-        mark = files.boundary(self.request_headers) if self.request_body is not None else b""
+        mark = _form(self) if self.request_body is not None else b""
         return tuple(files.uploads(self.request_body, mark)) if mark else ()
 
     def file(self, side: int) -> FileInfo | None:
@@ -95,7 +95,7 @@ class HttpTransaction:
             (self.response_headers, self.response_body) if side == TO_CLIENT
             else (self.request_headers, self.request_body)
         )  # fmt: skip
-        if body is None or (side == TO_SERVER and files.boundary(headers)):
+        if body is None or (side == TO_SERVER and _form(self)):
             return None
         names = coding.codings((headers.get(b"content-encoding") or b"") if headers else b"")
         name = files.file_name(headers.get(b"content-disposition") if headers else None)
@@ -163,16 +163,17 @@ def _request_line(tx: HttpTransaction) -> Instances:
 
 
 def _request_protocol(tx: HttpTransaction) -> Instances:
-    return _one(tx.request.protocol if tx.request else None)
+    return _one((tx.request.protocol or None) if tx.request else None)
 
 
 def _host_raw(tx: HttpTransaction) -> Instances:
-    named = uri.authority(tx.request.target) if tx.request and tx.request.target[:1] != b"/" else b""
+    """Return the host that the target names, as it is read; else Host as sent."""
+    named = uri.named_host(tx.request.method, tx.request.target) if tx.request else b""
     return _one(named or (tx.request_headers.get(b"host") if tx.request_headers else None))
 
 
 def _host(tx: HttpTransaction) -> Instances:
-    return tuple(parse.host_port(raw)[0].lower() for raw in _host_raw(tx))
+    return tuple(host for raw in _host_raw(tx) if (host := parse.host_port(raw)[0].lower()))
 
 
 def _response_line(tx: HttpTransaction) -> Instances:
@@ -188,15 +189,20 @@ def _stat_code(tx: HttpTransaction) -> Instances:
 
 
 def _stat_msg(tx: HttpTransaction) -> Instances:
-    return _one(tx.response.reason if tx.response else None)
+    return _one((tx.response.reason or None) if tx.response else None)
 
 
-def _request_body(tx: HttpTransaction) -> Instances:
-    return _parts(tx.request_body)
+def _request_body(tx: HttpTransaction) -> list[bytes]:
+    return _decode(tx.request_headers, tx.request_body)[0]
+
+
+def _form(tx: HttpTransaction) -> bytes:
+    """Return the boundary of the form that a request is; empty: it is none. What is PUT is one file, a form or not."""
+    return b"" if tx.request is not None and tx.request.method == b"PUT" else files.boundary(tx.request_headers)
 
 
 def _request_file(tx: HttpTransaction) -> list[bytes]:
-    return [] if files.boundary(tx.request_headers) else _decode(tx.request_headers, tx.request_body)[0]
+    return [] if _form(tx) else _request_body(tx)
 
 
 def _of_file(name: str, side: int) -> Maker:

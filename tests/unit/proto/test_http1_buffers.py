@@ -6,7 +6,7 @@ import pytest
 from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.model.files import FILE_BUFFERS
 from sensor.model.keeping import FilePolicy
-from sensor.proto.http1 import limits
+from sensor.proto.http1 import files, limits
 from sensor.proto.http1.fields import SPEC
 from sensor.proto.http1.transaction import MAKERS
 
@@ -135,15 +135,51 @@ def test_every_declared_buffer_is_built_and_no_other(tx):
 def test_host_of_an_absolute_target_wins():
     tx = SPEC.new_parser().feed(TO_SERVER, b"GET http://U@Abs:9/x HTTP/1.1\r\nHost: other\r\n\r\n", 0)[0].tx
     assert tx.buffer("http.host") == (b"abs",)
-    assert tx.buffer("http.host.raw") == (b"Abs:9",)
+    assert tx.buffer("http.host.raw") == (b"abs",)
     assert tx.buffer("http.uri") == (b"/x",)
     assert tx.eve()["hostname"] == "Abs"
+
+
+def test_content_length_that_is_repeated_is_the_first_one():
+    raw = b"POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 4\r\n\r\nabcd"
+    tx = SPEC.new_parser().feed(TO_SERVER, raw, 0)[-1].tx
+    assert tx.buffer("http.content_len") == (b"2",)
+    assert tx.buffer("http.header") == (b"Content-Length: 2\r\n",)
+    assert tx.buffer("http.request_body") == [b"abcd"]
+
+
+def test_coded_request_body_reads_decoded():
+    body = gzip.compress(b"what it says")
+    head = b"POST / HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    tx = SPEC.new_parser().feed(TO_SERVER, head + body, 0)[-1].tx
+    assert tx.buffer("http.request_body") == [b"what it says"]
+
+
+def test_empty_values_are_no_buffers():
+    parser = SPEC.new_parser()
+    tx = parser.feed(TO_SERVER, b"GET /x \r\nHost: \r\n\r\n", 0)[0].tx
+    assert (tx.buffer("http.protocol"), tx.buffer("http.host"), tx.buffer("http.host.raw")) == ((), (), (b"",))
+    parser.feed(TO_CLIENT, b"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", 0)
+    assert tx.buffer("http.stat_msg") == ()
+
+
+def test_what_is_put_is_one_file_though_it_be_a_form():
+    body = part(b'name="b"; filename="one.exe"', b"MZ") + b"---x---\r\n"
+    head = b"PUT /up HTTP/1.1\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (FORM, len(body))
+    tx = SPEC.new_parser().feed(TO_SERVER, head + body, 0)[-1].tx
+    assert [(file.name, file.data) for file in tx.files(TO_SERVER)] == [(b"/up", body)]
+
+
+def test_file_name_is_the_path_alone():
+    tx = SPEC.new_parser().feed(TO_SERVER, b"GET /a%3fb?c#d HTTP/1.1\r\nHost: h\r\n\r\n", 0)[0].tx
+    assert files.path(tx.request.target) == b"/a?b"
 
 
 def test_absent_headers_are_absent():
     tx = SPEC.new_parser().feed(TO_SERVER, b"GET / HTTP/1.1\r\nHost:\r\n\r\n", 0)[0].tx
     assert [tx.buffer(n) for n in ("http.cookie", "http.user_agent", "http.referer")] == [(), (), ()]
-    assert tx.buffer("http.host") == (b"",)  # empty, but there
+    assert tx.buffer("http.host.raw") == (b"",)  # empty, but there
+    assert tx.buffer("http.host") == ()
     assert tx.buffer("http.header_names") == (b"\r\nHost\r\n\r\n",)
 
 
