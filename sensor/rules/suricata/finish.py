@@ -5,19 +5,21 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from sensor.model.files import FILE_BUFFERS
 from sensor.rules import buffers
 from sensor.rules.body import default_buffer
-from sensor.rules.nodes import All, AnyNode, AnyTest, Base64, BufferMatch, ByteExtract, ByteMath
+from sensor.rules.nodes import All, AnyNode, AnyTest, Base64, BufferMatch, BufferSize, ByteExtract, ByteMath
 from sensor.rules.suricata.content import settle
-from sensor.rules.suricata.draft import DEFAULT, Decoding, Pending
+from sensor.rules.suricata.draft import DEFAULT, Decoding, Group, Pending
 from sensor.rules.suricata.refusal import Refused
 from sensor.rules.suricata.rpc import by_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sensor.rules.suricata.draft import Draft, Group
+    from sensor.rules.suricata.draft import Draft
 
+_FILE = "file.data"
 _SIDES = ("to_server", "to_client")
 _RESTRICTED: Mapping[tuple[str, str], str] = MappingProxyType(
     {("tcp", "stream"): "tcp-stream", ("tcp", "packet"): "tcp-pkt"}
@@ -39,6 +41,8 @@ def settle_contents(draft: Draft) -> None:
 def body(draft: Draft) -> AnyNode:
     """Return the rule's body; sets protocol and direction of the draft. Raises Refused."""
     groups = draft.close()
+    if _asks_for_a_file(draft, groups):
+        groups.append(Group(_FILE, (), [BufferSize(">", 0)]))
     draft.proto = _RESTRICTED.get((draft.proto, draft.only), draft.proto)
     direction = _direction(groups, draft.values.get("direction", ""))
     draft.values["direction"] = direction
@@ -47,6 +51,16 @@ def body(draft: Draft) -> AnyNode:
         _check_variables(matches)
     nodes = [*draft.conditions, *map(by_order, matches)]
     return nodes[0] if len(nodes) == 1 else All(tuple(nodes))
+
+
+def _asks_for_a_file(draft: Draft, groups: list[Group]) -> bool:
+    """Tell whether `filestore` is what asks for a file: without one such a rule does not hold, whatever is stored.
+
+    Where it names a side and the rule says more of the exchange, it says whose files to keep: these may come later.
+    """
+    side, _, scope = draft.values.get("store", "").rpartition(" ")
+    names = {group.buffer.partition("@")[0] for group in groups if group.buffer != DEFAULT}
+    return bool(scope) and not (side and names) and not names & {_FILE, *FILE_BUFFERS}
 
 
 def _match(group: Group, draft: Draft, direction: str) -> BufferMatch:

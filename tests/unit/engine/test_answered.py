@@ -31,6 +31,12 @@ def test_from_the_answer_on(tmp_path):
     assert numbers(tmp_path, frames, "protocol: http, match: [{payload.size: 10}]") == []
 
 
+def test_what_a_greeting_tells_waits_for_the_client_and_its_answer(tmp_path):
+    flow = Flow(dport=25).open().send(1, b"220 mail ESMTP\r\n").send(0, b"EHLO x\r\n").send(1, b"250 ok\r\n")
+    assert numbers(tmp_path, flow.close().frames(), "protocol: smtp, match: [{payload.size: '>0'}]") == [8]
+    assert numbers(tmp_path, flow.frames(), "protocol: smtp")[:3] == [7, 8, 9]
+
+
 def test_streams_and_transactions_do_not_wait(tmp_path):
     frames = Flow().open().send(0, REQUEST).frames()
     assert numbers(tmp_path, frames, "protocol: http, match: [{http.uri: /page}]") == [4]

@@ -160,6 +160,21 @@ def test_what_rules_want_is_stored(tmp_path, rule, kept):
     assert len(found) == 2
 
 
+def test_filestore_asks_for_a_file(tmp_path):
+    lines = (
+        "(filestore;)",
+        "(flow:to_server; filestore;)",
+        '(http.method; content:"GET"; filestore;)',
+        "(filestore:both;)",
+    )
+    path = tmp_path / "r.rules"
+    path.write_text(
+        "".join(f"alert http any any -> any any {line[:-1]} sid:{n};)\n" for n, line in enumerate(lines, 1))
+    )
+    found = run(TWO, load(path), types=("alert",))
+    assert [event["alert"]["signature_id"] for event in found.of("alert")] == [1, 4, 1, 4]
+
+
 def test_descriptions_are_kept_even_if_no_event_is_written(tmp_path):
     found, files = stored(tmp_path, TWO, "http any any -> any any (filestore;)", types=("alert",), describe=True)
     assert found == []
