@@ -12,6 +12,7 @@ from sensor.detect.groups import ICMP, ICMP6, TCP, UDP
 from sensor.detect.kept import Kept
 from sensor.detect.kernels_headers import HEADER, note_flows
 from sensor.detect.kernels_rows import ANYTHING, SYN, select_rows
+from sensor.detect.oddities import TOLD
 from sensor.detect.portsets import PortSets, port_classes, words
 from sensor.detect.ruleplan import PACKET
 from sensor.detect.shorts import ALL, Shorts, first_pair
@@ -206,6 +207,8 @@ def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, sc
                 event = node.value + 1 if node.op == "=" else event or ANYTHING
             elif node.field == "tcp.event" and node.op in {"=", "in"}:
                 event = node.value + 1 + _OF_TCP if node.op == "=" else event or ANYTHING
+            elif node.field == "app.told" and node.op == "=" and node.value:
+                event = TOLD + 1 + _OF_TCP
             elif node.field == "ip.proto" and node.op == "=":
                 protos &= _IP_PROTO_BIT.get(node.value, 1) | _FRAGMENTS
                 number_of = min(node.value, 0x7FFF)

@@ -115,6 +115,8 @@ class Plan:
     """Some rule asks for the hash of a file."""
     segments: bool = False
     """Some rule asks what is odd about TCP segments."""
+    told: bool = False
+    """Some rule asks for the packets on which a protocol has just been told."""
     multi_step: bool = False
     """Some stream rule needs more than its literal: windows of earlier bytes must be kept."""
 
@@ -179,7 +181,8 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         events=_by_event([p for p in live if p.scope == EVENT], fields.APP_EVENT, AppAnomaly),
         notes=_by_event([p for p in live if p.scope == NOTE], fields.STREAM_EVENT, StreamAnomaly),
         hashes=any(p.files and not _HASHES.isdisjoint(map(buffers.base, _names(p.rule))) for p in live),
-        segments=any(_asks_of_segments(p.rule) for p in live),
+        segments=any(_asks(p.rule, fields.TCP_EVENT) for p in live),
+        told=any(_asks(p.rule, fields.APP_TOLD) for p in live),
         multi_step=any(p.scope & STREAM and not _is_single(p) for p in live),
     )
 
@@ -203,8 +206,8 @@ def _carried(apps: set[int]) -> list[tuple[int, bytes]]:
     return [(APP_ID[name], pattern) for spec in specs for name in spec.carriers for pattern in spec.switch]
 
 
-def _asks_of_segments(rule: Rule) -> bool:
-    return any(isinstance(leaf, HeaderTest) and leaf.field == fields.TCP_EVENT for leaf in leaves(rule.body))
+def _asks(rule: Rule, name: str) -> bool:
+    return any(isinstance(leaf, HeaderTest) and leaf.field == name for leaf in leaves(rule.body))
 
 
 def _names(rule: Rule) -> list[str]:

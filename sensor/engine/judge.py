@@ -38,7 +38,7 @@ from sensor.model.rows import FRAG_PART, FS_BEFORE, FS_ESTABLISHED, TUNNEL_ERSPA
 from sensor.model.scene import Match, Record, Scene, speaking
 from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
-from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, STREAM_EVENT, TCP_EVENT
+from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, APP_TOLD, STREAM_EVENT, TCP_EVENT
 from sensor.rules.fields import BY_NAME as FIELDS
 from sensor.rules.nodes import Rule
 
@@ -221,6 +221,9 @@ class _Context:
             return self._event[1] if self._event is not None and self._event[0] == field else None
         if field == APP_PROTOCOL:
             return _APPS.get(self.app)
+        if field == APP_TOLD:
+            told = self.place.view.told
+            return int(told is not None and self.place.row >= 0 and told[self.place.row])
         packet = self._fields()
         if packet is None:
             return None

@@ -30,6 +30,7 @@ from sensor.engine.select import Candidates, everything
 from sensor.engine.stations import Stations
 from sensor.engine.stopwatch import Stopwatch
 from sensor.engine.tally import Tally
+from sensor.engine.told import Told
 from sensor.engine.walk import BlockWork, Walk
 from sensor.flow.dedup import Dedup
 from sensor.flow.defrag import Defragmenter
@@ -72,6 +73,7 @@ class Pipeline:
         self._detector = Detector(slots)
         self._answers = Answers(slots)
         self._watcher = Watcher()
+        self._told = Told()
         self._stations = Stations(slots)
         self.expected = Expectations()
         self._emit = emit
@@ -189,6 +191,7 @@ class Pipeline:
         view = BlockView(
             block, rows, buf, flows, numbers, self._app_names, self._stations, streams + datagrams, silent,
             self._watcher.look(rows, buf, flows) if self.plan.segments else None,
+            self._told.look(streams + datagrams, rows, flows) if self.plan.told else None,
         )  # fmt: skip
         found = self._candidates(view, gathered, (at, apps))
         watch.lap("scan")
@@ -228,7 +231,7 @@ class Pipeline:
         if not self.options.triage:
             return everything(self.plan, view.rows, gathered.segs)
         found = self._selector.select(
-            view.rows, view.buf, gathered, view.flows, messages, view.changes, view.tcp_events
+            view.rows, view.buf, gathered, view.flows, messages, view.changes, view.tcp_events, view.told
         )
         mask = self.plan.escaped.get(RAW_VERBATIM, 0) & 1 << ids.TLS
         if mask:  # a record header may stand inside a hello
@@ -263,6 +266,7 @@ class Pipeline:
             self._selector.forget(slots)
             self._detector.forget(ended)
             self._answers.forget(ended)
+            self._told.forget(ended)
             self.expected.forget(slots)
             self.journal.drop_many(ended)
         self.table.recycle()

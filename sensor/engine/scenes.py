@@ -69,6 +69,8 @@ class BlockView:
     """Up to which row nobody had answered to the bytes that tell it."""
     tcp_events: np.ndarray | None = None
     """uint64[n]: of each row the set of values of `tcp.event`; None: no rule asks."""
+    told: np.ndarray | None = None
+    """bool[n]: it is a packet on which the protocol has just been told; None: no rule asks."""
     _history: History | None = None
     _ends: dict[int, Ends] = field(default_factory=dict)
 

@@ -163,16 +163,16 @@ class Selector:
 
     def select(self, rows: np.ndarray, buf: np.ndarray, gathered: Gathered, flows: np.ndarray,
                messages: tuple[np.ndarray, np.ndarray], changes: AppChanges,
-               segments: np.ndarray | None = None) -> Candidates:  # fmt: skip
+               segments: np.ndarray | None = None, told: np.ndarray | None = None) -> Candidates:  # fmt: skip
         """Return the candidates of a block. rows: ROW[n], messages: rows and protocols of UDP payloads.
 
-        segments: uint64[n], values of `tcp.event`; None: no rule asks.
+        segments: uint64[n], values of `tcp.event`; told: bool[n], of `app.told`; None: no rule asks.
         """
         found, self._inherited = self._inherited, Candidates()
         plan = self._plan
         plan.headers.note(rows, flows)
         sift = self._sift = Sift(plan, flows, changes)
-        self._bare_packets(rows, buf, segments)
+        self._bare_packets(rows, buf, segments, told)
         by_side: BySide = {}
         if (plan.segs.size or plan.sides.size) and gathered.segs.size:
             self._bare_windows(gathered, flows, by_side)
@@ -219,13 +219,14 @@ class Selector:
         for frames in self.frames:
             frames.forget(slots)
 
-    def _bare_packets(self, rows: np.ndarray, buf: np.ndarray, segments: np.ndarray | None) -> None:
+    def _bare_packets(self, rows: np.ndarray, buf: np.ndarray, segments: np.ndarray | None,
+                      told: np.ndarray | None) -> None:  # fmt: skip
         """Choose packets by headers."""
         if not self._plan.rows.size:
             return
         index, base, apps = self._plan.rows, np.zeros(rows.size, np.int64), np.full(rows.size, _ANY_APP)
         at, size = (np.ascontiguousarray(rows[name]) for name in ("pay", "paylen"))
-        odd = (oddities(rows, buf, segments),) if index.asks_odd else ()
+        odd = (oddities(rows, buf, segments, told),) if index.asks_odd else ()
         self._sift.add_rows(*index.select(self._plan.headers, rows, buf, at, size, base, apps, *odd))
 
     def _bare_windows(self, gathered: Gathered, flows: np.ndarray, by_side: BySide) -> None:

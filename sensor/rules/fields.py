@@ -89,6 +89,8 @@ APP_EVENT = "app.event"
 APP_PROTOCOL = "app.protocol"
 _APPS = MappingProxyType({**APP_ID, "failed": 255})
 """Numbers of protocols; failed: none that is known."""
+APP_TOLD = "app.told"
+"""The packet is the first of its side after its bytes have told the protocol."""
 TCP_EVENT = "tcp.event"
 """What is odd about single segments."""
 _TCP_EVENTS = MappingProxyType({one.event: int(one) for one in TcpEvent})
@@ -143,6 +145,7 @@ _OF_PACKETS: tuple[HeaderField, ...] = (
     HeaderField("decode.event", "what is odd in a packet, by its name", 255, NAME, _EVENTS, ("decode-event",)),
     HeaderField(TCP_EVENT, "what is odd about a TCP segment in its connection, by its name", 63, NAME, _TCP_EVENTS),
     HeaderField(APP_PROTOCOL, "protocol that the flow speaks, once it is known", 255, NAME, _APPS, (), False),
+    HeaderField(APP_TOLD, "the side's first packet after its bytes have told the protocol", 1, FLAG),
     HeaderField(STREAM_EVENT, "what is odd in a TCP connection, by its name", 63, NAME, _STREAM_EVENTS, (), False),
     HeaderField(APP_EVENT, "what the parser of a protocol finds odd, by its name", _U16, NAME, _APP_EVENTS, (), False),
     HeaderField("tunnel.kind", "tunnel that the packet came out of", names=_TUNNELS, form=NAME, packet=False),

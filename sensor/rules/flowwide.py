@@ -15,7 +15,7 @@ _OF_FLOWS = frozenset({"ip.proto", "ip.version", "same_ip"})
 _PACKETS = frozenset({
     "tcp.flags", "tcp.seq", "tcp.ack", "tcp.window", "tcp.segment", "tcp.mss", "payload.size", "ip.id", "ip.len",
     "ip.fragbits", "ip.fragoffset", "ip.options", "ip.checksum", "l4.checksum", "ip.reassembled", "udp.len",
-    "icmp.type", "icmp.code", "icmp.id", "icmp.seq", "icmp.mtu", "decode.event", "tcp.event",
+    "icmp.type", "icmp.code", "icmp.id", "icmp.seq", "icmp.mtu", "decode.event", "tcp.event", "app.told",
 })  # fmt: skip
 """What differs from packet to packet."""
 _IPV4 = (bytes(10) + b"\xff\xff" + bytes(4), bytes(10) + b"\xff" * 6)

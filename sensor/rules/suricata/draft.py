@@ -71,6 +71,8 @@ class Draft:
     """The last `base64_decode`."""
     only: str = ""
     """`stream` or `packet`: what `flow` restricts the default buffer to."""
+    by_option: bool = False
+    """`app-layer-protocol` names the protocol, not the header."""
     skipped: bool = False
     """The rule asks for what this version does not have: left out, and not an error."""
     _buffer: str = DEFAULT

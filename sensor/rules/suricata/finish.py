@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING
 from sensor.model.files import FILE_BUFFERS
 from sensor.rules import buffers
 from sensor.rules.body import default_buffer
-from sensor.rules.nodes import All, AnyNode, AnyTest, Base64, BufferMatch, BufferSize, ByteExtract, ByteMath
+from sensor.rules.fields import APP_PROTOCOL, APP_TOLD
+from sensor.rules.nodes import (
+    All,
+    AnyNode,
+    AnyTest,
+    Base64,
+    BufferMatch,
+    BufferSize,
+    ByteExtract,
+    ByteMath,
+    FlowBits,
+    HeaderTest,
+)
 from sensor.rules.suricata.content import settle
 from sensor.rules.suricata.draft import DEFAULT, Decoding, Group, Pending
 from sensor.rules.suricata.refusal import Refused
@@ -49,6 +61,8 @@ def body(draft: Draft) -> AnyNode:
     matches = [_match(group, draft, direction) for group in groups]
     if draft.ctx.defined:
         _check_variables(matches)
+    if _asks_for_protocol_only(draft, matches):
+        draft.conditions.append(HeaderTest(APP_TOLD, "=", 1))
     nodes = [*draft.conditions, *map(by_order, matches)]
     return nodes[0] if len(nodes) == 1 else All(tuple(nodes))
 
@@ -61,6 +75,17 @@ def _asks_for_a_file(draft: Draft, groups: list[Group]) -> bool:
     side, _, scope = draft.values.get("store", "").rpartition(" ")
     names = {group.buffer.partition("@")[0] for group in groups if group.buffer != DEFAULT}
     return bool(scope) and not (side and names) and not names & {_FILE, *FILE_BUFFERS}
+
+
+def _asks_for_protocol_only(draft: Draft, matches: Iterable[BufferMatch]) -> bool:
+    """Tell whether the rule is `app-layer-protocol` and nothing else: no state, no number, no content."""
+    if not draft.by_option or list(matches) or draft.only or "established" in draft.values:
+        return False
+    return all(
+        (isinstance(node, HeaderTest) and node.field == APP_PROTOCOL)
+        or (isinstance(node, FlowBits) and node.action == "set")
+        for node in draft.conditions
+    )
 
 
 def _match(group: Group, draft: Draft, direction: str) -> BufferMatch:

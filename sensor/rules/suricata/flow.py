@@ -52,8 +52,13 @@ def _once(draft: Draft, name: str, value: bool | str | None, what: str) -> None:
 
 def app_layer_protocol(draft: Draft, value: str) -> None:
     """`app-layer-protocol:[!]http`: as the protocol word of the header; `!`: it is known, and another."""
+    draft.by_option = draft.proto in ("ip", "tcp", "udp") or draft.by_option
     if value.startswith("!"):
         _speaks_other(draft, value[1:].strip('" '))
+        return
+    if value.strip('" ') == "failed":
+        failed = fields.BY_NAME[fields.APP_PROTOCOL].names["failed"]
+        draft.conditions.append(HeaderTest(fields.APP_PROTOCOL, "=", failed))
         return
     spec = buffers.application(value.strip('"'))
     if spec is None:

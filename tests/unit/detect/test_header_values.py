@@ -14,7 +14,7 @@ from sensor.detect.header import (
 from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.model.rows import FLOW, FRAG_PART, ROW, new_rows
 from sensor.proto.registry import NUMBERS
-from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, STREAM_EVENT, TCP_EVENT
+from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, APP_TOLD, STREAM_EVENT, TCP_EVENT
 from sensor.rules.fields import FIELDS as LANGUAGE
 
 ETHER = bytes(12) + b"\x08\x00"
@@ -58,7 +58,7 @@ def test_row_has_the_columns_of_the_model():
 
 def test_every_field_of_the_language_is_known():
     of_packets = {field.name for field in LANGUAGE if field.name not in NUMBERS}
-    assert of_packets == {*FIELDS, APP_EVENT, APP_PROTOCOL, STREAM_EVENT, TCP_EVENT}
+    assert of_packets == {*FIELDS, APP_EVENT, APP_PROTOCOL, APP_TOLD, STREAM_EVENT, TCP_EVENT}
 
 
 TCP_VALUES = {

@@ -1,0 +1,53 @@
+"""Rules of Suricata that ask for a protocol and nothing else: they alert once for each side of a flow."""
+
+import pytest
+from enginekit import difference, load, run
+from forgekit import Flow
+
+REQUEST = b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"
+QUESTION = bytes.fromhex("000101000001000000000000") + b"\x04good\x00\x00\x01\x00\x01"
+
+
+def numbers(tmp_path, traffic, options, proto="ip"):
+    """Return the packets at which a rule alerts, the same with triage and without, in any blocks."""
+    path = tmp_path / f"{abs(hash((options, proto)))}.rules"
+    path.write_text(f'alert {proto} any any -> any any (msg:"x"; {options} sid:1;)\n')
+    rules = load(path)
+    outcome = run(traffic, rules, types=("alert",))
+    for other in ({"triage": False}, {"block": 1}, {"block": 3}):
+        assert not difference(outcome, run(traffic, rules, types=("alert",), **other))
+    return [event["pcap_cnt"] for event in outcome.of("alert") if "pcap_cnt" in event]
+
+
+@pytest.fixture
+def conversation():
+    flow = Flow().open()
+    for _ in range(3):
+        flow = flow.send(0, REQUEST).send(1, ANSWER)
+    return flow.frames()
+
+
+def test_once_a_side_behind_the_answer_to_its_bytes(tmp_path, conversation):
+    assert numbers(tmp_path, conversation, "app-layer-protocol:http;") == [7, 9]
+    assert numbers(tmp_path, conversation, "app-layer-protocol:http; flow:to_server;") == [7]
+    assert numbers(tmp_path, conversation, "app-layer-protocol:!smb; flow:to_client;", "tcp") == [9]
+    assert numbers(tmp_path, conversation, "app-layer-protocol:http; flowbits:set,seen;") == [7, 9]
+    assert numbers(tmp_path, conversation, "app-layer-protocol:!http;") == []
+
+
+def test_whatever_else_is_asked_for_makes_it_a_rule_on_packets(tmp_path, conversation):
+    assert numbers(tmp_path, conversation, "app-layer-protocol:http; flow:established;") == list(range(5, 16))
+    assert numbers(tmp_path, conversation, "app-layer-protocol:!smb; dsize:>0;", "tcp") == [6, 8, 10, 12, 14]
+    assert numbers(tmp_path, conversation, "flow:to_server;", "http") == [7, 8, 11, 12, 15]
+
+
+def test_a_datagram_tells_its_own_side(tmp_path):
+    frames = Flow(dport=53).datagram(0, QUESTION).datagram(0, QUESTION).frames()
+    assert numbers(tmp_path, frames, "app-layer-protocol:dns;") == [1]
+
+
+def test_datagrams_of_no_known_protocol_count_twice(tmp_path):
+    frames = Flow(dport=9).datagram(0, b"?").datagram(0, b"?").datagram(0, b"?").datagram(1, b"?").frames()
+    assert numbers(tmp_path, frames, "app-layer-protocol:failed;") == [1, 2, 4]
+    assert numbers(tmp_path, frames, "app-layer-protocol:!dns;", "udp") == [1, 2, 4]
