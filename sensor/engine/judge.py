@@ -394,20 +394,15 @@ class Judge:
         sided = Place(place.view, place.slot, stage.side, place.row, place.number, place.ts)
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
         context = _Context(sided, self, windows, stage.tx, SPECS[app].name, stage.file)
-        views = {stage.side: context}
-        if stage.both:
-            back = replace(sided, side=1 - stage.side)
-            views[back.side] = _Context(back, self, windows, stage.tx, SPECS[app].name, stage.file)
         rules: Iterable[int] = every
         if self._options.triage:
             if known is None:
                 known = index.candidates(app, stage.stage, context.instances, file=file)
             rules = sorted(self.awake(place.slot, known))
         for number in rules:
-            facing = views.get(self._facing[number], context)
-            if not (self._may(number, context, seen) and self._holds(number, facing)):
+            if not (self._may(number, context, seen) and self._holds(number, context)):
                 continue
-            if self._match(number, facing.place, data, stream=True, context=facing):
+            if self._match(number, sided, data, stream=True, context=context):
                 break
 
     def _framed(self, place: Place, app: int) -> Collection[int] | None:

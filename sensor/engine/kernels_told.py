@@ -24,8 +24,8 @@ def told(  # pragma: no cover
 
     slots, since: flows whose protocol was told in this block, and by which row. begins: int32[slots of the table], all
     0 before and behind. states: uint8[slots of the table, 2], brought up to date. A datagram counts itself; of a
-    connection the packet behind the answer to the bytes does: then they are looked at. Of datagrams of no known protocol
-    the second of a side counts as well, as in Suricata.
+    connection the packet behind the answer to the bytes does: then they are looked at. Of datagrams of no known
+    protocol the second of a side counts as well, as in Suricata.
     """
     for k in range(slots.size):
         begins[slots[k]] = since[k]

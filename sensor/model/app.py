@@ -65,9 +65,6 @@ class TxStage(msgspec.Struct, frozen=True, gc=False):
     """The side whose bytes completed it."""
     file: FileInfo | None = None
     """The file that is complete at this stage: buffers `file.*` are about it alone. None: about all of `tx`."""
-    both: bool = False
-    """Messages of both sides are in it: rules about the other direction see it, too, unless a literal chose them."""
-
 
 class AppParser(Protocol):
     """State of one flow's protocol. Raises nothing: what is malformed becomes an anomaly."""

@@ -1,6 +1,9 @@
 """Kerberos of one flow: messages behind a record mark (TCP) or one in each datagram."""
 
+from collections.abc import Sequence
+
 from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import TO_CLIENT
 from sensor.proto.krb5 import eve, parse
 from sensor.proto.messages import Framing, MessageParser, Reading
 
@@ -8,8 +11,8 @@ MAX_MESSAGE = 128 << 10
 """Bytes of a message over TCP. Tickets with large PACs make replies of some 64 KiB."""
 
 
-def read(data: bytes, side: int) -> Reading | None:  # noqa: ARG001 - a message tells itself which side sent it
-    """Return what a message says."""
+def read(data: bytes, side: int) -> Reading | None:
+    """Return what a message says. Rules see the names in answers only, as in Suricata: there the server agrees."""
     message = parse.message(data)
     if message is None:
         return None
@@ -20,7 +23,9 @@ def read(data: bytes, side: int) -> Reading | None:  # noqa: ARG001 - a message 
         numbers["krb5.ticket_encryption"] = (message.ticket_etype,)
         numbers["krb5.ticket_weak"] = (int(eve.weak(message.ticket_etype)),)
     odd = (AppAnomaly.KRB5_WEAK_ENCRYPTION,) if eve.weak(message.etype) else ()
-    buffers = {"krb5.cname": message.cname, "krb5.sname": message.sname, "krb5.realm": (message.realm,)}
+    buffers: dict[str, Sequence[bytes]] = {"krb5.realm": (message.realm,)}
+    if side == TO_CLIENT:
+        buffers |= {"krb5.cname": message.cname, "krb5.sname": message.sname}
     return Reading({**buffers}, {**numbers}, eve.fields(message), odd)
 
 

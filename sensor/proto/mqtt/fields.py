@@ -7,7 +7,7 @@ from types import MappingProxyType
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import RAW_VERBATIM, TO_SERVER, BufferSpec, NumberSpec, ProtocolSpec, StageSpec
 from sensor.proto.mqtt.parse import KINDS
-from sensor.proto.mqtt.state import STAGE_DONE, STAGE_MESSAGE, MqttParser
+from sensor.proto.mqtt.state import STAGE_DONE, STAGE_MESSAGE, STAGE_OPEN, MqttParser
 
 _TEXTS = (
     ("mqtt.connect.clientid", "client identifier"),
@@ -32,7 +32,7 @@ SPEC = ProtocolSpec(
     name="mqtt",
     transports=(6,),
     ports=(1883,),
-    stages=(StageSpec("message", TO_SERVER), StageSpec("done", TO_SERVER)),
+    stages=(StageSpec("message", TO_SERVER), StageSpec("done", TO_SERVER), StageSpec("open", TO_SERVER)),
     buffers=(
         *(
             BufferSpec(name, STAGE_DONE, RAW_VERBATIM, multi=name.endswith("subscribe.topic"), help=text)
@@ -73,5 +73,5 @@ SPEC = ProtocolSpec(
     ),
     new_parser=MqttParser,
     events=tuple(one for one in AppAnomaly if one.name.startswith("MQTT_")),
-    log_stages=(STAGE_DONE,),
+    log_stages=(STAGE_DONE, STAGE_OPEN),
 )

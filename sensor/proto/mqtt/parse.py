@@ -155,7 +155,14 @@ def _nothing(_found: Message, _reader: Reader, _five: bool) -> None:
     """Do nothing: PINGREQ and PINGRESP have no body, of unassigned types it means nothing."""
 
 
+def _disconnect(found: Message, reader: Reader, five: bool) -> None:
+    """Read a reason with properties: a lone one is not looked at, and Suricata takes it for 0."""
+    if five and reader.left() == 1:
+        reader.skip(1)
+    _ending(found, reader, five)
+
+
 _READERS = (
     _nothing, _connect, _connack, _publish, _answer, _answer, _answer, _answer, _subscribe, _granted, _subscribe,
-    _granted, _nothing, _nothing, _ending, _auth,
+    _granted, _nothing, _nothing, _disconnect, _auth,
 )  # fmt: skip

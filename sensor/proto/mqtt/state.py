@@ -11,10 +11,12 @@ from sensor.proto.mqtt.stream import MqttSide, Packet
 from sensor.proto.mqtt.transaction import MqttFrame, MqttTransaction
 from sensor.proto.reader import WireError
 
-STAGE_MESSAGE, STAGE_DONE = 0, 1
+STAGE_MESSAGE, STAGE_DONE, STAGE_OPEN = 0, 1, 2
+"""The last one: no answer will come. Rules are about complete exchanges, as in Suricata; the log is about all."""
 
 _CONNECTION = -1
 """Key of the CONNECT that waits for its CONNACK: no packet identifier."""
+_INVALID_QOS = 3
 _OPENERS = frozenset({parse.PUBLISH, parse.SUBSCRIBE, parse.UNSUBSCRIBE})
 _LAST = frozenset({parse.CONNACK, parse.PUBACK, parse.PUBCOMP, parse.SUBACK, parse.UNSUBACK})
 """Answers that end an exchange; PUBREC and PUBREL do not."""
@@ -84,7 +86,6 @@ class MqttParser:
         tx = self._place(side, message, out)
         tx.messages.append(message)
         tx.size += len(packet.raw)
-        tx.mixed |= side != tx.side
         out.append(TxStage(MqttFrame(tx, packet.raw, packet.header), STAGE_MESSAGE, side))
         self._settle(tx, message, len(packet.raw), out)
 
@@ -114,7 +115,7 @@ class MqttParser:
             self._report(AppAnomaly.MQTT_DOUBLE_CONNECT, side)
         if kind == parse.UNASSIGNED:
             self._report(AppAnomaly.MQTT_UNASSIGNED_MSG_TYPE, side)
-        if kind in _OPENERS and message.qos == 3:
+        if kind in _OPENERS and message.qos == _INVALID_QOS:
             self._report(AppAnomaly.MQTT_INVALID_QOS_LEVEL, side)
         if not self._connected and kind not in {parse.CONNECT, parse.CONNACK, parse.UNASSIGNED} and not message.skipped:
             self._report(AppAnomaly.MQTT_UNINTRODUCED_MESSAGE, side)
@@ -128,6 +129,8 @@ class MqttParser:
                 self._complete(_CONNECTION if message.kind == parse.CONNACK else message.number or 0, out)
         elif first.kind == parse.CONNECT and not first.skipped:
             self._wait(_CONNECTION, tx)
+        elif first.kind in _OPENERS and first.qos == _INVALID_QOS:
+            out.append(TxStage(tx, STAGE_OPEN, tx.side))
         elif first.kind in _OPENERS and first.number is not None and first.qos in {1, 2}:
             self._wait(first.number, tx)
         else:
@@ -140,12 +143,13 @@ class MqttParser:
     def _complete(self, key: int, out: list[TxStage]) -> None:
         tx = self._pending.pop(key)
         self._bytes -= tx.size
-        out.append(TxStage(tx, STAGE_DONE, tx.side, both=tx.mixed))
+        out.append(TxStage(tx, STAGE_DONE, tx.side))
 
     def _end(self, out: list[TxStage]) -> None:
         self.done = True
-        for key in tuple(self._pending):
-            self._complete(key, out)
+        out += [TxStage(tx, STAGE_OPEN, tx.side) for tx in self._pending.values()]
+        self._pending.clear()
+        self._bytes = 0
 
     def _report(self, anomaly: AppAnomaly, side: int) -> None:
         if len(self._anomalies) < MAX_ANOMALIES:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.proto.mqtt import eve
 from sensor.proto.mqtt.parse import (
     CONNACK,
@@ -33,7 +34,7 @@ _PACKED = ((FLAG_USERNAME, 1), (FLAG_PASSWORD, 2), (FLAG_WILL, 4), (FLAG_WILL_RE
 class MqttTransaction:
     """Messages that belong together (see `limits`); its buffers are those of the first one."""
 
-    __slots__ = ("id", "messages", "mixed", "side", "size", "version")
+    __slots__ = ("id", "messages", "side", "size", "version")
 
     def __init__(self, number: int, side: int, version: int) -> None:
         self.id = number
@@ -44,8 +45,6 @@ class MqttTransaction:
         self.messages: list[Message] = []
         self.size = 0
         """Bytes of its messages."""
-        self.mixed = False
-        """The other side has answered."""
 
     def buffer(self, name: str) -> Sequence[bytes]:
         """Return the instances of a buffer; empty where it is absent."""
@@ -56,6 +55,8 @@ class MqttTransaction:
     def numbers(self, name: str) -> Sequence[int]:
         """Return a number of each message."""
         read = _NUMBERS.get(name)
+        if self.side != _BEGUN_BY.get(name, self.side):
+            return ()
         if read is None:
             return (self.version,) if name == "mqtt.protocol_version" else ()
         return [value for message in self.messages for value in read(message)]
@@ -121,6 +122,18 @@ def _connect_flags(message: Message) -> Sequence[int]:
         return ()
     return (sum(bit for wire, bit in _PACKED if message.connect.flags & wire),)
 
+
+_BEGUN_BY: Mapping[str, int] = MappingProxyType(
+    {
+        "mqtt.protocol_version": TO_SERVER,
+        "mqtt.qos": TO_SERVER,
+        "mqtt.flags": TO_SERVER,
+        "mqtt.connect.flags": TO_SERVER,
+        "mqtt.connack.session_present": TO_CLIENT,
+    }
+)
+"""Numbers that are compared in exchanges which one side has begun, as in Suricata (a CONNACK begins one where the
+CONNECT is missing)."""
 
 _NUMBERS: Mapping[str, Callable[[Message], Sequence[int]]] = MappingProxyType(
     {

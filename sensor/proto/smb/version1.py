@@ -81,7 +81,8 @@ class Version1:
             case smb1.SESSION_SETUP:
                 self._log_on(head, exchange, block, data)
             case smb1.TREE_CONNECT:
-                share, service = smb1.share(data, block, unicode=head.wide)
+                path, service = smb1.share(data, block, unicode=head.wide)
+                share = path[1:] or path  # Suricata leaves the first backslash out, of SMB 1 alone
                 common.connect(exchange, share)
                 exchange.fields["service"] = {"request": names.text(service)}
                 request.tree = Tree(share, pipe=common.is_pipe(share))

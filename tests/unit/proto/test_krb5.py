@@ -19,8 +19,7 @@ def one(data, side=TO_SERVER):
 def test_request():
     tx, odd = one(kdc_req())
     assert odd == []
-    assert tx.buffer("krb5.cname") == (b"alice",)
-    assert tx.buffer("krb5.sname") == (b"krbtgt", b"LAB.EXAMPLE")
+    assert tx.buffer("krb5.cname") == tx.buffer("krb5.sname") == ()  # for rules, answers have names
     assert tx.numbers("krb5.msg_type") == (10,)
     assert tx.numbers("krb5.err_code") == tx.numbers("krb5.ticket_encryption") == ()
     assert tx.eve() == {
