@@ -18,6 +18,7 @@ FIR, FIN, CON, UNS = 0x80, 0x40, 0x20, 0x10
 MAX_OBJECTS = 64
 """Object headers read of a fragment."""
 
+CONFIRM = 0
 _WITHOUT_DATA = frozenset({0, 1, 7, 8, 9, 10, 13, 14, 15, 16, 17, 18, 20, 21, 22, 23, 24})
 """Functions whose requests name objects without carrying any."""
 _INDEX = (0, 1, 2, 4, 1, 2, 4, 0)

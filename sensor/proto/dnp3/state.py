@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sensor.model.anomaly import AppAnomaly
-from sensor.model.app import TxStage
+from sensor.model.app import TO_SERVER, TxStage
 from sensor.proto.dnp3 import eve, link, parse
 from sensor.proto.dnp3.link import Frame
 from sensor.proto.dnp3.parse import Fragment
@@ -96,6 +96,8 @@ class Dnp3Parser:
             return
         if fragment.unknown:
             self._odd(AppAnomaly.DNP3_UNKNOWN_OBJECT, side)
+        if side == TO_SERVER and fragment.function == parse.CONFIRM:
+            return  # no exchange of its own, as in Suricata
         out.append(TxStage(MessageTransaction(self._count, _reading(frame, fragment, data)), STAGE_MESSAGE, side))
         self._count += 1
 

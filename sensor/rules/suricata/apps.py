@@ -140,9 +140,10 @@ def event(draft: Draft, value: str) -> None:
 def frame(draft: Draft, value: str) -> None:
     """`frame:mqtt.pdu`, `frame:pdu` in a rule of one protocol: the bytes of a protocol's message."""
     name = value.strip()
-    for full in (name, f"{draft.proto}.{name}"):
+    proto, _, rest = name.partition(".")
+    for full in (name, f"{draft.proto}.{name}", rest):
         found = buffers.find(_FRAME + full)
-        if found is not None:
+        if found is not None and (full != rest or found[0].name == proto):
             draft.select(found[1].name)
             return
     raise Refused(f"the frame '{name[:40]}' is not cut out here")

@@ -42,7 +42,6 @@ WITH_TEXT: Mapping[str, str] = MappingProxyType(
         "tls.subject": "tls.cert_subject",
         "tls.issuerdn": "tls.cert_issuer",
         "tls.fingerprint": "tls.cert_fingerprint",
-        "ssh.softwareversion": "ssh.software",
     }
 )
 """Written with the literal they look for."""
@@ -133,6 +132,14 @@ def ssh_version(draft: Draft, value: str) -> None:
         draft.add_aside("ssh.proto", Content(word.encode(), startswith=True, endswith=True))
     else:
         raise Refused(f"unknown version '{word[:20]}'", "2.0, 1.99, 2_compat")
+
+
+def ssh_software(draft: Draft, value: str) -> None:
+    """`ssh.softwareversion:"PuTTY-Release-0.55"`: all of it, as it is written."""
+    word = value.strip('" ')
+    if not word:
+        raise Refused("a version is missing")
+    draft.add_aside("ssh.software", Content(word.encode(), startswith=True, endswith=True))
 
 
 def ftp_bounce(draft: Draft, value: str) -> None:

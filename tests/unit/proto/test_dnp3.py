@@ -35,6 +35,12 @@ def test_request():
     assert eve["application"]["complete"] is True
 
 
+def test_a_confirmation_of_the_master_is_no_exchange():
+    _, found, odd = run((TO_SERVER, segment(request(0))), (TO_SERVER, segment(request(1, CLASSES))))
+    assert [tx.numbers("dnp3.func") for tx in found] == [(1,)]
+    assert odd == []
+
+
 def test_response():
     _, (tx,), odd = run((TO_CLIENT, segment(response(INPUTS, 0x9001), control=0x44, dst=1, src=10)))
     assert odd == []

@@ -6,7 +6,7 @@ from suricatakit import VARIABLES, conditions, refused, rule
 from sensor.model.anomaly import AppAnomaly
 from sensor.rules.context import Context
 from sensor.rules.export import export
-from sensor.rules.nodes import HeaderTest
+from sensor.rules.nodes import Content, HeaderTest
 from sensor.rules.parse import parse
 from sensor.rules.problems import Problems
 
@@ -89,3 +89,15 @@ def test_a_range_of_named_numbers_survives_export():
 def test_the_event_of_two_protocols_belongs_to_none():
     (test,) = conditions("app-layer-event:applayer_mismatch_protocol_both_directions;", "alert ip any any -> any any")
     assert test == HeaderTest("app.event", "=", int(AppAnomaly.PROTOCOL_MISMATCH))
+
+
+def test_softwareversion_is_the_whole_version():
+    match = rule("ssh.softwareversion:PuTTY-0.55;", "alert ssh any any -> any any").body
+    assert (match.buffer, match.tests) == ("ssh.software", (Content(b"PuTTY-0.55", startswith=True, endswith=True),))
+    assert refused('ssh.softwareversion:"";')
+
+
+def test_a_frame_with_its_protocol():
+    assert rule('frame:smb.smb2.hdr; content:"x";').body.buffer == "frame.smb2.hdr"
+    assert conditions("dnp3.ind:device_restart;") == conditions("dnp3_ind:device_restart;")
+    assert refused('frame:mqtt.smb2.hdr; content:"x";')

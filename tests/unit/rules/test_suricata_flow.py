@@ -73,9 +73,13 @@ def test_variables_of_flows(options, expected):
 def test_another_protocol():
     failed, http, http2 = (fields.BY_NAME["app.protocol"].names[name] for name in ("failed", "http", "http2"))
     one, two = (HeaderTest("app.protocol", "!=", number) for number in (http, http2))
-    assert set(conditions("app-layer-protocol:!http;")) == {one, two}
-    assert conditions("app-layer-protocol:!http1;") == [one]
-    assert conditions("app-layer-protocol:!failed;") == [HeaderTest("app.protocol", "!=", failed)]
+    told = HeaderTest("app.told", "=", 1)  # nothing else is asked for
+    assert set(conditions("app-layer-protocol:!http;")) == {one, two, told}
+    assert set(conditions("app-layer-protocol:!http; dsize:>0;")) >= {one, two}
+    assert told not in conditions("app-layer-protocol:!http; dsize:>0;")
+    assert conditions("app-layer-protocol:!http1;") == [one, told]
+    assert conditions("app-layer-protocol:!failed;") == [HeaderTest("app.protocol", "!=", failed), told]
+    assert conditions("app-layer-protocol:failed;") == [HeaderTest("app.protocol", "=", failed), told]
 
 
 def test_noalert():
