@@ -4,7 +4,7 @@ import numba
 import numpy as np
 from numba import int32, int64, njit, uint8
 
-from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, FLOW, ROW
+from sensor.model.rows import APP_UNDECIDED, FLOW, ROW
 
 _ROWS = numba.from_dtype(ROW)[::1]
 _FLOWS = numba.from_dtype(FLOW)[::1]
@@ -23,9 +23,9 @@ def told(  # pragma: no cover
     """Set out[i], uint8[rows], for each such packet; return how many there are.
 
     slots, since: flows whose protocol was told in this block, and by which row. begins: int32[slots of the table], all
-    0 before and behind. states: uint8[slots of the table, 2], brought up to date. A datagram counts itself; of a
-    connection the packet behind the answer to the bytes does: then they are looked at. Of datagrams of no known
-    protocol the second of a side counts as well, as in Suricata.
+    0 before and behind. states: uint8[slots of the table, 2], brought up to date. Of datagrams the
+    first two of a side count, as in Suricata; of a connection the packet behind the answer to the bytes: then they are
+    looked at.
     """
     for k in range(slots.size):
         begins[slots[k]] = since[k]
@@ -42,8 +42,7 @@ def told(  # pragma: no cover
         if proto == UDP:
             if not known or not speaks or state == OVER:
                 continue
-            once_more = flows[slot]["app"] == APP_UNKNOWN and state == SILENT
-            out[i], states[slot, side] = 1, SPOKE if once_more else OVER
+            out[i], states[slot, side] = 1, SPOKE if state == SILENT else OVER
             found += 1
             continue
         if state == HEARD:

@@ -42,12 +42,9 @@ def test_whatever_else_is_asked_for_makes_it_a_rule_on_packets(tmp_path, convers
     assert numbers(tmp_path, conversation, "flow:to_server;", "http") == [7, 8, 11, 12, 15]
 
 
-def test_a_datagram_tells_its_own_side(tmp_path):
-    frames = Flow(dport=53).datagram(0, QUESTION).datagram(0, QUESTION).frames()
-    assert numbers(tmp_path, frames, "app-layer-protocol:dns;") == [1]
-
-
-def test_datagrams_of_no_known_protocol_count_twice(tmp_path):
+def test_two_datagrams_of_a_side(tmp_path):
+    frames = Flow(dport=53).datagram(0, QUESTION).datagram(0, QUESTION).datagram(0, QUESTION).frames()
+    assert numbers(tmp_path, frames, "app-layer-protocol:dns;") == [1, 2]
     frames = Flow(dport=9).datagram(0, b"?").datagram(0, b"?").datagram(0, b"?").datagram(1, b"?").frames()
     assert numbers(tmp_path, frames, "app-layer-protocol:failed;") == [1, 2, 4]
     assert numbers(tmp_path, frames, "app-layer-protocol:!dns;", "udp") == [1, 2, 4]
