@@ -6,7 +6,7 @@ ask for it; and a rule that alerts again begins to count anew, ten times at most
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Final, Generic, TypeVar
@@ -132,15 +132,18 @@ class Tagging:
     def note(self, rule: Rule, scene: Scene, slot: int, row: int) -> None:
         """Take an alert of a rule with tags. row: its packet, -1: none stands behind it."""
         cause = (rule.gid, rule.sid, scene.ts, scene.flow_id)
+        flows: list[int] = []
+        hosts: list[bytes] = []
         for tag in rule.tags:
             if tag.kind == "host":
-                self.counters.tags_evicted += self._hosts.add(
-                    scene.src if tag.end == "src" else scene.dest, tag, rule, cause
-                )
+                host = scene.src if tag.end == "src" else scene.dest
+                hosts += [host] if host not in self._hosts.running else []
+                self.counters.tags_evicted += self._hosts.add(host, tag, rule, cause)
             elif slot >= 0:
+                flows += [slot] if slot not in self._flows.running else []
                 self.counters.tags_evicted += self._flows.add(slot, tag, rule, cause)
-        if self._view is not None:
-            self._look(self._view, max(row, self._at))
+        if self._view is not None and (flows or hosts):
+            self._look(self._view, max(row, self._at), flows, hosts)
 
     def among(self, events: Sequence[Event], view: BlockView) -> Iterator[Event]:
         """Yield the events of a block, and log each packet that a tag asks for when its own are done."""
@@ -148,7 +151,7 @@ class Tagging:
         self._due.clear()
         self._known.clear()
         self._at = 0
-        self._look(view, 0)
+        self._look(view, 0, self._flows.running, self._hosts.running)
         for event in events:
             while self._due and self._due[0] < event[0]:
                 self._packet(view, heappop(self._due))
@@ -171,14 +174,16 @@ class Tagging:
             for slot in slots:
                 self._flows.running.pop(slot, None)
 
-    def _look(self, view: BlockView, first: int) -> None:
-        """Take note of the rows from one on that tags may be about."""
+    def _look(self, view: BlockView, first: int, flows: Collection[int], hosts: Collection[bytes]) -> None:
+        """Take note of the rows from one on that may be those of some flows and hosts."""
+        if not flows and not hosts:
+            return
         rows = view.rows[first:]
         wanted = np.zeros(rows.size, np.bool_)
-        if self._flows.running:
-            wanted |= np.isin(rows["flow"], np.fromiter(self._flows.running, np.int64))
-        if self._hosts.running:
-            mixes = np.fromiter(map(_mix_of, self._hosts.running), np.uint64)
+        if flows:
+            wanted |= np.isin(rows["flow"], np.fromiter(flows, np.int64))
+        if hosts:
+            mixes = np.fromiter(map(_mix_of, hosts), np.uint64)
             wanted |= np.isin(_mix(rows, "src"), mixes) | np.isin(_mix(rows, "dst"), mixes)
         fresh = set((first + np.flatnonzero(wanted & (rows["dup"] == 0))).tolist()) - self._known
         self._known |= fresh
