@@ -349,7 +349,7 @@ def _is_dns_datagram(buf: Bytes, pos: int, size: int, usual_port: bool) -> bool:
     authority = _u16(buf, pos + 8)
     additional = _u16(buf, pos + 10)
     if usual_port:
-        if opcode > 9 or opcode == 3 or questions > 128:
+        if questions > 128:
             return False
         return bool(answers + authority + additional <= size and questions + answers + authority + additional > 0)
     if questions != 1 or opcode != 0 or flags & 0x40 != 0 or size < 17:

@@ -44,7 +44,8 @@ Maker = Callable[[parse.Message], Sequence[bytes]]
 
 
 def _questions(message: parse.Message) -> Sequence[bytes]:
-    return [question.name for question in message.questions]
+    """Return the names asked for; the root has none."""
+    return [question.name for question in message.questions if question.name]
 
 
 def _answers(message: parse.Message) -> Sequence[bytes]:

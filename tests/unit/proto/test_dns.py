@@ -278,3 +278,8 @@ def test_a_runt_is_reported_at_the_end():
 )
 def test_looks_like(data, expected):
     assert parse.looks_like(data) is expected
+
+
+def test_the_root_has_no_name():
+    (stage,) = DnsParser(stream=False).feed(TO_SERVER, QUERY_BYTES[:12] + b"\0\0\2\0\1", 0)
+    assert stage.tx.buffer("dns.query") == []
