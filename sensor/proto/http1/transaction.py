@@ -86,8 +86,18 @@ class HttpTransaction:
 
     def uploads(self) -> Sequence[FileInfo]:
         """Return the files of a form in the request."""
-        mark = _form(self) if self.request_body is not None else b""
+        mark = self.form() if self.request_body is not None else b""
         return tuple(files.uploads(self.request_body, mark)) if mark else ()
+
+    def form(self) -> bytes:
+        """Return the boundary of the form that the request is; empty: it is none. What is PUT is one file."""
+        put = self.request is not None and self.request.method == b"PUT"
+        return b"" if put else files.boundary(self.request_headers)
+
+    def file_name(self, headers: parse.Headers | None) -> bytes:
+        """Return the name of the file that a message with these headers carries."""
+        name = files.file_name(headers.get(b"content-disposition") if headers else None)
+        return files.path(self.request.target) if not name and self.request is not None else name
 
     def file(self, side: int) -> FileInfo | None:
         """Return the file that a side's body is; None: it has none, or is a form whose parts may be files."""
@@ -95,12 +105,10 @@ class HttpTransaction:
             (self.response_headers, self.response_body) if side == TO_CLIENT
             else (self.request_headers, self.request_body)
         )  # fmt: skip
-        if body is None or (side == TO_SERVER and _form(self)):
+        if body is None or (side == TO_SERVER and self.form()):
             return None
         names = coding.codings((headers.get(b"content-encoding") or b"") if headers else b"")
-        name = files.file_name(headers.get(b"content-disposition") if headers else None)
-        if not name and self.request is not None:
-            name = files.path(self.request.target)
+        name = self.file_name(headers)
         forms = self.decoded_response() if side == TO_CLIENT else _request_file(self)
         return files.whole_body(name, body, forms, names)
 
@@ -196,13 +204,8 @@ def _request_body(tx: HttpTransaction) -> list[bytes]:
     return _decode(tx.request_headers, tx.request_body)[0]
 
 
-def _form(tx: HttpTransaction) -> bytes:
-    """Return the boundary of the form that a request is; empty: it is none. What is PUT is one file, a form or not."""
-    return b"" if tx.request is not None and tx.request.method == b"PUT" else files.boundary(tx.request_headers)
-
-
 def _request_file(tx: HttpTransaction) -> list[bytes]:
-    return [] if _form(tx) else _request_body(tx)
+    return [] if tx.form() else _request_body(tx)
 
 
 def _of_file(name: str, side: int) -> Maker:

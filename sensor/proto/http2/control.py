@@ -22,7 +22,7 @@ class Facts(NamedTuple):
 
 def facts(frame: Frame) -> Facts | None:
     """Return what a frame says; None: it is malformed."""
-    numbers: dict[str, Sequence[int]] = {"http2.frametype": (frame.kind,)}
+    numbers: dict[str, Sequence[int]] = {} if _acknowledges(frame) else {"http2.frametype": (frame.kind,)}
     fields: dict[str, Any] = {}
     read = _READERS.get(frame.kind)
     if read is not None:
@@ -31,6 +31,11 @@ def facts(frame: Frame) -> Facts | None:
         except WireError:
             return None
     return Facts(numbers, fields)
+
+
+def _acknowledges(frame: Frame) -> bool:
+    """Tell whether a frame of settings sets nothing: rules on kinds of frames pass over it, as in Suricata."""
+    return frame.kind == frames.SETTINGS and not frame.length and bool(frame.flags & frames.ACK)
 
 
 def _settings(frame: Frame, reader: Reader, numbers: dict[str, Sequence[int]], fields: dict[str, Any]) -> None:

@@ -35,7 +35,7 @@ _FRAMES = (("pdu", "each frame, its first 64 KB"), ("hdr", "its header"), ("data
 
 def _is_of_text(name: str) -> bool:
     """Tell whether a buffer of HTTP/1 is about its text form, which has no counterpart."""
-    return name.startswith(("frame.", "http.header.raw"))
+    return name.startswith(("frame.", "http.start"))
 
 
 def _files_at(stage: TxStage) -> Iterable[FileInfo]:

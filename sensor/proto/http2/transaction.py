@@ -11,7 +11,8 @@ from sensor.proto.http1.transaction import HttpTransaction
 from sensor.proto.http2.hpack import Field
 from sensor.proto.text import text
 
-VERSION = b"HTTP/2"
+VERSION, _END = b"HTTP/2", b"\r\n"
+"""Start lines are written as those of HTTP/1, with their end, as in Suricata."""
 _JOINTS = {b"cookie": b"; "}
 """How values of a repeated field are joined, where not by a comma (RFC 9113 section 8.2.3)."""
 
@@ -30,6 +31,21 @@ def headers(fields: Iterable[Field]) -> parse.Headers:
     return found
 
 
+def _raw(fields: Iterable[Field]) -> bytes:
+    """Return a line for each field."""
+    return b"".join(name + b": " + value + _END for name, value in fields)
+
+
+class _Exchange(HttpTransaction):
+    """The same with what HTTP/2 has otherwise: files have no names."""
+
+    __slots__ = ()
+
+    def file_name(self, headers: parse.Headers | None) -> bytes:  # noqa: ARG002 - as there
+        """See `HttpTransaction`."""
+        return b""
+
+
 class Http2Transaction:
     """One stream. Its HTTP buffers are made as those of HTTP/1."""
 
@@ -38,25 +54,28 @@ class Http2Transaction:
     def __init__(self, number: int, stream: int) -> None:
         self.id = number
         self.stream = stream
-        self.http = HttpTransaction(number)
+        self.http = _Exchange(number)
 
     def take_request(self, fields: Iterable[Field]) -> parse.Headers:
         """Take the header of a request."""
+        fields = list(fields)
         found = headers(fields)
         method, path = (found.get(name) or b"" for name in (b":method", b":path"))
-        self.http.request = parse.RequestLine(b" ".join((method, path, VERSION)), method, path, VERSION, valid=True)
-        self.http.request_headers = found
+        line = b" ".join((method, path, VERSION)) + _END
+        self.http.request = parse.RequestLine(line, method, path, VERSION, valid=True)
+        self.http.request_headers, self.http.request_raw = found, _raw(fields)
         return found
 
     def take_response(self, fields: Iterable[Field]) -> bool:
         """Take the header of a response; False: it is an interim one (RFC 9113 section 8.1)."""
+        fields = list(fields)
         found = headers(fields)
         code = found.get(b":status") or b""
         if code[:1] == b"1" and len(code) == 3:
             return False
         status = int(code) if len(code) == 3 and code.isdigit() else 0
-        self.http.response = parse.StatusLine(VERSION + b" " + code, VERSION, code, b"", status)
-        self.http.response_headers = found
+        self.http.response = parse.StatusLine(VERSION + b" " + code + _END, VERSION, code, b"", status)
+        self.http.response_headers, self.http.response_raw = found, _raw(fields)
         return True
 
     def host(self) -> bytes | None:
@@ -77,6 +96,8 @@ class Http2Transaction:
             if raw is None:
                 return ()
             return (parse.host_port(raw)[0].lower() if name == "http.host" else raw,)
+        if name == "http.stat_msg":
+            return (b"",) if self.http.response is not None else ()
         if name.startswith("http2.header_name"):
             found = self.http.response_headers if name.endswith("@to_client") else self.http.request_headers
             return found.names if found is not None else ()

@@ -119,10 +119,16 @@ class Draft:
         self._put(self._group, test)
 
     def add_to(self, buffer: str, test: AnyTest | Pending | Decoding) -> None:
-        """Add a test that names its buffer itself. Raises Refused where another one is selected."""
+        """Add a test that names its buffer itself (of HTTP). Raises Refused where another one is selected."""
         if self._buffer not in (DEFAULT, buffer):
             raise Refused(f"the test is about {buffer}, but {self._buffer} is selected")
         self._put(self._find(buffer, self._transforms if self._buffer == buffer else ()), test)
+        self._old_style()
+
+    def _old_style(self) -> None:
+        """Note that the rule names a buffer of HTTP as rules did before there was HTTP/2: it is about HTTP/1 alone."""
+        if self.proto == "http":
+            self.proto = "http1"
 
     def add_aside(self, buffer: str, test: AnyTest | Pending | Decoding) -> None:
         """Add a test of a keyword that is about a buffer of its own, whatever is selected."""
@@ -146,6 +152,7 @@ class Draft:
             raise Refused("the content has a buffer already")
         home.tests = [test for test in home.tests if test is not moved]
         self._put(self._find(buffer, ()), moved)
+        self._old_style()
 
     def last(self) -> Pending:
         """Return the content that a modifier is about. Raises Refused."""

@@ -48,7 +48,7 @@ def test_streams():
     first, second = of(stages, REQUEST_HEADERS)
     assert first.buffer("http.method") == (b"GET",)
     assert first.buffer("http.uri") == (b"/a?b=1",)
-    assert first.buffer("http.request_line") == (b"GET /a?b=1 HTTP/2",)
+    assert first.buffer("http.request_line") == (b"GET /a?b=1 HTTP/2\r\n",)
     assert first.buffer("http.host") == (b"www.example.org",)
     assert first.buffer("http.host.raw") == (b"Www.Example.org:80",)
     assert first.buffer("http.user_agent") == (b"curl/8",)
@@ -56,9 +56,12 @@ def test_streams():
     assert first.buffer("http.request_header")[:2] == [b":method: GET", b":path: /a?b=1"]
     assert first.buffer("http2.header_name")[-2:] == [b"user-agent", b"cookie"]
     assert first.buffer("http.stat_code") == (b"200",)
-    assert first.buffer("http.response_line") == (b"HTTP/2 200",)
+    assert first.buffer("http.response_line") == (b"HTTP/2 200\r\n",)
     assert first.buffer("http.response_body") == [b"<html>hello</html>"]
-    assert first.buffer("file.name@to_client") == (b"/a",)
+    assert first.buffer("file.name@to_client") == (b"",)  # names of files are those of HTTP/1
+    assert first.buffer("http.stat_msg") == (b"",)
+    assert first.buffer("http.header.raw@to_client")[0].startswith(b":status: 200\r\n")
+    assert first.buffer("http.header.raw")[0].startswith(b":method: GET\r\n:path: /a?b=1\r\n")
     assert first.buffer("http2.header_name@to_client") == [b":status", b"server", b"content-type"]
     assert second.buffer("http.request_body") == [b"posted body"]
     assert second.buffer("http.content_type") == (b"text/plain",)
@@ -67,7 +70,7 @@ def test_streams():
 
 def test_numbers():
     _, stages = run(h2.talk())
-    assert numbers(stages, "http2.frametype") == [4, 8, 4, 4, 1, 1, 0, 1, 1, 0, 7]
+    assert numbers(stages, "http2.frametype") == [4, 8, 4, 1, 1, 0, 1, 1, 0, 7]
     assert numbers(stages, "http2.window") == [32767]
     assert numbers(stages, "http2.errorcode") == [11]
     assert numbers(stages, "http2.settings.header_table_size") == [4096]

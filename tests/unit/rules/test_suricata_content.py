@@ -61,6 +61,12 @@ def test_old_modifiers_move_contents_and_keep_their_order():
     assert found == {"payload_or_stream": [b"raw"], "http.uri": [b"a", b"b"], "http.method": [b"GET"]}
 
 
+def test_old_ways_to_name_a_buffer_are_about_http_1_alone():
+    for options in ('content:"a"; http_uri;', 'uricontent:"a";', 'pcre:"/a/U";', 'content:"a"; http_server_body;'):
+        assert rule(options, HTTP).proto == "http1"
+    assert rule('http.uri; content:"a"; pcre:"/b/";', HTTP).proto == "http"
+
+
 def test_a_content_moves_once():
     assert "has a buffer already" in refused('content:"a"; http_uri; http_header;', HTTP)[0]
     assert "is selected" in refused('http.uri; content:"a"; http_header;', HTTP)[0]
