@@ -11,11 +11,12 @@ from sensor.rules.header import CORE_PROTOCOLS
 from sensor.rules.nodes import AddressSet, All, AnyNode, FlowBits, HeaderTest, HostBit, Reputation, Rule
 from sensor.rules.walk import leaves
 
-_OF_FLOWS = frozenset({"ip.proto", "ip.version", "same_ip"})
+_OF_FLOWS = frozenset({"ip.proto", "ip.version"})
 _PACKETS = frozenset({
     "tcp.flags", "tcp.seq", "tcp.ack", "tcp.window", "tcp.segment", "tcp.mss", "payload.size", "ip.id", "ip.len",
     "ip.fragbits", "ip.fragoffset", "ip.options", "ip.checksum", "l4.checksum", "ip.reassembled", "udp.len",
-    "icmp.type", "icmp.code", "icmp.id", "icmp.seq", "icmp.mtu", "decode.event", "tcp.event", "app.told",
+    "icmp.type", "icmp.code", "icmp.id", "icmp.seq", "icmp.mtu", "same_ip",
+    "decode.event", "tcp.event", "app.told",
 })  # fmt: skip
 """What differs from packet to packet."""
 _IPV4 = (bytes(10) + b"\xff\xff" + bytes(4), bytes(10) + b"\xff" * 6)

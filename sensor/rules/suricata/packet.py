@@ -67,6 +67,8 @@ def number(name: str) -> Callable[[Draft, str], None]:
     def handle(draft: Draft, value: str) -> None:
         found = comparison(value.strip('"'), field.high, field.names)
         draft.conditions.append(HeaderTest(field.name, found.op, found.low, found.high))
+        if field.name == "payload.size" and found.op == "!=":
+            draft.conditions.append(HeaderTest(field.name, ">", 0))  # a packet without payload has no size
 
     return handle
 
@@ -122,12 +124,14 @@ def flags(draft: Draft, value: str) -> None:
 
 
 def fragbits(draft: Draft, value: str) -> None:
-    """`fragbits:[!|*|+]MDR`."""
+    """`fragbits:[!|*|+]MDR`: + is these and more; a sign behind the letters says nothing, as in Suricata."""
     found = _FRAGBITS.fullmatch(value)
     if found is None:
         raise Refused(f"'{value[:20]}' names no bits", "fragbits:M")
-    modifier = found["before"] or found["after"]
-    draft.conditions.append(_bit_test("ip.fragbits", modifier, _bits(found["bits"], fields.FRAG_BITS), 0))
+    wanted = _bits(found["bits"], fields.FRAG_BITS)
+    draft.conditions.append(_bit_test("ip.fragbits", found["before"], wanted, 0))
+    if found["before"] == "+":
+        draft.conditions.append(HeaderTest("ip.fragbits", "any", 7 & ~wanted))
 
 
 def same_ip(draft: Draft, value: str) -> None:

@@ -39,6 +39,7 @@ from sensor.rules.nodes import All, Any, HeaderTest, Not
         ("flags:0;", HeaderTest("tcp.flags", "exact", 0)),
         ("fragbits:M;", HeaderTest("ip.fragbits", "exact", 1)),
         ("fragbits:!D;", HeaderTest("ip.fragbits", "none", 2)),
+        ("fragbits:D+;", HeaderTest("ip.fragbits", "exact", 2)),
         ("stream_size:client,<,5;", HeaderTest("stream.size.to_server", "<", 5)),
         ("stream_size:server,=, 1;", HeaderTest("stream.size.to_client", "=", 1)),
         ("decode-event:ipv4.opt_invalid_len;", HeaderTest("decode.event", "=", Detail.IPV4_OPT_INVALID_LEN)),
@@ -150,3 +151,11 @@ def test_an_engine_event_is_one_of_the_stream_or_of_the_decoder():
 def test_events_that_say_what_numbers_say():
     found = conditions("decode-event:icmpv6.experimentation_type;", "alert pkthdr any any -> any any")
     assert found[-1] == HeaderTest("icmp.type", "in", values=(100, 101, 200, 201))
+
+
+def test_a_negated_size_is_one_of_payload():
+    assert set(conditions("dsize:!5;")) == {HeaderTest("payload.size", "!=", 5), HeaderTest("payload.size", ">", 0)}
+
+
+def test_fragment_bits_and_more():
+    assert set(conditions("fragbits:+D;")) == {HeaderTest("ip.fragbits", "all", 2), HeaderTest("ip.fragbits", "any", 5)}
