@@ -9,7 +9,7 @@ from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, FLOW, ROW, SEG, SEG_DA
 from sensor.model.stamp import stamp
 from sensor.model.units import UNIT
 from sensor.proto import kernels_more, kernels_probe
-from sensor.proto.ids import HTTP, HTTP2, NFS, SMB, SSH, TLS
+from sensor.proto.ids import FTP, HTTP, HTTP2, NFS, SMB, SMTP, SSH, TLS
 from sensor.proto.kernels_probe import HEAD, judge_datagram, judge_flow, judge_side
 
 _SEG, _UNIT, _FLOW, _ROW = (numba.from_dtype(t)[::1] for t in (SEG, UNIT, FLOW, ROW))
@@ -81,7 +81,8 @@ def _detect(  # pragma: no cover
                 n += 1
         if voices[slot, side] == 0:
             voices[slot, side] = max(judge_side(heads, lengths, slot, side, sports[slot], dports[slot], scratch), 0)
-            why = _oddity(voices[slot, side], voices[slot, 1 - side], side == 1 and lengths[slot, 0] == 0)
+            why = _oddity(voices[slot, side], voices[slot, 1 - side], side == 1 and lengths[slot, 0] == 0,
+                          side == 0 and lengths[slot, 1] > 0)  # fmt: skip
             if why > 0:
                 out_odd[odd] = i
                 out_why[odd] = why
@@ -102,8 +103,13 @@ def _is_heard_both_ways(app):  # pragma: no cover
 
 
 @njit
-def _oddity(mine, other, first):  # pragma: no cover
-    """Return what is odd about what a side speaks; 0: nothing. first: it is the server, and the client is silent."""
+def _oddity(mine, other, first, greeted):  # pragma: no cover
+    """Return what is odd about what a side speaks; 0: nothing. first: it is the server, and the client is silent.
+
+    greeted: it is the client, and the server has spoken: Suricata knows FTP and SMTP by what clients say alone.
+    """
+    if greeted and mine in (FTP, SMTP):
+        return ONE_SIDE
     if first and mine == TLS:
         return SERVER_FIRST
     if mine != other and _is_distinct(mine) and _is_distinct(other):

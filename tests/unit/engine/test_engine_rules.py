@@ -317,6 +317,15 @@ def test_sides_that_do_not_speak_as_they_should(tmp_path, talk, found):
         assert sids(frames, rules, triage=False) == [1] * found.count(name)
 
 
+@pytest.mark.parametrize(("port", "command"), [(21, b"USER bob\r\n"), (25, b"EHLO me\r\n")])
+def test_greetings_are_no_protocol(tmp_path, port, command):
+    rules = one_rule(tmp_path, "protocol: tcp, match: [{app.event: applayer.detect_protocol_only_one_direction}]")
+    for server, found in ((b"220 ready\r\n", [1]), (b"", [])):
+        flow = Flow(dport=port).open()
+        frames = (flow.send(1, server) if server else flow).send(0, command).close().frames()
+        assert sids(frames, rules) == sids(frames, rules, triage=False) == found
+
+
 GET, BANNER, HELLO = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"SSH-2.0-x\r\n", b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03"
 
 
