@@ -110,7 +110,8 @@ class Plan:
     loose: tuple[int, ...] = ()
     """Stream rules that are judged on payload outside of streams, too."""
     ending: tuple[int, ...] = ()
-    """Packet rules about a protocol that ask nothing of a packet: they hold at the end of a connection, too."""
+    """Packet rules about a protocol that ask nothing of a packet, nor for the state of the flow: they hold at the end
+    of a connection, too."""
     hashes: bool = False
     """Some rule asks for the hash of a file."""
     segments: bool = False
@@ -119,7 +120,6 @@ class Plan:
     """Some rule asks for the packets on which a protocol has just been told."""
     multi_step: bool = False
     """Some stream rule needs more than its literal: windows of earlier bytes must be kept."""
-
 
 
 def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
@@ -177,7 +177,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         packet=tuple(p.number for p in live if p.scope & PACKET),
         stream=tuple(p.number for p in live if p.scope & STREAM),
         loose=tuple(p.number for p in live if p.scope & LOOSE),
-        ending=tuple(p.number for p in live if p.scope & PACKET and of_protocol(p.rule)),
+        ending=tuple(p.number for p in live if p.scope & PACKET and of_protocol(p.rule) and p.rule.established is None),
         events=_by_event([p for p in live if p.scope == EVENT], fields.APP_EVENT, AppAnomaly),
         notes=_by_event([p for p in live if p.scope == NOTE], fields.STREAM_EVENT, StreamAnomaly),
         hashes=any(p.files and not _HASHES.isdisjoint(map(buffers.base, _names(p.rule))) for p in live),

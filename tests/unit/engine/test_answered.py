@@ -138,7 +138,11 @@ def test_what_is_never_answered_is_judged_at_the_end(tmp_path):
     flow = Flow().open().segment(0, ACK, REQUEST)
     assert ends(tmp_path, flow) == [(None, 40000), (None, 80)]
     assert ends(tmp_path, flow, "protocol: http, flow: to_client") == [(None, 80)]
-    assert ends(tmp_path, flow, "protocol: http, flow: established, source-port: 40000") == [(None, 40000)]
+    assert ends(tmp_path, flow, "protocol: http, source-port: 40000") == [(None, 40000)]
+    for state in ("established", "not_established"):
+        assert ends(tmp_path, flow, f"protocol: http, flow: {state}") == []
+    held = ends(tmp_path, flow, "protocol: http, flow: established, match: [{http.uri: /page}]")
+    assert held == [(4, 40000)]
 
 
 def test_a_connection_that_stays_open_is_judged_once_more(tmp_path):
