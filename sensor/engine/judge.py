@@ -53,7 +53,7 @@ _CARRIED = frozenset({TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN})
 """Tunnels whose packet has no payload of its own but the packet inside, which is judged itself."""
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
-_SEEN_TWICE = frozenset({"http", "http2", "smb", "ssh"})
+_SEEN_TWICE = frozenset({"ftp", "http", "http2", "smb", "smtp", "ssh"})
 """Protocols with transactions about both sides: Suricata judges rules without a direction on each side."""
 _ODD = (APP_EVENT, STREAM_EVENT)
 _APPS = FIELDS[APP_PROTOCOL].names
