@@ -94,7 +94,8 @@ class Session:
     def _was_read(
         self, waiting: _Waiting, handle: bytes, offset: int, size: int, data: bytes, *, end: bool
     ) -> Sink | None:
-        sink = self.files.data(handle, TO_CLIENT, waiting.version, waiting.procedure, offset, size)
+        procedure = compound.READ if waiting.version == 4 else waiting.procedure  # the operation says what it is
+        sink = self.files.data(handle, TO_CLIENT, waiting.version, procedure, offset, size)
         sink.add(data)
         if end and len(data) == size:
             self.files.end(handle, TO_CLIENT, ended=True)
@@ -118,7 +119,7 @@ class Session:
         sink = None
         for one, handle in zip(operations, waiting.handles, strict=True):
             if one.number == compound.WRITE:
-                sink = self.files.data(handle, TO_SERVER, 4, head.procedure, one.offset, one.size)
+                sink = self.files.data(handle, TO_SERVER, 4, compound.WRITE, one.offset, one.size)
                 sink.add(one.data)
         return sink
 

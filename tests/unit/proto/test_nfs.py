@@ -60,6 +60,8 @@ def test_of_version_4_rules_see_files_only():
     _, found = run(nfs.talk4())
     shown = [(s.tx.eve()["procedure"], s.tx.numbers("nfs.version")) for s in at(found, stages.REQUEST)]
     assert shown[0] == ("COMPOUND", ())
+    files = [s.tx for s in found if s.tx.eve().get("file_tx")]
+    assert {(tx.eve()["procedure"], tx.numbers("nfs.procedure")) for tx in files} == {("WRITE", (38,)), ("READ", (25,))}
     assert [one for one in shown if one[1]] == [("WRITE", (4,)), ("READ", (4,))]
 
 
