@@ -55,7 +55,8 @@ def body(draft: Draft) -> AnyNode:
     groups = draft.close()
     if _asks_for_a_file(draft, groups):
         groups.append(Group(_FILE, (), [BufferSize(">", 0)]))
-    draft.proto = _RESTRICTED.get((draft.proto, draft.only), draft.proto)
+    if draft.only != "packet" or any(group.buffer == DEFAULT for group in groups):
+        draft.proto = _RESTRICTED.get((draft.proto, draft.only), draft.proto)
     direction = _direction(groups, draft.values.get("direction", ""))
     draft.values["direction"] = direction
     matches = [_match(group, draft, direction) for group in groups]

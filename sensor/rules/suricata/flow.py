@@ -39,6 +39,8 @@ def flow(draft: Draft, value: str) -> None:
             if draft.only not in ("", _ONLY[word]):
                 raise Refused("only_stream and no_stream exclude each other")
             draft.only = _ONLY[word]
+            if draft.only == "packet":  # any packet, where the rule has no content
+                draft.conditions.append(_OF_A_FLOW)
         elif word in _FRAG:
             draft.conditions.append(HeaderTest("ip.reassembled", "=", _FRAG[word]))
         else:

@@ -22,11 +22,18 @@ def test_flow(words, established, direction, proto):
     assert (made.established, made.direction, made.proto) == (established, direction, proto)
 
 
+def test_no_stream_without_content_is_about_any_packet():
+    assert rule("flow:no_stream;").proto == "tcp"
+    assert rule('flow:no_stream; content:"x";').proto == "tcp-pkt"
+
+
 @pytest.mark.parametrize(
     ("head", "options", "expected"),
     [
         ("alert ip 10.0.0.1 any -> any any", "", True),
         ("alert ip 10.0.0.1 any -> any any", "flow:stateless;", False),
+        ("alert udp any any -> any any", "flow:no_stream;", False),
+        ("alert ip any any -> any any", "sameip;", False),
         ("alert ip !10.0.0.1 any -> any any", "", False),
         ("alert ip [10.0.0.0/8,!10.0.0.1] any -> any any", "", False),
         ("alert tcp any any -> [10.0.0.1,!192.168.0.0/16] any", "", False),
