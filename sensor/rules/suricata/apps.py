@@ -28,14 +28,17 @@ def number(name: str) -> Callable[[Draft, str], None] | None:
     field = fields.BY_NAME.get(name)
     if field is None or field.name not in NUMBERS:
         return None
+    names = dict(field.names)
+    if field.name == "http2.frametype":  # RST_STREAM is RSTSTREAM there
+        names |= {word.replace("_", ""): value for word, value in names.items()}
 
     def handle(draft: Draft, value: str) -> None:
         words = [word.strip() for word in value.strip('" ').split(",")]
         if len(words) == 1:
-            found = comparison(words[0], field.high, field.names)
+            found = comparison(words[0], field.high, names)
             draft.conditions.append(HeaderTest(field.name, found.op, found.low, found.high))
             return
-        listed = [comparison(word, field.high, field.names) for word in words]
+        listed = [comparison(word, field.high, names) for word in words]
         if any(one.op != "=" for one in listed):
             raise Refused("a list holds values, no comparisons")
         draft.conditions.append(HeaderTest(field.name, "in", values=tuple(one.low for one in listed)))

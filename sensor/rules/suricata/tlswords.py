@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from sensor.rules.suricata.draft import Draft
 
-_DATE = r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?:[T ][0-9]{2}(?::[0-9]{2}){0,2})?)?|[0-9]{5,11}"
+_DATE = r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?:[T ][0-9]{2}(?::[0-9]{2}){0,2})?)?|[0-9]{1,11}"
+"""A day, or seconds since 1970."""
 _WHEN = re.compile(rf"(?P<op>[<>]?)\s*(?P<date>{_DATE})|(?P<low>{_DATE})\s*<>\s*(?P<high>{_DATE})")
 _FORMS = ("%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
 _HELLOS: Mapping[str, str] = MappingProxyType({"client_hello": "tls.random", "server_hello": "tls.random@to_client"})

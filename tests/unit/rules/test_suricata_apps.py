@@ -37,6 +37,12 @@ def test_numbers():
     assert conditions("krb5_err_code:6,24;", KRB5) == [HeaderTest("krb5.err_code", "in", values=(6, 24))]
 
 
+def test_types_of_frames_have_no_hyphen_of_their_own():
+    for word, value in (("GOAWAY", 7), ("RSTSTREAM", 3), ("WINDOWUPDATE", 8), ("PUSHPROMISE", 5), ("8", 8)):
+        made = conditions(f"http2.frametype:{word};", "alert http2 any any -> any any")
+        assert made == [HeaderTest("http2.frametype", "=", value)], word
+
+
 def test_chosen_attributes():
     assert conditions("ike.chosen_sa_attribute:alg_enc=7;", "alert ike any any -> any any") == [
         HeaderTest("ike.chosen.alg_enc", "=", 7)

@@ -12,6 +12,7 @@ HEAD = "alert tls any any -> any any"
     ("option", "test"),
     [
         ("tls_cert_notbefore:1970-02;", HeaderTest("tls.cert_notbefore", "=", 31 * 86400)),
+        ("tls_cert_notbefore:<2020;", HeaderTest("tls.cert_notbefore", "<", 2020)),
         ("tls_cert_notbefore:>1970-01-02T01;", HeaderTest("tls.cert_notbefore", ">", 25 * 3600)),
         ('tls_cert_notafter:"<1970-01-02 00:00:01";', HeaderTest("tls.cert_notafter", "<", 86401)),
         ("tls_cert_notafter:86400<>1970-01-03;", HeaderTest("tls.cert_notafter", "<>", 86400, 172800)),
