@@ -65,7 +65,9 @@ class Verdicts:
         return self._rules[gid, sid]
 
     def _closed(self, closed: Closed) -> None:
-        if (closed.gid, closed.sid) not in self._deferred:  # whose matches change bits all the same
+        rule = self._rule(closed.gid, closed.sid)
+        # Matches that change bits of hosts, or have packets logged, do so all the same.
+        if (closed.gid, closed.sid) not in self._deferred and not (rule is not None and rule.tags):
             self._shut(closed)
 
     def take(self, record: Record) -> None:

@@ -14,7 +14,7 @@ from clikit import START, arp, dns, http, pcap
 from effort import effort
 
 ROOT = Path(__file__).resolve().parents[3]
-EVERY = "[alert,anomaly,flow,http,dns,tls,ssh,dhcp,smb,ftp,ftp_data,smtp,snmp,arp,ntp,fileinfo,stats]"
+EVERY = "[alert,packet,anomaly,flow,http,dns,tls,ssh,dhcp,smb,ftp,ftp_data,smtp,snmp,arp,ntp,fileinfo,stats]"
 RULES = """
 - {id: 1, title: scan, severity: low, protocol: http, flow: to_server, match: [{http.uri: /page}],
    threshold: {type: threshold, track: by_src, count: 5, seconds: 60}}
@@ -81,6 +81,7 @@ def test_thresholds_see_the_traffic_of_all_workers(tmp_path):
     one, four = (replay(tmp_path, n, [first, second], rules=rules) for n in (1, 4))
     alerts = [e["alert"]["signature_id"] for e in one if e["event_type"] == "alert"]
     assert (alerts.count(1), alerts.count(2), alerts.count(3)) == (7, 3, 2)
+    assert any(e["event_type"] == "packet" for e in one)
     equal(one, four)
 
 

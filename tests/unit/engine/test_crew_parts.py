@@ -265,6 +265,17 @@ def test_matches_that_change_bits_of_hosts_are_asked_for():
     assert told == []
 
 
+def test_matches_beyond_a_limit_that_have_packets_logged_are_asked_for():
+    told = []
+    limited = rule(thresholds=(Threshold("limit", "by_src", 1, 60),), tags=(Tag("session"),))
+    verdicts, sink = collected([limited], shut=told.append)
+    for match in through(*(Match(limited, scene(ts=10**9 + n, flow=n)) for n in range(1, 4))):
+        verdicts.take(match)
+    assert told == []
+    verdicts.take(PacketRecord(scene(2 * 10**9), b"f", 1, ((1, 1, 10**9 + 3, 3),)))
+    assert [event.kind for event in sink.events] == ["alert", "packet"]
+
+
 def test_sets_that_rules_fill_outlive_a_reload():
     adds = InList("", "string", name="seen", action="set")
     deferred = {(1, 1): Deferred((), silent=False, asked=Asked((adds,)))}
