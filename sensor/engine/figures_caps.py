@@ -8,6 +8,7 @@ from sensor.detect.hostbits import MAX_BITS, HostBits
 from sensor.detect.threshold import Thresholds
 from sensor.engine.apps import MAX_PARSERS
 from sensor.engine.pipeline import Pipeline
+from sensor.engine.tagging import MAX_SUBJECTS
 from sensor.engine.writer import Writer
 
 Values = Mapping[tuple[str, ...], float]
@@ -57,6 +58,7 @@ def given_way(pipeline: Pipeline) -> dict[str, int]:
         "announced": pipeline.expected.counters.dropped,
         "flow_names": judge.var_counters.flow_names_dropped,
         "host_bits": judge.host_bits.counters.host_bits_dropped,
+        "tags": judge.tagging.counters.tags_evicted,
     }
 
 
@@ -66,6 +68,7 @@ def _used(pipeline: Pipeline) -> dict[str, int]:
         "datagrams": pipeline.defrag.pending,
         "parsers": len(pipeline.walk.apps),
         "host_bits": len(pipeline.judge.host_bits),
+        "tags": len(pipeline.judge.tagging),
     }
 
 
@@ -73,7 +76,7 @@ def _limits(pipeline: Pipeline) -> dict[str, int]:
     settings = pipeline.options.settings
     return {
         "flows": settings.flow.max_flows, "datagrams": settings.defrag.trackers, "parsers": MAX_PARSERS,
-        "host_bits": MAX_BITS,
+        "host_bits": MAX_BITS, "tags": 2 * MAX_SUBJECTS,
     }  # fmt: skip
 
 

@@ -129,6 +129,9 @@ class Tagging:
         self._known: set[int] = set()
         """Rows that are there, or have been."""
 
+    def __len__(self) -> int:
+        return len(self._flows.running) + len(self._hosts.running)
+
     def note(self, rule: Rule, scene: Scene, slot: int, row: int) -> None:
         """Take an alert of a rule with tags. row: its packet, -1: none stands behind it."""
         cause = (rule.gid, rule.sid, scene.ts, scene.flow_id)

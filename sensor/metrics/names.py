@@ -89,7 +89,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("stream_ignored_segments", "segments", "TCP segments outside their stream, judged as packets only."),
     # tables that have a cap
     _gauge("table_entries", "", "Entries of a table: flows, datagrams (under reassembly), parsers, thresholds, "
-           "host_bits, floods (rule, source and destination of repeated alerts).", "table"),
+           "host_bits, tags (flows and hosts whose packets are logged), floods (rule, source and destination "
+           "of repeated alerts).", "table"),
     _gauge("table_limit", "", "How many it can hold.", "table"),
     _gauge("journal_bytes", "bytes", "Stream data kept for parsers that start late."),
     _gauge("journal_limit_bytes", "bytes", "What may be kept (`journal.memcap`)."),
