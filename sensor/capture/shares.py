@@ -35,7 +35,7 @@ _JA, _JEQ, _JGE_X, _RET, _RET_A = 0x05, 0x15, 0x3D, 0x06, 0x16
 _VLAN: Final = (0x8100, 0x88A8, 0x9100)
 _IPV4, _IPV6 = 0x0800, 0x86DD
 _TAGS: Final = 3
-_ALL: Final = 0x40000
+_ALL: Final = uapi.PASS_ALL[3]
 """Bytes that pass of a frame: all."""
 _AT, _WORD, _SUM = 0, 1, 2
 """Scratch words: where the IP header begins, what is being mixed, the first host."""

@@ -23,9 +23,7 @@ from sensor.capture.shares import behind, divider
 from sensor.capture.tap import Interface, Tap, attach, packet_socket, set_filter
 from sensor.errors import CaptureError
 
-_LD_ABS, _JEQ, _RET = 0x20, 0x15, 0x06
-_ALL: Final = 0x40000
-"""Bytes that pass of a frame: all."""
+_LD_ABS, _JEQ = 0x20, 0x15
 _UINT: Final = struct.Struct("I")
 
 
@@ -100,10 +98,10 @@ def only_of(interface: Interface, program: Sequence[Instruction]) -> list[Instru
 
     Of loopback, only as they are received: each is sent as well.
     """
-    code: list[Instruction] = [(_LD_ABS, 0, 0, uapi.SKF_AD_IFINDEX), (_JEQ, 1, 0, interface.index), (_RET, 0, 0, 0)]
+    code: list[Instruction] = [(_LD_ABS, 0, 0, uapi.SKF_AD_IFINDEX), (_JEQ, 1, 0, interface.index), uapi.DROP_ALL]
     if interface.loopback:
-        code += [(_LD_ABS, 0, 0, uapi.SKF_AD_PKTTYPE), (_JEQ, 0, 1, uapi.PACKET_OUTGOING), (_RET, 0, 0, 0)]
-    return behind([*code, (_RET, 0, 0, _ALL)], program or [(_RET, 0, 0, _ALL)])
+        code += [(_LD_ABS, 0, 0, uapi.SKF_AD_PKTTYPE), (_JEQ, 0, 1, uapi.PACKET_OUTGOING), uapi.DROP_ALL]
+    return behind([*code, uapi.PASS_ALL], program or [uapi.PASS_ALL])
 
 
 def _deaf(name: str, protocol: int) -> socket.socket:

@@ -90,6 +90,8 @@ FILTER_MAX: Final = 4096
 """BPF_MAXINSNS"""
 DROP_ALL: Final = (0x06, 0, 0, 0)
 """BPF_RET | BPF_K of 0 bytes."""
+PASS_ALL: Final = (0x06, 0, 0, 0x40000)
+"""... of more than any frame has."""
 SKF_LL_OFF: Final = (1 << 32) - 0x200000
 """Places from here on count from the link header, wherever the kernel stands in the frame."""
 SKF_AD_PKTTYPE: Final = (1 << 32) - 0x1000 + 4

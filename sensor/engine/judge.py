@@ -605,7 +605,8 @@ class Judge:
             spec = BY_NAME.get(context.app)
             key = (spec.eve_key or spec.name) if spec else ""
         known = self._vars.get(place.slot)
-        packet, linktype = place.view.frame(place.row) if place.row >= 0 else (b"", 1)
+        wanted = self._options.settings.eve.packet and place.row >= 0
+        packet, linktype = place.view.frame(place.row) if wanted else (b"", 1)
         self._emit(
             Match(
                 rule=rule,
@@ -616,7 +617,7 @@ class Judge:
                 tx_id=tx.id if tx is not None and tx.id >= 0 else None,
                 app=(key, shown) if shown and key else None,
                 beside=beside(tx),
-                packet=packet if self._options.settings.eve.packet else b"",
+                packet=packet,
                 linktype=linktype,
                 flowbits=tuple(sorted(known.bits)) if known is not None else (),
                 told=values,

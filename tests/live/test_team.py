@@ -5,6 +5,7 @@ import select
 import socket
 import struct
 from collections import Counter
+from itertools import compress
 
 import numpy as np
 import pytest
@@ -83,6 +84,13 @@ def send(frames, name=PEER):
             sock.send(frame)
 
 
+def divided(frames):
+    """Return the frames of each worker as captures are divided."""
+    block = next(MemorySource(list(enumerate(frames))).blocks())
+    masks = [ShareOfFiles(Share(number, WORKERS, SECRET)).mask(block).tolist() for number in range(WORKERS)]
+    return [list(compress(frames, mask)) for mask in masks]
+
+
 def some_frames():
     rng = np.random.default_rng(7)
 
@@ -103,12 +111,8 @@ def test_a_frame_is_the_workers_that_captures_would_give_it_to(rings):
     frames = some_frames()
     members = rings()
     send(frames)
-    found = all_of(members, len(frames))
-    block = next(MemorySource(list(enumerate(frames))).blocks())
-    for number, got in enumerate(found):
-        mask = ShareOfFiles(Share(number, WORKERS, SECRET)).mask(block)
-        untagged = [f[:12] + f[16:] if f[12:14] in (b"\x81\0", b"\x88\xa8") else f
-                    for f, mine in zip(frames, mask.tolist(), strict=True) if mine]  # fmt: skip
+    for number, (got, mine) in enumerate(zip(all_of(members, len(frames)), divided(frames), strict=True)):
+        untagged = [f[:12] + f[16:] if f[12:14] in (b"\x81\0", b"\x88\xa8") else f for f in mine]
         assert Counter(got) == Counter(untagged), number
         assert got or number
 
@@ -218,8 +222,5 @@ def test_frames_that_the_kernel_keeps_in_pieces_are_divided_like_others(rings):
     frames = [ether(ipv4(rng.bytes(4), rng.bytes(4), 17, rng.bytes(7000))) for _ in range(40)]
     members = rings()
     send(frames)
-    found = all_of(members, len(frames))
-    block = next(MemorySource(list(enumerate(frames))).blocks())
-    for number, got in enumerate(found):
-        mask = ShareOfFiles(Share(number, WORKERS, SECRET)).mask(block)
-        assert Counter(got) == Counter(f for f, mine in zip(frames, mask.tolist(), strict=True) if mine), number
+    for number, (got, mine) in enumerate(zip(all_of(members, len(frames)), divided(frames), strict=True)):
+        assert Counter(got) == Counter(mine), number
