@@ -25,6 +25,7 @@ PYTEST := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 .PHONY: demo check test bench bench-live soak fuzz conformance rules clean system peers install forge
 
 demo: install  ## replay the shipped capture of an attack and show the alerts
+	@$(MAKE) --no-print-directory -j 2 $(KERNELS)
 	$(VENV)/bin/xensor replay -S rules pcaps/demo.pcap
 
 system:
@@ -70,7 +71,7 @@ kernels-up:
 kernels-down:
 	$(PY) tests/kernels.py --down
 
-$(KERNELS): $(STAMP) $(shell grep -rlE 'numba|flow\.jit' sensor --include='*.py')
+$(KERNELS): $(STAMP) $(shell grep -rlE 'numba|model\.jit' sensor --include='*.py')
 	@$(MAKE) --no-print-directory kernels-up kernels-down
 	touch $@
 

@@ -6,9 +6,10 @@ int64 (a 64-bit time stamp comes as two halves), so that compiled and plain Pyth
 """
 
 import numpy as np
-from numba import int32, int64, njit, types, uint8, uint16
+from numba import int32, int64, types, uint8, uint16
 
 from sensor.capture.limits import MAX_CAPLEN, MAX_PCAPNG_BLOCK
+from sensor.model.jit import helper, kernel
 
 SHORT, FULL, STRUCTURE, BAD_CAPLEN, BAD_LENGTH, BAD_TRAILER, BAD_INTERFACE, BAD_FIT = 0, 1, 2, 3, 4, 5, 6, 7
 """Status: more bytes needed; block full; a section or interface block is next; kinds of damage."""
@@ -31,7 +32,7 @@ _NS = 1_000_000_000
 _SEC_MAX = _TS_MAX // _NS
 
 
-@njit
+@helper
 def _u32(buf, p, big):  # pragma: no cover
     b0 = np.int64(buf[p])
     b1 = np.int64(buf[p + 1])
@@ -42,7 +43,7 @@ def _u32(buf, p, big):  # pragma: no cover
     return b3 << 24 | b2 << 16 | b1 << 8 | b0
 
 
-@njit(_RESULT(_BYTES, int64, int64, int64, int64, int64, int64, _i8, _i4, _i4, _i8), cache=True)
+@kernel(_RESULT(_BYTES, int64, int64, int64, int64, int64, int64, _i8, _i4, _i4, _i8))
 def pcap_index(buf, start, big, header, old, frac_ns, max_bytes, off, caplen, wirelen, ts):  # pragma: no cover
     """Walk records of a classic file from `start`; return (packets, end, status).
 
@@ -75,7 +76,7 @@ def pcap_index(buf, start, big, header, old, frac_ns, max_bytes, off, caplen, wi
         p += header + cap
 
 
-@njit
+@helper
 def _nanoseconds(hi, lo, ifs, i):  # pragma: no cover
     """Return the time stamp `hi << 32 | lo` of interface `i` in nanoseconds, clamped to int64."""
     exp = ifs[i, IF_EXP]
@@ -111,9 +112,8 @@ def _nanoseconds(hi, lo, ifs, i):  # pragma: no cover
     return t + offset
 
 
-@njit(
-    _RESULT(_BYTES, int64, int64, int64[:, ::1], int64, _i8, int64, _i8, _i4, _i4, _i8, uint16[::1], _i8),
-    cache=True,
+@kernel(
+    _RESULT(_BYTES, int64, int64, int64[:, ::1], int64, _i8, int64, _i8, _i4, _i4, _i8, uint16[::1], _i8)
 )
 def pcapng_index(buf, start, big, ifs, n_ifs, state, max_bytes, off, caplen, wirelen, ts, link, number):
     """Walk blocks of a pcapng section from `start`; return (packets, end, status).

@@ -1,7 +1,9 @@
 """The classic BPF machine over a whole block (McCanne and Jacobson, 1993; linux/bpf_common.h)."""
 
 import numpy as np
-from numba import int32, int64, njit, types, uint8, uint16
+from numba import int32, int64, types, uint8, uint16
+
+from sensor.model.jit import allocating_kernel, helper
 
 _BYTES = types.Array(uint8, 1, "C", readonly=True)
 _LINKS = types.Array(uint16, 1, "C", readonly=True)
@@ -11,7 +13,7 @@ MEMORY = 16
 """Scratch words."""
 
 
-@njit
+@helper
 def _alu(op, a, b):  # pragma: no cover
     """Return `a op b` modulo 2**32; -1 on a division by zero."""
     if op == 0x00:
@@ -37,7 +39,7 @@ def _alu(op, a, b):  # pragma: no cover
     return a ^ b
 
 
-@njit
+@helper
 def _load(buf, base, size, at, width):  # pragma: no cover
     """Return the big-endian number of `width` bytes at `at` of a frame; -1 outside of it."""
     if at + width > size:
@@ -48,7 +50,7 @@ def _load(buf, base, size, at, width):  # pragma: no cover
     return value
 
 
-@njit(types.void(int64[:, ::1], int64, _BYTES, _i8, _i4, _i4, _LINKS, uint8[::1]), cache=True)
+@allocating_kernel(types.void(int64[:, ::1], int64, _BYTES, _i8, _i4, _i4, _LINKS, uint8[::1]))
 def bpf_mask(program, wanted, buf, off, caplen, wirelen, linktype, keep):  # pragma: no cover
     """Set keep[i] to 1 where the program accepts packet `i`; only those of link type `wanted` are looked at.
 

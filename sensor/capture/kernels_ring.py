@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numba import int32, int64, njit, uint8, uint16
+from numba import int32, int64, uint8, uint16
 
 from sensor.capture.uapi import (
     ETH_P_8021Q,
@@ -23,6 +23,7 @@ from sensor.capture.uapi import (
     TP_STATUS_VLAN_VALID,
 )
 from sensor.model.block import HINT_CSUM_PARTIAL, HINT_CSUM_VALID, HINT_NONE
+from sensor.model.jit import helper, kernel
 from sensor.model.prefetch import ahead
 
 TAGGED, HINTED, USED = 0, 1, 2
@@ -36,17 +37,17 @@ processor has written it: 110 ns a packet from miss to miss, 70 so; and who come
 _i4, _i8, _u2, _u1 = int32[::1], int64[::1], uint16[::1], uint8[::1]
 
 
-@njit
+@helper
 def _u2at(buf: np.ndarray, at: int) -> Any:  # pragma: no cover
     return np.int64(buf[at]) | np.int64(buf[at + 1]) << 8
 
 
-@njit
+@helper
 def _u4at(buf: np.ndarray, at: int) -> Any:  # pragma: no cover
     return _u2at(buf, at) | _u2at(buf, at + 2) << 16
 
 
-@njit(int64(_u1, int64, int64, _i8, _i4, _i4, _i8, _i4, _u2, _u1, _i8), cache=True)
+@kernel(int64(_u1, int64, int64, _i8, _i4, _i4, _i8, _i4, _u2, _u1, _i8))
 def walk_block(  # pragma: no cover
     buf: np.ndarray, first: int, count: int, off: np.ndarray, caplen: np.ndarray, wirelen: np.ndarray, ts: np.ndarray,
     tci: np.ndarray, tpid: np.ndarray, hints: np.ndarray, seen: np.ndarray,

@@ -21,7 +21,7 @@ from typing import Any, no_type_check
 
 import numba
 import numpy as np
-from numba import njit, types
+from numba import types
 
 from sensor.decode import bits, steps
 from sensor.decode.checksum import ipv4_header_state, ones_sum, transport_state
@@ -51,6 +51,7 @@ from sensor.decode.limits import (
     DecodeOptions,
 )
 from sensor.model.block import HINT_CSUM_PARTIAL, HINT_CSUM_VALID, PacketBlock
+from sensor.model.jit import kernel
 from sensor.model.prefetch import ahead
 from sensor.model.rows import (
     CSUM_BAD,
@@ -84,7 +85,7 @@ _SIGNATURE = types.UniTuple(types.int64, 2)(
 )  # fmt: skip
 
 
-@njit(_SIGNATURE, cache=True)
+@kernel(_SIGNATURE)
 @no_type_check
 def decode_kernel(
     b: np.ndarray,

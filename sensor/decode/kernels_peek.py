@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import no_type_check
 
 import numpy as np
-from numba import njit
 
 from sensor.decode import steps
 from sensor.decode.limits import MAX_IPV6_EXT_HEADERS
@@ -25,16 +24,17 @@ from sensor.model.block import (
     LINKTYPE_PPP_HDLC,
     LINKTYPE_RAW,
 )
+from sensor.model.jit import helper
 
 
-@njit
+@helper
 @no_type_check
 def u16(b: np.ndarray, o: int) -> int:
     """Big-endian 16 bits."""
     return (np.int64(b[o]) << 8) | np.int64(b[o + 1])
 
 
-@njit
+@helper
 @no_type_check
 def u32(b: np.ndarray, o: int) -> int:
     """Big-endian 32 bits, as int64."""
@@ -43,14 +43,14 @@ def u32(b: np.ndarray, o: int) -> int:
     )
 
 
-@njit
+@helper
 @no_type_check
 def u64(b: np.ndarray, o: int) -> int:
     """Big-endian 64 bits, as uint64."""
     return (np.uint64(u32(b, o)) << np.uint64(32)) | np.uint64(u32(b, o + 4))
 
 
-@njit
+@helper
 @no_type_check
 def step_of(etype: int) -> int:
     """Step for an ethertype, steps.OPAQUE where the payload is not decoded."""
@@ -75,7 +75,7 @@ def step_of(etype: int) -> int:
     return steps.OPAQUE
 
 
-@njit
+@helper
 @no_type_check
 def ip_at(b: np.ndarray, pos: int, end: int, step: int) -> bool:
     """Whether the version nibble fits an IP step; True for other steps."""
@@ -84,7 +84,7 @@ def ip_at(b: np.ndarray, pos: int, end: int, step: int) -> bool:
     return True
 
 
-@njit
+@helper
 @no_type_check
 def ethernet_at(b: np.ndarray, pos: int, end: int) -> bool:
     """Whether the bytes look like an Ethernet frame that would be decoded."""
@@ -94,7 +94,7 @@ def ethernet_at(b: np.ndarray, pos: int, end: int) -> bool:
     return step not in (steps.OPAQUE, steps.ETHERNET) and ip_at(b, pos + 14, end, step)
 
 
-@njit
+@helper
 @no_type_check
 def options_valid(b: np.ndarray, pos: int, end: int) -> bool:
     """Walk kind-length options of IPv4 (RFC 791) or TCP (RFC 9293)."""
@@ -114,7 +114,7 @@ def options_valid(b: np.ndarray, pos: int, end: int) -> bool:
     return True
 
 
-@njit
+@helper
 @no_type_check
 def jumbo(b: np.ndarray, pos: int, end: int) -> int:
     """Jumbo payload length of the hop-by-hop header at pos (RFC 2675), 0: none that can be."""
@@ -137,7 +137,7 @@ def jumbo(b: np.ndarray, pos: int, end: int) -> int:
     return 0
 
 
-@njit
+@helper
 @no_type_check
 def unknown_option(b: np.ndarray, pos: int, end: int) -> bool:
     """Whether IPv6 options hold a type other than padding, router alert, jumbo payload and home address."""
@@ -154,7 +154,7 @@ def unknown_option(b: np.ndarray, pos: int, end: int) -> bool:
     return False
 
 
-@njit
+@helper
 @no_type_check
 def has_transport(b: np.ndarray, pos: int, end: int, nh: int) -> bool:
     """Whether a first IPv6 fragment holds the whole header chain and transport header (RFC 7112)."""
@@ -175,7 +175,7 @@ def has_transport(b: np.ndarray, pos: int, end: int, nh: int) -> bool:
     return end - pos >= need
 
 
-@njit
+@helper
 @no_type_check
 def first_step(linktype: int) -> int:
     """Step for a link type; steps.OPAQUE for types that capture refuses."""

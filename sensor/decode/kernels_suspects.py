@@ -6,15 +6,16 @@ from typing import no_type_check
 
 import numba
 import numpy as np
-from numba import njit, types, void
+from numba import types, void
 
+from sensor.model.jit import helper, kernel
 from sensor.model.rows import FRAG_PART, ROW, TUNNEL_GRE
 
 _ROWS = types.Array(numba.from_dtype(ROW), 1, "C", readonly=True)
 _BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 
 
-@njit
+@helper
 @no_type_check
 def _plain_option(kind: int, size: int) -> bool:  # pragma: no cover
     """Whether a TCP option is one that everybody sends, as long as it must be."""
@@ -29,7 +30,7 @@ def _plain_option(kind: int, size: int) -> bool:  # pragma: no cover
     return kind == 5 and (size - 2) % 8 == 0 and 10 <= size <= 34
 
 
-@njit
+@helper
 @no_type_check
 def _odd_tcp(b: np.ndarray, l4: int, end: int) -> bool:  # pragma: no cover
     """Whether the options of a TCP header hold anything but known ones of the right length, each once."""
@@ -55,7 +56,7 @@ def _odd_tcp(b: np.ndarray, l4: int, end: int) -> bool:  # pragma: no cover
     return False
 
 
-@njit
+@helper
 @no_type_check
 def _odd_link(b: np.ndarray, l2: int, l3: int, end: int) -> bool:  # pragma: no cover
     """Whether a frame holds more than Ethernet and tags in front of IP or ARP."""
@@ -71,7 +72,7 @@ def _odd_link(b: np.ndarray, l2: int, l3: int, end: int) -> bool:  # pragma: no 
     return False
 
 
-@njit
+@helper
 @no_type_check
 def _odd_ip(r: np.void, b: np.ndarray, l3: int, end: int) -> bool:  # pragma: no cover
     """Whether an IP header has options or extension headers, or carries what is looked at closely."""
@@ -89,7 +90,7 @@ def _odd_ip(r: np.void, b: np.ndarray, l3: int, end: int) -> bool:  # pragma: no
     return proto in (47, 50)
 
 
-@njit(void(_ROWS, _BYTES, numba.uint8[::1]), cache=True)
+@kernel(void(_ROWS, _BYTES, numba.uint8[::1]))
 @no_type_check
 def suspects(rows: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:  # pragma: no cover
     """Write 1 for each row that may have details, 0 for the others. rows: ROW[n], b: their bytes, out: uint8[n]."""

@@ -2,9 +2,9 @@
 
 import numba
 import numpy as np
-from numba import njit
 
 from sensor.detect.kernels_bits import zeros
+from sensor.model.jit import helper
 
 AUTOMATON = np.dtype(
     [
@@ -32,7 +32,7 @@ AUTOMATA_T = numba.from_dtype(AUTOMATON)[::1]
 _LF, _CR = 10, 13
 
 
-@njit
+@helper
 def _ends(data, at, end):  # pragma: no cover
     """Tell whether bytes end here, whatever of CR and LF ends a line."""
     while at < end and (data[at] == _LF or data[at] == _CR):
@@ -40,12 +40,12 @@ def _ends(data, at, end):  # pragma: no cover
     return at == end
 
 
-@njit
+@helper
 def _stands(sets, number, octet):  # pragma: no cover
     return sets[number, octet >> 6] >> np.uint64(octet & 63) & np.uint64(1) != 0
 
 
-@njit
+@helper
 def _ahead(state, follow, at):  # pragma: no cover
     """Return the places that may match the next byte."""
     found = np.uint64(0)
@@ -55,7 +55,7 @@ def _ahead(state, follow, at):  # pragma: no cover
     return found
 
 
-@njit
+@helper
 def _stepped(ahead, octet, octets, sets, at):  # pragma: no cover
     """Return the places that match a byte, and how many were tried."""
     found, tried = np.uint64(0), 0
@@ -69,7 +69,7 @@ def _stepped(ahead, octet, octets, sets, at):  # pragma: no cover
     return found, tried
 
 
-@njit
+@helper
 def may_match(number, automata, follow, octets, sets, data, start, end, first, last):  # pragma: no cover
     """Tell whether an automaton accepts some bytes of data[start:end] that begin at first to last.
 

@@ -1,10 +1,11 @@
 """Words of bits."""
 
 import numpy as np
-from numba import njit
+
+from sensor.model.jit import helper
 
 
-@njit
+@helper
 def zeros(word):  # pragma: no cover
     """Return how many bits are 0 below the lowest that is 1 (there is one). word: uint64."""
     n = 0

@@ -1,7 +1,6 @@
 """From literal hits to (rule, hit) pairs: headers are tested, then a rule's other literals, before Python sees one."""
 
 import numpy as np
-from numba import njit
 from numba.types import boolean, int64
 
 from sensor.detect.kernels_headers import (
@@ -16,6 +15,7 @@ from sensor.detect.kernels_headers import (
     proto_bit,
 )
 from sensor.detect.kernels_scan import UNITS_T
+from sensor.model.jit import helper, kernel
 from sensor.model.rows import APP_UNDECIDED
 from sensor.model.units import UNIT_STREAM
 
@@ -27,7 +27,7 @@ MAX_OTHERS = 8
 _TX = 4
 
 
-@njit
+@helper
 def holds(data, start, end, pool, at, size, cased, low):  # pragma: no cover
     """Tell whether a literal stands in data[start:end]. Not cased: it is lowercase, and case is ignored."""
     first = pool[at]
@@ -50,7 +50,7 @@ def holds(data, start, end, pool, at, size, cased, low):  # pragma: no cover
     return False
 
 
-@njit
+@helper
 def missing(data, start, end, rule, wanted, other_first, other_at, other_len, other_cased, pool,
             low):  # pragma: no cover  # fmt: skip
     """Return which of a rule's wanted other literals are not in data[start:end], as bits."""
@@ -63,10 +63,9 @@ def missing(data, start, end, rule, wanted, other_first, other_at, other_len, ot
     return left
 
 
-@njit(
+@kernel(
     int64(I4, I4, U1, UNITS_T, U1, ROWS_T, FLOWS_T, HEADERS_T, U1_2, U8, I4, I4, I4, I4, I4, U1, U1, U1, I4, I4, I4,
-          I4, I4, I4, I8, I8),
-    cache=True,
+          I4, I4, I4, I8, I8)
 )  # fmt: skip
 def expand(lits, hit_units, data, units, framed, rows, flows, headers, ports, flow_masks, lit_first, lit_rules,
            other_first, other_at, other_len, other_cased, pool, low, unit_of, last_unit, last_left,
@@ -176,7 +175,7 @@ def expand(lits, hit_units, data, units, framed, rows, flows, headers, ports, fl
     return n
 
 
-@njit(int64(I4, I8, I8, I4, U1, UNITS_T, I4, I4, I4, U1, U1, U1, boolean[::1]), cache=True)
+@kernel(int64(I4, I8, I8, I4, U1, UNITS_T, I4, I4, I4, U1, U1, U1, boolean[::1]))
 def complete(rules, sides, lefts, unit_of, data, units, other_first, other_at, other_len, other_cased, pool, low,
              done):  # pragma: no cover  # fmt: skip
     """Look for what late pairs still miss in the new bytes of their sides; return how many miss nothing any more.

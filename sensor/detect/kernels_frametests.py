@@ -2,7 +2,6 @@
 
 import numba
 import numpy as np
-from numba import njit
 from numba.types import boolean, int64
 
 from sensor.detect.kernels_automata import AUTOMATA_T, BEGINS, may_match
@@ -21,6 +20,7 @@ from sensor.detect.kernels_headers import (
 )
 from sensor.detect.kernels_scan import REPEAT, UNITS_T
 from sensor.model.frames import ABSENT, APART, CONTINUED, DECODED, FRAME, OPEN, UNKNOWN
+from sensor.model.jit import helper, kernel
 
 TEST = np.dtype(
     [
@@ -45,7 +45,7 @@ _FRAMES, _TESTS = numba.from_dtype(FRAME)[::1], numba.from_dtype(TEST)[::1]
 _TX = 4
 
 
-@njit
+@helper
 def _found(t, data, start, end, pool):  # pragma: no cover
     """Tell whether the literal of a test stands where it may in data[start:end]."""
     size, at, fold = np.int64(t["size"]), np.int64(t["at"]), t["flags"] & FOLD
@@ -60,7 +60,7 @@ def _found(t, data, start, end, pool):  # pragma: no cover
     return stands_between(data, low, last, pool, at, size, fold)
 
 
-@njit
+@helper
 def _matches(t, data, start, end, automata, follow, octets, sets):  # pragma: no cover
     """Tell whether the regex of a test may match data[start:end]."""
     number, first, last = t["at"], start, end
@@ -76,7 +76,7 @@ def _matches(t, data, start, end, automata, follow, octets, sets):  # pragma: no
     return may_match(number, automata, follow, octets, sets, data, start, end, first, last)
 
 
-@njit
+@helper
 def _holds(t, f, data, text, decoded, in_text, last_part, cookie, pool, automata, follow, octets,
            sets):  # pragma: no cover  # fmt: skip
     """Tell whether a test may hold on a message.
@@ -111,7 +111,7 @@ def _holds(t, f, data, text, decoded, in_text, last_part, cookie, pool, automata
 _FAILS, _ASKS_NOTHING, _MAY = range(3)
 
 
-@njit
+@helper
 def _verdict(rule, f, data, text, decoded, in_text, last_part, cookie, first, tests, pool, automata, follow, octets,
              sets):  # pragma: no cover  # fmt: skip
     """Tell whether a message may match a rule, as far as its side tells; or whether nothing in it is asked for."""
@@ -128,7 +128,7 @@ def _verdict(rule, f, data, text, decoded, in_text, last_part, cookie, first, te
     return _MAY if asked else _ASKS_NOTHING
 
 
-@njit
+@helper
 def _paired(t, pool, pairs):  # pragma: no cover
     """Tell whether the first two bytes of a literal stand side by side in bytes that were noted."""
     if t["size"] < 2 or t["flags"] & FOLD:
@@ -138,7 +138,7 @@ def _paired(t, pool, pairs):  # pragma: no cover
     return bool(pairs[pair >> 6] >> np.uint64(pair & 63) & np.uint64(1))
 
 
-@njit
+@helper
 def _key_stands(rule, f, data, first, tests, pool, pairs):  # pragma: no cover
     """Tell whether the key of a rule stands in what is here of the part that goes on.
 
@@ -152,7 +152,7 @@ def _key_stands(rule, f, data, first, tests, pool, pairs):  # pragma: no cover
     return True
 
 
-@njit
+@helper
 def _frame_at(frames, a, b, pos):  # pragma: no cover
     """Return the first of frames[a:b] that ends behind a place."""
     while a < b:
@@ -164,7 +164,7 @@ def _frame_at(frames, a, b, pos):  # pragma: no cover
     return a
 
 
-@njit
+@helper
 def _ends(q, flow, masks, slot, ports):  # pragma: no cover
     """Tell whether the ends of a flow may be those of a rule, seen from the side that it names, or from either."""
     for s in range(2):
@@ -177,10 +177,9 @@ def _ends(q, flow, masks, slot, ports):  # pragma: no cover
     return False
 
 
-@njit(
+@kernel(
     int64(I4, I4, I8, U1, UNITS_T, U1, FLOWS_T, HEADERS_T, U1_2, U8, I4, I4, _FRAMES, I4, U1, U1, U1, int64, int64,
-          I4, _TESTS, U1, AUTOMATA_T, U8, I4, U8_2, U1, U1, int64, I4, I4, I4, I8),
-    cache=True,
+          I4, _TESTS, U1, AUTOMATA_T, U8, I4, U8_2, U1, U1, int64, I4, I4, I4, I8)
 )  # fmt: skip
 def by_literal(lits, hit_units, hit_pos, data, units, plain, flows, headers, ports, flow_masks, lit_first, lit_rules,
                frames, frame_first, text, decoded, in_text, last_part, cookie, first, tests, pool, automata, follow,
@@ -245,10 +244,9 @@ def by_literal(lits, hit_units, hit_pos, data, units, plain, flows, headers, por
     return n
 
 
-@njit(
+@kernel(
     int64(U1, UNITS_T, FLOWS_T, HEADERS_T, U1_2, U8, _FRAMES, U1, U1, U1, int64, int64, I4, _TESTS, U1, AUTOMATA_T, U8,
-          I4, U8_2, I4, I4, U1, U1, U8, I4, I4, I8),
-    cache=True,
+          I4, U8_2, I4, I4, U1, U1, U8, I4, I4, I8)
 )  # fmt: skip
 def by_frame(data, units, flows, headers, ports, flow_masks, frames, text, decoded, in_text, last_part, cookie, first,
              tests, pool, automata, follow, octets, sets, always, always_first, floats, any_float, pairs, out_frame,
@@ -288,9 +286,8 @@ def by_frame(data, units, flows, headers, ports, flow_masks, frames, text, decod
     return n
 
 
-@njit(
-    int64(I4, I4, U1, _FRAMES, U1, U1, U1, int64, int64, I4, _TESTS, U1, AUTOMATA_T, U8, I4, U8_2, boolean[::1]),
-    cache=True,
+@kernel(
+    int64(I4, I4, U1, _FRAMES, U1, U1, U1, int64, int64, I4, _TESTS, U1, AUTOMATA_T, U8, I4, U8_2, boolean[::1])
 )  # fmt: skip
 def try_pairs(at, rules, data, frames, text, decoded, in_text, last_part, cookie, first, tests, pool, automata, follow,
               octets, sets, out):  # pragma: no cover  # fmt: skip

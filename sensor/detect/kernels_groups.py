@@ -2,8 +2,9 @@
 
 import numba
 import numpy as np
-from numba import njit, void
+from numba import void
 
+from sensor.model.jit import kernel
 from sensor.model.rows import FLOW, ROW
 from sensor.model.units import UNIT, UNIT_STREAM
 
@@ -11,7 +12,7 @@ _UNIT, _ROW, _FLOW = (numba.from_dtype(t)[::1] for t in (UNIT, ROW, FLOW))
 _TCP, _UDP, _ICMP, _ICMP6 = 6, 17, 1, 58
 
 
-@njit(void(_UNIT, _ROW, _FLOW, numba.uint8[::1], numba.uint8[::1], numba.int64[::1], numba.uint64[::1]), cache=True)
+@kernel(void(_UNIT, _ROW, _FLOW, numba.uint8[::1], numba.uint8[::1], numba.int64[::1], numba.uint64[::1]))
 def unit_bits(units, rows, flows, tcp_class, udp_class, layout, out):  # pragma: no cover
     """Write the group bits of each unit; see `sensor.detect.groups` for the layout.
 

@@ -2,9 +2,10 @@
 
 import numba
 import numpy as np
-from numba import njit, void
+from numba import void
 from numba.types import int64
 
+from sensor.model.jit import helper, kernel
 from sensor.model.rows import FLOW, ROW
 
 HEADER = np.dtype(
@@ -54,7 +55,7 @@ MAPPED = np.uint64(0xFFFF00000000)
 """IPv4 addresses stand at ::ffff:0:0/96."""
 
 
-@njit
+@helper
 def stands_between(data, low, last, pool, at, size, fold):  # pragma: no cover
     """Tell whether pool[at : at + size] stands in data, its first byte at low to last. fold: it is in lower case."""
     want = pool[at]
@@ -75,7 +76,7 @@ def stands_between(data, low, last, pool, at, size, fold):  # pragma: no cover
     return False
 
 
-@njit
+@helper
 def proto_bit(ipv, proto):  # pragma: no cover
     """Return the bit of `HEADER.protos`."""
     if ipv == 0:
@@ -91,7 +92,7 @@ def proto_bit(ipv, proto):  # pragma: no cover
     return 1
 
 
-@njit
+@helper
 def find(his, los, hi, lo):  # pragma: no cover
     """Return the last interval that begins at or before an address."""
     a, b = 0, his.size
@@ -104,7 +105,7 @@ def find(his, los, hi, lo):  # pragma: no cover
     return a
 
 
-@njit
+@helper
 def ends_match(q, sender, receiver, sport, dport, ports):  # pragma: no cover
     """Tell whether addresses (masks) and ports may be those of a rule's header, in its order."""
     src, dst = np.int64(q["src"]), np.int64(q["dst"])
@@ -118,7 +119,7 @@ def ends_match(q, sender, receiver, sport, dport, ports):  # pragma: no cover
     return not (b and not ports[b, dport >> 3] >> (dport & 7) & 1)
 
 
-@njit
+@helper
 def header_matches(q, sender, receiver, sport, dport, ports):  # pragma: no cover
     """Tell whether both ends may be those of a rule's header."""
     if ends_match(q, sender, receiver, sport, dport, ports):
@@ -126,7 +127,7 @@ def header_matches(q, sender, receiver, sport, dport, ports):  # pragma: no cove
     return q["swap"] == 1 and ends_match(q, receiver, sender, dport, sport, ports)
 
 
-@njit(void(ROWS_T, FLOWS_T, U8, U8, U8, U8, U8, I4, U8, U8, U8), cache=True)
+@kernel(void(ROWS_T, FLOWS_T, U8, U8, U8, U8, U8, I4, U8, U8, U8))
 def note_flows(rows, flows, his, los, masks, rare_his, rare_los, rare_first, owner, out, rare):  # pragma: no cover
     """Look up the addresses of the flows of a block, once for each flow.
 
@@ -156,13 +157,13 @@ def note_flows(rows, flows, his, los, masks, rare_his, rare_los, rare_first, own
             rare[slot] = np.uint64(a) | np.uint64(b) << np.uint64(32)
 
 
-@njit
+@helper
 def size_fits(q, size):  # pragma: no cover
     """Tell whether a payload may have so many bytes."""
     return q["pay_low"] <= size <= q["pay_high"]
 
 
-@njit
+@helper
 def note_pairs(data, start, size, pairs):  # pragma: no cover
     """Note which pairs of bytes stand in data[start : start + size]. pairs: uint64[1024], a bit for each (8 KB)."""
     pairs[:] = 0
@@ -173,7 +174,7 @@ def note_pairs(data, start, size, pairs):  # pragma: no cover
         last = this
 
 
-@njit
+@helper
 def row_fits(q, bit, number, part, side, flow, flags, established):  # pragma: no cover
     """Tell whether all but the ends and the size of a row may be a rule's. number: its IP protocol."""
     if q["protos"] & bit == 0 or (q["number"] >= 0 and q["number"] != number) or (part and q["protos"] & 64 == 0):

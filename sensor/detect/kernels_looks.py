@@ -6,7 +6,6 @@ highest place at which it could be; a test fails only if it would fail from each
 
 import numba
 import numpy as np
-from numba import njit
 from numba.types import boolean, int64
 
 from sensor.detect.kernels_automata import AUTOMATA_T, BEGINS, LINES, may_match
@@ -24,6 +23,7 @@ from sensor.detect.kernels_headers import (
     row_fits,
     size_fits,
 )
+from sensor.model.jit import allocating_kernel, helper, kernel
 from sensor.model.rows import FRAG_PART, FS_BEFORE, FS_ESTABLISHED
 
 LOOK = np.dtype(
@@ -66,7 +66,7 @@ MEMO = 16
 LOOKS_T = numba.from_dtype(LOOK)[::1]
 
 
-@njit
+@helper
 def _same(data, p, pool, at, size, nocase):  # pragma: no cover
     """Tell whether a literal stands at data[p]."""
     for x in range(size):
@@ -78,7 +78,7 @@ def _same(data, p, pool, at, size, nocase):  # pragma: no cover
     return True
 
 
-@njit
+@helper
 def _first(data, start, end, pool, at, size, nocase):  # pragma: no cover
     """Return the first place in data[start:end] at which a literal stands whole; -1: none."""
     want = pool[at]
@@ -92,7 +92,7 @@ def _first(data, start, end, pool, at, size, nocase):  # pragma: no cover
     return -1
 
 
-@njit
+@helper
 def _last(data, start, end, pool, at, size, nocase):  # pragma: no cover
     """Return the last such place."""
     for p in range(end - size, start - 1, -1):
@@ -101,7 +101,7 @@ def _last(data, start, end, pool, at, size, nocase):  # pragma: no cover
     return -1
 
 
-@njit
+@helper
 def _number(data, at, size, little):  # pragma: no cover
     value = np.int64(0)
     for x in range(size):
@@ -109,7 +109,7 @@ def _number(data, at, size, little):  # pragma: no cover
     return value
 
 
-@njit
+@helper
 def _compares(op, a, b):  # pragma: no cover
     """Tell whether a number compares so."""
     if op == EQUAL:
@@ -127,7 +127,7 @@ def _compares(op, a, b):  # pragma: no cover
     return a & b != 0
 
 
-@njit
+@helper
 def _masked(value, mask):  # pragma: no cover
     """Return the bits of a mask, moved down by its trailing zeros (mask 0: no mask)."""
     if mask == 0:
@@ -139,7 +139,7 @@ def _masked(value, mask):  # pragma: no cover
     return value
 
 
-@njit
+@helper
 def _find(k, memo, n, data, begin, base, lo, hi, pool):  # pragma: no cover
     """Return the first place in [lo, hi) of a window at which a literal stands; -1: none.
 
@@ -163,7 +163,7 @@ def _find(k, memo, n, data, begin, base, lo, hi, pool):  # pragma: no cover
     return memo[n, 2] - base if 0 <= memo[n, 2] < b else np.int64(-1)
 
 
-@njit
+@helper
 def _content(k, n, data, begin, size, base, cursor, pool, memo, sees_all):  # pragma: no cover
     """Tell whether a literal may stand where it must; the cursor moves behind it.
 
@@ -192,7 +192,7 @@ def _content(k, n, data, begin, size, base, cursor, pool, memo, sees_all):  # pr
     return True
 
 
-@njit
+@helper
 def _numeric(k, data, begin, size, base, cursor):  # pragma: no cover
     """Tell whether a number may be there, and compare so; the cursor moves as it says."""
     kind, wide = k["kind"], np.int64(k["size"])
@@ -224,7 +224,7 @@ def _numeric(k, data, begin, size, base, cursor):  # pragma: no cover
     return value <= size
 
 
-@njit
+@helper
 def _regex(k, data, begin, size, base, cursor, automata, follow, octets, sets):  # pragma: no cover
     """Tell whether a regex may match."""
     number = k["value"]
@@ -246,7 +246,7 @@ def _regex(k, data, begin, size, base, cursor, automata, follow, octets, sets): 
     return may_match(number, automata, follow, octets, sets, data, begin + lo, begin + size, begin + lo, begin + hi)
 
 
-@njit
+@helper
 def _unseen(k, base):  # pragma: no cover
     """Tell whether a test may hold on bytes that are not at hand, all of them behind `base`."""
     kind = k["kind"]
@@ -255,7 +255,7 @@ def _unseen(k, base):  # pragma: no cover
     return not NUMBER <= kind <= JUMP or k["relative"] or k["low"] >= base
 
 
-@njit
+@helper
 def may_hold(looks, first, last, data, begin, size, base, pool, automata, follow, octets, sets, memo, sees_all,
              cursor):  # pragma: no cover  # fmt: skip
     """Tell whether looks first:last may hold on data[begin : begin + size].
@@ -293,7 +293,7 @@ def may_hold(looks, first, last, data, begin, size, base, pool, automata, follow
     return True
 
 
-@njit(boolean(HEADERS_T, int64, int64, FLOWS_T, I4), cache=True)
+@kernel(boolean(HEADERS_T, int64, int64, FLOWS_T, I4))
 def speaks(headers, rule, slot, flows, turned):  # pragma: no cover
     """Tell whether a flow may speak a protocol of a rule. turned: int32[k], sorted: slots that spoke another before."""
     apps = headers[rule]["apps"]
@@ -307,8 +307,8 @@ def speaks(headers, rule, slot, flows, turned):  # pragma: no cover
     return at < turned.size and turned[at] == slot
 
 
-@njit(int64(I4, I4, ROWS_T, FLOWS_T, I4, BYTES, HEADERS_T, I4, LOOKS_T, U1, AUTOMATA_T, U8, I4, U8_2,
-             boolean[::1]), cache=True)
+@allocating_kernel(int64(I4, I4, ROWS_T, FLOWS_T, I4, BYTES, HEADERS_T, I4, LOOKS_T, U1, AUTOMATA_T, U8, I4, U8_2,
+             boolean[::1]))
 def look_rows(at, rules, rows, flows, turned, data, headers, first, looks, pool, automata, follow, octets, sets,
               out):  # pragma: no cover  # fmt: skip
     """Tell of each pair (row, rule) whether the rule may match the row; return how many.
@@ -337,8 +337,8 @@ def look_rows(at, rules, rows, flows, turned, data, headers, first, looks, pool,
     return count
 
 
-@njit(int64(I4, I4, I8, I8, I4, FLOWS_T, I4, BYTES, HEADERS_T, I4, LOOKS_T, U1, AUTOMATA_T, U8, I4, U8_2,
-             boolean[::1]), cache=True)
+@allocating_kernel(int64(I4, I4, I8, I8, I4, FLOWS_T, I4, BYTES, HEADERS_T, I4, LOOKS_T, U1, AUTOMATA_T, U8, I4, U8_2,
+             boolean[::1]))
 def look_windows(sides, rules, bases, begins, sizes, flows, turned, data, headers, first, looks, pool,
                  automata, follow, octets, sets, out):  # pragma: no cover  # fmt: skip
     """Tell of each pair (window, rule) whether the rule may match the window; return how many.

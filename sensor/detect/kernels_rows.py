@@ -6,7 +6,6 @@ bytes, all of them in one pass over a row's bytes.
 
 import numba
 import numpy as np
-from numba import njit
 from numba.types import int64
 
 from sensor.detect.kernels_bits import zeros
@@ -29,6 +28,7 @@ from sensor.detect.kernels_headers import (
     size_fits,
     stands_between,
 )
+from sensor.model.jit import helper, kernel
 from sensor.model.rows import FS_BEFORE, FS_ESTABLISHED
 
 U2 = numba.uint16[::1]
@@ -41,7 +41,7 @@ ANYTHING = 255
 SYN = 2
 
 
-@njit
+@helper
 def _stands(s, data, start, size, pool):  # pragma: no cover
     """Tell whether a literal stands in data[start : start + size], where it may."""
     length, at, nocase = np.int64(s["size"]), np.int64(s["at"]), s["nocase"]
@@ -50,7 +50,7 @@ def _stands(s, data, start, size, pool):  # pragma: no cover
     return stands_between(data, start + np.int64(s["low"]), end - length, pool, at, length, nocase)
 
 
-@njit
+@helper
 def _note_pairs(data, start, size, wanted, stamps, stamp):  # pragma: no cover
     """Stamp the wanted pairs of bytes that stand in data[start : start + size]; return how many were found.
 
@@ -68,7 +68,7 @@ def _note_pairs(data, start, size, wanted, stamps, stamp):  # pragma: no cover
     return found
 
 
-@njit
+@helper
 def _literals_stand(k, first, shorts, data, start, size, base, pool):  # pragma: no cover
     """Tell whether all literals of a rule may stand in some bytes.
 
@@ -85,7 +85,7 @@ def _literals_stand(k, first, shorts, data, start, size, base, pool):  # pragma:
     return True
 
 
-@njit
+@helper
 def row_class(number, side, size, flags):  # pragma: no cover
     """Return the class of a row: its protocol bit's number, its side (-1: it is in no flow), and what it is.
 
@@ -94,7 +94,7 @@ def row_class(number, side, size, flags):  # pragma: no cover
     return number * CLASSES + 3 * (side + 1) + (1 if size > 0 else 2 if flags & SYN else 0)
 
 
-@njit
+@helper
 def _is_odd(q, odd, i):  # pragma: no cover
     """Tell whether what a rule asks for is odd in a row. odd: uint64[n, 4], sets of `decode.event`."""
     event = np.int64(q["event"])
@@ -103,8 +103,8 @@ def _is_odd(q, odd, i):  # pragma: no cover
     return bool(odd[i, (event - 1) >> 6] >> np.uint64((event - 1) & 63) & np.uint64(1))
 
 
-@njit(int64(ROWS_T, U8_2, BYTES, I4, I4, I8, U8, I4, SHORTS_T, U1, U1, I4, I4, HEADERS_T, HEADERS_T, I4, U8_2, U2,
-            U8_2, U8_2, U1_2, U8, U8, U8, U8, U8, U8, U8, I4, I4, HEADERS_T, I4, I4, I4), cache=True)  # fmt: skip
+@kernel(int64(ROWS_T, U8_2, BYTES, I4, I4, I8, U8, I4, SHORTS_T, U1, U1, I4, I4, HEADERS_T, HEADERS_T, I4, U8_2, U2,
+            U8_2, U8_2, U1_2, U8, U8, U8, U8, U8, U8, U8, I4, I4, HEADERS_T, I4, I4, I4))  # fmt: skip
 def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_first, shorts, short_pool, wanted, pairs,
                 stamps, headers, kinds, kind_first, class_kinds, port_class, sport_kinds, dport_kinds, ports, his, los,
                 masks, flow_masks, rare, rare_his, rare_los, rare_first, rare_rules, rare_headers, out_row, out_rule,

@@ -14,9 +14,9 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import njit
 from numba.types import int64
 
+from sensor.model.jit import helper, kernel
 from sensor.model.units import UNIT
 
 UNITS_T = _UNIT = numba.from_dtype(UNIT)[::1]
@@ -36,13 +36,13 @@ REPEAT = 256
 """A literal is reported once per so many bytes of a unit: traffic stuffed with one literal costs no more."""
 
 
-@njit
+@helper
 def gram_at(data: np.ndarray, p: Any) -> Any:
     """Return the folded gram at a position. p: uint64, as the result; four loads that become one."""
     return (_U(data[p]) | _U(data[p + _1]) << _8 | _U(data[p + _2]) << _16 | _U(data[p + _3]) << _24) | _FOLD
 
 
-@njit
+@helper
 def _next(data: np.ndarray, p: Any, stop: Any, stride: Any, grams: np.ndarray, shift: Any) -> Any:
     """Return the first position from `p` on, and not behind `stop`, whose gram passes the filter; else one behind it.
 
@@ -58,8 +58,8 @@ def _next(data: np.ndarray, p: Any, stop: Any, stride: Any, grams: np.ndarray, s
     return p
 
 
-@njit(int64(_u1, _UNIT, _u8, int64, int64, _u8, _u4, _i4, _i4, _i4, _i4, _i4, _i4, _u8, _u1, _u1, _u1,
-            _i4, _i8, _i4, _i4, _i8, _i8), cache=True)  # fmt: skip
+@kernel(int64(_u1, _UNIT, _u8, int64, int64, _u8, _u4, _i4, _i4, _i4, _i4, _i4, _i4, _u8, _u1, _u1, _u1,
+            _i4, _i8, _i4, _i4, _i8, _i8))  # fmt: skip
 def scan(data, units, bits, stride, hash_bits, grams, keys, first, count, ent_lit, ent_off,
          lit_len, lit_at, lit_mask, lit_cased, pool, low, last_unit, last_pos, out_lit, out_unit, out_pos,
          state):  # fmt: skip

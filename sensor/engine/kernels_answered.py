@@ -2,8 +2,9 @@
 
 import numba
 import numpy as np
-from numba import int32, int64, njit, uint8
+from numba import int32, int64, uint8
 
+from sensor.model.jit import helper, kernel
 from sensor.model.rows import FLOW, ROW
 from sensor.proto.ids import FTP, IMAP, SMTP
 
@@ -17,13 +18,13 @@ CLIENT_FIRST = 3
 the protocol, but Suricata asks the client."""
 
 
-@njit
+@helper
 def _answering(waits: int) -> int:  # pragma: no cover
     """Return the side that is to send next."""
     return 0 if waits == CLIENT_FIRST else waits - 1
 
 
-@njit
+@helper
 def _pass_over_the_unheard(  # pragma: no cover
     rows: np.ndarray, flows: np.ndarray, slots: np.ndarray, since: np.ndarray, waits: np.ndarray, begins: np.ndarray,
     place: np.ndarray,
@@ -45,8 +46,7 @@ def _pass_over_the_unheard(  # pragma: no cover
         place[slot] = NONE
 
 
-@njit(int64(_ROWS, _FLOWS, int32[::1], int32[::1], uint8[::1], int32[::1], int32[::1], int32[::1], int32[::1]),
-      cache=True)  # fmt: skip
+@kernel(int64(_ROWS, _FLOWS, int32[::1], int32[::1], uint8[::1], int32[::1], int32[::1], int32[::1], int32[::1]))
 def take(  # pragma: no cover
     rows: np.ndarray, flows: np.ndarray, slots: np.ndarray, since: np.ndarray, waits: np.ndarray, begins: np.ndarray,
     place: np.ndarray, found: np.ndarray, until: np.ndarray,

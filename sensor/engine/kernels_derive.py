@@ -1,11 +1,11 @@
 """Bytes as parsers show them, for the literal scan: the dotted names of DNS questions."""
 
 import numpy as np
-from numba import njit
 from numba.types import Array, boolean, int64, uint8
 
 from sensor.detect.kernels_headers import U1
 from sensor.detect.kernels_scan import UNITS_T
+from sensor.model.jit import helper, kernel
 
 I8 = int64[::1]
 _BYTES = Array(uint8, 1, "C", readonly=True)
@@ -21,7 +21,7 @@ _NETBIOS = 32
 """Letters from A to P that are a NetBIOS name (RFC 1001 section 14.1)."""
 
 
-@njit
+@helper
 def _label(buf, p, size, out, begin, at):  # pragma: no cover
     """Write a label behind the ones before it; return where the next one goes, -1: there is no room."""
     if at - begin + size + 2 > NAME:
@@ -34,7 +34,7 @@ def _label(buf, p, size, out, begin, at):  # pragma: no cover
     return at + size
 
 
-@njit
+@helper
 def _dotted(buf, start, p, end, out, begin):  # pragma: no cover
     """Write the name at p, a zero byte before it; return (where it ends in the text, behind it in the message).
 
@@ -68,7 +68,7 @@ def _dotted(buf, start, p, end, out, begin):  # pragma: no cover
     return np.int64(-1), p
 
 
-@njit
+@helper
 def _decoded(out, begin, at):  # pragma: no cover
     """Write a NetBIOS name as it is shown, in its place; return where the text ends."""
     if at - begin < _NETBIOS or (at - begin > _NETBIOS and out[begin + _NETBIOS] != 46):
@@ -95,7 +95,7 @@ def _decoded(out, begin, at):  # pragma: no cover
     return to
 
 
-@njit(int64(UNITS_T, _BYTES, boolean[::1], U1, UNITS_T, I8), cache=True)
+@kernel(int64(UNITS_T, _BYTES, boolean[::1], U1, UNITS_T, I8))
 def question_names(messages, buf, responses, out, made, odd):  # pragma: no cover
     """Write the names of each DNS message's questions, dotted, a zero byte before and behind; return (made, odd).
 

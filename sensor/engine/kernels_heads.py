@@ -2,9 +2,9 @@
 
 import numba
 import numpy as np
-from numba import njit
 from numba.types import int64
 
+from sensor.model.jit import allocating, allocating_kernel, helper
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, FLOW, ROW, SEG, SEG_DATA
 from sensor.model.stamp import stamp
 from sensor.model.units import UNIT
@@ -31,7 +31,7 @@ _DETECT = int64(
 _DATAGRAMS = int64(_ROW, _BYTES, _FLOW, numba.int64[::1], numba.uint8[::1], _I4, numba.uint8[::1])
 
 
-@njit
+@allocating
 def _detect(  # pragma: no cover
     segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why
 ):
@@ -91,18 +91,18 @@ def _detect(  # pragma: no cover
     return n
 
 
-@njit
+@helper
 def _is_distinct(app):  # pragma: no cover
     return app in (HTTP, HTTP2, TLS, SSH, SMB)
 
 
-@njit
+@helper
 def _is_heard_both_ways(app):  # pragma: no cover
     """Tell whether what a protocol's servers say shows it, too."""
     return app in (HTTP, TLS, SSH, SMB)
 
 
-@njit
+@helper
 def _oddity(mine, other, first, greeted):  # pragma: no cover
     """Return what is odd about what a side speaks; 0: nothing. first: it is the server, and the client is silent.
 
@@ -119,7 +119,7 @@ def _oddity(mine, other, first, greeted):  # pragma: no cover
     return ONE_SIDE if other == APP_UNKNOWN and _is_heard_both_ways(mine) else 0
 
 
-@njit
+@helper
 def _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_before):  # pragma: no cover
     """Write the number and the protocol of each UDP row with payload; return how many there are.
 
@@ -162,14 +162,14 @@ def _build(stamped):  # dispatchers; with NUMBA_DISABLE_JIT functions
             return 0
         return _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_before)
 
-    return njit(_DETECT, cache=True)(detect_), njit(_DATAGRAMS, cache=True)(datagrams_)
+    return allocating_kernel(_DETECT)(detect_), allocating_kernel(_DATAGRAMS)(datagrams_)
 
 
 detect, detect_datagrams = _build(  # type: ignore[no-untyped-call]
     stamp(kernels_probe, kernels_more, *kernels_more.SOURCES)
 )
 
-@njit(int64(numba.uint8[::1], _UNIT, numba.boolean[::1], int64, numba.boolean[::1]), cache=True)
+@allocating_kernel(int64(numba.uint8[::1], _UNIT, numba.boolean[::1], int64, numba.boolean[::1]))
 def contains(data, units, wanted, byte, out):  # pragma: no cover
     """Set out[i] where unit i is wanted and holds a byte; return how many do."""
     starts, ends = units["start"], units["end"]
@@ -185,7 +185,7 @@ def contains(data, units, wanted, byte, out):  # pragma: no cover
     return found
 
 
-@njit(int64(numba.uint8[::1], _UNIT, numba.boolean[::1], numba.boolean[::1]), cache=True)
+@allocating_kernel(int64(numba.uint8[::1], _UNIT, numba.boolean[::1], numba.boolean[::1]))
 def contains_netbios(data, units, wanted, out):  # pragma: no cover
     """Set out[i] where unit i is wanted and holds a label of 32 letters A-P; return how many do.
 

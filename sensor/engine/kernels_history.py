@@ -2,16 +2,17 @@
 
 import numba
 import numpy as np
-from numba import njit, void
+from numba import void
 from numba.types import int64
 
 from sensor.model.app import TO_CLIENT
+from sensor.model.jit import helper, kernel
 from sensor.model.rows import FRAG_REASSEMBLED, ROW
 
 _ROWS, _I4, _I8, _I8_2 = numba.from_dtype(ROW)[::1], numba.int32[::1], int64[::1], numba.int64[:, ::1]
 
 
-@njit(void(_ROWS, _I8, _I8_2), cache=True)
+@kernel(void(_ROWS, _I8, _I8_2))
 def sums(rows, order, out):  # pragma: no cover
     """Add up packets and bytes of both sides, row by row in an order.
 
@@ -28,7 +29,7 @@ def sums(rows, order, out):  # pragma: no cover
         out[n + 1, 2 + back] += max(size, np.int64(0))
 
 
-@njit
+@helper
 def _reach(order, flows, slot, row):  # pragma: no cover
     """Return how many rows come before those of a flow that stand behind a row, in the order of flows and rows."""
     a, b = np.int64(0), np.int64(order.size)
@@ -41,7 +42,7 @@ def _reach(order, flows, slot, row):  # pragma: no cover
     return a
 
 
-@njit(void(_I8, _I4, _I8_2, int64, int64, _I8), cache=True)
+@kernel(void(_I8, _I4, _I8_2, int64, int64, _I8))
 def later(order, flows, table, slot, row, out):  # pragma: no cover
     """Write the sums of a flow's rows behind a row to out: int64[4]. flows: int32[rows], in the order."""
     first = _reach(order, flows, slot, row)

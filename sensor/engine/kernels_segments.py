@@ -1,12 +1,13 @@
 """The packets of a stream in which hits of packet rules may lie."""
 
-from numba import njit
 from numba.types import boolean, int32, int64
+
+from sensor.model.jit import kernel
 
 _I4, _I8 = int32[::1], int64[::1]
 
 
-@njit(int64(_I8, _I8, _I8, _I4, _I4, _I4, _I8, _I8, _I4, _I4, _I4, boolean), cache=True)
+@kernel(int64(_I8, _I8, _I8, _I4, _I4, _I4, _I8, _I8, _I4, _I4, _I4, boolean))
 def packets_of_hits(first, last, sides, rules, low, high, seg_sides, seg_sizes, seg_rows, out_row, out_rule,
                     write):  # pragma: no cover  # fmt: skip
     """Write (row, rule) of the packets of hits; return how many there are.

@@ -1,9 +1,9 @@
 """Which stream unit of a block holds the new bytes of each side, in one table for all blocks."""
 
 import numba
-from numba import njit
 from numba.types import int32, void
 
+from sensor.model.jit import kernel
 from sensor.model.units import UNIT, UNIT_STREAM
 
 NONE = -1
@@ -12,7 +12,7 @@ SEVERAL = -2
 _UNITS = numba.from_dtype(UNIT)[::1]
 
 
-@njit(void(_UNITS, int32[::1]), cache=True)
+@kernel(void(_UNITS, int32[::1]))
 def mark(units, unit_of):  # pragma: no cover
     """Write the number of each stream unit at 2 * slot + side; SEVERAL where a side has more.
 
@@ -25,7 +25,7 @@ def mark(units, unit_of):  # pragma: no cover
             unit_of[side] = i if unit_of[side] == NONE else SEVERAL
 
 
-@njit(void(_UNITS, int32[::1]), cache=True)
+@kernel(void(_UNITS, int32[::1]))
 def clear(units, unit_of):  # pragma: no cover
     """Take back what `mark` wrote."""
     kinds, slots, sides = units["kind"], units["flow"], units["side"]

@@ -1,10 +1,11 @@
 """The Ethernet header that a row came in, and what the first frame of each flow says of its stations."""
 
 import numba
-from numba import njit, void
+from numba import void
 from numba.types import int64
 
 from sensor.model.block import LINKTYPE_ETHERNET
+from sensor.model.jit import kernel
 from sensor.model.rows import FRAG_REASSEMBLED, FS_NEW, ROW
 
 _ROWS = numba.from_dtype(ROW)[::1]
@@ -16,7 +17,7 @@ MACS = 12
 HEADER = 14
 
 
-@njit(int64(_ROWS, _LINKS, int64), cache=True)
+@kernel(int64(_ROWS, _LINKS, int64))
 def ethernet_of(rows, linktypes, row):  # pragma: no cover
     """Return the offset of the Ethernet header that a row came in, -1: it came in none. linktypes: of the packets.
 
@@ -31,7 +32,7 @@ def ethernet_of(rows, linktypes, row):  # pragma: no cover
     return r["l2"] if linktypes[r["pkt"]] == LINKTYPE_ETHERNET else -1
 
 
-@njit(void(_ROWS, _LINKS, _BYTES, numba.uint8[:, ::1]), cache=True)
+@kernel(void(_ROWS, _LINKS, _BYTES, numba.uint8[:, ::1]))
 def learn(rows, linktypes, buf, macs):  # pragma: no cover
     """Keep the MAC addresses of the flows that begin in a block. macs: uint8[slots, MACS], 0: not known."""
     for i in range(rows.size):

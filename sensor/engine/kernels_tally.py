@@ -2,8 +2,9 @@
 
 import numba
 import numpy as np
-from numba import njit, void
+from numba import void
 
+from sensor.model.jit import kernel
 from sensor.model.rows import FRAG_PART, ROW, STREAM_IGNORED
 
 _ROW = numba.from_dtype(ROW)[::1]
@@ -14,7 +15,7 @@ VERSIONS, ARP, VLAN, FRAGMENTS, DUPLICATES, IGNORED, INVALID = 0, 8, 9, 10, 11, 
 SUMS = 16
 
 
-@njit(void(_ROW, _i8, _i8, _i8, _i8, _i8), cache=True)
+@kernel(void(_ROW, _i8, _i8, _i8, _i8, _i8))
 def count(rows, sums, protos, tunnels, checksums, anomalies):  # pragma: no cover
     """Add a block: sums int64[SUMS], protos int64[256], tunnels and checksums int64[8], anomalies int64[64]."""
     for i in range(rows.size):

@@ -2,8 +2,9 @@
 
 import numba
 import numpy as np
-from numba import int32, int64, njit, uint8
+from numba import int32, int64, uint8
 
+from sensor.model.jit import allocating_kernel
 from sensor.model.rows import APP_UNDECIDED, FLOW, ROW
 
 _ROWS = numba.from_dtype(ROW)[::1]
@@ -15,7 +16,7 @@ SILENT, SPOKE, HEARD, OVER = 0, 1, 2, 3
 """States of a side: no byte of it was seen; one was; the other side has answered since; its packet has been found."""
 
 
-@njit(int64(_ROWS, _FLOWS, int32[::1], int32[::1], int32[::1], uint8[:, ::1], uint8[::1]), cache=True)
+@allocating_kernel(int64(_ROWS, _FLOWS, int32[::1], int32[::1], int32[::1], uint8[:, ::1], uint8[::1]))
 def told(  # pragma: no cover
     rows: np.ndarray, flows: np.ndarray, slots: np.ndarray, since: np.ndarray, begins: np.ndarray, states: np.ndarray,
     out: np.ndarray,

@@ -4,9 +4,10 @@ from typing import no_type_check
 
 import numba
 import numpy as np
-from numba import int64, njit, types
+from numba import int64, types
 
 from sensor.flow.limits_fragments import DEDUP_DEPTH, DEDUP_MAX_PACKET, DEDUP_PAIRS
+from sensor.model.jit import helper, kernel
 from sensor.model.rows import ROW, TUNNEL_ERSPAN
 
 RING = np.dtype(
@@ -42,20 +43,20 @@ _WORD = 0xFFFFFFFF
 _RO = types.Array(types.uint8, 1, "C", readonly=True)
 
 
-@njit
+@helper
 @no_type_check
 def _mix(h: int, x: int) -> int:
     p = (h ^ (x & _WORD)) * _MIX
     return (p ^ p >> 29) & _WORD
 
 
-@njit
+@helper
 @no_type_check
 def _word(buf: np.ndarray, at: int) -> int:
     return np.int64(buf[at]) | np.int64(buf[at + 1]) << 8 | np.int64(buf[at + 2]) << 16 | np.int64(buf[at + 3]) << 24
 
 
-@njit
+@helper
 @no_type_check
 def _word8(buf: np.ndarray, at: int) -> int:
     return (
@@ -70,7 +71,7 @@ def _word8(buf: np.ndarray, at: int) -> int:
     )
 
 
-@njit
+@helper
 @no_type_check
 def _same(a: np.ndarray, i: int, b: np.ndarray, j: int, size: int, ipv: int) -> bool:
     """Whether two packets agree but for TTL and header checksum (IPv4) or hop limit (IPv6)."""
@@ -95,7 +96,7 @@ def _same(a: np.ndarray, i: int, b: np.ndarray, j: int, size: int, ipv: int) -> 
     return diff == 0
 
 
-@njit
+@helper
 @no_type_check
 def _copy(to: np.ndarray, at: int, source: np.ndarray, start: int, size: int) -> None:
     x, y = to[at : at + size], source[start : start + size]
@@ -103,9 +104,8 @@ def _copy(to: np.ndarray, at: int, source: np.ndarray, start: int, size: int) ->
         x[k] = y[k]
 
 
-@njit(int64(numba.from_dtype(ROW)[::1], _RO, numba.from_dtype(RING)[::1], numba.int64[::1],
-            numba.from_dtype(PAIR)[::1], numba.uint8[:, ::1], numba.int64[::1], int64, int64),
-      cache=True)  # fmt: skip
+@kernel(int64(numba.from_dtype(ROW)[::1], _RO, numba.from_dtype(RING)[::1], numba.int64[::1],
+            numba.from_dtype(PAIR)[::1], numba.uint8[:, ::1], numba.int64[::1], int64, int64))  # fmt: skip
 @no_type_check
 def mark(
     rows: np.ndarray, buf: np.ndarray, ring: np.ndarray, heads: np.ndarray, pairs: np.ndarray,

@@ -8,10 +8,11 @@ from typing import no_type_check
 
 import numba
 import numpy as np
-from numba import int64, njit, types
+from numba import int64, types
 
 from sensor.flow.limits_fragments import FRAG_MAX_DATAGRAM, FRAG_MAX_HEADER
 from sensor.model.anomaly import DecodeAnomaly
+from sensor.model.jit import helper, kernel
 from sensor.model.rows import ROW
 
 TRACK = np.dtype(
@@ -91,14 +92,14 @@ _TRACKS = numba.from_dtype(TRACK)[::1]
 _NODES = numba.from_dtype(NODE)[::1]
 
 
-@njit
+@helper
 @no_type_check
 def _mix(h: int, x: int) -> int:
     p = (h ^ (x & _WORD) ^ (x >> 32 & _WORD)) * _MIX
     return (p ^ p >> 29) & _WORD
 
 
-@njit
+@helper
 @no_type_check
 def _copy(to: np.ndarray, at: int, source: np.ndarray, start: int, size: int) -> None:
     x, y = to[at : at + size], source[start : start + size]
@@ -106,7 +107,7 @@ def _copy(to: np.ndarray, at: int, source: np.ndarray, start: int, size: int) ->
         x[k] = y[k]
 
 
-@njit
+@helper
 @no_type_check
 def _ones(x: int) -> int:
     """Count the bits set in a 32-bit word."""
@@ -115,7 +116,7 @@ def _ones(x: int) -> int:
     return ((x + (x >> 4) & 0x0F0F0F0F) * 0x01010101 & _WORD) >> 24
 
 
-@njit
+@helper
 @no_type_check
 def _bucket_of(tracks: np.ndarray, t: int, size: int, seed: int) -> int:
     h = _mix(_mix(seed, np.int64(tracks["src_lo"][t])), np.int64(tracks["src_hi"][t]))
@@ -124,7 +125,7 @@ def _bucket_of(tracks: np.ndarray, t: int, size: int, seed: int) -> int:
     return _mix(h, tracks["tunnel_id"][t]) & size - 1
 
 
-@njit
+@helper
 @no_type_check
 def _release(
     t: int, tracks: np.ndarray, buckets: np.ndarray, free: np.ndarray, meta: np.ndarray, seed: int,
@@ -158,7 +159,7 @@ def _release(
         meta[M_BYTE_HEAD] = 0
 
 
-@njit
+@helper
 @no_type_check
 def _reserve(
     size: int, tracks: np.ndarray, nodes: np.ndarray, buckets: np.ndarray, free: np.ndarray,
@@ -184,7 +185,7 @@ def _reserve(
     return start
 
 
-@njit
+@helper
 @no_type_check
 def _paint(
     t: int, policy: int, tracks: np.ndarray, nodes: np.ndarray, own: np.ndarray, begin: np.ndarray,
@@ -238,7 +239,7 @@ def _paint(
         k = np.int64(nodes["next"][k])
 
 
-@njit
+@helper
 @no_type_check
 def _finish(out: np.ndarray, size: int, ipv: int, hlen: int, nh_at: int, nh: int) -> None:
     """Make the header say what the datagram is: its length, no fragment fields, the right checksum."""
@@ -262,7 +263,7 @@ def _finish(out: np.ndarray, size: int, ipv: int, hlen: int, nh_at: int, nh: int
         out[nh_at] = nh
 
 
-@njit
+@helper
 @no_type_check
 def _assemble(
     t: int, policy: int, tracks: np.ndarray, nodes: np.ndarray, data: np.ndarray, own: np.ndarray,
@@ -295,7 +296,7 @@ def _assemble(
     return hlen + total
 
 
-@njit
+@helper
 @no_type_check
 def _compare(
     t: int, off: int, end: int, buf: np.ndarray, at: int, tracks: np.ndarray, nodes: np.ndarray,
@@ -321,7 +322,7 @@ def _compare(
     return different
 
 
-@njit
+@helper
 @no_type_check
 def _emit(row: int, at: int, size: int, done: np.ndarray, meta: np.ndarray) -> int:
     """Note where a datagram is in the output; return its size."""
@@ -334,9 +335,9 @@ def _emit(row: int, at: int, size: int, done: np.ndarray, meta: np.ndarray) -> i
     return size
 
 
-@njit(int64(numba.from_dtype(ROW)[::1], _RO, numba.int64[::1], int64, _TRACKS, numba.uint32[:, ::1], _NODES,
+@kernel(int64(numba.from_dtype(ROW)[::1], _RO, numba.int64[::1], int64, _TRACKS, numba.uint32[:, ::1], _NODES,
             numba.uint8[::1], numba.int32[::1], numba.int32[::1], numba.int64[::1], numba.int64[::1],
-            numba.int32[:, ::1], numba.int64[:, ::1], numba.uint8[::1]), cache=True)  # fmt: skip
+            numba.int32[:, ::1], numba.int64[:, ::1], numba.uint8[::1]))  # fmt: skip
 @no_type_check
 def step(
     rows: np.ndarray, buf: np.ndarray, which: np.ndarray, start_at: int, tracks: np.ndarray, bits: np.ndarray,

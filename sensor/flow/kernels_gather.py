@@ -4,8 +4,9 @@ from typing import no_type_check
 
 import numba
 import numpy as np
-from numba import boolean, int64, njit, types
+from numba import boolean, int64, types
 
+from sensor.model.jit import helper, kernel
 from sensor.model.rows import (
     FLOW,
     FRAG_PART,
@@ -24,7 +25,7 @@ from sensor.model.units import UNIT, UNIT_PACKET, UNIT_STREAM
 _RO = types.Array(types.uint8, 1, "C", readonly=True)
 
 
-@njit
+@helper
 @no_type_check
 def _copy(to: np.ndarray, at: int, source: np.ndarray, start: int, size: int) -> None:
     # Slices and range(): indexing from 0 lets numba leave out its test for negative indexes: 35 times faster.
@@ -33,9 +34,9 @@ def _copy(to: np.ndarray, at: int, source: np.ndarray, start: int, size: int) ->
         x[k] = y[k]
 
 
-@njit(int64(numba.from_dtype(ROW)[::1], _RO, numba.from_dtype(SEG)[::1], _RO, numba.from_dtype(FLOW)[::1],
+@kernel(int64(numba.from_dtype(ROW)[::1], _RO, numba.from_dtype(SEG)[::1], _RO, numba.from_dtype(FLOW)[::1],
             boolean[::1], numba.uint8[:, ::1], numba.int32[::1], numba.uint64[::1], numba.int32[::1],
-            numba.from_dtype(UNIT)[::1], numba.int64[::1], numba.uint8[::1]), cache=True)  # fmt: skip
+            numba.from_dtype(UNIT)[::1], numba.int64[::1], numba.uint8[::1]))  # fmt: skip
 @no_type_check
 def gather(
     rows: np.ndarray, buf: np.ndarray, segs: np.ndarray, queued: np.ndarray, flows: np.ndarray,

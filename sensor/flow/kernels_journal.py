@@ -4,8 +4,9 @@ from typing import no_type_check
 
 import numba
 import numpy as np
-from numba import int64, njit, types
+from numba import int64, types
 
+from sensor.model.jit import helper, kernel
 from sensor.model.rows import FLOW, KEEP_ALL, KEEP_NONE, KEEP_WINDOW, ROW, SEG, SEG_DATA, SEG_GAP
 
 SIDE = np.dtype(
@@ -35,7 +36,7 @@ _SIDES = numba.from_dtype(SIDE)[::1]
 _PAGES = numba.from_dtype(PAGE)[::1]
 
 
-@njit
+@helper
 @no_type_check
 def _copy(to: np.ndarray, at: int, source: np.ndarray, start: int, size: int) -> None:
     x, y = to[at : at + size], source[start : start + size]
@@ -43,7 +44,7 @@ def _copy(to: np.ndarray, at: int, source: np.ndarray, start: int, size: int) ->
         x[k] = y[k]
 
 
-@njit
+@helper
 @no_type_check
 def _drop_head(sides: np.ndarray, pages: np.ndarray, meta: np.ndarray, s: int) -> None:
     """Give the oldest page of a side back."""
@@ -57,9 +58,9 @@ def _drop_head(sides: np.ndarray, pages: np.ndarray, meta: np.ndarray, s: int) -
     meta[M_FREE_COUNT] += 1
 
 
-@njit(int64(numba.from_dtype(SEG)[::1], numba.from_dtype(ROW)[::1], numba.int64[::1], numba.int64[::1], _RO,
+@kernel(int64(numba.from_dtype(SEG)[::1], numba.from_dtype(ROW)[::1], numba.int64[::1], numba.int64[::1], _RO,
             numba.from_dtype(FLOW)[::1], _SIDES, _PAGES, numba.uint8[::1], numba.int64[::1], numba.uint8[::1],
-            numba.int64[::1], numba.int64[::1], numba.int64[::1], numba.int32[::1]), cache=True)  # fmt: skip
+            numba.int64[::1], numba.int64[::1], numba.int64[::1], numba.int32[::1]))  # fmt: skip
 @no_type_check
 def append(
     segs: np.ndarray, rows: np.ndarray, numbers: np.ndarray, seg_at: np.ndarray, data: np.ndarray,
@@ -163,8 +164,7 @@ def append(
     return n
 
 
-@njit(int64(int64, int64, int64, _SIDES, _PAGES, numba.uint8[::1], numba.int64[::1], int64, numba.uint8[::1]),
-      cache=True)  # fmt: skip
+@kernel(int64(int64, int64, int64, _SIDES, _PAGES, numba.uint8[::1], numba.int64[::1], int64, numba.uint8[::1]))
 @no_type_check
 def window(
     s: int, start: int, end: int, sides: np.ndarray, pages: np.ndarray, pool: np.ndarray, words: np.ndarray,
@@ -197,7 +197,7 @@ def window(
     return first if reached == end else end
 
 
-@njit(int64(numba.int32[::1], _SIDES, _PAGES, numba.uint8[::1], numba.int64[::1], int64), cache=True)
+@kernel(int64(numba.int32[::1], _SIDES, _PAGES, numba.uint8[::1], numba.int64[::1], int64))
 @no_type_check
 def trim(
     slots: np.ndarray, sides: np.ndarray, pages: np.ndarray, lost: np.ndarray, meta: np.ndarray,

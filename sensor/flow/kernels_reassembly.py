@@ -15,10 +15,10 @@ from __future__ import annotations
 import numpy as np
 
 from sensor.flow import track_layout as lay
-from sensor.flow.jit import helper, inlined
 from sensor.flow.limits import CHUNK
 from sensor.model import rows as m
 from sensor.model.anomaly import StreamAnomaly
+from sensor.model.jit import helper, inlined
 
 MASK = 0xFFFFFFFF
 

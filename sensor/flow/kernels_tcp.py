@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 
 from sensor.flow import track_layout as lay
-from sensor.flow.jit import helper, inlined
 from sensor.flow.kernels_reassembly import MASK, declare_gap, diff, finish_side, note, payload, release
 from sensor.model import rows as m
 from sensor.model.anomaly import StreamAnomaly
+from sensor.model.jit import helper, inlined
 
 FIN, SYN, RST, ACK, URG = 1, 2, 4, 16, 32
 NEAR = 1 << 16

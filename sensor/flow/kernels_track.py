@@ -16,12 +16,12 @@ from numba import from_dtype, int64, types
 
 from sensor.flow import kernels_reassembly, kernels_tcp, limits
 from sensor.flow import track_layout as lay
-from sensor.flow.jit import helper, inlined, kernel
 from sensor.flow.kernels_reassembly import MASK, event, note, release
 from sensor.flow.kernels_tcp import ACK, RST, SYN, reused_ports, segment, syn_seen
 from sensor.flow.limits import CHUNK, CLOCK_STEP
 from sensor.model import rows as m
 from sensor.model.anomaly import DecodeAnomaly, StreamAnomaly
+from sensor.model.jit import helper, inlined, kernel
 from sensor.model.stamp import stamp
 
 TCP, UDP, SCTP, ICMP, ICMPV6 = 6, 17, 132, 1, 58

@@ -10,10 +10,10 @@ from typing import Any, no_type_check
 
 import numba
 import numpy as np
-from numba import njit, types, void
+from numba import types, void
 
-from sensor.flow.jit import helper
 from sensor.flow.kernels_reassembly import diff
+from sensor.model.jit import helper, kernel
 from sensor.model.rows import FLOW, FRAG_PART, FS_NEW, ROW
 from sensor.model.tcpevents import TcpEvent as T
 
@@ -344,8 +344,8 @@ def _column(dtype: Any) -> Any:
     return types.Array(dtype, 1, "C", readonly=True)
 
 
-@njit(void(_column(numba.from_dtype(ROW)), _column(types.uint8), _column(numba.from_dtype(FLOW)),
-           numba.from_dtype(WATCH)[::1], numba.uint64[::1]), cache=True)  # fmt: skip
+@kernel(void(_column(numba.from_dtype(ROW)), _column(types.uint8), _column(numba.from_dtype(FLOW)),
+           numba.from_dtype(WATCH)[::1], numba.uint64[::1]))  # fmt: skip
 @no_type_check
 def watch(
     rows: np.ndarray, b: np.ndarray, flows: np.ndarray, state: np.ndarray, out: np.ndarray

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import config, njit, types
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from sensor.model.jit import helper
 
 _READ, _ALL_LEVELS, _DATA = 0, 3, 1
 """Arguments of `llvm.prefetch` (LLVM language reference)."""
@@ -28,7 +30,7 @@ def _prefetch(_typing: Any, array: Any, at: Any) -> Any:  # noqa: ANN401 - Numba
     return types.void(array, at), _codegen
 
 
-@njit
+@helper
 def ahead(array: Any, at: Any) -> None:  # noqa: ANN401 - any array
     """Fetch the cache line that lies `at` bytes (int64) into an array. Nothing is read: it may lie behind the end."""
     if not config.DISABLE_JIT:

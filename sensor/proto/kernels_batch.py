@@ -1,8 +1,9 @@
 """Protocol detection of many flows or datagrams at a time, for `sensor.proto.probe`."""
 
 import numpy as np
-from numba import int64, njit, types, uint8, uint16
+from numba import int64, types, uint8, uint16
 
+from sensor.model.jit import allocating, allocating_kernel
 from sensor.model.stamp import stamp
 from sensor.proto import kernels_more, kernels_probe
 from sensor.proto.kernels_probe import HEAD, Bytes, Ints, Ports, judge_datagram, judge_flow
@@ -14,7 +15,7 @@ _INTS_T = types.Array(int64, 1, "C", readonly=True)
 _PORTS_T = types.Array(uint16, 1, "C", readonly=True)
 
 
-@njit
+@allocating
 def _probe_streams(heads: Bytes, lengths: Ints, sport: Ports, dport: Ports) -> Bytes:
     """See `sensor.proto.probe.probe_streams`."""
     out = np.zeros(heads.shape[0], np.uint8)
@@ -24,7 +25,7 @@ def _probe_streams(heads: Bytes, lengths: Ints, sport: Ports, dport: Ports) -> B
     return out
 
 
-@njit
+@allocating
 def _probe_datagrams(buf: Bytes, off: Ints, length: Ints, sport: Ports, dport: Ports) -> Bytes:
     """See `sensor.proto.probe.probe_datagrams`."""
     out = np.ones(off.size, np.uint8)
@@ -40,8 +41,8 @@ def _build(stamped):  # dispatchers; with NUMBA_DISABLE_JIT functions
     def datagrams_(buf, off, length, sport, dport):
         return _probe_datagrams(buf, off, length, sport if stamped >= 0 else dport, dport)
 
-    streams = njit(uint8[::1](_HEADS_T, _LENGTHS_T, _PORTS_T, _PORTS_T), cache=True)(streams_)
-    return streams, njit(uint8[::1](_BYTES_T, _INTS_T, _INTS_T, _PORTS_T, _PORTS_T), cache=True)(datagrams_)
+    streams = allocating_kernel(uint8[::1](_HEADS_T, _LENGTHS_T, _PORTS_T, _PORTS_T))(streams_)
+    return streams, allocating_kernel(uint8[::1](_BYTES_T, _INTS_T, _INTS_T, _PORTS_T, _PORTS_T))(datagrams_)
 
 
 probe_streams, probe_datagrams = _build(stamp(kernels_probe, kernels_more, *kernels_more.SOURCES))  # type: ignore[no-untyped-call]

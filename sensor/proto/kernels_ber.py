@@ -1,9 +1,9 @@
 """DER as kernels of several protocols read it (X.690 section 8.1)."""
 
-from numba import njit
+from sensor.model.jit import helper
 
 
-@njit
+@helper
 def behind_length(h, pos, end):
     """Return the offset behind a DER length that begins at pos; 0: more bytes are needed, -1: it is none."""
     if pos >= end:
@@ -16,7 +16,7 @@ def behind_length(h, pos, end):
     return pos + 1 + first - 128
 
 
-@njit
+@helper
 def inside(h, pos, end, tag):
     """Return the offset of the content of an element that begins at pos; 0: more bytes are needed, -1: it is another.
 

@@ -3,7 +3,8 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from sensor.model.jit import helper
 
 _MASK = np.int64(0xFFFFFFFF)
 _SINES = np.array([int(abs(math.sin(n + 1)) * 2**32) for n in range(64)], np.int64)
@@ -11,13 +12,13 @@ _TURNS = np.array([7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21], n
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
-@njit
+@helper
 def _turned(x, n):  # pragma: no cover
     """Rotate 32 bits to the left."""
     return (x << n | x >> (32 - n)) & _MASK
 
 
-@njit
+@helper
 def _padded(data, start, size, at):  # pragma: no cover
     """Return the byte at a place of a message and its padding, without the length at the end."""
     if at < size:
@@ -25,7 +26,7 @@ def _padded(data, start, size, at):  # pragma: no cover
     return np.int64(128 if at == size else 0)
 
 
-@njit
+@helper
 def _words(data, start, size, block, rising, w):  # pragma: no cover
     """Read the 16 words of a block of 64 bytes, the length in bits behind the padding of the last one.
 
@@ -43,7 +44,7 @@ def _words(data, start, size, block, rising, w):  # pragma: no cover
         w[15 if rising else 14] = bits >> 32
 
 
-@njit
+@helper
 def md5(data, start, end, w, out, at):  # pragma: no cover
     """Write the MD5 (RFC 1321) of data[start:end] as 32 hex digits. w: int64[80] of scratch; out: uint8."""
     a0, b0, c0, d0 = np.int64(0x67452301), np.int64(0xEFCDAB89), np.int64(0x98BADCFE), np.int64(0x10325476)
@@ -70,7 +71,7 @@ def md5(data, start, end, w, out, at):  # pragma: no cover
         out[at + 2 * k], out[at + 2 * k + 1] = _HEX[byte >> 4], _HEX[byte & 15]
 
 
-@njit
+@helper
 def sha1(data, start, end, w, out, at):  # pragma: no cover
     """Write the SHA-1 (RFC 3174) of data[start:end] as hex digits with colons, 59 bytes. w: int64[80] of scratch."""
     h0, h1, h2, h3 = np.int64(0x67452301), np.int64(0xEFCDAB89), np.int64(0x98BADCFE), np.int64(0x10325476)

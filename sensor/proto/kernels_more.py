@@ -13,8 +13,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from numba import njit
-
+from sensor.model.jit import helper
 from sensor.proto import kernels_ber
 from sensor.proto.bittorrent import kernels_probe as bittorrent
 from sensor.proto.dcerpc import kernels as dcerpc
@@ -74,12 +73,12 @@ _PENDING, _NO = 0, 1
 Helper = Callable[..., int]
 
 
-@njit
+@helper
 def _no_stream(h: Any, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - same form as of all
     return _NO
 
 
-@njit
+@helper
 def _no_datagram(buf: Any, pos: int, size: int, sport: int, dport: int) -> int:  # noqa: ARG001 - same form as of all
     return _NO
 
@@ -91,7 +90,7 @@ def _compiled(ask: Helper, asked: ModuleType) -> Helper:
     order of their making: links of one name would be taken for each other.
     """
     ask.__qualname__ = f"{ask.__qualname__}_{asked.__name__.replace('.', '_')}"
-    return njit(ask)  # type: ignore[no-any-return]
+    return helper(ask)  # type: ignore[no-any-return]
 
 
 def _stream_chain(head: Helper, tail: Helper, asked: ModuleType) -> Helper:

@@ -1,31 +1,32 @@
 """What framing kernels write into a frame (`sensor.model.frames.FRAME`)."""
 
 import numpy as np
-from numba import njit
+
+from sensor.model.jit import helper
 
 REFUSED = 1
 """Verdict on a unit: only the parser can tell what it holds."""
 
 
-@njit
+@helper
 def u16(data, at):  # pragma: no cover
     """Return the big-endian number of two bytes."""
     return np.int64(data[at]) << 8 | np.int64(data[at + 1])
 
 
-@njit
+@helper
 def u24(data, at):  # pragma: no cover
     """Return that of three bytes."""
     return u16(data, at) << 8 | np.int64(data[at + 2])
 
 
-@njit
+@helper
 def u32(data, at):  # pragma: no cover
     """Return that of four bytes."""
     return u16(data, at) << 16 | u16(data, at + 2)
 
 
-@njit
+@helper
 def decimal(value, text, at):  # pragma: no cover
     """Write a number of 32 bits; return where it ends."""
     scale = 10000 if value < 100000 else 1000000000
@@ -38,14 +39,14 @@ def decimal(value, text, at):  # pragma: no cover
     return at
 
 
-@njit
+@helper
 def put(f, part, start, end):  # pragma: no cover
     """Note where a part begins and ends."""
     f["at"][part] = start
     f["to"][part] = end
 
 
-@njit
+@helper
 def clear(f, unit, side, start, value):  # pragma: no cover
     """Begin a frame: nothing is known but where. value: `ABSENT`, `UNKNOWN` or `APART`, of all parts."""
     f["unit"] = unit
@@ -56,7 +57,7 @@ def clear(f, unit, side, start, value):  # pragma: no cover
     f["to"][:] = value
 
 
-@njit
+@helper
 def own(flows, slot, owner, following):  # pragma: no cover
     """Begin to follow a flow, if it is another than the one that had its slot; return whether it is.
 
@@ -70,7 +71,7 @@ def own(flows, slot, owner, following):  # pragma: no cover
     return True
 
 
-@njit
+@helper
 def refuse(slot, following):  # pragma: no cover
     """Follow a flow no longer."""
     following[2 * slot] = following[2 * slot + 1] = -1

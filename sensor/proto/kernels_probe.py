@@ -8,8 +8,8 @@ Sets of numbers are tuples here: numba builds a set display at run time (measure
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto import kernels_more
 from sensor.proto.ids import DHCP, DNS, HTTP, HTTP2, SSH, TLS
 
@@ -52,22 +52,22 @@ _BANNER = np.frombuffer(b"SSH-", np.uint8)
 
 
 
-@njit
+@helper
 def _is_http_port(port: int) -> bool:
     return port in (80, 81, 591, 3128, 5985, 8000, 8008, 8080, 8081, 8088, 8888)
 
 
-@njit
+@helper
 def _is_dns_tcp_port(port: int) -> bool:
     return port in (53, 5355)
 
 
-@njit
+@helper
 def _is_dns_udp_port(port: int) -> bool:
     return port in (53, 137, 5353, 5355)
 
 
-@njit
+@helper
 def _is_tchar(c: int) -> bool:
     """RFC 9110 section 5.6.2."""
     if 48 <= c <= 57 or 65 <= c <= 90 or 94 <= c <= 122 or c in (124, 126):
@@ -75,7 +75,7 @@ def _is_tchar(c: int) -> bool:
     return c == 33 or 35 <= c <= 39 or c in (42, 43, 45, 46)
 
 
-@njit
+@helper
 def _starts(h: Ints, start: int, n: int, word: Bytes) -> int:
     """Compare with a word: 2 all of it is there, 0 part of it, 1 it differs."""
     for j in range(word.size):
@@ -86,7 +86,7 @@ def _starts(h: Ints, start: int, n: int, word: Bytes) -> int:
     return 2
 
 
-@njit
+@helper
 def _http_method(h: Ints, start: int, n: int) -> int:
     """Look for a known method and a blank."""
     verdict = _NO
@@ -108,13 +108,13 @@ def _http_method(h: Ints, start: int, n: int) -> int:
     return verdict
 
 
-@njit
+@helper
 def _is_http_word(h: Ints, k: int) -> bool:
     """Look for ` HTTP`."""
     return bool(h[k] == 32 and h[k + 1] == 72 and h[k + 2] == 84 and h[k + 3] == 84 and h[k + 4] == 80)
 
 
-@njit
+@helper
 def _http_token(h: Ints, start: int, n: int, usual_port: bool) -> int:
     """Look for `TOKEN printable…` on a usual port, for `TOKEN … HTTP/` on any."""
     j = start
@@ -136,7 +136,7 @@ def _http_token(h: Ints, start: int, n: int, usual_port: bool) -> int:
     return _PENDING
 
 
-@njit
+@helper
 def _http(h: Ints, n: int, usual_port: bool) -> int:
     start = 0
     # RFC 9112 section 2.2: empty lines before a request; servers pass over blanks, too.
@@ -156,7 +156,7 @@ def _http(h: Ints, n: int, usual_port: bool) -> int:
     return int(min(response, method, token))
 
 
-@njit
+@helper
 def _ssl2(h: Ints, n: int) -> int:
     """SSLv2 CLIENT-HELLO (RFC 5246 appendix E.2): its three lengths add up to the record's."""
     if n > 2 and h[2] != 1:
@@ -175,7 +175,7 @@ def _ssl2(h: Ints, n: int) -> int:
     return TLS if 9 + specs + session + challenge == (h[0] & 127) << 8 | h[1] else _NO
 
 
-@njit
+@helper
 def _tls(h: Ints, n: int) -> int:
     """TLS handshake record with a hello, or an alert."""
     if h[0] >= 128:
@@ -195,12 +195,12 @@ def _tls(h: Ints, n: int) -> int:
     return _PENDING
 
 
-@njit
+@helper
 def _is_label_char(c: int) -> bool:
     return 48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122 or c in (42, 45, 95)
 
 
-@njit
+@helper
 def _dns_stream(h: Ints, n: int, usual_port: bool) -> int:
     """DNS over TCP (RFC 1035 section 4.2.2): plausible length and header.
 
@@ -246,7 +246,7 @@ def _dns_stream(h: Ints, n: int, usual_port: bool) -> int:
     return DNS if n >= min(15 + label, HEAD) else _PENDING
 
 
-@njit
+@helper
 def _side(h: Ints, n: int, side: int, sport: int, dport: int) -> int:
     """Return the verdict on one side's first n bytes; still open with HEAD of them: the other side must tell."""
     if n == 0:
@@ -275,7 +275,7 @@ def _side(h: Ints, n: int, side: int, sport: int, dport: int) -> int:
     return _NO if dns == _PENDING and n >= HEAD else dns
 
 
-@njit
+@helper
 def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, h: Ints) -> int:
     """Judge row i as `sensor.proto.probe.probe_streams` does. h: int64[HEAD] of scratch space.
 
@@ -299,7 +299,7 @@ def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, h: I
     return _NO if said else _PENDING
 
 
-@njit
+@helper
 def judge_side(heads: Bytes, lengths: Ints, i: int, side: int, sport: int, dport: int, h: Ints) -> int:
     """Judge one side of row i by itself. h: as in `judge_flow`."""
     size = min(lengths[i, side], HEAD)
@@ -308,12 +308,12 @@ def judge_side(heads: Bytes, lengths: Ints, i: int, side: int, sport: int, dport
     return int(_side(h, size, np.int64(side), sport, dport))
 
 
-@njit
+@helper
 def _u16(buf: Bytes, pos: int) -> int:
     return int(np.int64(buf[pos]) << 8 | np.int64(buf[pos + 1]))
 
 
-@njit
+@helper
 def _is_dhcp(buf: Bytes, pos: int, size: int) -> bool:
     """BOOTP op code and DHCP magic cookie (RFC 2131 section 3)."""
     if size < 240 or buf[pos] < 1 or buf[pos] > 2 or buf[pos + 2] > 16:
@@ -321,7 +321,7 @@ def _is_dhcp(buf: Bytes, pos: int, size: int) -> bool:
     return bool(_u16(buf, pos + 236) == 0x6382 and _u16(buf, pos + 238) == 0x5363)
 
 
-@njit
+@helper
 def _question_end(buf: Bytes, pos: int, end: int) -> int:
     """Return the offset behind the first question's name, -1 where it leaves the datagram or its limits."""
     start = pos
@@ -337,7 +337,7 @@ def _question_end(buf: Bytes, pos: int, end: int) -> int:
     return -1
 
 
-@njit
+@helper
 def _is_dns_datagram(buf: Bytes, pos: int, size: int, usual_port: bool) -> bool:
     """DNS message (RFC 1035 section 4.1): header alone on a usual port, one whole sane question on others."""
     if size < 12:
@@ -370,7 +370,7 @@ def _is_dns_datagram(buf: Bytes, pos: int, size: int, usual_port: bool) -> bool:
     return bool(name_end + 4 == end or answers + authority + additional > 0)
 
 
-@njit
+@helper
 def judge_datagram(buf: Bytes, pos: int, size: int, sport: int, dport: int) -> int:
     """Judge the UDP payload buf[pos : pos + size] as `sensor.proto.probe.probe_datagrams` does."""
     if pos < 0 or size < 4 or pos + size > buf.size:

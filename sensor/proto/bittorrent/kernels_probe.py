@@ -1,8 +1,8 @@
 """BitTorrent's hash table by content: how a request, an answer or an error begins (keys are sorted: BEP 3, BEP 5)."""
 
 import numpy as np
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import BITTORRENT_DHT
 
 _NO = 1
@@ -12,7 +12,7 @@ _ADDRESSED = np.frombuffer(b"d2:ip6:", np.uint8)
 _ERROR = np.frombuffer(b"d1:eli", np.uint8)
 
 
-@njit
+@helper
 def _begins(buf, pos, size, word):
     same = size > word.size
     for i in range(word.size if same else 0):
@@ -20,7 +20,7 @@ def _begins(buf, pos, size, word):
     return same
 
 
-@njit
+@helper
 def datagram(buf, pos, size, sport, dport):  # noqa: ARG001 - same form as of all protocols
     """Return the verdict on a datagram."""
     if buf[pos] != 100:

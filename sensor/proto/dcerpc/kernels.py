@@ -2,8 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import DCERPC
 
 Bytes = npt.NDArray[np.uint8]
@@ -12,7 +12,7 @@ Ints = npt.NDArray[np.int64]
 _PENDING, _NO = 0, 1
 
 
-@njit
+@helper
 def _fits(h: Ints, n: int) -> bool:
     """Tell whether the first n bytes may begin a PDU of the connection-oriented protocol.
 
@@ -27,7 +27,7 @@ def _fits(h: Ints, n: int) -> bool:
     return bool((n < 6 or h[5] <= 3) and (n < 7 or h[6] == 0) and (n < 8 or h[7] == 0))
 
 
-@njit
+@helper
 def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - one signature for all
     """Return the verdict on one side of a TCP flow."""
     if not _fits(h, n):
@@ -38,7 +38,7 @@ def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: 
     return DCERPC if size >= 16 else _NO
 
 
-@njit
+@helper
 def datagram(buf: Bytes, pos: int, size: int, sport: int, dport: int) -> int:  # noqa: ARG001 - one signature for all
     """Return the verdict on a UDP payload: version 4, a known type, no reserved bit, a body that fits."""
     if size < 80 or buf[pos] != 4 or buf[pos + 1] > 10 or buf[pos + 3] & 0xFC != 0:

@@ -2,10 +2,10 @@
 
 import numba
 import numpy as np
-from numba import njit
 from numba.types import int64
 
 from sensor.model.frames import ABSENT, FRAME
+from sensor.model.jit import helper, kernel
 from sensor.model.units import UNIT
 from sensor.proto.dhcp import parts as p
 from sensor.proto.kernels_parts import REFUSED, clear, decimal, put
@@ -44,7 +44,7 @@ _UNITS, _FRAMES = numba.from_dtype(UNIT)[::1], numba.from_dtype(FRAME)[::1]
 _U1 = numba.uint8[::1]
 
 
-@njit
+@helper
 def _address(data, at, part, f, text, filled):  # pragma: no cover
     """Write an IPv4 address; return where the text ends now."""
     to = filled
@@ -57,7 +57,7 @@ def _address(data, at, part, f, text, filled):  # pragma: no cover
     return to
 
 
-@njit
+@helper
 def _hardware(data, at, size, f, text, filled):  # pragma: no cover
     """Write the first bytes of `chaddr`; return where the text ends now."""
     to = filled
@@ -72,7 +72,7 @@ def _hardware(data, at, size, f, text, filled):  # pragma: no cover
     return to
 
 
-@njit
+@helper
 def _kind(value, f, text, filled):  # pragma: no cover
     """Write the word for a message type; return where the text ends now."""
     k = value - 1 if 1 <= value <= 8 else 8
@@ -84,7 +84,7 @@ def _kind(value, f, text, filled):  # pragma: no cover
     return to
 
 
-@njit
+@helper
 def _option(data, part, at, size, f, text, filled):  # pragma: no cover
     """Note what an option says; return where the text ends now, -1: it is not plain."""
     if f["at"][part] != ABSENT or not size:
@@ -97,7 +97,7 @@ def _option(data, part, at, size, f, text, filled):  # pragma: no cover
     return filled
 
 
-@njit
+@helper
 def _walk(data, at, end, f, text, filled):  # pragma: no cover
     """Note what options say; return where the text ends now, -1: something is not plain."""
     count = 0
@@ -120,7 +120,7 @@ def _walk(data, at, end, f, text, filled):  # pragma: no cover
     return filled
 
 
-@njit
+@helper
 def _is_message(data, start, end):  # pragma: no cover
     if end - start < _HEADER or data[start] not in (1, 2):
         return False
@@ -130,7 +130,7 @@ def _is_message(data, start, end):  # pragma: no cover
     return True
 
 
-@njit(int64(_U1, _UNITS, _FRAMES, _U1, _U1), cache=True)
+@kernel(int64(_U1, _UNITS, _FRAMES, _U1, _U1))
 def frame(data, units, frames, text, verdict):  # pragma: no cover
     """Write the frames of datagrams, none of one that is no DHCP message; return how many.
 

@@ -1,13 +1,13 @@
 """DNP3 by content: start bytes, a length, a control byte that its function fits (IEEE 1815 section 9.2)."""
 
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import DNP3
 
 _PENDING, _NO = 0, 1
 
 
-@njit
+@helper
 def stream(h, n, side, sport, dport):  # noqa: ARG001 - same form as of all protocols
     """Return the verdict on a side's first bytes."""
     if n > 0 and h[0] != 0x05:

@@ -2,9 +2,9 @@
 
 import numba
 import numpy as np
-from numba import njit
 from numba.types import int64
 
+from sensor.model.jit import helper, kernel
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT, UNIT_STREAM
 from sensor.proto.dns import limits
@@ -18,7 +18,7 @@ _UNITS, _FLOWS = numba.from_dtype(UNIT)[::1], numba.from_dtype(FLOW)[::1]
 _U1, _I8, _U8 = numba.uint8[::1], int64[::1], numba.uint64[::1]
 
 
-@njit
+@helper
 def _plausible(data, at):  # pragma: no cover
     """Tell whether twelve bytes can be a header, as `parse.plausible_header` does."""
     if not _OPCODES >> (np.int64(data[at + 2]) >> 3 & 15) & 1:
@@ -29,7 +29,7 @@ def _plausible(data, at):  # pragma: no cover
     return u16(data, at + 4) > 0 or data[at + 2] & 0x80 != 0
 
 
-@njit
+@helper
 def _begins(data, at, end):  # pragma: no cover
     """Tell whether a side begins with a length and a message, and not with a message that has none in front."""
     if at + 2 + _HEADER > end or u16(data, at) < _HEADER:
@@ -37,7 +37,7 @@ def _begins(data, at, end):  # pragma: no cover
     return _plausible(data, at + 2) and not _plausible(data, at)
 
 
-@njit
+@helper
 def _unit(data, u, at, made, n):  # pragma: no cover
     """Note the messages of a unit from the length at `at` on; return (messages, where the next length stands).
 
@@ -60,7 +60,7 @@ def _unit(data, u, at, made, n):  # pragma: no cover
     return n, at
 
 
-@njit(int64(_U1, _UNITS, _U1, _FLOWS, _U8, _I8, _UNITS, _U1), cache=True)
+@kernel(int64(_U1, _UNITS, _U1, _FLOWS, _U8, _I8, _UNITS, _U1))
 def cut(data, units, picked, flows, owner, following, made, verdict):  # pragma: no cover
     """Write the messages of the picked units, without their lengths; return how many.
 

@@ -1,13 +1,13 @@
 """EtherNet/IP by content: a command, a small status, no options (ODVA, CIP volume 2, section 2-3.1)."""
 
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import ENIP
 
 _PENDING, _NO = 0, 1
 
 
-@njit
+@helper
 def _fits(i, c, usual_port):
     """Tell whether byte i of a header may be c."""
     if i == 0:
@@ -17,7 +17,7 @@ def _fits(i, c, usual_port):
     return i != 8 or c <= 0x69
 
 
-@njit
+@helper
 def _header(h, pos, end, usual_port):
     """Return the verdict on a header that begins at pos."""
     for i in range(24):
@@ -28,13 +28,13 @@ def _header(h, pos, end, usual_port):
     return ENIP
 
 
-@njit
+@helper
 def stream(h, n, side, sport, dport):  # noqa: ARG001 - same form as of all protocols
     """Return the verdict on a side's first bytes."""
     return _header(h, 0, n, 44818 in (sport, dport))
 
 
-@njit
+@helper
 def datagram(buf, pos, size, sport, dport):
     """Return the verdict on a datagram, which a message fills."""
     if size < 24 or 24 + (int(buf[pos + 2]) | int(buf[pos + 3]) << 8) != size:

@@ -2,10 +2,10 @@
 
 import numba
 import numpy as np
-from numba import njit
 from numba.types import int64
 
 from sensor.model.frames import ABSENT, ALTERED, BLURRED, CODED, CONTINUED, FRAME, ODD, OPEN, UNKNOWN
+from sensor.model.jit import allocating_kernel, helper
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT
 from sensor.proto.http1 import parts as p
@@ -32,18 +32,18 @@ _TABLE = numba.from_dtype(NAMES_T)[::1]
 _U1, _I4, _I8, _U8 = numba.uint8[::1], numba.int32[::1], int64[::1], numba.uint64[::1]
 
 
-@njit
+@helper
 def _blank(c):  # pragma: no cover
     """Tell whether the parser strips a byte from the edges of names and values."""
     return c == 32 or 9 <= c <= 13 or c == 0
 
 
-@njit
+@helper
 def _lower(c):  # pragma: no cover
     return c | 32 if 65 <= c <= 90 else c
 
 
-@njit
+@helper
 def _line(data, start, end):  # pragma: no cover
     """Return where the CR LF of a line stands; -1: it is not here, or a lone CR, LF or NUL comes first."""
     for i in range(start, end):
@@ -57,7 +57,7 @@ def _line(data, start, end):  # pragma: no cover
     return -1
 
 
-@njit
+@helper
 def _is(data, start, end, word):  # pragma: no cover
     """Tell whether bytes are a word. word: bytes."""
     if end - start != len(word):
@@ -68,7 +68,7 @@ def _is(data, start, end, word):  # pragma: no cover
     return True
 
 
-@njit
+@helper
 def _same_name(data, a, b, size):  # pragma: no cover
     for i in range(size):  # noqa: SIM110 - no generators in kernels
         if _lower(data[a + i]) != _lower(data[b + i]):
@@ -76,7 +76,7 @@ def _same_name(data, a, b, size):  # pragma: no cover
     return True
 
 
-@njit
+@helper
 def _request_line(data, start, end, f):  # pragma: no cover
     """Note the parts of a request line; return whether it is plain."""
     a = start
@@ -110,7 +110,7 @@ def _request_line(data, start, end, f):  # pragma: no cover
     return True
 
 
-@njit
+@helper
 def _status_line(data, start, end, f):  # pragma: no cover
     """Note the parts of a status line; return the status, -1: it is not plain."""
     if not _is(data, start, min(start + 5, end), b"HTTP/"):
@@ -136,7 +136,7 @@ def _status_line(data, start, end, f):  # pragma: no cover
     return status
 
 
-@njit
+@helper
 def _number(data, start, end):  # pragma: no cover
     """Return a number in decimal digits; -1: it is none."""
     if start == end or end - start > _DIGITS:
@@ -149,7 +149,7 @@ def _number(data, start, end):  # pragma: no cover
     return n
 
 
-@njit
+@helper
 def _host(data, start, end):  # pragma: no cover
     """Return where the host ends in front of its port; -1: a bracket is not closed."""
     if start < end and data[start] == 91:
@@ -163,7 +163,7 @@ def _host(data, start, end):  # pragma: no cover
     return end
 
 
-@njit
+@helper
 def _starts(data, start, end, word):  # pragma: no cover
     """Tell whether bytes begin with a word, case ignored. word: bytes in lower case."""
     if end - start < len(word):
@@ -174,7 +174,7 @@ def _starts(data, start, end, word):  # pragma: no cover
     return True
 
 
-@njit
+@helper
 def _usual(data, part, start, end):  # pragma: no cover
     """Tell whether a field that tells how the message reads says what the framer knows. end: behind its value."""
     while start < end and _blank(data[start]):
@@ -193,7 +193,7 @@ def _usual(data, part, start, end):  # pragma: no cover
     )  # fmt: skip
 
 
-@njit
+@helper
 def _is_form(data, start, end):  # pragma: no cover
     """Tell whether `multipart` stands in a media type."""
     for i in range(start, end):  # noqa: SIM110 - no generators in kernels
@@ -202,7 +202,7 @@ def _is_form(data, start, end):  # pragma: no cover
     return False
 
 
-@njit
+@helper
 def _field(data, start, end, side, table, pool):  # pragma: no cover
     """Return (where the name ends, part that the value is or -1, ODD: not plain) of a header line."""
     if _blank(data[start]):
@@ -227,7 +227,7 @@ def _field(data, start, end, side, table, pool):  # pragma: no cover
     return colon, np.int64(-1)
 
 
-@njit
+@helper
 def _value(data, part, start, end, f):  # pragma: no cover
     """Note the part that a field's value is, of what stands behind its colon."""
     a, b = start, end
@@ -251,14 +251,14 @@ def _value(data, part, start, end, f):  # pragma: no cover
             put(f, p.HOST, UNKNOWN if host < 0 else start, host)
 
 
-@njit
+@helper
 def _blur(f):  # pragma: no cover
     """Note that header fields read otherwise than they stand: spaced otherwise, or joined."""
     f["at"][p.HEADER] = f["at"][p.START] = UNKNOWN
     f["flags"] |= BLURRED
 
 
-@njit
+@helper
 def _repeated(data, names, count, start, colon):  # pragma: no cover
     """Tell whether a field has come before. names: int32[k, 2], where the names before it begin and end."""
     for k in range(count):
@@ -267,7 +267,7 @@ def _repeated(data, names, count, start, colon):  # pragma: no cover
     return False
 
 
-@njit
+@helper
 def _fields(data, start, end, side, table, pool, names, text, filled, f):  # pragma: no cover
     """Note the header fields; return (where the head ends, bytes of text written so far, whether the body is chunked).
 
@@ -326,7 +326,7 @@ def _fields(data, start, end, side, table, pool, names, text, filled, f):  # pra
     return np.int64(at + 2), filled, chunked
 
 
-@njit
+@helper
 def _chunks(data, start, end):  # pragma: no cover
     """Return the bytes of a chunked body without trailer (RFC 9112 section 7.1); -1: it is odd, or not all here."""
     at = start
@@ -353,7 +353,7 @@ def _chunks(data, start, end):  # pragma: no cover
             return np.int64(at - start)
 
 
-@njit
+@helper
 def _length(data, side, status, f):  # pragma: no cover
     """Return the bytes of a message's body (RFC 9112 section 6.3); -1: the message is not plain."""
     at = f["at"][p.CONTENT_LEN]
@@ -367,7 +367,7 @@ def _length(data, side, status, f):  # pragma: no cover
     return np.int64(-1) if size > 0 and status in (204, 304) else size
 
 
-@njit
+@helper
 def _body(data, end, start, size, f):  # pragma: no cover
     """Note the body of a message: size bytes from start on, of which end may cut off some."""
     f["last"] = min(start + size, end)
@@ -382,7 +382,7 @@ def _body(data, end, start, size, f):  # pragma: no cover
     put(f, p.FILE, UNKNOWN if form or coded else start, f["last"])
 
 
-@njit
+@helper
 def _interim(data, start, end):  # pragma: no cover
     """Return the bytes of the usual response `100 Continue` in front of another one (RFC 9110 section 15.2.1)."""
     size = len(_CONTINUE)
@@ -390,7 +390,7 @@ def _interim(data, start, end):  # pragma: no cover
     return size if here and _is(data, start + size, start + size + len(_ANSWER), _ANSWER) else 0
 
 
-@njit
+@helper
 def _message(data, start, end, table, pool, names, text, filled, f):  # pragma: no cover
     """Note the message that begins at start; return (bytes of its body, -1: it is not plain, bytes of text written)."""
     if f["side"] == 1:
@@ -426,7 +426,7 @@ def _message(data, start, end, table, pool, names, text, filled, f):  # pragma: 
     return size, filled
 
 
-@njit
+@helper
 def _keeps(waiting, slot, side, size):  # pragma: no cover
     """Count a message; return whether the parser keeps all requests that wait. size: bytes of the message."""
     if side:
@@ -439,7 +439,7 @@ def _keeps(waiting, slot, side, size):  # pragma: no cover
     return waiting[2 * slot] <= _MANY and waiting[2 * slot + 1] <= _HEAVY
 
 
-@njit(int64(_U1, _UNITS, _U1, _FLOWS, _U8, _I8, _I4, _TABLE, _U1, _FRAMES, _U1, _I4, _U1), cache=True)
+@allocating_kernel(int64(_U1, _UNITS, _U1, _FLOWS, _U8, _I8, _I4, _TABLE, _U1, _FRAMES, _U1, _I4, _U1))
 def frame(data, units, picked, flows, owner, following, waiting, table, pool, frames, text, first,
           verdict):  # pragma: no cover  # fmt: skip
     """Write the frames of the picked units; return how many.

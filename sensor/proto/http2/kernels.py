@@ -2,8 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import HTTP2
 
 Ints = npt.NDArray[np.int64]
@@ -11,7 +11,7 @@ Ints = npt.NDArray[np.int64]
 _PENDING, _NO = 0, 1
 
 
-@njit
+@helper
 def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - same form as of all protocols
     """See `sensor.proto.kernels_more`. RFC 9113 sections 4.1 and 6.5: whole settings of six bytes, no flags."""
     for j in range(min(n, 9)):

@@ -1,13 +1,13 @@
 """IKE by content: version, exchange type and length of the header (RFC 2408 section 3.1, RFC 7296 section 3.1)."""
 
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import IKE
 
 _NO = 1
 
 
-@njit
+@helper
 def _is_message(buf, pos, end, usual_port):
     """Tell whether the datagram that ends at end holds a message that begins at pos."""
     if end - pos < 28:
@@ -29,7 +29,7 @@ def _is_message(buf, pos, end, usual_port):
     return usual_port or length == end - pos
 
 
-@njit
+@helper
 def datagram(buf, pos, size, sport, dport):
     """Return the verdict on a datagram; on the port of NAT traversal four zeros stand before the message."""
     usual = sport in (500, 4500) or dport in (500, 4500)

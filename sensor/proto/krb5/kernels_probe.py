@@ -1,14 +1,14 @@
 """Kerberos by content: an application tag, a sequence, the protocol version 5 (RFC 4120 section 5.4.1)."""
 
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import KRB5
 from sensor.proto.kernels_ber import behind_length, inside
 
 _PENDING, _NO = 0, 1
 
 
-@njit
+@helper
 def message(h, pos, end):
     """Return the verdict on a message that begins at pos."""
     if pos >= end:
@@ -31,7 +31,7 @@ def message(h, pos, end):
     return KRB5
 
 
-@njit
+@helper
 def stream(h, n, side, sport, dport):  # noqa: ARG001 - same form as of all protocols
     """Return the verdict on a side's first bytes: a record mark, then a message."""
     if n > 0 and h[0] != 0:
@@ -41,7 +41,7 @@ def stream(h, n, side, sport, dport):  # noqa: ARG001 - same form as of all prot
     return message(h, 4, n) if n > 4 else _PENDING
 
 
-@njit
+@helper
 def datagram(buf, pos, size, sport, dport):  # noqa: ARG001 - same form as of all protocols
     """Return the protocol of a datagram; 1: another."""
     return max(message(buf, pos, pos + size), _NO)

@@ -1,14 +1,14 @@
 """LDAP by content: a sequence, a message number, an operation (RFC 4511 section 4.1.1)."""
 
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import LDAP
 from sensor.proto.kernels_ber import behind_length, inside
 
 _PENDING, _NO = 0, 1
 
 
-@njit
+@helper
 def message(h, pos, end):
     """Return the verdict on a message that begins at pos."""
     pos = inside(h, pos, end, 0x30)
@@ -38,13 +38,13 @@ def message(h, pos, end):
     return LDAP if h[at] in (2, 4, 0x0A, 0x80) else _NO
 
 
-@njit
+@helper
 def stream(h, n, side, sport, dport):  # noqa: ARG001 - same form as of all protocols
     """Return the verdict on a side's first bytes."""
     return message(h, 0, n)
 
 
-@njit
+@helper
 def datagram(buf, pos, size, sport, dport):  # noqa: ARG001 - same form as of all protocols
     """Return the verdict on a datagram."""
     return max(message(buf, pos, pos + size), _NO)

@@ -1,13 +1,13 @@
 """Modbus by content: protocol 0, a small length, a function that the length fits (Modbus on TCP/IP, section 3.1.3)."""
 
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import MODBUS
 
 _PENDING, _NO = 0, 1
 
 
-@njit
+@helper
 def stream(h, n, side, sport, dport):
     """Return the verdict on a side's first bytes. On other ports than 502 only the common requests are taken for it."""
     usual = 502 in (sport, dport)

@@ -2,8 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import MQTT
 
 Ints = npt.NDArray[np.int64]
@@ -15,7 +15,7 @@ _OLD_NAME = (0, 6, 77, 81, 73, 115, 100, 112)
 """`MQIsdp` with its length (version 3.1)."""
 
 
-@njit
+@helper
 def _name(h: Ints, start: int, n: int) -> int:
     """Look for the protocol's name: MQTT it is there, 0 part of it, 1 something else."""
     if n > start + 1 and h[start + 1] not in (4, 6):
@@ -29,7 +29,7 @@ def _name(h: Ints, start: int, n: int) -> int:
     return MQTT
 
 
-@njit
+@helper
 def _sound(h: Ints, start: int, n: int, length: int) -> int:
     """Judge a first message other than CONNECT by its flags and length."""
     kind, flags = h[0] >> 4, h[0] & 15
@@ -54,7 +54,7 @@ def _sound(h: Ints, start: int, n: int, length: int) -> int:
     return MQTT
 
 
-@njit
+@helper
 def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - same form as of all protocols
     """See `sensor.proto.kernels_more`."""
     usual = sport == 1883 or dport == 1883

@@ -2,8 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import MYSQL
 
 Ints = npt.NDArray[np.int64]
@@ -11,12 +11,12 @@ Ints = npt.NDArray[np.int64]
 _PENDING, _NO = 0, 1
 
 
-@njit
+@helper
 def _is_digit(c: int) -> bool:
     return 48 <= c <= 57
 
 
-@njit
+@helper
 def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - one signature for all
     """Return the verdict on one side of a TCP flow."""
     if h[0] < 30 or (n > 1 and h[1] != 0) or (n > 2 and h[2] != 0) or (n > 3 and h[3] != 0):

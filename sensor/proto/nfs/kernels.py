@@ -2,8 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import NFS
 
 Bytes = npt.NDArray[np.uint8]
@@ -12,7 +12,7 @@ Ints = npt.NDArray[np.int64]
 _PENDING, _NO = 0, 1
 
 
-@njit
+@helper
 def _byte(at: int) -> int:
     """Return byte `at` of a call behind its number: type 0, version 2, program 100003, version 2 to 4; -1: any."""
     if at == 7:
@@ -26,7 +26,7 @@ def _byte(at: int) -> int:
     return -1 if at == 15 else 0
 
 
-@njit
+@helper
 def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - one signature for all
     """Return the verdict on one side of a TCP flow."""
     if h[0] != 0x80:
@@ -40,7 +40,7 @@ def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: 
     return _PENDING
 
 
-@njit
+@helper
 def datagram(buf: Bytes, pos: int, size: int, sport: int, dport: int) -> int:  # noqa: ARG001 - one signature for all
     """Return the verdict on a UDP payload."""
     if size < 40:

@@ -1,7 +1,7 @@
 """NTP by content: version, mode and size; on other ports than its own also what such a packet's fields hold."""
 
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import NTP
 
 _NO = 1
@@ -12,7 +12,7 @@ _MAX_POLL = 17
 """Log2 seconds (RFC 5905 section 7.2, MAXPOLL)."""
 
 
-@njit
+@helper
 def _is_clock(buf, pos, size):
     """Tell whether stratum, poll, precision and time stamps are those of a client's or a server's packet."""
     mode, stratum, poll, precision = int(buf[pos]) & 7, int(buf[pos + 1]), int(buf[pos + 2]), int(buf[pos + 3])
@@ -29,7 +29,7 @@ def _is_clock(buf, pos, size):
     return mode == 3 or 1 <= stratum <= 15
 
 
-@njit
+@helper
 def datagram(buf, pos, size, sport, dport):
     """Return the verdict on a datagram."""
     first = int(buf[pos])

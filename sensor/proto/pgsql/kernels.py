@@ -2,8 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import PGSQL
 
 Ints = npt.NDArray[np.int64]
@@ -11,7 +11,7 @@ Ints = npt.NDArray[np.int64]
 _PENDING, _NO = 0, 1
 
 
-@njit
+@helper
 def _request_code(h: Ints, n: int) -> int:
     """Look for a message of fixed size: 8 bytes (TLS, GSS) or 16 (cancel), codes 1234.5678 to 1234.5680."""
     if n > 3 and h[3] not in (8, 16):
@@ -23,7 +23,7 @@ def _request_code(h: Ints, n: int) -> int:
     return _PENDING
 
 
-@njit
+@helper
 def _startup(h: Ints, n: int) -> int:
     """Look for version 3 and the first letter of a parameter's name."""
     if (n > 4 and h[4] != 0) or (n > 5 and h[5] != 3) or (n > 6 and h[6] != 0) or (n > 7 and h[7] > 2):
@@ -33,7 +33,7 @@ def _startup(h: Ints, n: int) -> int:
     return _PENDING
 
 
-@njit
+@helper
 def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - one signature for all
     """Return the verdict on one side of a TCP flow."""
     if h[0] != 0 or (n > 1 and h[1] != 0) or (n > 2 and h[2] > 39) or (n > 3 and h[2] == 0 and h[3] < 8):

@@ -2,8 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import FTP, IMAP, POP3, SMTP, TELNET
 
 Ints = npt.NDArray[np.int64]
@@ -36,12 +36,12 @@ _IDS = np.array([number for _, number in _COMMANDS], np.int64)
 _IDS.flags.writeable = False
 
 
-@njit
+@helper
 def _upper(c: int) -> int:
     return c - 32 if 97 <= c <= 122 else c
 
 
-@njit
+@helper
 def _command(h: Ints, n: int) -> int:
     """Look for the first command of a client."""
     verdict = _NO
@@ -59,7 +59,7 @@ def _command(h: Ints, n: int) -> int:
     return verdict
 
 
-@njit
+@helper
 def _has(h: Ints, n: int, a: int, b: int, c: int) -> bool:
     """Look for three letters in a row, any case, behind the first four bytes."""
     for j in range(4, n - 2):  # noqa: SIM110 - any() with a generator does not compile
@@ -68,7 +68,7 @@ def _has(h: Ints, n: int, a: int, b: int, c: int) -> bool:
     return False
 
 
-@njit
+@helper
 def _greeting(h: Ints, n: int, ftp: bool, smtp: bool) -> int:
     """Look at `220 text`: FTP or SMTP where it says so, or on a usual port; else the client tells."""
     for j in range(min(n, 3)):
@@ -85,7 +85,7 @@ def _greeting(h: Ints, n: int, ftp: bool, smtp: bool) -> int:
     return _PENDING
 
 
-@njit
+@helper
 def _told(h: Ints, n: int, pop3: bool) -> int:
     """Look for greetings that one protocol alone has: `+OK `, `* OK `, `* PREAUTH`, `* BYE`, and Telnet's options.
 
@@ -114,7 +114,7 @@ def _told(h: Ints, n: int, pop3: bool) -> int:
     return IMAP if known else _NO
 
 
-@njit
+@helper
 def _ended(h: Ints, n: int) -> bool:
     """Tell whether the line has ended: until then it may be a request of HTTP, `WORD x HTTP/1.1`."""
     for j in range(n):
@@ -123,7 +123,7 @@ def _ended(h: Ints, n: int) -> bool:
     return n >= _HEAD
 
 
-@njit
+@helper
 def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - same form as of all protocols
     """See `sensor.proto.kernels_more`."""
     greeting = _greeting(h, n, 21 in (sport, dport), sport in (25, 465, 587) or dport in (25, 465, 587))

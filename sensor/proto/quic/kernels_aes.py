@@ -5,7 +5,9 @@ Keys of Initial packets are derived from bytes on the wire, so nothing here is s
 
 import numpy as np
 import numpy.typing as npt
-from numba import int64, njit, types, uint8
+from numba import int64, types, uint8
+
+from sensor.model.jit import allocating, allocating_kernel, helper
 
 _BYTES = types.Array(uint8, 1, "C", readonly=True)
 _OUT = uint8[::1]
@@ -39,7 +41,7 @@ _TWICE = np.array([_double(value) for value in range(256)], np.uint8)
 _TWICE.flags.writeable = False
 
 
-@njit
+@allocating
 def _expand(key):
     """Return the round keys, uint8[176] (FIPS 197 section 5.2)."""
     keys = np.empty(176, np.uint8)
@@ -55,7 +57,7 @@ def _expand(key):
     return keys
 
 
-@njit
+@allocating
 def _encrypt(keys, block, out):
     """Encrypt one block (FIPS 197 section 5.1)."""
     state = np.empty(16, np.uint8)
@@ -78,7 +80,7 @@ def _encrypt(keys, block, out):
     out[:] = state
 
 
-@njit
+@helper
 def _word(data, pos, end):
     """Return eight bytes as a number, zeros behind the end."""
     value = np.uint64(0)
@@ -88,7 +90,7 @@ def _word(data, pos, end):
     return value
 
 
-@njit
+@helper
 def _times(high, low, key_high, key_low):
     """Multiply in the field of SP 800-38D section 6.3."""
     out_high = out_low = np.uint64(0)
@@ -106,7 +108,7 @@ def _times(high, low, key_high, key_low):
     return out_high, out_low
 
 
-@njit
+@helper
 def _absorb(high, low, key_high, key_low, data):
     """Take data into the hash, padded to whole blocks."""
     for pos in range(0, data.size, 16):
@@ -116,14 +118,14 @@ def _absorb(high, low, key_high, key_low, data):
     return high, low
 
 
-@njit(int64(_BYTES, _BYTES, _OUT), cache=True)
+@allocating_kernel(int64(_BYTES, _BYTES, _OUT))
 def block(key, data, out):
     """Encrypt one block of 16 bytes with a key of 16 bytes."""
     _encrypt(_expand(key), data, out)
     return 16
 
 
-@njit(int64(_BYTES, _BYTES, _BYTES, _BYTES, _OUT), cache=True)
+@allocating_kernel(int64(_BYTES, _BYTES, _BYTES, _BYTES, _OUT))
 def unseal(key, nonce, aad, sealed, out):
     """Open AES-128-GCM: key of 16 bytes, nonce of 12; the last 16 of sealed are the tag. Returns bytes, -1: forged."""
     size = sealed.size - 16

@@ -1,13 +1,13 @@
 """QUIC by content: a long header of a known version (RFC 9000 section 17.2), or a public header of gQUIC."""
 
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import QUIC
 
 _NO = 1
 
 
-@njit
+@helper
 def _is_version(version):
     """Tell whether a version is one that is in use."""
     if version in (1, 0x6B3343CF, 0x709A50C4, 0xFACEB002):
@@ -17,7 +17,7 @@ def _is_version(version):
     return _is_google(version)
 
 
-@njit
+@helper
 def _is_google(version):
     """Tell Q024 to Q050, T050 and T051."""
     if version >> 24 not in (0x51, 0x54) or version >> 16 & 255 != 0x30:
@@ -25,7 +25,7 @@ def _is_google(version):
     return 0x32 <= version >> 8 & 255 <= 0x35 and 0x30 <= version & 255 <= 0x39
 
 
-@njit
+@helper
 def _u32(buf, pos):
     value = 0
     for i in range(4):
@@ -33,7 +33,7 @@ def _u32(buf, pos):
     return value
 
 
-@njit
+@helper
 def datagram(buf, pos, size, sport, dport):
     """Return the verdict on a datagram."""
     if size < 21:

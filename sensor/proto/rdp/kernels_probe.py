@@ -1,13 +1,13 @@
 """RDP by content: a TPKT with a connection request or confirmation, and what only RDP puts into it."""
 
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import RDP
 
 _PENDING, _NO = 0, 1
 
 
-@njit
+@helper
 def stream(h, n, side, sport, dport):  # noqa: ARG001 - same form as of all protocols
     """Return the verdict on a side's first bytes. Other users of X.224 go on with parameters from 0xC0 on."""
     if n > 0 and h[0] != 3:

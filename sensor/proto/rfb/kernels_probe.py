@@ -1,8 +1,8 @@
 """RFB by content: `RFB ` and a version, from either side (RFC 6143 section 7.1.1)."""
 
 import numpy as np
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import RFB
 
 _PENDING, _NO = 0, 1
@@ -10,7 +10,7 @@ _BANNER = np.frombuffer(b"RFB ddd.ddd\n", np.uint8)
 """`d` stands for a digit."""
 
 
-@njit
+@helper
 def stream(h, n, side, sport, dport):  # noqa: ARG001 - same form as of all protocols
     """Return the verdict on a side's first bytes."""
     for i in range(_BANNER.size):

@@ -1,8 +1,8 @@
 """SIP by content: a status line, or a request line with a SIP target (RFC 3261 section 7)."""
 
 import numpy as np
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import SIP
 
 _STATUS = np.frombuffer(b"SIP/2.0 ", np.uint8)
@@ -13,7 +13,7 @@ _SCHEMES[2, :4] = np.frombuffer(b"tel:", np.uint8)
 _SCHEMES.flags.writeable = False
 
 
-@njit
+@helper
 def _stands(buf, pos, end, word):
     """Tell whether a word stands at pos; zeros at its end do not count."""
     for i in range(word.size):
@@ -24,7 +24,7 @@ def _stands(buf, pos, end, word):
     return True
 
 
-@njit
+@helper
 def _is_message(buf, pos, end):
     """Tell whether a message begins at pos."""
     if _stands(buf, pos, end, _STATUS):
@@ -40,7 +40,7 @@ def _is_message(buf, pos, end):
     return found
 
 
-@njit
+@helper
 def datagram(buf, pos, size, sport, dport):  # noqa: ARG001 - same form as of all protocols
     """Return the verdict on a datagram."""
     return SIP if _is_message(buf, pos, pos + size) else 1

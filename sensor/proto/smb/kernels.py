@@ -2,8 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import SMB
 
 Ints = npt.NDArray[np.int64]
@@ -11,7 +11,7 @@ Ints = npt.NDArray[np.int64]
 _PENDING, _NO = 0, 1
 
 
-@njit
+@helper
 def _message(h: Ints, at: int, n: int) -> int:
     """Look for a message: type 0, a size, the mark of some version."""
     if n > at and h[at] != 0:
@@ -25,7 +25,7 @@ def _message(h: Ints, at: int, n: int) -> int:
     return SMB if n > at + 7 else _PENDING
 
 
-@njit
+@helper
 def _session_request(h: Ints, n: int) -> int:
     """Look for the two names of a session request, of which the first has 32 letters A to P."""
     if (n > 1 and h[1] != 0) or (n > 2 and h[2] != 0) or (n > 3 and h[3] != 68) or (n > 4 and h[4] != 32):
@@ -36,7 +36,7 @@ def _session_request(h: Ints, n: int) -> int:
     return SMB if n >= 32 else _PENDING
 
 
-@njit
+@helper
 def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - one signature for all
     """Return the verdict on one side of a TCP flow."""
     if h[0] == 0x81:

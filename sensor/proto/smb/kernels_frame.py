@@ -2,8 +2,8 @@
 
 import numba
 import numpy as np
-from numba import njit
 
+from sensor.model.jit import helper, kernel
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT
 from sensor.proto.smb import limits, smb1, smb2
@@ -40,23 +40,23 @@ _HEADER2, _READ2, _WRITE2, _IOCTL2, _TRANSCEIVE = smb2.HEADER, smb2.READ, smb2.W
 _ANDX = tuple(sorted(smb1.ANDX))
 
 
-@njit
+@helper
 def _u2(data, at):  # pragma: no cover
     return np.int64(data[at]) | np.int64(data[at + 1]) << 8
 
 
-@njit
+@helper
 def _u4(data, at):  # pragma: no cover
     return _u2(data, at) | _u2(data, at + 2) << 16
 
 
-@njit
+@helper
 def _lacks(wanted):  # pragma: no cover
     """Return what to do about a message that the block's end cuts before as many bytes as must be known."""
     return _WAIT if wanted <= LOOK else _ODD
 
 
-@njit
+@helper
 def _of_command1(data, start, pos, count, command):  # pragma: no cover
     """Return what a request of SMB 1 does; its words are here. pos: of their number."""
     if command == _READ1:
@@ -67,7 +67,7 @@ def _of_command1(data, start, pos, count, command):  # pragma: no cover
     return READS | WRITES if command == _TRANS1 and count > _PIPE_SETUP and _u2(data, word) == _TRANSACT else 0
 
 
-@njit
+@helper
 def _message1(data, start, size, here):  # pragma: no cover
     """Return what the requests of a message of SMB 1 do, `_WAIT` or `_ODD`. here: bytes of it that are."""
     if size < _HEADER1:
@@ -94,7 +94,7 @@ def _message1(data, start, size, here):  # pragma: no cover
     return found
 
 
-@njit
+@helper
 def _of_command2(data, start, size, here):  # pragma: no cover
     """Return what a request of SMB 2 does, `_WAIT` or `_ODD`."""
     command = _u2(data, start + 12)
@@ -109,7 +109,7 @@ def _of_command2(data, start, size, here):  # pragma: no cover
     return READS | WRITES if _u4(data, start + _HEADER2 + 4) == _TRANSCEIVE else 0
 
 
-@njit
+@helper
 def _message2(data, start, size, here):  # pragma: no cover
     """Return what the requests of a compound do, `_WAIT` or `_ODD`. here: bytes of it that are."""
     found, pos = 0, np.int64(0)
@@ -133,7 +133,7 @@ def _message2(data, start, size, here):  # pragma: no cover
     return found
 
 
-@njit
+@helper
 def _message(data, start, end):  # pragma: no cover
     """Return (bytes of the message that begins at start, what it does, `_WAIT` or `_ODD`).
 
@@ -159,7 +159,7 @@ def _message(data, start, end):  # pragma: no cover
     return size + _NBSS, 0
 
 
-@njit
+@helper
 def _begins(data, start, end):  # pragma: no cover
     """Return (where the mark of a message stands as its header has it, True), or (how far there is none, False)."""
     for i in range(start, end - _BEGINNING + 1):
@@ -168,7 +168,7 @@ def _begins(data, start, end):  # pragma: no cover
     return max(start, end - _BEGINNING + 1), False
 
 
-@njit
+@helper
 def _resume(unit, lost_before, side, states):  # pragma: no cover
     """Make ready to go on with a unit, missing bytes in front of it or not; return 0 or `_ODD`.
 
@@ -187,7 +187,7 @@ def _resume(unit, lost_before, side, states):  # pragma: no cover
     return 0 if unit["fresh"] + s["next"] - pos >= unit["start"] else _ODD
 
 
-@njit
+@helper
 def _messages(data, at, end, s):  # pragma: no cover
     """Walk the messages of a side from a place on; return (where the next begins, what they do, `_ODD` or not)."""
     found = 0
@@ -205,7 +205,7 @@ def _messages(data, at, end, s):  # pragma: no cover
     return at, found, False
 
 
-@njit(numba.void(_U1, _UNITS, _U1, _FLOWS, _U8, _STATES, _U1), cache=True)
+@kernel(numba.void(_U1, _UNITS, _U1, _FLOWS, _U8, _STATES, _U1))
 def walk(data, units, picked, flows, owner, states, verdict):  # pragma: no cover
     """Walk the messages of the picked units.
 

@@ -1,14 +1,14 @@
 """SNMP by content: a sequence, a version, a community or a header, a PDU (RFC 1157 section 4, RFC 3412 section 6)."""
 
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import SNMP
 from sensor.proto.kernels_ber import inside
 
 _PENDING, _NO = 0, 1
 
 
-@njit
+@helper
 def message(h, pos, end):
     """Return the verdict on a message that begins at pos."""
     pos = inside(h, pos, end, 0x30)
@@ -44,13 +44,13 @@ def message(h, pos, end):
     return SNMP if 0xA0 <= h[behind] <= 0xA8 else _NO
 
 
-@njit
+@helper
 def stream(h, n, side, sport, dport):  # noqa: ARG001 - same form as of all
     """Return the verdict on a side's first bytes."""
     return message(h, 0, n)
 
 
-@njit
+@helper
 def datagram(buf, pos, size, sport, dport):  # noqa: ARG001 - same form as of all
     """Return the verdict on a datagram."""
     return max(message(buf, pos, pos + size), _NO)

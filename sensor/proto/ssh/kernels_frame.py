@@ -2,10 +2,10 @@
 
 import numba
 import numpy as np
-from numba import njit
 from numba.types import int64
 
 from sensor.model.frames import ABSENT, APART, CONTINUED, FRAME, UNKNOWN
+from sensor.model.jit import allocating_kernel, helper
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT
 from sensor.proto.kernels_digest import md5
@@ -28,7 +28,7 @@ _UNITS, _FLOWS, _FRAMES = numba.from_dtype(UNIT)[::1], numba.from_dtype(FLOW)[::
 _U1, _I4, _I8, _U8 = numba.uint8[::1], numba.int32[::1], int64[::1], numba.uint64[::1]
 
 
-@njit
+@helper
 def _find(data, at, end, char):  # pragma: no cover
     """Return where a byte stands first, `end` where it does not."""
     while at < end and data[at] != char:
@@ -36,7 +36,7 @@ def _find(data, at, end, char):  # pragma: no cover
     return at
 
 
-@njit
+@helper
 def _opens(data, at, end):  # pragma: no cover
     """Tell whether an identification string begins here."""
     if at + len(_OPENING) > end:
@@ -47,7 +47,7 @@ def _opens(data, at, end):  # pragma: no cover
     return True
 
 
-@njit
+@helper
 def _prelude(data, at, end):  # pragma: no cover
     """Return where the lines end that a server sends before its banner; -1: they are not plain."""
     for _ in range(_LINES):
@@ -60,7 +60,7 @@ def _prelude(data, at, end):  # pragma: no cover
     return np.int64(-1)
 
 
-@njit
+@helper
 def _is_one(data, start, end):  # pragma: no cover
     """Tell SSH 1, which has other packets, from 1.99, which speaks both (RFC 4253 section 5.1)."""
     if end - start < 2 or data[start] != 49 or data[start + 1] != 46:
@@ -68,7 +68,7 @@ def _is_one(data, start, end):  # pragma: no cover
     return end - start != 4 or data[start + 2] != 57 or data[start + 3] != 57
 
 
-@njit
+@helper
 def _banner(data, at, end, f):  # pragma: no cover
     """Note what an identification string (RFC 4253 section 4.2) says; return where it ends, -1: it is not plain."""
     stop = _find(data, at, min(end, at + MAX_BANNER), 10)
@@ -88,7 +88,7 @@ def _banner(data, at, end, f):  # pragma: no cover
     return behind
 
 
-@njit
+@helper
 def _copy(data, start, end, text, to):  # pragma: no cover
     """Write a name-list; return where it ends."""
     for i in range(start, end):
@@ -97,7 +97,7 @@ def _copy(data, start, end, text, to):  # pragma: no cover
     return to
 
 
-@njit
+@helper
 def _offer(data, at, end, side, f, asked, w, text, filled):  # pragma: no cover
     """Note what an offer says, its message number included; return where the text ends now, -1: it is not plain."""
     at += _LISTS
@@ -124,7 +124,7 @@ def _offer(data, at, end, side, f, asked, w, text, filled):  # pragma: no cover
     return to
 
 
-@njit
+@helper
 def _begin(f, unit, side, tile, at, first, last):  # pragma: no cover
     """Begin a frame. tile: behind the frame before it; first, last: its own parts."""
     clear(f, unit, side, tile, APART)
@@ -132,7 +132,7 @@ def _begin(f, unit, side, tile, at, first, last):  # pragma: no cover
     f["at"][first:last] = f["to"][first:last] = ABSENT
 
 
-@njit
+@helper
 def _packet(data, at, end, f, asked, w, text, filled):  # pragma: no cover
     """Note what the first packet of a side says; return (where it ends, where the text ends), -1: it is not plain."""
     if at + 6 > end:
@@ -147,7 +147,7 @@ def _packet(data, at, end, f, asked, w, text, filled):  # pragma: no cover
     return stop if filled >= 0 else np.int64(-1), filled
 
 
-@njit
+@helper
 def _rest(unit, side, tile, end, frames, n):  # pragma: no cover
     """Write the frame of bytes in which nothing is read, if there are any; return how many frames there are now."""
     if tile == end:
@@ -158,7 +158,7 @@ def _rest(unit, side, tile, end, frames, n):  # pragma: no cover
     return n + 1
 
 
-@njit
+@helper
 def _unit(data, units, u, at, banner, asked, w, text, filled, frames, n):  # pragma: no cover
     """Write the frames of a unit from `at` on; return (frames, bytes of text, where the next packet begins).
 
@@ -188,7 +188,7 @@ def _unit(data, units, u, at, banner, asked, w, text, filled, frames, n):  # pra
     return _rest(u, side, tile, end, frames, n), filled, at
 
 
-@njit(int64(_U1, _UNITS, _U1, _FLOWS, _U8, _I8, _U1, _FRAMES, _U1, _I4, _U1, _I4), cache=True)
+@allocating_kernel(int64(_U1, _UNITS, _U1, _FLOWS, _U8, _I8, _U1, _FRAMES, _U1, _I4, _U1, _I4))
 def frame(data, units, picked, flows, owner, following, asked, frames, text, first, verdict,
           over):  # pragma: no cover  # fmt: skip
     """Write the frames of the picked units; return how many.

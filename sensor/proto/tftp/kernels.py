@@ -2,8 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import TFTP
 
 Bytes = npt.NDArray[np.uint8]
@@ -12,7 +12,7 @@ _NO = 1
 _LONGEST_NAME = 512
 
 
-@njit
+@helper
 def _is_mode(buf: Bytes, pos: int, end: int) -> bool:
     """Look for `netascii`, `octet` or `mail` and a zero, any case: first letter and length tell them apart."""
     stop = pos
@@ -24,7 +24,7 @@ def _is_mode(buf: Bytes, pos: int, end: int) -> bool:
     return bool((first == 110 and size == 8) or (first == 111 and size == 5) or (first == 109 and size == 4))
 
 
-@njit
+@helper
 def datagram(buf: Bytes, pos: int, size: int, sport: int, dport: int) -> int:
     """See `sensor.proto.kernels_more`."""
     if buf[pos] != 0 or buf[pos + 1] < 1 or buf[pos + 1] > 6:

@@ -1,9 +1,9 @@
 """Reading certificates where they stand: names, serial number and fingerprint as text (RFC 5280 section 4.1)."""
 
 import numpy as np
-from numba import njit
 
 from sensor.model.frames import UNKNOWN
+from sensor.model.jit import helper
 from sensor.proto.kernels_digest import sha1
 from sensor.proto.kernels_parts import decimal, put, u24
 from sensor.proto.tls import parts as p
@@ -22,7 +22,7 @@ _OPENING = np.frombuffer(b"OID(", np.uint8)
 _DIGITS = np.frombuffer(b"0123456789ABCDEF", np.uint8)
 
 
-@njit
+@helper
 def _element(data, at, end):  # pragma: no cover
     """Read a DER element (X.690 section 8.1): its tag and where its contents begin and end; -1: it is none."""
     if at + 2 > end:
@@ -44,7 +44,7 @@ def _element(data, at, end):  # pragma: no cover
     return tag, at, at + size
 
 
-@njit
+@helper
 def _label(data, start, end, labels, pool):  # pragma: no cover
     """Return the number of an attribute's label; -1: it has none."""
     for k in range(labels.size):
@@ -61,7 +61,7 @@ def _label(data, start, end, labels, pool):  # pragma: no cover
     return -1
 
 
-@njit
+@helper
 def _dotted(data, start, end, text, to):  # pragma: no cover
     """Write an object identifier that has no label (X.690 section 8.19); return where it ends, -1: it is not plain."""
     if start == end or end - start > _OID_BYTES or data[end - 1] > 127:
@@ -90,7 +90,7 @@ def _dotted(data, start, end, text, to):  # pragma: no cover
     return to + 1
 
 
-@njit
+@helper
 def _attribute(data, at, end, labels, pool, text, to, limit):  # pragma: no cover
     """Write `CN=value`; return where it ends, -1: it is not plain."""
     tag, begin, behind = _element(data, at, end)
@@ -119,7 +119,7 @@ def _attribute(data, at, end, labels, pool, text, to, limit):  # pragma: no cove
     return to
 
 
-@njit
+@helper
 def _joint(char, text, to):  # pragma: no cover
     """Write what stands between two attributes; return where it ends."""
     if char == 43:
@@ -129,7 +129,7 @@ def _joint(char, text, to):  # pragma: no cover
     return to + 2
 
 
-@njit
+@helper
 def _name(data, at, end, labels, pool, text, to):  # pragma: no cover
     """Write a distinguished name; return where it ends, -1: it is not plain."""
     limit = to + LIST
@@ -157,7 +157,7 @@ def _name(data, at, end, labels, pool, text, to):  # pragma: no cover
     return to
 
 
-@njit
+@helper
 def _named(part, start, end, f):  # pragma: no cover
     """Note a text; an empty one is none."""
     if end > start:
@@ -165,7 +165,7 @@ def _named(part, start, end, f):  # pragma: no cover
     return end
 
 
-@njit
+@helper
 def _leaf(data, start, end, f, asked, labels, pool, w, text, filled):  # pragma: no cover
     """Note what a certificate says (RFC 5280 section 4.1); return where the text ends now, -1: it is not plain."""
     tag, at, stop = _element(data, start, end)
@@ -207,7 +207,7 @@ def _leaf(data, start, end, f, asked, labels, pool, w, text, filled):  # pragma:
     return filled
 
 
-@njit
+@helper
 def chain_of(data, at, end, f, asked, labels, pool, w, text, filled):  # pragma: no cover
     """Note what a list of certificates says; return where the text ends now, -1: it is not plain."""
     if at + 3 > end:

@@ -2,10 +2,10 @@
 
 import numba
 import numpy as np
-from numba import njit
 from numba.types import int64
 
 from sensor.model.frames import ABSENT, APART, CONTINUED, FRAME, PARTS, UNKNOWN
+from sensor.model.jit import allocating_kernel, helper
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT
 from sensor.proto.kernels_digest import md5
@@ -36,18 +36,18 @@ _LABELS = numba.from_dtype(LABEL)[::1]
 _U1, _I4, _I8, _U8 = numba.uint8[::1], numba.int32[::1], int64[::1], numba.uint64[::1]
 
 
-@njit
+@helper
 def _is_grease(value):  # pragma: no cover
     return value & 0x0F0F == 0x0A0A and value >> 8 == value & 0xFF
 
 
-@njit
+@helper
 def _is_new(version):  # pragma: no cover
     """Tell TLS 1.3 and its drafts."""
     return version == 0x0304 or version >> 8 in (0x7F, 0xFB)
 
 
-@njit
+@helper
 def _listed(value, begin, text, at):  # pragma: no cover
     """Write a number behind those of a list that begins at `begin`, not GREASE; return where it ends, -1: no room."""
     if _is_grease(value):
@@ -60,7 +60,7 @@ def _listed(value, begin, text, at):  # pragma: no cover
     return decimal(value, text, at)
 
 
-@njit
+@helper
 def _dashed(data, start, size, width, text, at):  # pragma: no cover
     """Write numbers of one or two bytes; return where they end, -1: there are too many."""
     begin = at
@@ -71,7 +71,7 @@ def _dashed(data, start, size, width, text, at):  # pragma: no cover
     return at
 
 
-@njit
+@helper
 def _hashed(text, start, end, f, asked, w, filled):  # pragma: no cover
     """Note a fingerprint's text and write its hash, if rules ask for it; return where the text ends now."""
     put(f, p.JA3, start, end)
@@ -82,7 +82,7 @@ def _hashed(text, start, end, f, asked, w, filled):  # pragma: no cover
     return filled
 
 
-@njit
+@helper
 def _spoken(version, f, text, filled):  # pragma: no cover
     """Write a version as rules name it, if it is one of the usual; return where the text ends now."""
     if version in (2, 0x0300):
@@ -97,7 +97,7 @@ def _spoken(version, f, text, filled):  # pragma: no cover
     return filled + size
 
 
-@njit
+@helper
 def _extensions(data, at, end, found):  # pragma: no cover
     """Note where extensions stand; return how many there are, -1: they are damaged, or too many.
 
@@ -120,7 +120,7 @@ def _extensions(data, at, end, found):  # pragma: no cover
     return n
 
 
-@njit
+@helper
 def _sole(found, n, kind):  # pragma: no cover
     """Return the number of the one extension of a type; -1: there is none, -2: there are several."""
     at = -1
@@ -132,7 +132,7 @@ def _sole(found, n, kind):  # pragma: no cover
     return at
 
 
-@njit
+@helper
 def _inner(data, found, k, width):  # pragma: no cover
     """Return where a list in an extension begins and how many bytes it has; -1: it does not fit.
 
@@ -146,7 +146,7 @@ def _inner(data, found, k, width):  # pragma: no cover
     return start, size if start + size <= end else np.int64(-1)
 
 
-@njit
+@helper
 def _server_name(data, found, n, f):  # pragma: no cover
     """Note the server name of a hello; return whether it is plain."""
     k = _sole(found, n, 0)
@@ -164,7 +164,7 @@ def _server_name(data, found, n, f):  # pragma: no cover
     return True
 
 
-@njit
+@helper
 def _types(found, n, text, at):  # pragma: no cover
     """Write the types of extensions; return where they end, -1: there are too many."""
     begin = at
@@ -175,7 +175,7 @@ def _types(found, n, text, at):  # pragma: no cover
     return at
 
 
-@njit
+@helper
 def _extension(data, found, n, kind, width, text, at):  # pragma: no cover
     """Write a comma and the numbers in the one extension of a type; return where they end, -1: it is not plain.
 
@@ -190,7 +190,7 @@ def _extension(data, found, n, kind, width, text, at):  # pragma: no cover
     return _dashed(data, start, size, width, text, at) if size >= 0 else np.int64(-1)
 
 
-@njit
+@helper
 def _offered(data, found, n, version):  # pragma: no cover
     """Return the version that a client prefers; -1: what it says of it is not plain."""
     k = _sole(found, n, 43)
@@ -206,7 +206,7 @@ def _offered(data, found, n, version):  # pragma: no cover
     return version
 
 
-@njit
+@helper
 def _client(data, at, end, f, asked, found, w, text, filled):  # pragma: no cover
     """Note what a client's hello says; return where the text ends now, -1: it is not plain."""
     if at + 35 > end or at + 35 + np.int64(data[at + 34]) + 2 > end:
@@ -242,7 +242,7 @@ def _client(data, at, end, f, asked, found, w, text, filled):  # pragma: no cove
     return to if to < 0 else _hashed(text, start, to, f, asked, w, to)
 
 
-@njit
+@helper
 def _server(data, at, end, f, asked, found, w, text, filled):  # pragma: no cover
     """Note what a server's hello says; return (where the text ends now, the version chosen), -1: it is not plain."""
     if at + 35 > end or data[at] == 0x7F or at + 35 + np.int64(data[at + 34]) + 3 > end:
@@ -273,7 +273,7 @@ def _server(data, at, end, f, asked, found, w, text, filled):  # pragma: no cove
     return filled, chosen
 
 
-@njit
+@helper
 def _begin(f, unit, side, tile, at, stop, chain):  # pragma: no cover
     """Begin a frame: of certificates (chain) or a hello. tile: behind the frame before it."""
     clear(f, unit, side, tile, APART)
@@ -284,7 +284,7 @@ def _begin(f, unit, side, tile, at, stop, chain):  # pragma: no cover
         f["at"][p.HELLO] = f["at"][p.VERSION] = f["at"][p.JA3] = f["at"][p.JA3_HASH] = UNKNOWN
 
 
-@njit
+@helper
 def _messages(data, at, end, unit, side, sent, tile, asked, labels, pool, found, w, text, filled, frames,
               n):  # pragma: no cover  # fmt: skip
     """Write the frames of a record of handshake messages; return (frames, bytes of text, what the side has sent, tile).
@@ -319,19 +319,19 @@ def _messages(data, at, end, unit, side, sent, tile, asked, labels, pool, found,
     return n, filled, sent, tile, chosen
 
 
-@njit
+@helper
 def _is_hello_again(data, at, stop, end, side):  # pragma: no cover
     """Tell whether a record is one hello of its side: it says nothing new, whether it is read or not."""
     return stop <= end and at + 4 <= stop and data[at] == side + 1 and at + 4 + u24(data, at + 1) == stop
 
 
-@njit
+@helper
 def _encrypts(sent, version):  # pragma: no cover
     """Tell whether a side has begun to encrypt, as the parser sees it at the latest."""
     return sent & _DATA != 0 or (version & _OLD != 0 and sent & (_CHANGED | _SHUT) != 0)
 
 
-@njit
+@helper
 def _unit(data, units, u, at, sent, version, counts, asked, labels, pool, found, w, text, filled, frames,
           n):  # pragma: no cover  # fmt: skip
     """Write the frames of a unit from the record at `at` on.
@@ -377,8 +377,8 @@ def _unit(data, units, u, at, sent, version, counts, asked, labels, pool, found,
     return n, filled, at, sent, version
 
 
-@njit(
-    int64(_U1, _UNITS, _U1, _FLOWS, _U8, _I8, _I8, _I8, _I8, _U1, _LABELS, _U1, _FRAMES, _U1, _I4, _U1, _I4), cache=True
+@allocating_kernel(
+    int64(_U1, _UNITS, _U1, _FLOWS, _U8, _I8, _I8, _I8, _I8, _U1, _LABELS, _U1, _FRAMES, _U1, _I4, _U1, _I4)
 )
 def frame(data, units, picked, flows, owner, following, sent, version, counts, asked, labels, pool, frames, text, first,
           verdict, over):  # pragma: no cover  # fmt: skip

@@ -5,8 +5,8 @@ docs/specs/libxc-migration-stream.pandoc of Xen.
 """
 
 import numpy as np
-from numba import njit
 
+from sensor.model.jit import helper
 from sensor.proto.ids import XEN_MIGRATION
 
 _PENDING, _NO = 0, 1
@@ -16,7 +16,7 @@ _LIBXL = np.frombuffer(b"LibxlFmt\0\0\0", np.uint8)
 _LIBXC = np.frombuffer(b"\xff" * 8 + b"XENF\0\0\0", np.uint8)
 
 
-@njit
+@helper
 def _begins(h, n, word):
     for i in range(word.size):
         if i >= n:
@@ -26,7 +26,7 @@ def _begins(h, n, word):
     return XEN_MIGRATION
 
 
-@njit
+@helper
 def stream(h, n, side, sport, dport):  # noqa: ARG001 - same form as of all protocols
     """Return the verdict on a side's first bytes."""
     first = h[0]

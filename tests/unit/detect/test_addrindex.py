@@ -7,12 +7,14 @@ import pytest
 from headerkit import EDGES, WORD, address_sets, packed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jitkit import from_python
 
+from sensor.detect import kernels_headers
 from sensor.detect.addresses import address_test
 from sensor.detect.addrindex import ANY, MAX_BITS, UNTESTED, AddressIndex, spans
-from sensor.detect.kernels_headers import find
 from sensor.rules.nodes import AddressSet, All, Rule
 
+find = from_python(kernels_headers.find)
 TOP = (1 << 128) - 1
 PROBES = sorted({min(TOP, max(0, edge + step)) for edge in EDGES for step in (-1, 0, 1)})
 

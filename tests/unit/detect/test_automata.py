@@ -7,14 +7,18 @@ import pytest
 from effort import effort
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from jitkit import from_python
 
+from sensor.detect import kernels_automata
 from sensor.detect.automata import Automata, automaton
 from sensor.detect.budget import BudgetExceededError
-from sensor.detect.kernels_automata import BEGINS, FARTHEST, PLACES, may_match
+from sensor.detect.kernels_automata import BEGINS, FARTHEST, PLACES
 from sensor.detect.pcre import Regex as Pcre
 from sensor.detect.regextree import tree
 from sensor.errors import RuleError
 from sensor.rules.nodes import Regex
+
+may_match = from_python(kernels_automata.may_match)
 
 _ATOMS = (
     "a", "b", "c", "\\n", "\\r", "\\x41", ".", "\\d", "\\D", "\\w", "\\s", "\\S", "[ab]", "[^a]", "[a-c\\n]",

@@ -8,9 +8,11 @@ import pytest
 from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jitkit import from_python
 
+from sensor.detect import kernels_expand
 from sensor.detect.headers import Headers
-from sensor.detect.kernels_expand import WHOLE, complete, holds, missing
+from sensor.detect.kernels_expand import WHOLE, complete
 from sensor.detect.literals import LiteralRules
 from sensor.detect.ruleplan import PACKET, STREAM, TX
 from sensor.detect.scan import Hits
@@ -19,6 +21,8 @@ from sensor.engine.select import Bytes, Expander
 from sensor.model.rows import APP_UNDECIDED
 from sensor.model.units import UNIT, UNIT_PACKET, UNIT_STREAM
 from sensor.rules.nodes import AddressSet, All, PortSet, Rule
+
+holds, missing = from_python(kernels_expand.holds), from_python(kernels_expand.missing)
 
 LOW = np.arange(256, dtype=np.uint8)
 LOW[65:91] += 32

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jitkit import interpret
 
-from sensor.detect.kernels_scan import REPEAT, scan
+from sensor.detect import kernels_scan
+from sensor.detect.kernels_scan import REPEAT
 from sensor.detect.scan import MAX_LITERAL, Literal, LiteralIndex, usable
 from sensor.model.units import UNIT
 
@@ -120,13 +122,14 @@ def test_weak_literals_are_refused():
     assert usable(b"abca")
 
 
-def test_kernel_means_the_same_as_plain_python():
+def test_kernel_means_the_same_as_plain_python(monkeypatch):
     literals = [Literal(b"needle", 1), Literal(b"Hay", 1), Literal(b"stack", 3, cased=True)][::2]
     data, units = units_of([b"a NEEDLE in a stack", b"", b"stackneedle"])
     fast, slow = LiteralIndex(literals), LiteralIndex(literals)
     want = fast.scan(data, units, np.ones(3, np.uint64))
     state, out = np.array([0, -1]), slow._out
-    n = scan.py_func(
+    interpret(monkeypatch, kernels_scan)
+    n = kernels_scan.scan(
         data, units, np.ones(3, np.uint64), slow.stride, slow.hash_bits, slow._grams, slow._keys, slow._first,
         slow._count, slow._ent_lit, slow._ent_off, slow._len, slow._at, slow._mask, slow._cased, slow._pool, slow._low,
         slow._last_unit, slow._last_pos, *out, state,

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fragkit import block, pcap
+from jitkit import interpret
 
 from sensor.flow import kernels_dedup
 from sensor.flow.dedup import Dedup
@@ -226,9 +227,7 @@ def test_rows_without_ip_and_cut_frames_are_left_alone():
 def test_kernel_is_plain_python(monkeypatch):
     frames = doubled([frame(k, size=200 if k % 3 else 8) for k in range(150)]) + [arp(1)] * 3
     jit, one = marks(frames, cut=37)
-    for name, value in list(vars(kernels_dedup).items()):
-        if hasattr(value, "py_func"):
-            monkeypatch.setattr(kernels_dedup, name, value.py_func)
+    interpret(monkeypatch, kernels_dedup)
     plain, two = marks(frames, cut=37)
     assert (plain == jit).all()
     assert jit.sum() > 60

@@ -4,6 +4,7 @@ import struct
 import numpy as np
 import pytest
 from fragkit import block, decode_frames, decode_ip
+from jitkit import interpret
 
 from sensor.flow import kernels_defrag
 from sensor.flow.defrag import POLICIES, Defragmenter
@@ -392,10 +393,8 @@ def test_kernel_is_plain_python():
     frames += [ip6(p, off=o, more=int(m)) for o, p, m in split(payload, 104)]
     frames[3:3] = [ip4(b"q" * 104, off=104, more=1, ipid=5), ip4(b"q" * 48, off=56, more=1)]
     jit, plain = run(frames), None
-    helpers = {k: v for k, v in vars(kernels_defrag).items() if hasattr(v, "py_func")}
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in helpers.items():
-            patch.setattr(kernels_defrag, name, value.py_func)
+        interpret(patch, kernels_defrag)
         plain = run(frames)
     assert [d for d, _ in plain[0]] == [d for d, _ in jit[0]]
     for (a, b), (c, d) in zip(jit[1], plain[1], strict=True):

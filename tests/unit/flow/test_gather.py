@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from jitkit import interpret
 
 from sensor.flow import kernels_gather
 from sensor.flow.gather import Gatherer
@@ -217,9 +218,7 @@ def test_kernel_is_plain_python(monkeypatch):
     events = script(np.random.default_rng(7))
     jit = play(events, [3, 9])
     packets = gathered_rows([{}, {"parent": 0, "tunnel": 1}, {}])
-    for name, value in list(vars(kernels_gather).items()):
-        if hasattr(value, "py_func"):
-            monkeypatch.setattr(kernels_gather, name, value.py_func)
+    interpret(monkeypatch, kernels_gather)
     assert play(events, [3, 9]) == jit
     assert gathered_rows([{}, {"parent": 0, "tunnel": 1}, {}]) == packets
     assert packet_rows([{}])[0].dtype == ROW

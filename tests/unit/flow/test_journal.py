@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from jitkit import interpret
 
 from sensor.flow import kernels_journal
 from sensor.flow.journal import Journal, Record
@@ -255,9 +256,7 @@ def test_kernels_are_plain_python(monkeypatch):
     events = script(99)
     jit = play(events, [20, 40], KEEP_WINDOW)
     seen = [jit[2].window(s, d, 0, p) for s in range(3) for d in (0, 1) for p in (500, 5000)]
-    for name, value in list(vars(kernels_journal).items()):
-        if hasattr(value, "py_func"):
-            monkeypatch.setattr(kernels_journal, name, value.py_func)
+    interpret(monkeypatch, kernels_journal)
     plain = play(events, [20, 40], KEEP_WINDOW)
     assert plain[:2] == jit[:2]
     assert [plain[2].window(s, d, 0, p) for s in range(3) for d in (0, 1) for p in (500, 5000)] == seen

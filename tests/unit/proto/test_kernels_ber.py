@@ -1,6 +1,10 @@
 import pytest
+from jitkit import from_python
 
-from sensor.proto.kernels_ber import behind_length, inside
+from sensor.proto import kernels_ber
+
+behind_length = from_python(kernels_ber.behind_length)
+inside = from_python(kernels_ber.inside)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How the helpers of the flow kernel are compiled: into `kernels_track.track`, without reference counts.
+"""How the helpers of kernels are compiled: into the kernels that call them, without reference counts.
 
 The arrays all belong to the caller, who holds them during the call, so Numba need not count references to
 them. With its counting on (an atomic operation for each array of each helper's arguments) the walk took 165
@@ -14,14 +14,21 @@ from numba import njit
 _njit: Any = njit  # its type information does not know `_nrt`
 
 _WITHIN: dict[str, Any] = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""Nothing calls a helper from Python: without wrappers the kernel compiles in 20 s instead of 35."""
+"""Nothing calls a helper from Python (it would crash; `tests/jitkit.py`): wrappers are a tenth of compiling."""
 
 helper = _njit(**_WITHIN)
 """Compiled once, called."""
+allocating = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""The same for what makes arrays, or returns one that it was not given: it counts references."""
 inlined = _njit(**_WITHIN, forceinline=True)
 """Pasted into the caller: for what runs with every row and has one caller."""
 
 
 def kernel(signature: object) -> Any:  # noqa: ANN401 - a decorator that gives a dispatcher, or the function as it is
     """Return the decorator of an entry point: compiled at import for one signature, cached on disk."""
-    return _njit(signature, cache=True, _nrt=False)
+    return _njit(signature, cache=True, _nrt=False, no_cfunc_wrapper=True)
+
+
+def allocating_kernel(signature: object) -> Any:  # noqa: ANN401 - the same
+    """Return the decorator of an entry point that makes arrays (numba counts references to them)."""
+    return _njit(signature, cache=True, no_cfunc_wrapper=True)

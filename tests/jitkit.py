@@ -1,0 +1,15 @@
+"""Helpers of kernels, for tests: they have no wrapper, and a call from Python would crash the process."""
+
+from numba import njit
+
+
+def from_python(helper):
+    """Return a helper compiled once more, with the wrapper that a call from Python needs."""
+    return njit(getattr(helper, "py_func", helper))
+
+
+def interpret(monkeypatch, module):
+    """Let the kernels of a module and their helpers run as plain Python."""
+    for name, value in list(vars(module).items()):
+        if hasattr(value, "py_func"):
+            monkeypatch.setattr(module, name, value.py_func)
