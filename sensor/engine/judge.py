@@ -34,7 +34,7 @@ from sensor.engine.tagging import Tagging
 from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.counters import Counters
 from sensor.model.files import FileInfo
-from sensor.model.rows import FRAG_PART, FS_BEFORE, FS_ESTABLISHED, TUNNEL_ERSPAN, TUNNEL_GRE, TUNNEL_IPIP
+from sensor.model.rows import FRAG_PART, FS_BEFORE, FS_ESTABLISHED, TUNNEL_GENEVE, TUNNEL_NONE, TUNNEL_VXLAN
 from sensor.model.scene import Match, Record, Scene, speaking
 from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
@@ -49,8 +49,7 @@ _ENDS = frozenset({"ip.src", "ip.dst"})
 _MAPPED = bytes(10) + b"\xff\xff"
 """How an IPv4 address begins in 16 bytes (RFC 4291 section 2.5.5.2)."""
 _WITH_FLOWS = frozenset({1, 6, 17, 58, 132})
-_CARRIED = frozenset({TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN})
-"""Tunnels whose packet has no payload of its own but the packet inside, which is judged itself."""
+_OVER_UDP = frozenset({TUNNEL_VXLAN, TUNNEL_GENEVE})
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
 _SEEN_TWICE = frozenset({"ftp", "http", "http2", "smb", "smtp", "ssh"})
@@ -160,7 +159,7 @@ class _Context:
         if place.row >= 0:
             row = view.rows[place.row]
             self.ether, fstate = int(row["ethertype"]), int(row["fstate"])
-        # The packet that completes a handshake is still part of it; the bytes that it carries are not.
+        # The bare acknowledgment that completes a handshake is still part of it.
         self.established = fstate & (FS_BEFORE if self._packet else FS_ESTABLISHED) == FS_ESTABLISHED
 
     def _fields(self) -> PacketRow | None:
@@ -271,10 +270,18 @@ def _payload(view: BlockView, row: int) -> bytes:
         return b""
     if row + 1 < view.rows.size:
         inner = view.rows[row + 1]
-        if inner["parent"] == row and int(inner["tunnel"]) in _CARRIED:
+        if inner["parent"] == row and _is_carried(int(inner["tunnel"]), int(inner["ipv"])):
             return b""
     start = int(r["pay"])
     return view.buf[start : start + int(r["paylen"])].tobytes()
+
+
+def _is_carried(tunnel: int, ipv: int) -> bool:
+    """Tell whether the packet around has no payload but the one inside, which is judged itself.
+
+    Of a datagram (VXLAN, GENEVE) with something else than IP inside, the payload is judged, as in Suricata.
+    """
+    return tunnel != TUNNEL_NONE and (ipv != 0 or tunnel not in _OVER_UDP)
 
 
 _Told = tuple[tuple[bytes, ...], ...]

@@ -57,8 +57,7 @@ class Gatherer:
 
         rows: ROW[n], buf: uint8; segs: SEG[m] in packet order, queue_buf: uint8, the bytes of segments with
         src 1; flows: FLOW[slots]; wanted: bool[n], the rows whose payload may become a packet unit (None:
-        all). Left out: duplicates, fragments, and packets that only carry a tunnelled one (IP in IP, GRE,
-        ERSPAN).
+        all). Left out: duplicates, fragments, and packets that only carry a tunnelled one.
         """
         if flows.size > self._owner.size:
             self._grow(flows.size)

@@ -16,9 +16,9 @@ from sensor.model.rows import (
     SEG_END,
     SEG_GAP,
     STREAM_INORDER,
-    TUNNEL_ERSPAN,
-    TUNNEL_GRE,
-    TUNNEL_IPIP,
+    TUNNEL_GENEVE,
+    TUNNEL_NONE,
+    TUNNEL_VXLAN,
 )
 from sensor.model.units import UNIT, UNIT_PACKET, UNIT_STREAM
 
@@ -55,9 +55,9 @@ def gather(
     u_start, u_end, u_fresh, u_pos, u_flow, u_row, u_side, u_kind = (
         units["start"], units["end"], units["fresh"], units["pos"], units["flow"], units["row"],
         units["side"], units["kind"])  # fmt: skip
-    proto, stream, paylen, pay, parent, tunnel, frag, dup = (
+    proto, stream, paylen, pay, parent, tunnel, frag, dup, ipv = (
         rows["proto"], rows["stream"], rows["paylen"], rows["pay"], rows["parent"], rows["tunnel"],
-        rows["frag"], rows["dup"])  # fmt: skip
+        rows["frag"], rows["dup"], rows["ipv"])  # fmt: skip
     r_flow, r_side, ids = rows["flow"], rows["side"], flows["id"]
     tail = tails.shape[1]
     n = np.int64(0)
@@ -137,7 +137,8 @@ def gather(
         if (
             i + 1 < rows.size
             and parent[i + 1] == i
-            and (tunnel[i + 1] == TUNNEL_IPIP or tunnel[i + 1] == TUNNEL_GRE or tunnel[i + 1] == TUNNEL_ERSPAN)
+            and tunnel[i + 1] != TUNNEL_NONE
+            and (ipv[i + 1] != 0 or (tunnel[i + 1] != TUNNEL_VXLAN and tunnel[i + 1] != TUNNEL_GENEVE))
         ):
             continue
         u_start[n] = at

@@ -234,7 +234,7 @@ def _fin_state(f: np.void, a: np.void) -> int:
 
 @inlined
 def _establish(f: np.void, a: np.void, side: int, carries: int) -> int:
-    """Leave the handshake where this segment allows it; returns FS_HANDSHAKE_DONE if it completed it, else 0.
+    """Leave the handshake where this segment allows it; returns FS_HANDSHAKE_DONE if it acknowledged it, else 0.
 
     Normally both SYNs are acknowledged (this covers simultaneous open and split handshakes too). A client
     that goes on without a SYN/ACK in the capture, and a server that sends data without one, show that it was
@@ -356,6 +356,8 @@ def segment(w: lay.World, f: np.void, a: np.void, r: np.void, buf: np.ndarray, r
     done = 0
     if f["tcpstate"] < m.TCP_ESTABLISHED and not (flags & SYN and not flags & ACK):
         done = _establish(f, a, side, 1 if length > 0 else 0)
+        if length > 0 and not flags & FIN:
+            done = 0  # the connection is in use: to rules on packets, as to Suricata's, it is established
     if flags & URG:
         note(w, f, a, row, slot, side, _URGENT)
         if w.cfg[lay.C_URGENT] and r["urg"] > 0:

@@ -84,7 +84,7 @@ FS_TO_CLIENT_SEEN = 2
 FS_CLOSED = 4
 FS_MIDSTREAM = 8
 FS_NEW = 16  # first packet of the flow
-FS_HANDSHAKE_DONE = 32  # this very packet completed the three-way handshake
+FS_HANDSHAKE_DONE = 32  # this very packet completed the three-way handshake, and carried no data (or a FIN)
 FS_BEFORE = FS_ESTABLISHED | FS_NEW | FS_HANDSHAKE_DONE
 """Of these a packet has FS_ESTABLISHED alone if its flow was established before it came: what rules on packets ask."""
 

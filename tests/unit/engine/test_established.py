@@ -2,7 +2,7 @@
 
 import pytest
 from enginekit import difference, rules_of, run, settings_of
-from forgekit import ACK, PSH, SYN, Flow
+from forgekit import ACK, FIN, PSH, SYN, Flow
 
 from sensor.flow.limits import FlowLimits
 
@@ -24,8 +24,15 @@ def alerts(tmp_path, flow, midstream=False):
     return sorted((event["alert"]["signature_id"], event["pcap_cnt"]) for event in outcome.of("alert"))
 
 
-def test_the_packet_that_completes_a_handshake_is_part_of_it_and_its_bytes_are_not(tmp_path):
+def test_the_packet_that_completes_a_handshake_is_part_of_it_unless_it_carries_data(tmp_path):
+    flow = Flow().segment(0, SYN).segment(1, SYN | ACK).segment(0, ACK).segment(0, PSH | ACK, b"a secret").segment(1)
+    assert alerts(tmp_path, flow) == [(1, 4), (1, 5), (2, 1), (2, 2), (2, 3), (3, 4), (4, 4)]
     flow = Flow().segment(0, SYN).segment(1, SYN | ACK).segment(0, PSH | ACK, b"a secret").segment(1)
+    assert alerts(tmp_path, flow) == [(1, 3), (1, 4), (2, 1), (2, 2), (3, 3), (4, 3)]
+
+
+def test_the_bytes_of_a_handshake_that_ends_at_once_are_of_a_connection_and_its_packet_is_not(tmp_path):
+    flow = Flow().segment(0, SYN).segment(1, SYN | ACK).segment(0, FIN | PSH | ACK, b"a secret").segment(1)
     assert alerts(tmp_path, flow) == [(1, 4), (2, 1), (2, 2), (2, 3), (3, 3)]
 
 

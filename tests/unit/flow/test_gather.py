@@ -159,12 +159,11 @@ def test_packet_units(spec, there):
     assert gathered_rows([{}, spec, {}]) == ([0, 1, 2] if there else [0, 2])
 
 
-@pytest.mark.parametrize(
-    ("kind", "outer"),
-    [(TUNNEL_IPIP, 0), (TUNNEL_GRE, 0), (TUNNEL_ERSPAN, 0), (TUNNEL_VXLAN, 1), (TUNNEL_GENEVE, 1)],
-)
-def test_carriers(kind, outer):
-    assert gathered_rows([{}, {"parent": 0, "tunnel": kind}, {}]) == [0, 1, 2][1 - outer :]
+@pytest.mark.parametrize("ipv", [0, 4, 6])
+@pytest.mark.parametrize("kind", [TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN, TUNNEL_VXLAN, TUNNEL_GENEVE])
+def test_carriers(kind, ipv):
+    outer = kind in {TUNNEL_VXLAN, TUNNEL_GENEVE} and not ipv
+    assert gathered_rows([{}, {"parent": 0, "tunnel": kind, "ipv": ipv}, {}]) == [0, 1, 2][1 - outer :]
 
 
 def test_wanted_rows():

@@ -236,6 +236,18 @@ def test_handshake_bits():
     assert run.states() == [NEW, TOC, TOC | EST | DONE, TOC | EST, TOC | EST]
 
 
+def test_data_that_completes_the_handshake_is_in_an_established_connection():
+    syn, synack, _ = Conn().open()
+    c = Conn()
+    c.open()
+    run = Run().feed([syn, synack, c.up(b"x"), c.down()])
+    assert run.states() == [NEW, TOC, TOC | EST, TOC | EST]
+    c = Conn()
+    c.open()
+    run = Run().feed([syn, synack, c.up(b"x", flags=FIN | ACK)])
+    assert run.states()[2] & DONE
+
+
 def test_udp_and_others_are_established_once_both_sides_were_seen():
     for proto in (UDP, GRE, SCTP):
         a = Pkt(proto=proto)
