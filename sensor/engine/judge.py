@@ -49,6 +49,7 @@ _ENDS = frozenset({"ip.src", "ip.dst"})
 _MAPPED = bytes(10) + b"\xff\xff"
 """How an IPv4 address begins in 16 bytes (RFC 4291 section 2.5.5.2)."""
 _WITH_FLOWS = frozenset({1, 6, 17, 58, 132})
+_TCP = 6
 _OVER_UDP = frozenset({TUNNEL_VXLAN, TUNNEL_GENEVE})
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
@@ -159,8 +160,14 @@ class _Context:
         if place.row >= 0:
             row = view.rows[place.row]
             self.ether, fstate = int(row["ethertype"]), int(row["fstate"])
-        # The bare acknowledgment that completes a handshake is still part of it.
-        self.established = fstate & (FS_BEFORE if self._packet else FS_ESTABLISHED) == FS_ESTABLISHED
+        # The bare acknowledgment that completes a handshake is still part of it. Bytes of a stream are of a connection
+        # even if they come before that (RFC 7413: in the SYN).
+        bits = FS_BEFORE if self._packet else FS_ESTABLISHED
+        self.established = fstate & bits == FS_ESTABLISHED or self._has_stream()
+
+    def _has_stream(self) -> bool:
+        about_segments = self._event is not None and self._event[0] == STREAM_EVENT
+        return self.proto == _TCP and not self._packet and not about_segments
 
     def _fields(self) -> PacketRow | None:
         """Return the packet, read when a rule first asks for one of its fields (10 us)."""

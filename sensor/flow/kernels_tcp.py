@@ -383,7 +383,10 @@ def segment(w: lay.World, f: np.void, a: np.void, r: np.void, buf: np.ndarray, r
 
 @inlined
 def reused_ports(f: np.void, a: np.void, r: np.void, side: int) -> int:
-    """Say whether a SYN or SYN/ACK opens a new connection on an old flow's ports; 2: its SYN was seen before.
+    """Say whether a SYN or SYN/ACK opens a new connection on an old flow's ports.
+
+    2: its SYN was seen before; 3: it is the same connection, but without the data that its SYN carried (RFC 7413
+    section 4.2.2; other data may follow in their place, and who would not forget them would take those for a copy).
 
     A SYN on an open connection proves nothing (its receiver answers with a challenge ACK, RFC 5961 section
     4), so it waits for the SYN/ACK, unless nothing of the other side is captured at all.
@@ -399,6 +402,8 @@ def reused_ports(f: np.void, a: np.void, r: np.void, side: int) -> int:
     if flags & ACK:
         if a["resyn_side"] == 1 + other and np.int64(r["ack"]) == np.int64(a["resyn"]):
             return 2
+        if f["tcpstate"] == m.TCP_SYN_SENT and f["pos"][other] > 0 and np.int64(r["ack"]) == np.int64(f["isn"][other]):
+            return 3
         return 1 if f["tcpstate"] >= m.TCP_LAST_ACK and known else 0
     if f["tcpstate"] >= m.TCP_LAST_ACK:
         return 1

@@ -533,16 +533,16 @@ def _walk(start: int, rows: np.ndarray, buf: np.ndarray, numbers: np.ndarray, w:
                 reused = reused_ports(flows[slot], a, r, side) if np.int64(r["tcpflags"]) & SYN else 0
                 if reused > 0:
                     cnt[lay.N_CLOSED] += 1
-                    cnt[lay.N_REUSE] += 1
+                    cnt[lay.N_REUSE] += reused < 3
                     _end(w, row, slot, m.END_CLOSED)
                     slot = -1
         bits = 0
         if slot < 0:
             slot, side = _open(w, row, r, buf, k_here, k_there, vkey, bucket, number)
             bits = m.FS_NEW
-            if reused > 0:
+            if 0 < reused < 3:
                 note(w, flows[slot], aux[slot], row, slot, side, _REUSE)
-            if reused == 2:
+            if reused >= 2:
                 syn_seen(flows[slot], aux[slot], 1 - side, np.int64(r["ack"]))
         f, a = flows[slot], aux[slot]
         size = r["iplen"] if r["parent"] >= 0 or r["frag"] == m.FRAG_REASSEMBLED else r["wirelen"]

@@ -36,6 +36,21 @@ def test_the_bytes_of_a_handshake_that_ends_at_once_are_of_a_connection_and_its_
     assert alerts(tmp_path, flow) == [(1, 4), (2, 1), (2, 2), (2, 3), (3, 3)]
 
 
+def test_the_bytes_of_a_syn_are_of_a_connection(tmp_path):
+    flow = Flow().segment(0, SYN, b"a secret").segment(1, SYN | ACK).segment(1, PSH | ACK, b"the secret").segment(0)
+    assert alerts(tmp_path, flow) == [(2, 1), (2, 2), (2, 3), (2, 4), (3, 1), (3, 3)]
+
+
+@pytest.mark.parametrize("midstream", [True, False])
+def test_data_of_a_syn_that_its_receiver_did_not_take_hides_nothing(tmp_path, midstream):
+    flow = Flow().segment(0, SYN, b"innocent")
+    flow.seqs[0] -= len(b"innocent")
+    flow.segment(1, SYN | ACK).segment(0).segment(0, PSH | ACK, b"a secret").segment(1)
+    found = alerts(tmp_path, flow, midstream)
+    assert (3, 4) in found
+    assert (4, 4) in found
+
+
 @pytest.mark.parametrize("midstream", [True, False])
 def test_a_connection_picked_up_is_established_from_its_second_packet_on(tmp_path, midstream):
     flow = Flow().segment(0, PSH | ACK, b"a secret").segment(1, PSH | ACK, b"the secret")

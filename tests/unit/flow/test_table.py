@@ -248,6 +248,16 @@ def test_data_that_completes_the_handshake_is_in_an_established_connection():
     assert run.states()[2] & DONE
 
 
+def test_a_connection_starts_over_without_the_data_of_its_syn_that_were_not_taken():
+    syn, synack = Pkt(b"abc", flags=SYN, seq=99), Pkt(flags=SYN | ACK, seq=499, ack=100).back()
+    run = Run().feed([syn, synack, Pkt(seq=100, ack=500), Pkt(b"xyz", seq=100, ack=500)])
+    first, second = sorted({event[0] for event in run.events})
+    assert (run.stream(flow=first), run.stream(flow=second)) == ([b"abc"], [b"xyz"])
+    assert (run.table.counters.total, run.table.counters.active, run.table.counters.port_reuse) == (2, 1, 0)
+    run = Run().feed([syn, replace(synack, ack=103), Pkt(seq=103, ack=500)])
+    assert run.table.counters.total == 1
+
+
 def test_udp_and_others_are_established_once_both_sides_were_seen():
     for proto in (UDP, GRE, SCTP):
         a = Pkt(proto=proto)
