@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 _BLANK = b" \t\r\n\x0b\x0c\x00"
-_SPACE = re.compile(rb"[ \t\r\x0b\x0c\x00]+")
-_ODD_LINE = re.compile(rb"([^ \t\r\x0b\x0c\x00]+)[ \t\r\x0b\x0c\x00]+([^ \t\r\x0b\x0c\x00]+)[ \t\r\x0b\x0c\x00]*")
+_EDGE = b" \t\r\n"
+_WHITE = _EDGE + b"\x0b\x0c"
+_ODD_STATUS = re.compile(rb"([^ \t\r\x0b\x0c]*)[ \t\r\x0b\x0c]*([^ \t\r\x0b\x0c]*)[ \t\r\x0b\x0c]*(.*)", re.DOTALL)
+_ODD_LINE = re.compile(rb"([^ \t\r\x0b\x0c]+)[ \t\r\x0b\x0c]+([^ \t\r\x0b\x0c]+)[ \t\r\x0b\x0c]*")
 """Method and target of a request line; what follows is the protocol, whatever it reads like (as in Suricata)."""
 _NUMBER = re.compile(rb"[0-9]+")
 _CHUNK = re.compile(rb"[ \t\r\x0b\x0c\x00]*([0-9A-Fa-f]{1,16})(?![0-9A-WYZa-wyz])")
@@ -81,23 +83,21 @@ def request_line(line: bytes) -> RequestLine:
 
 
 def _odd_request_line(line: bytes) -> RequestLine:
-    text = line.lstrip(_BLANK).rstrip(b"\r\n")
+    text = line.lstrip(_WHITE).rstrip(b"\r\n")
     found = _ODD_LINE.match(text)
     if found is None:
         return RequestLine(line, text.strip(_BLANK), valid=False)
-    valid = _METHOD.match(found[1]) is not None
-    return RequestLine(line, found[1], found[2], text[found.end() :], valid=valid)
+    protocol = text[found.end() :]
+    valid = b"HTTP/" in {protocol[:5], found[2][:5]} or _METHOD.match(found[1]) is not None
+    return RequestLine(line, found[1], found[2], protocol, valid=valid)
 
 
 def status_line(line: bytes) -> StatusLine:
-    """Split a status line at white space; the reason keeps its spaces."""
-    parts = line.split(b" ", 2)
-    if len(parts) < 2 or not parts[0] or not parts[1] or b"\0" in line or b"\t" in line:
-        parts = _SPACE.split(line.strip(_BLANK), maxsplit=2)
-    code = parts[1] if len(parts) > 1 else b""
-    reason = parts[2] if len(parts) > 2 else b""
+    """Split a status line at white space (NUL is none); the reason keeps its spaces."""
+    found = _ODD_STATUS.match(line.lstrip(_WHITE))
+    protocol, code, reason = found.groups() if found else (line, b"", b"")
     status = int(code) if len(code) == 3 and code.isdigit() else 0
-    return StatusLine(line, parts[0], code, reason, status)
+    return StatusLine(line, protocol, code, reason, status)
 
 
 def resembles_response(data: bytes) -> bool:
@@ -127,9 +127,10 @@ def split_lone_cr(lines: list[bytes]) -> list[bytes]:
 
 
 def headers(lines: list[bytes], *, split_folded: bool = False) -> Headers:
-    """Parse header lines (without line ends), unfolding obs-fold (RFC 9112 section 5.2).
+    """Parse header lines (without line ends), unfolding obs-fold (RFC 9112 section 5.2): its white space stays.
 
-    split_folded: a folded line with a colon of its own is a field of its own (what clients see in responses).
+    split_folded: a folded line with a colon of its own is a field of its own (what clients see in responses; they
+    pass over more white space behind names as well).
     """
     out = Headers()
     names, values = out.names, out.values
@@ -141,8 +142,8 @@ def headers(lines: list[bytes], *, split_folded: bool = False) -> Headers:
             name, value = b"", line
             if not line.strip(_BLANK):
                 continue
-        name = name.strip(_BLANK)
-        value = value.strip(_BLANK)
+        name = name.lstrip(_EDGE + b"\0").rstrip(_WHITE) if split_folded else name.strip(_EDGE)
+        value = value.strip(_EDGE)
         key = name.lower()
         if b"\0" in key:
             key = key.replace(b"\0", b"")
@@ -167,9 +168,9 @@ def _unfold(lines: list[bytes], *, split_folded: bool) -> list[bytes]:
             out.append([line])
             has_colon = b":" in line
         else:
-            out[-1].append(line.strip(_BLANK))
+            out[-1].append(line)
             has_colon = has_colon or b":" in line
-    return [b" ".join(parts) for parts in out]
+    return [b"".join(parts) for parts in out]
 
 
 def content_length(value: bytes) -> tuple[int, bool]:

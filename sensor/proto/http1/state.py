@@ -21,7 +21,8 @@ from sensor.proto.http1.transaction import (
     HttpTransaction,
 )
 
-_BLANK = b" \t\r\n\x0b\x0c\x00"
+_WHITE = b" \t\r\n\x0b\x0c"
+_BLANK = _WHITE + b"\0"
 _MAX_ANOMALIES = 64
 _OF_REQUESTS = MappingProxyType({AppAnomaly.HTTP_INVALID_CHUNK: AppAnomaly.HTTP_INVALID_REQUEST_CHUNK_LEN})
 _OF_RESPONSES = MappingProxyType({AppAnomaly.HTTP_INVALID_CHUNK: AppAnomaly.HTTP_INVALID_RESPONSE_CHUNK_LEN})
@@ -313,7 +314,7 @@ class ResponseSide(Side):
         """Take a status line, or what stands in its place."""
         if not parse.resembles_response(line):
             return self._no_status_line(line)
-        first, *rest = parse.split_lone_cr([line.rstrip(b"\r\n").lstrip(_BLANK)])
+        first, *rest = parse.split_lone_cr([line.rstrip(b"\r\n").lstrip(_WHITE)])
         status = parse.status_line(first)
         if not status.status:
             self.anomaly(AppAnomaly.HTTP_INVALID_RESPONSE_LINE)

@@ -19,7 +19,13 @@ from sensor.proto.http1 import parse
         (b"GET /x not this", b"GET", b"/x", b"not this", True),
         (b"GET HTTP/1.0", b"GET", b"HTTP/1.0", b"", True),
         (b"GET", b"GET", b"", b"", False),
-        (b"\x16\x03\x01 x HTTP/1.1", b"\x16\x03\x01", b"x", b"HTTP/1.1", False),
+        (b"\x16\x03\x01 x HTTP/1.1", b"\x16\x03\x01", b"x", b"HTTP/1.1", True),
+        (b"\x16\x03\x01 x y", b"\x16\x03\x01", b"x", b"y", False),
+        (b"G(T /x HTTP/1.1", b"G(T", b"/x", b"HTTP/1.1", True),
+        (b"\0GET /x HTTP/1.1", b"\0GET", b"/x", b"HTTP/1.1", True),
+        (b"GET\0/x HTTP/1.1", b"GET\0/x", b"HTTP/1.1", b"", True),
+        (b"GET /x\0y \0HTTP/1.1", b"GET", b"/x\0y", b"\0HTTP/1.1", True),
+        (b"\x0bGET\x0c/x HTTP/1.1", b"GET", b"/x", b"HTTP/1.1", True),
         (b"", b"", b"", b"", False),
     ],
 )
@@ -36,7 +42,10 @@ def test_request_lines(line, method, target, protocol, valid):
         (b"HTTP/1.1 404 Not  Found", b"HTTP/1.1", b"404", b"Not  Found", 404),
         (b"HTTP/1.1 200", b"HTTP/1.1", b"200", b"", 200),
         (b"HTTP/1.1  200 ok", b"HTTP/1.1", b"200", b"ok", 200),
-        (b"HTTP/1.1\x00200\x00ok", b"HTTP/1.1", b"200", b"ok", 200),
+        (b"HTTP/1.1\x00200 ok", b"HTTP/1.1\x00200", b"ok", b"", 0),
+        (b"HTTP/1\0.1 200 ok", b"HTTP/1\0.1", b"200", b"ok", 200),
+        (b"HTTP/1.1 2\x0000 ok", b"HTTP/1.1", b"2\x0000", b"ok", 0),
+        (b"HTTP/1.1\x0b200\x0c \tok \t", b"HTTP/1.1", b"200", b"ok \t", 200),
         (b"HTTP/1.1 2xx ok", b"HTTP/1.1", b"2xx", b"ok", 0),
         (b"HTTP/1.1 0200 ok", b"HTTP/1.1", b"0200", b"ok", 0),
         (b"HTTP/1.1", b"HTTP/1.1", b"", b"", 0),
@@ -49,9 +58,21 @@ def test_status_lines(line, protocol, code, reason, status):
 
 def test_headers_join_repetitions_and_unfold():
     got = parse.headers([b"Host: h", b"X: 1", b"Accept : a", b"\tb", b"x:2", b"nocolon", b"   "])
-    assert list(got.items()) == [(b"Host", b"h"), (b"X", b"1, 2"), (b"Accept", b"a b"), (b"", b"nocolon")]
-    assert got.get(b"accept") == b"a b"
+    assert list(got.items()) == [(b"Host", b"h"), (b"X", b"1, 2"), (b"Accept", b"a\tb"), (b"", b"nocolon")]
+    assert got.get(b"accept") == b"a\tb"
     assert got.get(b"none") is None
+
+
+def test_folded_lines_keep_their_white_space_and_nul_is_none():
+    got = parse.headers([b"A: v ", b"  w \t", b"B:", b" v", b"C: v", b"\0w", b"D\0: \0v"])
+    assert list(got.items()) == [(b"A", b"v   w"), (b"B", b"v"), (b"C", b"v\0w"), (b"D\0", b"\0v")]
+
+
+@pytest.mark.parametrize("response", [True, False])
+def test_vertical_tabs_and_form_feeds_stay_but_behind_names_of_responses(response):
+    got = parse.headers([b"A: 1", b"\x0bB\x0c:\x0bv\x0c"], split_folded=response)
+    assert got.names[1] == (b"\x0bB" if response else b"\x0bB\x0c")
+    assert list(got.values.values())[1] == b"\x0bv\x0c"
 
 
 def test_folded_lines_with_a_colon_are_fields_in_responses_only():
