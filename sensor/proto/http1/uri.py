@@ -117,14 +117,19 @@ def _goes_on(lead: int, have: int, byte: int) -> bool:
 
 
 def _remove_dot_segments(path: bytes) -> bytes:
-    kept: list[bytes] = []
-    segments = path.split(b"/")
-    for segment in segments:
-        if segment == b"..":
-            if len(kept) > 1 or (kept and kept[0]):
-                kept.pop()
-        elif segment != b".":
-            kept.append(segment)
-    if segments[-1] in (b".", b".."):
-        kept.append(b"")
-    return b"/".join(kept) if kept != [b""] or not path.startswith(b"/") else b"/"
+    """Remove dot segments (RFC 3986 section 5.2.4), and the slash behind one where the path ends, as in Suricata."""
+    first, *rest = path.split(b"/")
+    while first in {b".", b".."}:
+        if not rest:
+            return b""
+        first, *rest = rest
+    kept = [first] if first else []
+    dotted = False
+    for number, segment in enumerate(rest, 1):
+        if segment == b".." and kept:
+            kept.pop()
+        ends = not segment and number == len(rest)
+        if segment not in {b".", b".."} and not (dotted and ends):
+            kept.append(b"/" + segment)
+        dotted = segment in {b".", b".."}
+    return b"".join(kept)
