@@ -170,8 +170,11 @@ def finish_side(f: np.void, a: np.void, side: int) -> None:
 def release(w: lay.World, f: np.void, a: np.void, row: int, slot: int, side: int, force: int) -> None:
     """Deliver queued pieces that are due.
 
-    A hole is given up once the receiver acknowledged all of it: it has the bytes, the capture lost them.
-    force 1: give up the first hole in any case; 2: all of them.
+    A hole is given up once the receiver acknowledged all of it: it has the bytes, the capture lost them. Where a
+    mirror gives the two directions out of order, acknowledgments come before what they are about: so only one that
+    comes when there are bytes behind the hole counts (as in Suricata), and what the end of the stream acknowledges is
+    waited for as long as there is a flow.
+    force -1: give up no hole; 1: the first one in any case; 2: all of them.
     """
     while f["queue"][side] >= 0:
         n = np.int64(f["queue"][side])
@@ -179,7 +182,9 @@ def release(w: lay.World, f: np.void, a: np.void, row: int, slot: int, side: int
         ahead = diff(np.int64(piece["seq"]), np.int64(f["next"][side]))
         if ahead > 0:
             acked = np.int64(a["bits"][side]) & lay.SIDE_ACKED
-            if force == 0 and not (acked and diff(np.int64(f["acked"][side]), np.int64(piece["seq"])) >= 0):
+            if force < 0 or (
+                force == 0 and not (acked and diff(np.int64(f["acked"][side]), np.int64(piece["seq"])) >= 0)
+            ):
                 break
             force = 0 if force == 1 else force
             declare_gap(w, f, a, row, slot, side, ahead)
@@ -189,7 +194,7 @@ def release(w: lay.World, f: np.void, a: np.void, row: int, slot: int, side: int
             _data(w, f, a, row, slot, side, 1, n * CHUNK + np.int64(piece["off"]), np.int64(piece["len"]))
         _pop(w, f, a, side)
     bits = np.int64(a["bits"][side])
-    if f["queue"][side] < 0 and bits & lay.SIDE_FIN and not bits & lay.SIDE_FINISHED and bits & lay.SIDE_ACKED:
+    if force == 2 and bits & lay.SIDE_FIN and not bits & lay.SIDE_FINISHED and bits & lay.SIDE_ACKED:
         fin = np.int64(a["fin"][side])
         hole = diff(fin, np.int64(f["next"][side]))
         if hole > 0 and diff(np.int64(f["acked"][side]), fin) > 0:
@@ -405,7 +410,7 @@ def payload(w: lay.World, f: np.void, a: np.void, buf: np.ndarray, row: int, slo
         if cut > 0 and np.int64(f["next"][side]) == end:
             declare_gap(w, f, a, row, slot, side, cut)
         if f["queue"][side] >= 0:
-            release(w, f, a, row, slot, side, 0)
+            release(w, f, a, row, slot, side, -1)
         if taken == length:
             return m.STREAM_INORDER
         if taken > 0:
@@ -430,7 +435,7 @@ def payload(w: lay.World, f: np.void, a: np.void, buf: np.ndarray, row: int, slo
             release(w, f, a, row, slot, side, 1)
         else:
             declare_gap(w, f, a, row, slot, side, diff((seq + at) & MASK, np.int64(f["next"][side])))
-    release(w, f, a, row, slot, side, 0)
+    release(w, f, a, row, slot, side, -1)
     if kept > 0:
         return m.STREAM_QUEUED
     if fresh > 0:

@@ -179,7 +179,7 @@ def _acknowledge(w: lay.World, f: np.void, a: np.void, row: int, slot: int, side
         f["acked"][side] = ack
         bits |= lay.SIDE_ACKED
     a["bits"][side] = bits
-    if ahead > 0 and (f["queue"][side] >= 0 or bits & lay.SIDE_FIN):
+    if ahead > 0 and f["queue"][side] >= 0:
         release(w, f, a, row, slot, side, 0)
     elif ahead > FAR_BEHIND:
         declare_gap(w, f, a, row, slot, side, ahead)
@@ -216,9 +216,10 @@ def _fin_state(f: np.void, a: np.void) -> int:
     """Return the TCP state that follows from which FINs are known and acknowledged, as the server sees it."""
     tcpstate = np.int64(f["tcpstate"])
     c, s = np.int64(a["bits"][0]), np.int64(a["bits"][1])
-    client, server = c & lay.SIDE_FINISHED, s & lay.SIDE_FINISHED
-    client_acked = client and c & lay.SIDE_ACKED and diff(np.int64(f["acked"][0]), np.int64(a["fin"][0])) > 0
-    server_acked = server and s & lay.SIDE_ACKED and diff(np.int64(f["acked"][1]), np.int64(a["fin"][1])) > 0
+    ends = lay.SIDE_FIN | lay.SIDE_ACKED
+    client_acked = c & ends == ends and diff(np.int64(f["acked"][0]), np.int64(a["fin"][0])) > 0
+    server_acked = s & ends == ends and diff(np.int64(f["acked"][1]), np.int64(a["fin"][1])) > 0
+    client, server = c & lay.SIDE_FINISHED or client_acked, s & lay.SIDE_FINISHED or server_acked
     if client and server:
         if client_acked and server_acked:
             return m.TCP_CLOSED

@@ -245,7 +245,8 @@ def _end(w: lay.World, row: int, slot: int, reason: int) -> None:
     f, a = w.flows[slot], w.aux[slot]
     st = w.st
     for side in range(2):
-        if f["queue"][side] >= 0:
+        bits = np.int64(a["bits"][side])
+        if f["queue"][side] >= 0 or (bits & lay.SIDE_FIN and not bits & lay.SIDE_FINISHED):
             release(w, f, a, row, slot, side, 2)
     event(w, row, slot, 0, m.SEG_END, 0, reason, 0, f["pos"][0], 0)
     bucket = np.int64(a["bucket"])

@@ -57,13 +57,14 @@ def model(segments, acks, policy):
         else:
             out.append(what)
 
-    def drain(*, force):
+    def drain(*, force=False, proven=False):
         nonlocal expected
         while held:
             first = min(held)
             if first > expected:
-                # The whole run of pieces up to `first` is a hole; it is lost once all of it is acknowledged.
-                if not force and acked < first:
+                # The whole run of pieces up to `first` is a hole; it is lost once all of it is acknowledged, if that
+                # is seen after what lies behind the hole.
+                if not force and not (proven and acked >= first):
                     return
                 give(first - expected)
                 expected = first
@@ -82,14 +83,15 @@ def model(segments, acks, policy):
 
     for k, (offset, data) in enumerate(segments):
         acked = max(acked, acks.get(k, 0))
-        drain(force=False)
+        if acks.get(k, 0) > expected:
+            drain(proven=True)
         span = (offset, offset + len(data))
         for j in range(len(data)):
             at = offset + j
             if at >= expected and (at not in held or newer_wins(span, held[at][1])):
                 extent = held[at][1] if at in held else span
                 held[at] = (data[j : j + 1], extent)
-        drain(force=False)
+        drain()
     drain(force=True)
     return out
 

@@ -207,8 +207,17 @@ def test_an_acknowledgment_ahead_of_its_data_declares_nothing_yet():
     ack = Pkt(seq=c.s, ack=c.c + 6, t=c.t).back()
     run = Run().feed([*pkts, ack, at(0, b"abc"), at(3, b"def")])
     assert run.bytes() == b"abcdef"
-    run = Run().feed([*pkts, ack, at(3, b"def")])
+    run = Run().feed([*pkts, ack, at(3, b"def"), at(0, b"abc")])
+    assert run.bytes() == b"abcdef"
+    run = Run().feed([*pkts, ack, at(3, b"def"), ack, at(0, b"abc")])
     assert run.stream() == [3, b"def"]
+
+
+def test_bytes_that_come_in_order_give_up_no_hole_behind_them():
+    c, pkts, at = opened()
+    ack = Pkt(seq=c.s, ack=c.c + 9, t=c.t).back()
+    run = Run().feed([*pkts, ack, at(6, b"ghi"), at(0, b"abc"), at(3, b"def")])
+    assert run.bytes() == b"abcdefghi"
 
 
 def test_late_bytes_of_a_declared_gap_are_inspected_as_packets():
@@ -223,8 +232,21 @@ def test_lost_last_segment_before_fin():
     fin = at(5, b"", flags=FIN | ACK)
     ack = Pkt(seq=c.s, ack=c.c + 6, t=c.t, flags=FIN | ACK).back()
     run = Run().feed([*pkts, fin, ack])
-    assert run.stream() == [5]
+    assert run.stream() == []
     assert run.table.flows["tcpstate"][0] == m.TCP_LAST_ACK
+    assert run.finish().stream() == [5]
+    assert run.table.counters.reassembly_gap == 1
+
+
+def test_a_fin_and_its_acknowledgment_may_come_before_the_bytes_that_it_ends():
+    c, pkts, at = opened()
+    fin = at(5, b"", flags=FIN | ACK)
+    ack = Pkt(seq=c.s, ack=c.c + 6, t=c.t, flags=FIN | ACK).back()
+    last = Pkt(seq=c.c + 6, ack=c.s + 1, t=c.t)
+    run = Run().feed([*pkts, fin, ack, last])
+    assert run.table.flows["tcpstate"][0] == m.TCP_CLOSED
+    run.feed([at(0, b"abcde")]).finish()
+    assert run.stream() == [b"abcde"]
 
 
 def test_flow_end_declares_gaps_and_delivers_the_rest():
