@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sensor.proto.registry import BY_WORD
 from sensor.rules import buffers, fields
+from sensor.rules.check import transports
 from sensor.rules.header import FLOW_SIDE, FLOW_STATE, TRACKS
 from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, HostBit, Threshold
 from sensor.rules.problems import one_of
@@ -68,7 +69,14 @@ def app_layer_protocol(draft: Draft, value: str) -> None:
     name = buffers.word(spec, value.strip('"'))
     if draft.proto not in ("ip", "tcp", "udp", name):
         raise Refused(f"a rule on {draft.proto} cannot be about {name}")
-    draft.proto = name
+    transport = transports(draft.proto) if draft.proto in ("tcp", "udp") else None
+    if transport is None or all(transport.issuperset(each.transports) for each in BY_WORD[name]):
+        draft.proto = name
+    else:  # the protocol's word would stand for more than the header's
+        numbers = fields.BY_NAME[fields.APP_PROTOCOL].names
+        draft.conditions.append(
+            HeaderTest(fields.APP_PROTOCOL, "in", values=tuple(numbers[each.name] for each in BY_WORD[name]))
+        )
 
 
 def _speaks_other(draft: Draft, word: str) -> None:

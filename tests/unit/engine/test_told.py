@@ -2,7 +2,7 @@
 
 import pytest
 from enginekit import difference, load, run
-from forgekit import Flow
+from forgekit import Flow, ether, stamp
 
 REQUEST = b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"
@@ -40,6 +40,17 @@ def test_whatever_else_is_asked_for_makes_it_a_rule_on_packets(tmp_path, convers
     assert numbers(tmp_path, conversation, "app-layer-protocol:http; flow:established;") == list(range(5, 16))
     assert numbers(tmp_path, conversation, "app-layer-protocol:!smb; dsize:>0;", "tcp") == [6, 8, 10, 12, 14]
     assert numbers(tmp_path, conversation, "flow:to_server;", "http") == [7, 8, 11, 12, 15]
+
+
+def test_the_protocol_of_the_header_holds_beside_that_of_the_option(tmp_path):
+    asked = Flow(dport=53).datagram(0, QUESTION)
+    over_tcp = Flow(sport=41000, dport=53).open().send(0, len(QUESTION).to_bytes(2, "big") + QUESTION).close()
+    called = Flow(sport=42000, dport=5060).datagram(0, b"OPTIONS sip:a@b SIP/2.0\r\n\r\n")
+    frames = stamp([ether(packet) for flow in (asked, over_tcp, called) for _, packet in flow.packets])
+    assert numbers(tmp_path, frames, "app-layer-protocol:dns;", "udp") == [1]
+    assert 1 not in numbers(tmp_path, frames, "app-layer-protocol:dns;", "tcp") != []
+    assert numbers(tmp_path, frames, 'app-layer-protocol:dns; dns.query; content:"good";', "udp") == [1]
+    assert numbers(tmp_path, frames, "app-layer-protocol:sip;", "tcp") == []
 
 
 def test_two_datagrams_of_a_side(tmp_path):
