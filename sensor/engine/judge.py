@@ -53,7 +53,7 @@ _TCP = 6
 _OVER_UDP = frozenset({TUNNEL_VXLAN, TUNNEL_GENEVE})
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
-_SEEN_TWICE = frozenset({"ftp", "http", "http2", "smb", "smtp", "ssh"})
+_SEEN_TWICE = frozenset({"ftp", "http", "http2", "modbus", "rfb", "smb", "smtp", "ssh"})
 """Protocols with transactions about both sides: Suricata judges rules without a direction on each side."""
 _ODD = (APP_EVENT, STREAM_EVENT)
 _APPS = FIELDS[APP_PROTOCOL].names
@@ -438,7 +438,8 @@ class Judge:
         whole = [Window(data)] if data else []
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
         places = {side: sided}
-        if len({stage.side for stage in spec.stages}) > 1 and spec.name not in _ONE_SIDED:
+        sides = {stage.side for stage in spec.stages}
+        if spec.name in _SEEN_TWICE or (len(sides) > 1 and spec.name not in _ONE_SIDED):
             places[1 - side] = replace(sided, side=1 - side)
         about = list({id(tx): tx for tx in carriers}.values())[-_CARRIERS:] or [None]
         views = {

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sensor.model.jit import helper
 from sensor.proto import kernels_more
 from sensor.proto.ids import DHCP, DNS, HTTP, HTTP2, SSH, TLS
+from sensor.proto.rfb import kernels_probe as kernels_rfb
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -255,10 +256,14 @@ def _side(h: Ints, n: int, side: int, sport: int, dport: int) -> int:
     ssh = _starts(h, 0, n, _BANNER)
     if ssh == 2:
         return SSH
+    # So may `RFB 003.008`.
+    rfb = kernels_rfb.stream(h, n, side, sport, dport)
+    if rfb > _NO:
+        return int(rfb)
     preface = _starts(h, 0, n, _PREFACE)
     if preface == 2:
         return HTTP2
-    if preface == _PENDING:
+    if _PENDING in (preface, rfb):
         return _PENDING
     http = _http(h, n, _is_http_port(sport) or _is_http_port(dport))
     if http == HTTP:

@@ -19,6 +19,8 @@ def _is_message(buf, pos, end, usual_port):
     for i in range(24, 28):
         length = length << 8 | int(buf[pos + i])
     version, exchange = int(buf[pos + 17]), int(buf[pos + 18])
+    if version == 0x10 and usual_port:  # whatever its fields are like
+        return True
     if spi == 0 or length < 28:
         return False
     if version == 0x20:
@@ -26,13 +28,13 @@ def _is_message(buf, pos, end, usual_port):
     known = 1 <= exchange <= 6 or exchange in (32, 33)
     if version != 0x10 or not known or int(buf[pos + 19]) > 7 or int(buf[pos + 16]) > 21:
         return False
-    return usual_port or length == end - pos
+    return length == end - pos
 
 
 @helper
 def datagram(buf, pos, size, sport, dport):
     """Return the verdict on a datagram; on the port of NAT traversal four zeros stand before the message."""
-    usual = sport in (500, 4500) or dport in (500, 4500)
+    usual = 500 in (sport, dport)
     if _is_message(buf, pos, pos + size, usual):
         return IKE
     if size > 4 and int(buf[pos]) | int(buf[pos + 1]) | int(buf[pos + 2]) | int(buf[pos + 3]) == 0:

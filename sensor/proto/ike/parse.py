@@ -21,6 +21,7 @@ ENCRYPTED, INITIATOR = 0x01, 0x08
 MAX_PAYLOADS = 64
 """Payloads read of one message; real ones have up to some twenty."""
 
+_NO_SPI = bytes(8)
 _HEADER = struct.Struct("!8s8sBBBBII")
 _SA, _KEY_EXCHANGE, _NONCE, _NOTIFY, _VENDOR = "sa", "ke", "nonce", "notify", "vendor"
 _KINDS = (
@@ -51,6 +52,8 @@ class IkeMessage(msgspec.Struct, gc=False):
     notifies: list[int] = []
     """Types of the notifications of version 2."""
     doi: int | None = None
+    broken: bool = False
+    """The chain of payloads leaves the message, or a payload its bounds."""
     extra: bool = False
     """Bytes follow the last payload."""
 
@@ -62,7 +65,7 @@ class IkeMessage(msgspec.Struct, gc=False):
 
 def message(data: bytes) -> IkeMessage | None:
     """Parse one datagram; None where it is malformed."""
-    if data.startswith(MARKER):
+    if data.startswith(MARKER) and not data.startswith(_NO_SPI):
         data = data[4:]
     if len(data) < _HEADER.size:
         return None
@@ -71,9 +74,9 @@ def message(data: bytes) -> IkeMessage | None:
     if found.version not in (V1, V2):
         return None
     try:
-        _payloads(Reader(data, _HEADER.size, min(size, len(data))), first, found)
+        _payloads(Reader(data, _HEADER.size, max(_HEADER.size, min(size, len(data)))), first, found)
     except WireError:
-        return None
+        found.broken = True
     return found
 
 

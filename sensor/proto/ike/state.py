@@ -37,6 +37,8 @@ def read(data: bytes, side: int) -> Reading | None:
 
 
 def _odd(message: IkeMessage, side: int) -> Iterator[AppAnomaly]:
+    if message.broken:
+        yield AppAnomaly.IKE_MALFORMED_DATA
     if message.version == V2:
         yield from weak.found(message.proposals)
     elif message.extra:

@@ -34,6 +34,8 @@ _RESERVED = frozenset({9, 10, 13, 14, 41, 42, 90, 91, 125, 126, 127})
 _ASSIGNED = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 15, 16, 17, 20, 21, 22, 23, 24, 43})
 _DIAGNOSES = frozenset({0, 1, 2, 3, 4, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20})
 _INTERFACES = frozenset({13, 14})
+_EMPTY = frozenset({7, 11, 12, 17})
+"""Functions whose requests have no data."""
 
 _MOST: Mapping[int, int] = MappingProxyType(
     {READ_COILS: 2000, READ_DISCRETES: 2000, READ_HOLDING: 125, READ_INPUT: 125, WRITE_COILS: 1968,
@@ -71,9 +73,21 @@ def request(data: bytes) -> Request:
         read(body, found)
     elif function == DIAGNOSTICS:
         found.subfunction = int.from_bytes(body[:2], "big")
+        found.bad_value = _is_odd_diagnosis(found.subfunction, body[2:])
+    elif function in _EMPTY:
+        found.bad_length = bool(body)
     elif function == INTERFACE and body:
         found.subfunction = body[0]
     return found
+
+
+def _is_odd_diagnosis(subfunction: int, data: bytes) -> bool:
+    """Tell whether a diagnosis has other data than its subfunction asks for (section 6.8)."""
+    if subfunction == 0:  # returned as sent
+        return False
+    if subfunction == 1:
+        return data not in (b"\0\0", b"\xff\0")
+    return data[1:] != b"\0" if subfunction == 3 else data != b"\0\0"
 
 
 def _range(body: bytes, found: Request) -> None:

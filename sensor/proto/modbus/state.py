@@ -125,7 +125,7 @@ def _numbers(request: Request) -> dict[str, Sequence[int]]:
     if request.address is not None:
         first = request.address + 1
         found["modbus.first"] = (first,)
-        found["modbus.last"] = (first + max(request.quantity, 1) - 1,)
+        found["modbus.last"] = (first + request.quantity - 1,)
         found["modbus.written"] = tuple((first + n) << 16 | value for n, value in enumerate(request.written))
     return found
 

@@ -36,6 +36,8 @@ def datagram(buf, pos, size, sport, dport):
     version, mode = first >> 3 & 7, first & 7
     if _PORT not in (sport, dport):
         return NTP if size >= 48 and _is_clock(buf, pos, size) else _NO
+    if version in (3, 4) and size >= 48:  # whatever the mode
+        return NTP
     if mode == 0 or not 1 <= version <= 4:
         return _NO
     if mode == 7:

@@ -1,4 +1,4 @@
-"""Detection of PostgreSQL by the first message of its client."""
+"""Detection of PostgreSQL by the first message of its client; on its port, of any that is seen first."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,8 @@ from sensor.proto.ids import PGSQL
 Ints = npt.NDArray[np.int64]
 
 _PENDING, _NO = 0, 1
+_PORT = 5432
+_LETTERS = tuple(b"BCDEFHPQRSTXZp")
 
 
 @helper
@@ -34,8 +36,20 @@ def _startup(h: Ints, n: int) -> int:
 
 
 @helper
+def _later(h: Ints, n: int) -> int:
+    """Look for a message of a connection that is under way: a letter that either side uses, and a length."""
+    if not (h[0] in _LETTERS and (n < 2 or h[1] == 0)):
+        return _NO
+    if n < 5:
+        return _PENDING
+    return PGSQL if h[2] == 0 and h[3] << 8 | h[4] >= 4 else _NO
+
+
+@helper
 def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - one signature for all
     """Return the verdict on one side of a TCP flow."""
+    if h[0] >= 65:
+        return int(_later(h, n)) if _PORT in (sport, dport) else _NO
     if h[0] != 0 or (n > 1 and h[1] != 0) or (n > 2 and h[2] > 39) or (n > 3 and h[2] == 0 and h[3] < 8):
         return _NO
     code = _NO if n > 2 and h[2] != 0 else _request_code(h, n)

@@ -132,6 +132,8 @@ def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: 
     if command == FTP and 110 in (sport, dport):
         command = POP3
     found = max(greeting, told, command)
+    if found == _NO and n > 1 and 23 in (sport, dport):  # a prompt, whatever it says
+        found = TELNET
     if found > _NO:
         return int(found) if _ended(h, n) else _PENDING
     return int(min(greeting, told, command))

@@ -5,11 +5,15 @@ from sensor.model.jit import helper
 from sensor.proto.ids import RDP
 
 _PENDING, _NO = 0, 1
+_PORT = 3389
 
 
 @helper
 def stream(h, n, side, sport, dport):  # noqa: ARG001 - same form as of all protocols
-    """Return the verdict on a side's first bytes. Other users of X.224 go on with parameters from 0xC0 on."""
+    """Return the verdict on a side's first bytes; on RDP's port a TPKT is enough.
+
+    Elsewhere, other users of X.224 go on with parameters from 0xC0 on; RDP with a cookie, a token or a negotiation.
+    """
     if n > 0 and h[0] != 3:
         return _NO
     if n > 1 and h[1] != 0:
@@ -20,6 +24,8 @@ def stream(h, n, side, sport, dport):  # noqa: ARG001 - same form as of all prot
         return _NO
     if n < 6:
         return _PENDING
+    if _PORT in (sport, dport):
+        return RDP
     size = int(h[2]) << 8 | int(h[3])
     if size < 11 or int(h[4]) != size - 5:
         return _NO
@@ -28,5 +34,5 @@ def stream(h, n, side, sport, dport):  # noqa: ARG001 - same form as of all prot
     if n < 12:
         return _PENDING
     if h[5] == 0xE0:
-        return RDP if h[11] in (1, 67) else _NO
+        return RDP if h[11] in (1, 67, 116) else _NO
     return RDP if h[11] in (2, 3) else _NO

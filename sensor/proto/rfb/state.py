@@ -109,9 +109,7 @@ class RfbParser:
     def _choose(self) -> Script:
         """Section 7.1.2: the server offers types and the client chooses; before version 3.7 the server does."""
         tx = self._tx
-        side = TO_SERVER
         if tx.versions[TO_SERVER] < b"003.007":
-            side = TO_CLIENT
             tx.security = int.from_bytes((yield TO_CLIENT, 4), "big")
         else:
             count = (yield TO_CLIENT, 1)[0]
@@ -121,13 +119,13 @@ class RfbParser:
                 tx.security = (yield TO_SERVER, 1)[0]
         if tx.security == 0:
             yield from self._reason()
-        self._reach(STAGE_SECURITY, side)
+        self._reach(STAGE_SECURITY, TO_SERVER)  # of the client as well where it had no choice, as in Suricata
 
     def _result(self) -> Script:
         """Section 7.1.3."""
         tx = self._tx
         tx.result = int.from_bytes((yield TO_CLIENT, 4), "big")
-        if tx.result > TOO_MANY:
+        if tx.result > FAIL:
             self._odd(AppAnomaly.RFB_UNKNOWN_SECURITY_RESULT, TO_CLIENT)
         self._reach(STAGE_RESULT, TO_CLIENT)
         if tx.result in (FAIL, TOO_MANY) and tx.versions[TO_SERVER] >= b"003.008":

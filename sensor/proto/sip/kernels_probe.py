@@ -5,11 +5,12 @@ import numpy as np
 from sensor.model.jit import helper
 from sensor.proto.ids import SIP
 
-_STATUS = np.frombuffer(b"SIP/2.0 ", np.uint8)
+_STATUS = np.frombuffer(b"SIP/", np.uint8)
 _SCHEMES = np.zeros((3, 5), np.uint8)
 _SCHEMES[0, :4] = np.frombuffer(b"sip:", np.uint8)
 _SCHEMES[1, :5] = np.frombuffer(b"sips:", np.uint8)
 _SCHEMES[2, :4] = np.frombuffer(b"tel:", np.uint8)
+_LONGEST_TARGET = 256
 _SCHEMES.flags.writeable = False
 
 
@@ -28,16 +29,22 @@ def _stands(buf, pos, end, word):
 def _is_message(buf, pos, end):
     """Tell whether a message begins at pos."""
     if _stands(buf, pos, end, _STATUS):
-        return True
+        return bool(end - pos > 7 and buf[pos + 7] == 32)
     at = pos
     while at < end and at - pos <= 32 and (65 <= buf[at] <= 90 or 97 <= buf[at] <= 122):
         at += 1
     if at - pos < 3 or at >= end or buf[at] != 32:
         return False
-    found = False
     for i in range(_SCHEMES.shape[0]):
-        found |= _stands(buf, at + 1, end, _SCHEMES[i])
-    return found
+        if _stands(buf, at + 1, end, _SCHEMES[i]):
+            return True
+    # Another target: the line ends with the protocol.
+    for i in range(at + 1, min(end, at + _LONGEST_TARGET)):
+        if buf[i] < 32:
+            break
+        if buf[i] == 32 and _stands(buf, i + 1, end, _STATUS):
+            return True
+    return False
 
 
 @helper

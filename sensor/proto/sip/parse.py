@@ -9,7 +9,8 @@ import msgspec
 _METHOD = re.compile(rb"[A-Za-z]{1,32}")
 _VERSION = re.compile(rb"[A-Za-z0-9./]{1,32}")
 _TARGET = re.compile(rb"[^\x00-\x20\x7f]{1,4096}")
-_CODE = re.compile(rb"[0-9]{3}")
+_CODE = re.compile(rb"[^\x00-\x20\x7f]{3}")
+"""Not only digits: Suricata takes any."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 MAX_HEADERS = 256

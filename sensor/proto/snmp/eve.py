@@ -39,7 +39,7 @@ def fields(message: SnmpMessage) -> dict[str, Any]:
 
 
 def _pdu(message: SnmpMessage, number: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"pdu_type": PDUS[number]}
+    found: dict[str, Any] = {"pdu_type": _word(PDUS, number)}
     if message.error and number != _BULK:
         found["error"] = _word(_ERRORS, message.error)
     if message.trap is not None:

@@ -51,6 +51,17 @@ def stream(h, n, side, sport, dport):  # noqa: ARG001 - same form as of all
 
 
 @helper
-def datagram(buf, pos, size, sport, dport):  # noqa: ARG001 - same form as of all
+def _is_usual(buf, pos, end):
+    """Tell whether a datagram on a usual port is SNMP: a sequence and a version, whatever community and PDU are."""
+    pos = inside(buf, pos, end, 0x30)
+    if pos <= 0 or pos + 2 >= end:
+        return False
+    return bool(buf[pos] == 2 and buf[pos + 1] == 1 and buf[pos + 2] in (0, 1, 3))
+
+
+@helper
+def datagram(buf, pos, size, sport, dport):
     """Return the verdict on a datagram."""
+    if (161 in (sport, dport) or 162 in (sport, dport)) and _is_usual(buf, pos, pos + size):
+        return SNMP
     return max(message(buf, pos, pos + size), _NO)

@@ -11,7 +11,7 @@ V1, V2, V3 = 1, 2, 3
 _VERSIONS = (V1, V2, 0, V3)
 """By the number on the wire."""
 
-TRAP_V1, LAST_PDU = 4, 8
+TRAP_V1 = 4
 """Numbers of PDUs are those of their context tags (RFC 3416 section 3)."""
 USM = 3
 """Security model (RFC 3411 section 5)."""
@@ -87,7 +87,7 @@ def _pdu(fields: Ber, found: SnmpMessage) -> None:
     start = fields.pos
     element = fields.next()
     number = element.tag & 0x1F
-    if element.tag & 0xE0 != 0xA0 or number > LAST_PDU:
+    if element.tag & 0xE0 != 0xA0:
         raise WireError(f"tag {element.tag:#x} is no PDU's", start)
     found.pdu = number
     pdu = fields.inside(element)

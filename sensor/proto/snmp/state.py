@@ -21,9 +21,9 @@ def read(data: bytes, side: int) -> Reading | None:  # noqa: ARG001 - both sides
     if message.pdu is not None:
         numbers["snmp.pdu_type"] = (message.pdu,)
     buffers: dict[str, Sequence[bytes]] = {}
-    if message.community is not None:
+    if message.community:
         buffers["snmp.community"] = (message.community,)
-    if message.user is not None:
+    if message.user:
         buffers["snmp.usm"] = (message.user,)
     odd = (AppAnomaly.SNMP_UNKNOWN_SECURITY_MODEL,) if message.other_model else ()
     return Reading(buffers, numbers, eve.fields(message), odd)

@@ -24,7 +24,7 @@ _IAC, _SB, _SE, _WILL, _DONT = 255, 250, 240, 251, 254
 
 
 class TelnetPiece:
-    """A line without its end, or a control sequence."""
+    """A line with its end, or a control sequence."""
 
     __slots__ = ("_control", "_raw", "_suffix", "id")
 
@@ -41,7 +41,7 @@ class TelnetPiece:
 
     def eve(self) -> dict[str, Any]:
         """Return the EVE object."""
-        return {"control": self._raw.hex()} if self._control else {"data": text(self._raw)}
+        return {"control": self._raw.hex()} if self._control else {"data": text(self._raw.rstrip(b"\r\n"))}
 
 
 class _Side:
@@ -67,7 +67,7 @@ class _Side:
                 self._control.append(byte)
                 pos += 1
             elif byte == _LF:
-                yield from self.flush()
+                yield from self.flush(b"\n")
                 pos += 1
             else:
                 if len(self._text) >= LINE:
@@ -77,12 +77,12 @@ class _Side:
                 self._text += data[pos:end].replace(b"\0", b"")
                 pos = end
 
-    def flush(self) -> Iterator[tuple[bytes, bool]]:
-        """Yield the line that has begun: a prompt, if the other side answers it."""
-        line = bytes(self._text).rstrip(b"\r")
+    def flush(self, end: bytes = b"") -> Iterator[tuple[bytes, bool]]:
+        """Yield the line that has begun, unless it is empty: a prompt, if the other side answers it."""
+        line = bytes(self._text)
         self._text.clear()
-        if line:
-            yield line, False
+        if line.rstrip(b"\r"):
+            yield line + end, False
 
     def _complete(self) -> bool:
         """Tell whether a control sequence has ended (RFC 854, RFC 855)."""

@@ -32,6 +32,8 @@ def datagram(buf: Bytes, pos: int, size: int, sport: int, dport: int) -> int:
     end = pos + size
     if buf[pos + 1] > 2:
         return TFTP if 69 in (sport, dport) and (buf[pos + 1] != 4 or size <= 64) else _NO
+    if dport == 69:  # whatever names and modes are like
+        return TFTP
     stop = pos + 2
     while stop < end and 32 <= buf[stop] < 127 and stop - pos < _LONGEST_NAME:
         stop += 1

@@ -120,8 +120,19 @@ def test_each_weakness_is_reported_once():
     [
         b"",
         MAIN1[:27],
-        MAIN1[:-1],
         MAIN1[:17] + b"\x30" + MAIN1[18:],
+    ],
+)
+def test_no_message(data):
+    parser = SPEC.new_parser()
+    assert parser.feed(TO_SERVER, data, 0) == []
+    assert parser.anomalies() == [(AppAnomaly.IKE_MALFORMED_DATA, TO_SERVER)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        MAIN1[:-1],
         ike((1, b"\0\0\0\1")),
         ike((1, sa1(AES)[:-2])),
         ike((13, b"x"), body=b"\0\0\0\3x"),
@@ -131,7 +142,8 @@ def test_each_weakness_is_reported_once():
 )
 def test_malformed(data):
     parser = SPEC.new_parser()
-    assert parser.feed(TO_SERVER, data, 0) == []
+    (stage,) = parser.feed(TO_SERVER, data, 0)  # its header can be read
+    assert stage.tx.numbers("ike.exchtype") in ((2,), (34,))
     assert parser.anomalies() == [(AppAnomaly.IKE_MALFORMED_DATA, TO_SERVER)]
 
 
@@ -169,3 +181,14 @@ def test_not_ike(data):
 def test_on_its_port_more_may_follow():
     assert datagram(MAIN1 + b"x", 500) == IKE
     assert datagram(INIT2 + b"x", 500) != IKE
+
+
+@pytest.mark.parametrize(
+    "data", [bytes(8) + MAIN1[8:], MAIN1[:18] + b"\x63" + MAIN1[19:], MAIN1[:27] + b"\5" + MAIN1[28:]]
+)
+def test_on_its_port_the_version_is_enough(data):
+    assert datagram(data, 500) == IKE
+    assert datagram(data, 501) != IKE
+    parser = SPEC.new_parser()
+    (stage,) = parser.feed(TO_SERVER, data, 0)
+    assert stage.tx.numbers("ike.exchtype") == (data[18],)

@@ -92,10 +92,10 @@ def test_detection_on_its_port_only(data):
 @pytest.mark.parametrize(
     "data",
     [
-        packet(0),
         packet(version=0),
         packet(version=7),
-        packet(stratum=17),
+        packet(version=2, stratum=17),
+        packet(0, version=2),
         packet()[:47],
         MONLIST[:7],
         bytes([0x17, 0, 9, 42]) + bytes(4),
@@ -113,3 +113,9 @@ def test_not_ntp(data):
 )
 def test_fields_that_no_clock_sends(data):
     assert datagram(data) != NTP
+
+
+def test_on_its_port_the_size_is_enough_of_newer_versions():
+    for data in (packet(0), packet(7, version=3), packet(stratum=17)):
+        assert datagram(data, 123) == NTP
+        assert datagram(data) != NTP

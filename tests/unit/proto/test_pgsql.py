@@ -3,8 +3,10 @@ import struct
 import pytest
 import sqlforge as sql
 from handshakes import TO_CLIENT, TO_SERVER, drive
+from test_probe import stream
 
 from sensor.model.anomaly import AppAnomaly
+from sensor.proto.ids import PGSQL
 from sensor.proto.pgsql import state
 from sensor.proto.pgsql.fields import SPEC
 from sensor.proto.pgsql.state import STAGE_REQUEST, STAGE_RESPONSE, PgsqlParser
@@ -122,3 +124,9 @@ def test_lost_bytes():
     parser.gap(TO_CLIENT, 1, 0)
     assert parser.done
     assert parser.feed(TO_SERVER, sql.typed(b"X"), 0) == parser.gap(0, 1, 0) == []
+
+
+@pytest.mark.parametrize("message", [sql.typed(b"Q", b"select 1\0"), sql.typed(b"R", bytes(4))])
+def test_on_its_port_a_connection_under_way_is_told(message):
+    assert stream(message, port=5432) == stream(b"", message, port=5432) == PGSQL
+    assert PGSQL not in (stream(message), stream(b"Q\0\0\0\3abc", port=5432), stream(b"QUIT now", port=5432))

@@ -91,3 +91,10 @@ def test_detection():
     assert stream(x224(0xE0, b"\xc0\1\x0a\xc1\2\1\0\xc2\2\1\2") + b"x" * 30) != RDP
     assert stream(x224(0xF0) + b"x" * 30) != RDP
     assert stream(b"\3\0\0\x0b\7\xe0" + b"x" * 30) != RDP
+
+
+def test_on_its_port_any_tpkt_is_rdp():
+    request = x224(0xE0, b"msts=1.2.3\r\n")
+    assert stream(request, port=3389) == RDP
+    assert stream(request) != RDP
+    assert stream(x224(0xE0, b"tsv://MS Terminal Services Plugin.1.Sessions\r\n")) == RDP

@@ -6,7 +6,7 @@ from rfbmake import CHALLENGE, RESPONSE, init, rfb, text
 from test_probe import APP_UNDECIDED, stream
 
 from sensor.model.anomaly import AppAnomaly
-from sensor.proto.ids import RFB
+from sensor.proto.ids import HTTP, RFB
 from sensor.proto.rfb import state
 from sensor.proto.rfb.fields import SPEC
 
@@ -75,7 +75,7 @@ def test_versions(version, security, results):
 
 
 def test_the_server_chooses_in_version_3_3():
-    assert run(rfb(b"003.003"))[1][2] == ("security", TO_CLIENT)
+    assert run(rfb(b"003.003"))[1][2] == ("security", TO_SERVER)
 
 
 def test_failure_with_its_reason():
@@ -144,3 +144,9 @@ def test_detection():
     assert stream(BANNER) == RFB
     assert stream(b"", b"RFB 003.0") == APP_UNDECIDED
     assert stream(b"", b"RFB 003,008\n" + b"x" * 20) != RFB
+
+
+def test_no_request_of_http_begins_so():
+    assert stream(b"", BANNER, port=80) == stream(BANNER, port=80) == RFB
+    assert stream(b"RF", port=80) == APP_UNDECIDED
+    assert stream(b"REPORT / HTTP/1.1\r\n", port=80) == HTTP

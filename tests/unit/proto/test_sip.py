@@ -93,7 +93,9 @@ def test_detection(data):
     "data",
     [
         b"M-SEARCH * HTTP/1.1\r\n",
-        b"SIP/3.0 200 OK\r\n",
+        b"SIP/3.0",
+        b"INVITE *",
+        b"GET x HTTP/1.1",
         b"AB sip:x",
         b"GET / HTTP/1.1",
         b"INVITE\tsip:x",
@@ -103,3 +105,14 @@ def test_detection(data):
 )
 def test_not_sip(data):
     assert datagram(data) == APP_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "line", [b"OPTIONS * SIP/2.0", b"INVITE http://x/ SIP/2.0", b"SIP/3.0 200 OK", b"SIP/2.0 abc OK"]
+)
+def test_targets_versions_and_codes_of_any_kind(line):
+    data = sip(line)
+    assert datagram(data) == SIP
+    tx, odd = one(data, TO_CLIENT if line.startswith(b"SIP") else TO_SERVER)
+    assert odd == []
+    assert len(tx.buffer("sip.protocol")) == 1

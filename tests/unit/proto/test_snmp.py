@@ -78,7 +78,6 @@ def test_unknown_security_model():
         ber.snmp(2),
         ber.snmp(4),
         ber.snmp(-1),
-        ber.snmp(pdu=ber.snmp_pdu(9)),
         ber.snmp(pdu=ber.tlv(4, b"x")),
         of_variable(b"\x80"),
         of_variable(b"\xff" * 12 + b"\1"),
@@ -127,3 +126,15 @@ def test_detection(data):
 def test_not_snmp(data):
     assert datagram(data) != SNMP
     assert stream(data) != SNMP
+
+
+def test_on_its_port_community_and_pdu_may_be_anything():
+    for data in (ber.snmp(community=b"c" * 200), ber.snmp(pdu=ber.snmp_pdu(9))):
+        assert datagram(data, 161) == datagram(data, 162) == SNMP
+        assert datagram(data) != SNMP
+    tx, odd = one(ber.snmp(pdu=ber.snmp_pdu(9)))
+    assert (tx.numbers("snmp.pdu_type"), tx.eve()["pdu_type"], odd) == ((9,), "9", [])
+
+
+def test_an_empty_community_is_none():
+    assert one(ber.snmp(community=b""))[0].buffer("snmp.community") == ()

@@ -1,6 +1,8 @@
 from handshakes import drive
+from test_probe import APP_UNDECIDED, stream
 
 from sensor.model.anomaly import AppAnomaly
+from sensor.proto.ids import HTTP, TELNET
 from sensor.proto.telnet.state import CONTROL, LINE, STAGE_CLIENT, STAGE_SERVER, TelnetParser
 
 WILL = b"\xff\xfb\x18"
@@ -26,7 +28,7 @@ def test_pieces():
     assert parser.anomalies() == []
     assert pieces(stages, "frame.telnet.data@to_client") == [b"login: ", b"Password: "]
     assert pieces(stages, "frame.telnet.ctl@to_client") == [b"\xff\xfd\x18", b"\xff\xfd\x20"]
-    assert pieces(stages, "frame.telnet.data") == [b"jo\xffe", b"rm -rf /", b"secret"]
+    assert pieces(stages, "frame.telnet.data") == [b"jo\xffe\r\n", b"rm -rf /\r\n", b"secret"]
     assert pieces(stages, "frame.telnet.ctl") == [WILL, b"\xff\xfa\x18\0xterm\xff\xf0", b"\xff\xf4"]
     assert len(pieces(stages, "frame.telnet.pdu")) == 6
     assert [s.tx.id for s in stages] == list(range(len(stages)))
@@ -48,3 +50,10 @@ def test_gap_ends_the_line():
     parser.feed(0, b"half", 0)
     assert pieces(parser.gap(0, 5, 0), "frame.telnet.data") == [b"half"]
     assert parser.anomalies() == [(AppAnomaly.PROTOCOL_GAP, 0)]
+
+
+def test_a_prompt_on_its_port_is_enough():
+    assert stream(b"root\r\n", b"login: ", port=23) == stream(b"", b"\r\nWelcome", port=23) == TELNET
+    assert stream(b"root\r\n", b"login: ") != TELNET
+    assert stream(b"", b"login: ", port=23) == APP_UNDECIDED
+    assert stream(b"GET / HTTP/1.1\r\n", port=23) == HTTP
