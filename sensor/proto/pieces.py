@@ -63,6 +63,10 @@ class Pieces:
         """Bytes in memory."""
         return len(self._buffer)
 
+    def rest(self) -> bytes:
+        """Return the bytes that are in no message yet."""
+        return bytes(self._buffer)
+
     def feed(self, data: bytes) -> list[Piece]:
         """Return what the next bytes complete."""
         out: list[Piece] = []

@@ -51,19 +51,32 @@ class Session:
         found = rpc.call(reader)
         if found is None:
             return self._reply(Reader(data))
-        if found.program != rpc.NFS or not found.procedure:
-            return None  # another service, or a ping
+        if found.program != rpc.NFS:
+            return None  # another service
+        if not found.procedure:
+            self._ping(found)
+            return None
         if found.version == 4:
             return self._compound(found, reader)
         if found.version not in {2, 3}:
             raise WireError("unknown version of NFS", 12)
         return self._basic(found, reader)
 
+    def _ping(self, head: rpc.Call) -> None:
+        """Take procedure 0, which does nothing: rules may ask for it, it has no record."""
+        if head.version in {2, 3}:
+            self._reach(NfsCall(-1, head.version, head.procedure), stages.REQUEST, None)
+
     # ---- versions 2 and 3
 
     def _basic(self, head: rpc.Call, reader: Reader) -> Sink | None:
         name = basic.procedure(head.version, head.procedure)
-        asked = basic.arguments(reader, head.version, name)
+        try:
+            asked = basic.arguments(reader, head.version, name)
+        except WireError:
+            # What is called can be read, and has no record.
+            self._reach(NfsCall(-1, head.version, head.procedure), stages.REQUEST, None)
+            raise
         tx = None
         if name not in _SILENT:
             tx = self._new(head.version, head.procedure)

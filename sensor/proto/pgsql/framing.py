@@ -6,6 +6,8 @@ SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST = 80877103, 80877104, 80877102
 PROTOCOL_3 = 3 << 16
 _CODES = frozenset({SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST})
 
+FIRST_TYPE = 48
+"""No type of a message is less."""
 _STARTUP, _TYPED = 8, 5
 _MAX_STARTUP = 10_000
 """Bytes of a startup packet that a server takes (MAX_STARTUP_PACKET_LENGTH)."""
@@ -32,6 +34,8 @@ class Client:
 
     def size(self, buffer: bytearray, pos: int) -> tuple[int, bool] | None:
         """Read a header."""
+        if buffer[pos] >= FIRST_TYPE:  # a log-on is shorter than that: it was missed, or has been read
+            self.header = _TYPED
         if self.header == _TYPED:
             return _typed(buffer, pos)
         size = int.from_bytes(buffer[pos : pos + 4], "big")
@@ -77,4 +81,4 @@ class Server:
 def _typed(buffer: bytearray, pos: int) -> tuple[int, bool] | None:
     """Read type and length, which counts itself."""
     kind, size = buffer[pos], int.from_bytes(buffer[pos + 1 : pos + 5], "big")
-    return (1 + size, True) if 4 <= size < 1 << 30 and 48 <= kind < 127 else None
+    return (1 + size, True) if 4 <= size < 1 << 30 and FIRST_TYPE <= kind < 127 else None

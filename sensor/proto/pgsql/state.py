@@ -9,7 +9,7 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.proto.exchanges import ExchangeParser
 from sensor.proto.pgsql import messages
-from sensor.proto.pgsql.framing import CANCEL_REQUEST, GSS_REQUEST, SSL_REQUEST, Client, Phase, Server
+from sensor.proto.pgsql.framing import CANCEL_REQUEST, FIRST_TYPE, GSS_REQUEST, SSL_REQUEST, Client, Phase, Server
 from sensor.proto.pgsql.transaction import PgsqlExchange
 from sensor.proto.pieces import Pieces
 from sensor.proto.text import text
@@ -29,12 +29,13 @@ _RESULTS = frozenset({b"T", b"D", b"C", b"E"})
 class PgsqlParser(ExchangeParser):
     """Parser of one flow."""
 
-    __slots__ = ("_count", "_group", "_pending", "_started", "_wanted")
+    __slots__ = ("_count", "_group", "_pending", "_started", "_wanted", "becomes")
 
     def __init__(self) -> None:
         phase = Phase()
         sides = (Pieces(Client(phase), MESSAGE), Pieces(Server(phase), MESSAGE))
         super().__init__(sides, AppAnomaly.PGSQL_MALFORMED_DATA)
+        self.becomes = ""
         self._started = False
         """The log-on was sent: messages have types now."""
         self._wanted = 0
@@ -42,12 +43,17 @@ class PgsqlParser(ExchangeParser):
         self._count = self._group = 0
         self._pending: deque[PgsqlExchange] = deque()
 
+    def rest(self, side: int) -> bytes:
+        """Return what is TLS already (see `sensor.model.app.HandsOver`)."""
+        return self._sides[side].rest()
+
     def _take(self, side: int, pieces: list[Piece]) -> None:
         for piece in pieces:
             if piece.first and not self.done:
                 if side == TO_CLIENT:
                     self._answer(piece.data)
-                elif self._started:
+                elif self._started or piece.data[0] >= FIRST_TYPE:
+                    self._started = True
                     self._ask(piece.data[:1], piece.data[5:])
                 else:
                     self._start(piece.data[4:])
@@ -96,6 +102,7 @@ class PgsqlParser(ExchangeParser):
         if len(data) == 1:
             shown["ssl_accepted"] = kind in b"SG"
             self.done = kind in b"SG"
+            self.becomes = "tls" if kind == b"S" else ""
             self._close()
         elif kind == b"R":
             number, shown["message"] = messages.authentication(body)

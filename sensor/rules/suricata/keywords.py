@@ -117,6 +117,7 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         **dict.fromkeys(("dcerpc.iface", "dce_iface"), rpc.iface),
         **dict.fromkeys(("dcerpc.opnum", "dce_opnum"), rpc.opnum),
         "nfs_procedure": oncrpc.procedure,
+        **dict.fromkeys(("nfs.version", "nfs_version"), oncrpc.version),
         "rpc": oncrpc.rpc,
         **{name: flags(name) for name in FLAGS},
         "ftpbounce": subjects.ftp_bounce,

@@ -55,8 +55,11 @@ def new_name(text: str) -> str:
     return word
 
 
-def comparison(text: str, top: int, names: Mapping[str, int] | None = None) -> Comparison:
-    """Return `5`, `<5`, `>=5`, `!5`, `5<>9` or `5-9` (both exclude their ends). Raises Refused."""
+def comparison(text: str, top: int, names: Mapping[str, int] | None = None, *, closed: bool = False) -> Comparison:
+    """Return `5`, `<5`, `>=5`, `!5`, `5<>9` or `5-9` (both exclude their ends). Raises Refused.
+
+    closed: they include them.
+    """
     found = _COMPARISON.fullmatch(text.strip())
     if found is None:
         raise Refused(f"'{text[:40]}' is no comparison", "8, <8, >=8, !8, 8<>16")
@@ -64,7 +67,9 @@ def comparison(text: str, top: int, names: Mapping[str, int] | None = None) -> C
         op = {"": "=", "==": "=", "!": "!="}.get(found["op"] or "", found["op"])
         return Comparison(op, _value(found["value"], top, names))
     low, high = _value(found["low"], top, names), _value(found["high"], top, names)
-    if high - low < 2:
+    if closed:
+        low, high = low - 1, high + 1
+    if high - low < (3 if closed else 2):
         raise Refused(f"nothing lies strictly between {low} and {high}")
     return Comparison("<>", low, high)
 

@@ -11,17 +11,26 @@ from sensor.rules.suricata.refusal import Refused
 if TYPE_CHECKING:
     from sensor.rules.suricata.draft import Draft
 
-PROCEDURE = "nfs.procedure"
-_TOP, _U32 = 0xFFFF, 0xFFFFFFFF
+_PROCEDURES, _VERSIONS, _U32 = 0xFFFF, 0xFF, 0xFFFFFFFF
 _TYPE, _VERSION, _PROGRAM, _PROGRAM_VERSION, _PROCEDURE = 4, 8, 12, 16, 20
 """Where a call has them (RFC 5531 section 9); four bytes later over TCP."""
 
 
 def procedure(draft: Draft, value: str) -> None:
-    """`nfs_procedure:3`, `>3`, `2<>4`: this range includes its ends, unlike all others."""
-    found = comparison(value.strip('" '), _TOP)
-    low, high = (found.low - 1, found.high + 1) if found.op == "<>" else (found.low, found.high)
-    draft.conditions.append(HeaderTest(PROCEDURE, "<=" if low < 0 else found.op, high - 1 if low < 0 else low, high))
+    """`nfs_procedure:3`, `>3`, `2<>4`: this range includes its ends, unlike most."""
+    draft.conditions.append(_compared("nfs.procedure", value, _PROCEDURES))
+
+
+def version(draft: Draft, value: str) -> None:
+    """`nfs.version:3`, `2<>3`: likewise."""
+    draft.conditions.append(_compared("nfs.version", value, _VERSIONS))
+
+
+def _compared(field: str, value: str, top: int) -> HeaderTest:
+    found = comparison(value.strip('" '), top, closed=True)
+    if found.low < 0:
+        return HeaderTest(field, "<=", found.high - 1, found.high)
+    return HeaderTest(field, found.op, found.low, found.high)
 
 
 def rpc(draft: Draft, value: str) -> None:

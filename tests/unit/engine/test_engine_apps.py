@@ -252,6 +252,7 @@ BEFORE_TLS = {
     "ftp": [(1, b"220 FTP\r\n"), (0, b"AUTH TLS\r\n"), (1, b"234 go\r\n")],
     "pop3": [(1, b"+OK pop\r\n"), (0, b"STLS\r\n"), (1, b"+OK go\r\n")],
     "imap": [(1, b"* OK imap\r\n"), (0, b"a STARTTLS\r\n"), (1, b"a OK go\r\n")],
+    "pgsql": [(0, b""), (0, bytes.fromhex("0000000804d2162f")), (1, b"S")],
 }
 
 
@@ -267,7 +268,8 @@ def test_tls_behind_another_protocol(tmp_path, proto, refused):
     )
     talk = list(BEFORE_TLS[proto])
     if refused:
-        talk[2] = (1, b"250 ok\r\n454 no\r\n" if proto == "smtp" else b"-ERR 500 no\r\na NO\r\n")
+        no = {"smtp": b"250 ok\r\n454 no\r\n", "pgsql": b"N"}
+        talk[2] = (1, no.get(proto, b"-ERR 500 no\r\na NO\r\n"))
     traffic = frames([*talk, (0, HELLO), (1, records(server_hello()))], 9999)
     assert 1 in both_ways(traffic, used) or refused
     assert (1 in both_ways(traffic, used)) is not refused

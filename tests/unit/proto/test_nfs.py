@@ -119,10 +119,17 @@ def test_malformed_datagrams_blind_nobody():
     assert stage.tx.file_name == b"x"
 
 
-@pytest.mark.parametrize("data", [nfs.call(3, 0, b""), nfs.call(3, 1, b"", program=100005)])
-def test_pings_and_other_services_are_no_transactions(data):
+@pytest.mark.parametrize("data", [nfs.call(4, 0, b""), nfs.call(3, 1, b"", program=100005)])
+def test_other_services_are_no_transactions(data):
     parser, found = run([(0, nfs.record(data))])
     assert (found, parser.anomalies()) == ([], [])
+
+
+@pytest.mark.parametrize(("data", "odd"), [(nfs.call(3, 0, b""), 0), (nfs.call(3, 3, b"\xff" * 4), 1)])
+def test_pings_and_calls_with_broken_arguments_have_numbers_and_no_record(data, odd):
+    parser, found = run([(0, nfs.record(data)), (1, nfs.record(nfs.reply(b"")))])
+    assert [(s.stage, s.tx.id, s.tx.numbers("nfs.version")) for s in found] == [(stages.REQUEST, -1, (3,))]
+    assert len(parser.anomalies()) == odd
 
 
 def test_long_writes_are_followed_to_their_end():
@@ -176,7 +183,7 @@ def test_lost_bytes_within_a_write():
 )
 def test_malformed(data):
     parser, found = run([(0, data)])
-    assert found == []
+    assert [s for s in found if s.tx.id >= 0] == []
     assert parser.anomalies() == [(AppAnomaly.NFS_MALFORMED_DATA, TO_SERVER)]
 
 

@@ -48,6 +48,14 @@ def test_with_tls_there_is_nothing_more_to_learn():
     assert [s.stage for s in found] == [STAGE_REQUEST, STAGE_RESPONSE]
     assert found[1].tx.eve()["response"] == {"ssl_accepted": True}
     assert parser.done
+    assert (parser.becomes, parser.rest(0), parser.rest(1)) == ("tls", b"", b"")
+    assert parser.anomalies() == []
+
+
+def test_a_connection_whose_begin_was_missed():
+    parser = PgsqlParser()
+    found = drive(parser, [(0, sql.typed(b"Q", b"select 1\0")), (1, sql.typed(b"C", b"A\0") + sql.READY)])
+    assert found[0].tx.buffer("pgsql.query") == (b"select 1",)
     assert parser.anomalies() == []
 
 

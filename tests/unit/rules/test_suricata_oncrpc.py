@@ -21,6 +21,11 @@ def test_version():
     assert rule("nfs_version:<4;", "alert nfs any any -> any any").body == HeaderTest("nfs.version", "<", 4)
 
 
+def test_a_range_of_versions_has_its_ends():
+    body = rule("nfs.version:2<>3;", "alert nfs any any -> any any").body
+    assert body == HeaderTest("nfs.version", "<>", 1, 4)
+
+
 def calls(shift, *wanted):
     return BufferMatch("payload", tuple(ByteTest(4, "=", value, at + shift) for at, value in wanted))
 
