@@ -43,7 +43,7 @@ def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: 
 @helper
 def datagram(buf: Bytes, pos: int, size: int, sport: int, dport: int) -> int:  # noqa: ARG001 - one signature for all
     """Return the verdict on a UDP payload."""
-    if size < 40:
+    if size <= 40:  # no more than a ping without credentials, which tells Suricata nothing
         return _NO
     for j in range(4, 20):
         want = _byte(j - 4)
