@@ -18,7 +18,7 @@ from sensor.model.app import (
     ProtocolSpec,
     StageSpec,
 )
-from sensor.proto.dns.state import MAKERS, QUERY, RESPONSE, DnsParser
+from sensor.proto.dns.state import MAKERS, QUERY, RESPONSE, datagram_parser, stream_parser
 
 
 def _spec(name: str, help_text: str, raw: str = RAW_NAME, *aliases: str, multi: bool = True) -> BufferSpec:
@@ -44,7 +44,8 @@ SPEC = ProtocolSpec(
         _spec("frame.dns.pdu@to_client", "a whole response", RAW_VERBATIM, multi=False),
         _spec("dns.rcode", "response code, decimal", RAW_DERIVED, multi=False),
     ),
-    new_parser=DnsParser,
+    new_parser=stream_parser,
+    new_datagram_parser=datagram_parser,
     events=tuple(one for one in AppAnomaly if one.name.startswith("DNS_")),
     log_stages=(QUERY, RESPONSE),
     rule_names=("mdns", "llmnr", "nbns"),

@@ -123,7 +123,8 @@ class _Stream:
             stop = pos + 2 + int.from_bytes(self._buf[pos : pos + 2], "big")
             if stop > len(self._buf):
                 break
-            out.append(bytes(self._buf[pos + 2 : stop]))
+            if stop > pos + 2:  # nothing behind a length is nothing
+                out.append(bytes(self._buf[pos + 2 : stop]))
             pos = stop
         if pos:
             del self._buf[:pos]
@@ -143,14 +144,13 @@ class _Stream:
 
 
 class DnsParser:
-    """`AppParser` of DNS. stream: TCP (True), UDP (False), or told from the first bytes (None)."""
+    """`AppParser` of DNS over TCP or, one message a datagram, over UDP."""
 
-    def __init__(self, *, stream: bool | None = None) -> None:
+    def __init__(self, *, stream: bool) -> None:
         self.done = False
         """Both sides (or the datagrams) are not DNS."""
         self._stream = stream
         self._sides = (_Stream(), _Stream())
-        self._undecided = (bytearray(), bytearray())
         self._bad = [0, 0]
         self._next = 0
         self._odd: list[tuple[AppAnomaly, int]] = []
@@ -159,8 +159,6 @@ class DnsParser:
         """Take the next bytes of a side, or one datagram."""
         if self.done or not data:
             return []
-        if self._stream is None:
-            return self._decide(side, data)
         if not self._stream:
             return self._message(side, data)
         stream = self._sides[side]
@@ -174,18 +172,13 @@ class DnsParser:
         """Bytes of a side are lost: a message may be, the framing is if more than its end was in them."""
         if self.done or length <= 0:
             return []
-        if self._stream is None:
-            self._stream = True
         if not self._sides[side].gap(length):
             self._note(AppAnomaly.PROTOCOL_GAP, side)
             self._give_up(side)
         return []
 
     def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 (contract of AppParser)
-        """End the flow; nothing is pending, each message is a transaction of its own."""
-        for side in (TO_SERVER, TO_CLIENT):
-            if self._undecided[side]:
-                self._note(AppAnomaly.DNS_MALFORMED, side)
+        """End the flow: each message is a transaction of its own, and half of one is none."""
         self.done = True
         return []
 
@@ -193,24 +186,6 @@ class DnsParser:
         """Return and forget the (anomaly, side) pairs found since the last call."""
         found, self._odd = self._odd, []
         return found
-
-    def _decide(self, side: int, data: bytes) -> list[TxStage]:
-        """Tell a stream from datagrams by where the header is (a stream may come in very short pieces)."""
-        held = self._undecided[side]
-        held += data
-        refusal = len(held) == limits.MESSAGE_MIN and not any(held[4:]) and held[2] & 0x80
-        if len(held) < limits.MESSAGE_MIN + 2 and not refusal:
-            return []
-        start = bytes(held[: limits.MESSAGE_MIN + 2])
-        length = int.from_bytes(start[:2], "big")
-        framed = length >= limits.MESSAGE_MIN and parse.plausible_header(start, 2)
-        self._stream = framed and not parse.plausible_header(start)
-        out: list[TxStage] = []
-        for number in (1 - side, side):
-            waiting = bytes(self._undecided[number])
-            self._undecided[number].clear()
-            out += self.feed(number, waiting, 0)
-        return out
 
     def _message(self, side: int, data: bytes) -> list[TxStage]:
         message = parse.message(data)
@@ -254,3 +229,13 @@ def _says_anything(message: parse.Message) -> bool:
     if message.questions or message.answers or message.authorities or message.additionals:
         return True
     return message.fault is None and message.is_response
+
+
+def stream_parser() -> DnsParser:
+    """Return the parser of a TCP flow."""
+    return DnsParser(stream=True)
+
+
+def datagram_parser() -> DnsParser:
+    """Return the parser of a datagram."""
+    return DnsParser(stream=False)
