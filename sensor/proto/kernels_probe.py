@@ -117,7 +117,7 @@ def _is_http_word(h: Ints, k: int) -> bool:
 
 @helper
 def _http_token(h: Ints, start: int, n: int, usual_port: bool) -> int:
-    """Look for `TOKEN printable…` on a usual port, for `TOKEN … HTTP/` on any."""
+    """Look for `TOKEN /` on a usual port, where greetings of others do not pass for it, for `TOKEN … HTTP/` on any."""
     j = start
     while j < n and _is_tchar(h[j]):
         j += 1
@@ -130,7 +130,7 @@ def _http_token(h: Ints, start: int, n: int, usual_port: bool) -> int:
     for k in range(j + 1, n):
         if h[k] < 32 or h[k] > 126:
             return _NO
-        if usual_port and h[k] != 32:
+        if usual_port and k == j + 1 and h[k] == 47:
             return HTTP
         if h[k] == 47 and k >= j + 6 and _is_http_word(h, k - 5):
             return HTTP

@@ -66,14 +66,14 @@ def settled(answers):
 
 
 @settings(max_examples=300, deadline=None)
-@given(heads(), heads(), st.sampled_from((9999, 80, 53, 443, 1883, 110, 25)))
+@given(heads(), heads(), st.sampled_from((9999, 80, 53, 443, 1883, 110, 25, 21, 23, 3389, 5432)))
 def test_to_server_first(first, second, port):
     settled(grow(first, second, port))
 
 
 @settings(max_examples=200, deadline=None)
 @example(b"SSH- .0-OpenSSH_9.6\r\n", 80)  # once a banner, once a method of HTTP
-@given(heads(), st.sampled_from((9999, 80, 53, 443)))
+@given(heads(), st.sampled_from((9999, 80, 53, 443, 21, 23, 25, 3389, 5432)))
 def test_one_side_never_changes_its_verdict(data, port):
     answers = grow(data, b"", port)
     assert len({a for a in answers if a != APP_UNDECIDED}) <= 1

@@ -60,6 +60,17 @@ def _command(h: Ints, n: int) -> int:
 
 
 @helper
+def _word(h: Ints, n: int, found: int) -> int:
+    """Look for a word as long as commands are: on a usual port (of the protocol `found`) any will do."""
+    j = 0
+    while j < n and 65 <= _upper(h[j]) <= 90:
+        j += 1
+    if j == n:
+        return _PENDING if j <= 8 else _NO
+    return found if j in (3, 4, 8) and h[j] in (13, 10, 32) else _NO
+
+
+@helper
 def _has(h: Ints, n: int, a: int, b: int, c: int) -> bool:
     """Look for three letters in a row, any case, behind the first four bytes."""
     for j in range(4, n - 2):  # noqa: SIM110 - any() with a generator does not compile
@@ -69,8 +80,8 @@ def _has(h: Ints, n: int, a: int, b: int, c: int) -> bool:
 
 
 @helper
-def _greeting(h: Ints, n: int, ftp: bool, smtp: bool) -> int:
-    """Look at `220 text`: FTP or SMTP where it says so, or on a usual port; else the client tells."""
+def _greeting(h: Ints, n: int) -> int:
+    """Look at `220 text`: FTP or SMTP where it says so; else the client tells."""
     for j in range(min(n, 3)):
         if h[j] != (50, 50, 48)[j]:
             return _NO
@@ -78,9 +89,9 @@ def _greeting(h: Ints, n: int, ftp: bool, smtp: bool) -> int:
         return _PENDING
     if h[3] not in (32, 45):
         return _NO
-    if _has(h, n, 77, 84, 80) or smtp:  # MTP
+    if _has(h, n, 77, 84, 80):  # MTP
         return SMTP
-    if _has(h, n, 70, 84, 80) or ftp:  # FTP
+    if _has(h, n, 70, 84, 80):  # FTP
         return FTP
     return _PENDING
 
@@ -124,16 +135,36 @@ def _ended(h: Ints, n: int) -> bool:
 
 
 @helper
-def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: ARG001 - same form as of all protocols
+def _prompt(h: Ints, n: int) -> int:
+    """Look for a line of text, behind empty ones: until it has ended it may be a request of HTTP."""
+    text = False
+    for j in range(n):
+        if 32 < h[j] < 127:
+            text = True
+        elif h[j] not in (7, 8, 9, 10, 13, 27, 32):
+            return _NO
+        elif text and h[j] != 32:
+            return TELNET
+    return TELNET if text and n >= _HEAD else _PENDING
+
+
+@helper
+def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:
     """See `sensor.proto.kernels_more`."""
-    greeting = _greeting(h, n, 21 in (sport, dport), sport in (25, 465, 587) or dport in (25, 465, 587))
+    greeting = _greeting(h, n)
     told = _told(h, n, 110 in (sport, dport))
     command = _command(h, n)
     if command == FTP and 110 in (sport, dport):
         command = POP3
+    if command == _NO and side == 0:
+        if 21 in (sport, dport):
+            command = _word(h, n, FTP)
+        elif sport in (25, 465, 587) or dport in (25, 465, 587):
+            command = _word(h, n, SMTP)
     found = max(greeting, told, command)
-    if found == _NO and n > 1 and 23 in (sport, dport):  # a prompt, whatever it says
-        found = TELNET
+    if found == _NO and 23 in (sport, dport):  # a prompt, whatever it says
+        prompt = _prompt(h, n)
+        return int(prompt if prompt > _NO else min(greeting, told, command, prompt))
     if found > _NO:
         return int(found) if _ended(h, n) else _PENDING
     return int(min(greeting, told, command))

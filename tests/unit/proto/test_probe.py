@@ -147,6 +147,32 @@ def test_ports_are_hints():
 
 
 @pytest.mark.parametrize(
+    ("client", "server", "app"),
+    [
+        (b"USER a\r\n", b"220 welcome\r\n", FTP),
+        (b"EHLO a\r\n", b"220 welcome\r\n", SMTP),
+        (b"", b"220 FTP ready\r\n", FTP),
+        (b"", b"220 mx ESMTP\r\n", SMTP),
+    ],
+)
+def test_words_tell_more_than_ports(client, server, app):
+    assert {stream(client, server, port) for port in (21, 25, 80, 8080, UNUSUAL)} == {app}
+
+
+def test_lines_of_others_are_no_requests_on_ports_of_http():
+    for line in (b"220 hello\r\n", b"hello there\r\n", b"+PONG x\r\n"):
+        assert HTTP not in (stream(line, port=80), stream(b"", line, port=80))
+
+
+def test_any_command_will_do_on_the_port_of_its_protocol():
+    assert stream(b"LIST\r\n", b"220 x\r\n", 21) == stream(b"list\r\n", port=21) == FTP
+    assert stream(b"NOOP\r\n", b"220 x\r\n", 25) == stream(b"STARTTLS\r\n", port=587) == SMTP
+    assert stream(b"LIS", b"220 x\r\n", 21) == stream(b"", b"220 x\r\n", 21) == APP_UNDECIDED
+    assert stream(b"\x16\3\1\0\x70\1", port=25) == TLS
+    assert stream(b"GET / HTTP/1.1\r\n", port=21) == HTTP
+
+
+@pytest.mark.parametrize(
     "data",
     [
         dns_tcp(flags=0x0140),

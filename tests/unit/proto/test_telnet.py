@@ -53,7 +53,7 @@ def test_gap_ends_the_line():
 
 
 def test_a_prompt_on_its_port_is_enough():
-    assert stream(b"root\r\n", b"login: ", port=23) == stream(b"", b"\r\nWelcome", port=23) == TELNET
+    assert stream(b"root\r\n", b"login: ", port=23) == stream(b"", b"\r\nWelcome\r\n", port=23) == TELNET
     assert stream(b"root\r\n", b"login: ") != TELNET
     assert stream(b"", b"login: ", port=23) == APP_UNDECIDED
     assert stream(b"GET / HTTP/1.1\r\n", port=23) == HTTP
