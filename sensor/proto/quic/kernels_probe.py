@@ -41,13 +41,15 @@ def datagram(buf, pos, size, sport, dport):
     first = int(buf[pos])
     if first & 0x80:
         version = _u32(buf, pos + 1)
-        if version == 0:
-            # Versions that the server knows, four bytes each.
-            fits = first & 0x40 and (443 in (sport, dport) or 80 in (sport, dport))
-            return QUIC if fits and int(buf[pos + 5]) <= 20 else _NO
         if _is_google(version):
             return QUIC
-        return QUIC if first & 0x40 and _is_version(version) and int(buf[pos + 5]) <= 20 else _NO
+        if int(buf[pos + 5]) > 20:
+            return _NO
+        usual = 443 in (sport, dport) or 80 in (sport, dport)
+        if version == 0:
+            # Versions that the server knows, four bytes each; all other bits may be anything (RFC 8999 section 6).
+            return QUIC if usual else _NO
+        return QUIC if first & 0x40 and (usual or _is_version(version)) else _NO
     if first & 0xC3 == 1:
         at = 9 if first & 8 else 1
         version = _u32(buf, pos + at)

@@ -247,6 +247,15 @@ def test_not_quic(data):
     assert datagram(data) == APP_UNKNOWN
 
 
+def test_on_its_port_any_version_is_taken():
+    unknown = b"\xc3" + b"\x12\x34\x56\x78" + b"\x08" + b"x" * 30
+    negotiation = b"\x80" + bytes(4) + b"\x08" + b"x" * 30
+    for data in (unknown, negotiation):
+        assert datagram(data, 443) == datagram(data, 80) == QUIC
+        assert datagram(data) == APP_UNKNOWN
+    assert datagram(b"\xc3\x12\x34\x56\x78\x15" + b"x" * 40, 443) == APP_UNKNOWN
+
+
 def test_declared_buffers_are_those_that_exist():
     assert set(transaction._BUFFERS) == {b.name for b in SPEC.buffers}
     assert AppAnomaly.QUIC_FAILED_DECRYPT in SPEC.events
