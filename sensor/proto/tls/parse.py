@@ -22,6 +22,8 @@ KNOWN_VERSIONS = frozenset({SSL2, SSL3, TLS10, TLS11, TLS12, TLS13})
 
 MAX_EXTENSIONS = 256
 """Extensions read from one hello; browsers send about 20, the registry knows about 60."""
+_LONGEST_NAME = 255
+"""Bytes of a host name (RFC 1035 section 2.3.4)."""
 MAX_ALPN = 64
 """Application protocols kept of one hello."""
 MAX_CERTIFICATES = 32
@@ -95,7 +97,9 @@ def client_hello(body: bytes) -> ClientHello:
         hello.version = reader.u16()
         hello.random = reader.take(32)
         hello.session_id = reader.take(reader.u8())
-        hello.ciphers = _words(reader.restrict(reader.u16()))
+        ciphers = reader.restrict(reader.u16())
+        hello.malformed = ciphers.left() % 2 > 0
+        hello.ciphers = _words(ciphers)
         reader.skip(reader.u8())
         _client_extensions(reader, hello)
     except WireError:
@@ -207,7 +211,7 @@ def _server_name(reader: Reader, hello: ClientHello) -> bytes:
         hello.odd += (AppAnomaly.TLS_INVALID_SNI_TYPE,)
     while reader.left() >= 3:
         kind, size = reader.u8(), reader.u16()
-        if not 0 < size <= reader.left():
+        if not 0 < size <= min(reader.left(), _LONGEST_NAME):
             hello.odd += (AppAnomaly.TLS_INVALID_SNI_LENGTH,)
         name = reader.take(min(size, reader.left()))
         if kind == 0:
@@ -233,7 +237,9 @@ def _client_extension(kind: int, body: Reader, hello: ClientHello) -> None:
         if not hello.sni and body.left():
             hello.sni = _server_name(body, hello)
     elif kind == EXT_SUPPORTED_GROUPS:
-        hello.groups = hello.groups or _words(body.restrict(body.u16()))
+        groups = body.restrict(body.u16())
+        hello.malformed = hello.malformed or groups.left() % 2 > 0
+        hello.groups = hello.groups or _words(groups)
     elif kind == EXT_EC_POINT_FORMATS:
         hello.formats = hello.formats or body.take(body.u8())
     elif kind == EXT_SIGNATURE_ALGORITHMS:

@@ -82,6 +82,9 @@ class Fault(IntEnum):
     VERSION = 4
     SERIAL = 5
     DATE = 6
+    SUBJECT = 7
+    """It has a zero, behind which some programs read no further (`good.example\\0.evil.example`)."""
+    ISSUER = 8
 
 
 class Certificate(msgspec.Struct, gc=False):
@@ -201,10 +204,14 @@ def _certificate(data: bytes, cert: Certificate) -> None:
     _, pos = _expect(data, stop, end, _SEQUENCE)
     start, pos = _expect(data, pos, end, _SEQUENCE)
     cert.issuer = _name_if_sound(data, start, pos)
+    if "\0" in cert.issuer:
+        cert.fault = cert.fault or Fault.ISSUER
     start, pos = _expect(data, pos, end, _SEQUENCE)
     _validity(data, start, pos, cert)
     start, pos = _expect(data, pos, end, _SEQUENCE)
     cert.subject = _name_if_sound(data, start, pos)
+    if "\0" in cert.subject:
+        cert.fault = cert.fault or Fault.SUBJECT
     _, pos = _expect(data, pos, end, _SEQUENCE)
     while pos < end:
         tag, start, pos = element(data, pos, end)

@@ -223,6 +223,9 @@ def test_certificates_that_are_cut(der, expected):
 # ---- certificates by hand
 
 
+ZERO = tlv(0x30, tlv(0x31, tlv(0x30, tlv(6, b"\x55\4\3"), tlv(0x0C, b"good.example\0.evil.example"))))
+
+
 @pytest.mark.parametrize(("der", "fault"), [
     (certificate(), ""),
     (certificate(version=b""), ""),
@@ -236,6 +239,8 @@ def test_certificates_that_are_cut(der, expected):
     (certificate(validity=tlv(0x30, tlv(0x17, b"xx"), tlv(0x17, b"yy"))), "DATE"),
     (certificate(validity=tlv(0x30, tlv(0x17, b"209901000000Z"), tlv(0x17, b"300101000000Z"))), "DATE"),
     (certificate(subject=tlv(4, b"x")), "DER"),
+    (certificate(subject=ZERO), "SUBJECT"),
+    (certificate(issuer=ZERO), "ISSUER"),
     (certificate(key=tlv(4, b"x")), "DER"),
     (certificate(extensions=tlv(0xA3, tlv(4, b"x"))), "DER"),
     (certificate(extensions=tlv(0xA3, tlv(0x30, tlv(0x30, tlv(4, b"x"))))), "INCOMPLETE"),
@@ -278,11 +283,23 @@ def test_heartbeats(body, expected):
     (extension(0, b"\0\4\0\0\2a"), AppAnomaly.TLS_INVALID_SNI_LENGTH),
     (extension(0, b"\0\3\0\0\0"), AppAnomaly.TLS_INVALID_SNI_LENGTH),
     (sni(b"a.b"), None),
+    (sni(b"a" * 255), None),
+    (sni(b"a" * 256), AppAnomaly.TLS_INVALID_SNI_LENGTH),
+    (extension(10, b"\0\3\0\x1d\0"), AppAnomaly.TLS_HANDSHAKE_INVALID_LENGTH),
 ])  # fmt: skip
 def test_odd_server_names(extensions, expected):
     parser = TlsParser()
     parser.feed(TO_SERVER, record(22, client_hello(extensions=extensions)), 0)
     assert [what for what, _ in parser.anomalies()] == ([expected] if expected else [])
+
+
+def test_half_a_cipher():
+    hello = client_hello(ciphers=(0x1301, 0x1302))
+    at = hello.index(b"\0\4\x13\1\x13\2")
+    odd = hello[:at] + b"\0\3" + hello[at + 2 :]
+    parser = TlsParser()
+    parser.feed(TO_SERVER, record(22, odd), 0)
+    assert (AppAnomaly.TLS_HANDSHAKE_INVALID_LENGTH, TO_SERVER) in parser.anomalies()
 
 
 def test_malformed_extension_keeps_the_rest():
