@@ -133,7 +133,7 @@ def event(draft: Draft, value: str) -> None:
     name = _EVENTS.get(name, name)
     proto, dot, rest = name.partition(".")
     if proto in BY_NAME:
-        name = BY_NAME[proto].name + dot + rest
+        name = BY_NAME[proto].name.replace("-", "_") + dot + rest
     found = field.names.get(name, field.names.get(f"applayer.{name.removeprefix('applayer_')}"))
     if found is None:
         raise Refused(f"the event '{name[:60]}' is not told apart here")
