@@ -113,8 +113,8 @@ class EveBuilder:
         out["direction"] = "to_client" if scene.side else "to_server"
         if scene.flow is not None:
             out["flow"] = _flow_of_alert(scene, scene.flow)
-        if match.flowbits:
-            out["metadata"] = {"flowbits": list(match.flowbits)}
+        if metadata := _variables(match):
+            out["metadata"] = metadata
         self._bytes(match, out)
         if held is not None:
             out["xen"] = out.get("xen", {}) | {"flood_alerts": held.count, "flood_start": timestamp(held.first)}
@@ -300,6 +300,20 @@ def _flow_of_alert(scene: Scene, flow: FlowFacts) -> dict[str, Any]:
 
 
 _PRINTABLE = bytes(c if 32 <= c < 127 or c in b"\r\n" else ord(".") for c in range(256))
+
+
+def _variables(match: Match) -> dict[str, Any]:
+    """Return the variables of flow and packet as they are when the rule has matched."""
+    out: dict[str, Any] = {}
+    if match.flowbits:
+        out["flowbits"] = list(match.flowbits)
+    if match.flowints:
+        out["flowints"] = dict(match.flowints)
+    if match.flowvars:
+        out["flowvars"] = [{name: printable(value)} for name, value in match.flowvars]
+    if match.pktvars:
+        out["pktvars"] = [{name: printable(value)} for name, value in match.pktvars]
+    return out
 
 
 def printable(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Variables of one flow that rules share: flowbits and flowints."""
+"""Variables of one flow that rules share: flowbits, flowints, and text that regexes have kept (flowvars)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 MAX_NAMES = 64
 """Names one flow may hold; rule sets use a handful per flow (ET Open: chains of at most four)."""
 MAX_INT = 0xFFFFFFFF
+MAX_TEXT = 1024
+"""Bytes of one text that are kept: a name, a token, a path. What is behind them is dropped (counted)."""
 
 
 class FlowVarCounters(Counters):
-    """What the cap cost: names that could not be set."""
+    """What the caps cost: names that could not be set, and texts that were cut."""
 
     __slots__ = ("flow_names_dropped",)
     flow_names_dropped: int
@@ -26,6 +28,7 @@ class FlowVarCounters(Counters):
 
 _NO_BITS: Final[frozenset[str]] = frozenset()
 _NO_INTS: Final[Mapping[str, int]] = MappingProxyType({})
+_NO_TEXTS: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 @lru_cache(maxsize=1024)
@@ -40,17 +43,18 @@ def _without(bits: frozenset[str], name: str) -> frozenset[str]:
 
 
 class FlowVars:
-    """Flowbits set on a flow, and its flowints (0..2**32-1, saturating)."""
+    """Flowbits set on a flow, its flowints (0..2**32-1, saturating) and its texts."""
 
-    __slots__ = ("bits", "counters", "ints")
+    __slots__ = ("bits", "counters", "ints", "texts")
 
     def __init__(self, counters: FlowVarCounters | None = None) -> None:
         self.bits = _NO_BITS
         self.ints = _NO_INTS
+        self.texts = _NO_TEXTS
         self.counters = counters or FlowVarCounters()
 
     def _room(self) -> bool:
-        if len(self.bits) + len(self.ints) < MAX_NAMES:
+        if len(self.bits) + len(self.ints) + len(self.texts) < MAX_NAMES:
             return True
         self.counters.flow_names_dropped += 1
         return False
@@ -70,9 +74,21 @@ class FlowVars:
         if name in self.ints or self._room():
             self.ints = {**self.ints, name: min(max(value, 0), MAX_INT)}
 
+    def set_text(self, name: str, value: bytes) -> None:
+        """Keep a text, cut to `MAX_TEXT` bytes (counted), unless the flow is full (counted)."""
+        if name in self.texts or self._room():
+            self.counters.flow_names_dropped += len(value) > MAX_TEXT
+            self.texts = {**self.texts, name: value[:MAX_TEXT]}
+
     def number(self, value: int | str) -> int | None:
         """Return a literal as it is, a name as the value of that flowint (None: not set)."""
         return value if isinstance(value, int) else self.ints.get(value)
+
+
+def keep(texts: dict[str, bytes], name: str, value: bytes) -> None:
+    """Keep a text for a packet, within the bounds that hold for a flow."""
+    if name in texts or len(texts) < MAX_NAMES:
+        texts[name] = value[:MAX_TEXT]
 
 
 def change_bits(node: FlowBits, flow: FlowVars) -> None:

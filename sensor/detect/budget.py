@@ -42,7 +42,7 @@ class BudgetCounters(Counters):
 class Meter:
     """State of one judgement: steps left and the variables of byte_extract and byte_math."""
 
-    __slots__ = ("left", "pending", "sets", "told", "values")
+    __slots__ = ("captured", "left", "pending", "sets", "told", "values")
 
     def __init__(self, steps: int) -> None:
         self.left = steps
@@ -51,6 +51,8 @@ class Meter:
         """Sets of values that rules share."""
         self.pending: list[tuple[Dataset, bytes, bool]] = []
         """Changes of sets (set, value, added) that a match would carry out."""
+        self.captured: list[tuple[bool, str, bytes]] = []
+        """Texts (of the packet, name, value) that a match would keep."""
         self.told: dict[int, dict[bytes, None]] = {}
         """Values of tests that are decided elsewhere, by their numbers (`InList.told`)."""
 

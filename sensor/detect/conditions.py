@@ -12,11 +12,11 @@ from sensor.detect.context import Context
 from sensor.errors import RuleError
 from sensor.proto.registry import NUMBERS
 from sensor.rules.fields import SEVERAL
+from sensor.rules.nodes import FlowBits, FlowInt, FlowVar, HeaderTest, HostBit, PacketVar
 
 if TYPE_CHECKING:
     from sensor.detect.bits import FlowVars
     from sensor.detect.hostbits import Key
-    from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, HostBit
 
 Check = Callable[[Context, Meter], bool]
 Holds = Callable[[int], bool]
@@ -126,6 +126,23 @@ def _int_holds(flow: FlowVars, test: FlowInt, compare: _Compare) -> bool:
     return mine is not None and other is not None and compare(mine, other)
 
 
+def flow_var_check(test: FlowVar) -> Check:
+    """Return the check of text that was kept for the flow."""
+    name, wanted = test.name, test.content
+
+    def check(ctx: Context, _meter: Meter) -> bool:
+        kept = ctx.flow_vars
+        return kept is not None and wanted in kept.texts.get(name, b"") and name in kept.texts
+
+    return check
+
+
+def packet_var_check(test: PacketVar) -> Check:
+    """Return the check of text that was kept for the packet."""
+    name, wanted = test.name, test.content
+    return lambda ctx, _meter: wanted in ctx.packet_vars.get(name, b"") and name in ctx.packet_vars
+
+
 def bit_key(node: HostBit, ctx: Context) -> Key:
     """Return the key of a bit for the ends of the packet at hand."""
     if node.track == "by_src":
@@ -144,3 +161,20 @@ def host_bit_check(node: HostBit) -> Check | None:
         raise RuleError(f"hostbits: action {node.action!r} is unknown")
     wanted = node.action == "isset"
     return lambda ctx, _meter: ctx.host_bits.is_set(bit_key(node, ctx), ctx.ts_ns) is wanted
+
+
+def condition_check(node: HeaderTest | FlowBits | FlowInt | FlowVar | PacketVar | HostBit) -> Check | None:
+    """Return the check of a condition; None: it is an effect. Raises RuleError."""
+    match node:
+        case HeaderTest():
+            return header_check(node)
+        case FlowBits():
+            return bits_check(node)
+        case FlowInt():
+            return int_check(node)
+        case FlowVar():
+            return flow_var_check(node)
+        case PacketVar():
+            return packet_var_check(node)
+        case HostBit():
+            return host_bit_check(node)

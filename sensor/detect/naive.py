@@ -12,10 +12,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sensor.detect import pcre
-from sensor.detect.bits import change_bits, change_int
+from sensor.detect.bits import change_bits, change_int, keep
 from sensor.detect.budget import Budget, BudgetExceededError, Meter
 from sensor.detect.chain import Step, accept, retry_helps
-from sensor.detect.conditions import Check, bit_key, bits_check, header_check, host_bit_check, int_check
+from sensor.detect.conditions import (
+    Check,
+    bit_key,
+    bits_check,
+    condition_check,
+    host_bit_check,
+    int_check,
+)
 from sensor.detect.conditions_ends import country_check, reputation_check
 from sensor.detect.tests_asn1 import asn1_step
 from sensor.detect.tests_base64 import base64_step
@@ -29,7 +36,7 @@ from sensor.detect.tests_bytes import (
 )
 from sensor.detect.tests_content import content_step
 from sensor.detect.tests_list import list_step
-from sensor.detect.tests_regex import regex_step
+from sensor.detect.tests_regex import capturing_step, regex_step
 from sensor.detect.transforms import Change, compile_transforms
 from sensor.errors import RuleError
 from sensor.rules.nodes import (
@@ -49,17 +56,19 @@ from sensor.rules.nodes import (
     Country,
     FlowBits,
     FlowInt,
+    FlowVar,
     HeaderTest,
     HostBit,
     InList,
     IsDataAt,
     Not,
+    PacketVar,
     Regex,
     Reputation,
     Rule,
 )
 from sensor.rules.outside import NOTHING, Outside
-from sensor.rules.walk import sets_of
+from sensor.rules.walk import captures, keeps, sets_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -167,6 +176,8 @@ class RuleCompiler:
                 return content_step(test, follow, retry, fold)
             case Regex():
                 regex = self.regex(test.pattern, test.flags)
+                if keeps(test):
+                    return capturing_step(regex, test, follow, retry)
                 return regex_step(regex, test.relative, test.negated, follow, retry)
             case ByteTest():
                 return compare_step(test, follow)
@@ -204,6 +215,8 @@ def judge(rule: CompiledRule, ctx: Context, budget: Budget) -> bool:
     meter.left = budget.limits.steps
     if meter.pending:
         meter.pending = []
+    if meter.captured:
+        meter.captured = []
     if meter.told:
         meter.told = {}
     try:
@@ -218,6 +231,16 @@ def apply_sets(meter: Meter) -> None:
     pending, meter.pending = meter.pending, []
     for found, value, there in pending:
         meter.sets.change(found, value, there=there)
+
+
+def apply_captures(meter: Meter, ctx: Context) -> None:
+    """Keep the texts that the last judgement has noted. Call it after each match."""
+    captured, meter.captured = meter.captured, []
+    for of_packet, name, value in captured:
+        if of_packet:
+            keep(ctx.packet_vars, name, value)
+        elif (flow_vars := ctx.flow_vars) is not None:
+            flow_vars.set_text(name, value)
 
 
 def told(meter: Meter) -> tuple[tuple[bytes, ...], ...]:
@@ -254,17 +277,11 @@ class _Scope:
             raise RuleError(f"conditions are nested deeper than {MAX_NESTING} levels")
         match node:
             case BufferMatch():
-                if self.maybe and any(test.action for test in sets_of(node)):
-                    raise RuleError("values are added and taken away below `all` only")
+                if self.maybe and (captures(node) or any(test.action for test in sets_of(node))):
+                    raise RuleError("text is kept, and values are added and taken away, below `all` only")
                 return self.compiler.buffer(node, self.bound)
-            case HeaderTest():
-                return header_check(node)
-            case FlowBits():
-                return bits_check(node)
-            case FlowInt():
-                return int_check(node)
-            case HostBit():
-                return host_bit_check(node)
+            case HeaderTest() | FlowBits() | FlowInt() | FlowVar() | PacketVar() | HostBit():
+                return condition_check(node)
             case Reputation():
                 return reputation_check(node, self.compiler.outside)
             case Country():

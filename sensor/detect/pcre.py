@@ -56,6 +56,7 @@ _PROTOTYPES: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
     ("match_data_free", None, (c_void_p,)),
     ("get_ovector_pointer", POINTER(c_size_t), (c_void_p,)),
     ("match", c_int, (c_void_p, c_char_p, c_size_t, c_size_t, c_uint32, c_void_p, c_void_p)),
+    ("substring_number_from_name", c_int, (c_void_p, c_char_p)),
     ("match_context_create", c_void_p, (c_void_p,)),
     ("match_context_free", None, (c_void_p,)),
     ("set_match_limit", c_int, (c_void_p, c_uint32)),
@@ -200,6 +201,13 @@ class Regex:
             return None
         start, end = self._ovector[2 * number], self._ovector[2 * number + 1]
         return (start, end) if start <= end <= 1 << 62 else None
+
+    def number(self, name: str) -> int:
+        """Return the number of a named group. Raises RuleError where there is none."""
+        found: int = self._lib.substring_number_from_name(self._code, name.encode())
+        if found < 0:
+            raise RuleError(f"the regex has no group {name!r}")
+        return found
 
     def close(self) -> None:
         """Free the pattern."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from sensor.detect.ruleplan import TX, RulePlan
 from sensor.rules.nodes import FlowBits, FlowInt, HostBit, Rule
-from sensor.rules.walk import leaves, sets_of
+from sensor.rules.walk import captures, leaves, sets_of
 
 _ASKS = frozenset({"isset", "isnotset"})
 
@@ -32,7 +32,7 @@ def quiet(plans: Sequence[RulePlan]) -> frozenset[int]:
 def _says_nothing(rule: Rule) -> bool:
     if not rule.noalert or rule.loud or rule.store or rule.action == "pass" or rule.thresholds:
         return False
-    if any(isinstance(leaf, FlowInt | HostBit) for leaf in leaves(rule.body)):
+    if any(isinstance(leaf, FlowInt | HostBit) for leaf in leaves(rule.body)) or captures(rule.body):
         return False
     return not any(one.action for one in sets_of(rule.body))
 

@@ -18,7 +18,7 @@ from sensor.detect.context import Window
 from sensor.detect.datasets import Datasets
 from sensor.detect.header import FlowView, header_value, raw_header
 from sensor.detect.hostbits import HostBits
-from sensor.detect.naive import CompiledRule, apply_effects, apply_sets, judge, told
+from sensor.detect.naive import CompiledRule, apply_captures, apply_effects, apply_sets, judge, told
 from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.detect.plan import TX, Plan
 from sensor.detect.quick import needs
@@ -106,6 +106,7 @@ class _Context:
         "_loaded",
         "_lower",
         "_packet",
+        "_packet_vars",
         "_row",
         "_vars",
         "_windows",
@@ -135,6 +136,7 @@ class _Context:
         self.place = place
         self._windows = windows
         self._vars = judge.flow_vars
+        self._packet_vars = judge.packet_vars
         self.host_bits = judge.host_bits
         self.tx = tx
         self.app = app
@@ -190,6 +192,11 @@ class _Context:
     def flow_vars(self) -> FlowVars | None:
         """Variables of the flow, made when a rule first asks for them."""
         return self._vars(self.place.slot)
+
+    @property
+    def packet_vars(self) -> dict[str, bytes]:
+        """What regexes have kept for the packet."""
+        return self._packet_vars(self.place)
 
     def instances(self, buffer: str) -> Sequence[Window]:
         """Return the windows of a buffer."""
@@ -339,6 +346,9 @@ class Judge:
         self._sleepers = Sleepers(plan.bits_needed, plan.bits_given)
         self._ready: list[_Ready | None] = [None] * len(plan.rules)
         self._vars: dict[int, FlowVars] = {}
+        self._packet_at = (0, 0)
+        self._packet_vars: dict[str, bytes] = {}
+        """What regexes have kept for one packet: events come in the order of packets."""
         self.fired = SideMarks()
         """Where the bytes end on which a stream rule fired."""
         self.budget = Budget()
@@ -509,6 +519,13 @@ class Judge:
             found = self._vars[slot] = FlowVars(self.var_counters)
         return found
 
+    def packet_vars(self, place: Place) -> dict[str, bytes]:
+        """Return what regexes have kept for a packet."""
+        at = place.number, place.row
+        if at != self._packet_at:
+            self._packet_at, self._packet_vars = at, {}
+        return self._packet_vars
+
     def _make(self, number: int) -> _Ready:
         rule = self._plan.rules[number]
         made = self._ready[number] = _Ready(rule, self._compiled[number], self._headers.of(rule))
@@ -568,6 +585,8 @@ class Judge:
         rule, compiled = self._plan.rules[number], self._compiled[number]
         if compiled.effects:
             apply_effects(compiled, context)
+        if self.budget.meter.captured:
+            apply_captures(self.budget.meter, context)
         if self.budget.meter.pending:
             apply_sets(self.budget.meter)
         if self._pass[number]:
@@ -635,6 +654,9 @@ class Judge:
                 packet=packet,
                 linktype=linktype,
                 flowbits=tuple(sorted(known.bits)) if known is not None else (),
+                flowints=tuple(known.ints.items()) if known is not None else (),
+                flowvars=tuple(known.texts.items()) if known is not None else (),
+                pktvars=tuple(self.packet_vars(place).items()) if self._packet_vars else (),
                 told=values,
             )
         )

@@ -92,6 +92,10 @@ class Match(msgspec.Struct, frozen=True, gc=False, tag="match"):
     """The frame."""
     linktype: int = 1
     flowbits: tuple[str, ...] = ()
+    flowints: tuple[tuple[str, int], ...] = ()
+    flowvars: tuple[tuple[str, bytes], ...] = ()
+    """Texts that regexes have kept for the flow, by name; the next: for the packet."""
+    pktvars: tuple[tuple[str, bytes], ...] = ()
     told: tuple[tuple[bytes, ...], ...] = ()
     """Values of the rule's tests that are decided where several workers meet."""
 

@@ -6,8 +6,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sensor.rules import fields
-from sensor.rules.kinds import Flag, Kind, ListOf, Num, Plain, Text, Whole, Word, each, scalar
-from sensor.rules.nodes import Country, FlowBits, FlowInt, HeaderTest, HostBit, Reputation, Transform
+from sensor.rules.kinds import Flag, Kind, ListOf, LiteralBytes, Num, Plain, Text, Whole, Word, each, scalar
+from sensor.rules.nodes import (
+    Country,
+    FlowBits,
+    FlowInt,
+    FlowVar,
+    HeaderTest,
+    HostBit,
+    PacketVar,
+    Reputation,
+    Transform,
+)
 from sensor.rules.problems import one_of, suggest
 from sensor.rules.record import Key, Record
 from sensor.rules.reputation import MAX_SCORE
@@ -232,6 +242,12 @@ FLOWINT = Record(
     ),
     Key("value", Num(0, 0xFFFFFFFF, known=False), "number to store, add or compare with"),
 )
+_KEPT = (
+    Key("name", Text(), "name under which a regex has kept text (`captures`)", required=True),
+    Key("content", LiteralBytes(), "literal bytes that it holds", required=True),
+)
+FLOWVAR = Record(FlowVar, "flowvar", *_KEPT)
+PKTVAR = Record(PacketVar, "pktvar", *_KEPT)
 HOSTBIT = Record(
     HostBit,
     "hostbit",
@@ -282,6 +298,8 @@ BY_KEY: Mapping[str, tuple[type, Kind[Any]]] = MappingProxyType(
     {
         "flowbits": (FlowBits, FLOWBITS),
         "flowint": (FlowInt, FLOWINT),
+        "flowvar": (FlowVar, FLOWVAR),
+        "pktvar": (PacketVar, PKTVAR),
         "hostbit": (HostBit, HOSTBIT),
         "reputation": (Reputation, REPUTATION),
         "country": (Country, COUNTRY),

@@ -41,7 +41,7 @@ class Regex(Test, frozen=True, tag="regex"):
     negated: bool = False
     relative: bool = False
     captures: tuple[str, ...] = ()
-    """Names for the capture groups (`flow:name`, `pkt:name`, `alert:name`)."""
+    """Names under which a match keeps the text of the groups, in their order (`flow:name`, `pkt:name`)."""
 
 
 class ByteTest(Test, frozen=True, tag="byte_test"):
@@ -231,6 +231,20 @@ class FlowInt(Node, frozen=True, tag="flowint"):
     value: Num = 0
 
 
+class FlowVar(Node, frozen=True, tag="flowvar"):
+    """The text that a regex has kept for the flow under this name holds these bytes; where none is kept it fails."""
+
+    name: str
+    content: bytes
+
+
+class PacketVar(Node, frozen=True, tag="pktvar"):
+    """As `FlowVar`, of what was kept for the packet."""
+
+    name: str
+    content: bytes
+
+
 class HostBit(Node, frozen=True, tag="hostbit"):
     """A bit of a host, or of a pair of hosts. action: set, unset, toggle, isset, isnotset.
 
@@ -284,7 +298,10 @@ class Not(Node, frozen=True, tag="not"):
     child: AnyNode
 
 
-AnyNode = BufferMatch | HeaderTest | FlowBits | FlowInt | HostBit | Reputation | Country | All | Any | Not
+AnyNode = (
+    BufferMatch | HeaderTest | FlowBits | FlowInt | FlowVar | PacketVar | HostBit | Reputation | Country
+    | All | Any | Not
+)  # fmt: skip
 
 
 class AddressSet(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sensor.rules.nodes import FlowBits, FlowInt, HostBit, Rule, Suppression
+from sensor.rules.nodes import BufferMatch, FlowBits, FlowInt, FlowVar, HostBit, PacketVar, Rule, Suppression
 from sensor.rules.outside import NOTHING, Outside
 from sensor.rules.problems import Problem
-from sensor.rules.walk import leaves
+from sensor.rules.walk import captures, leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -88,4 +88,8 @@ def judged(rule: Rule) -> int:
         if isinstance(leaf, (FlowBits, FlowInt, HostBit)):
             reading = leaf.action in _READS
             reads, writes = reads or reading, writes or not reading
+        elif isinstance(leaf, (FlowVar, PacketVar)):
+            reads = True
+        elif isinstance(leaf, BufferMatch) and captures(leaf):
+            writes = True
     return 3 if not writes else 2 if reads else 1

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 _MAX = 1 << 31
 _AT, _DISTANCE, _VALUE = Num(0, _MAX), Num(-_MAX, _MAX), Num(0, (1 << 64) - 1)
 
+_KEPT_AS = r"(?:flow|pkt):[\w.:-]+"
 REGEX_FLAGS = "imsxAEGU"
 _REGEX = re.compile(r"/(?P<pattern>.*)/(?P<flags>[A-Za-z]*)", re.DOTALL)
 _COMPARISON = re.compile(
@@ -193,7 +194,7 @@ REGEX = Record(
     Key("regex", RegexText(), "PCRE2 between slashes, then flags", "regex", required=True),
     NOT,
     Key("relative", Flag(), "search from the end of the last match (flag R)"),
-    Key("captures", ListOf(Text()), "names for the groups: flow:NAME, pkt:NAME, alert:NAME"),
+    Key("captures", ListOf(Text(_KEPT_AS, "flow:user")), "names of what the groups match: flow:NAME, pkt:NAME"),
     to_fields=_regex_fields,
     from_fields=_regex_values,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sensor.rules.nodes import (
@@ -13,10 +14,12 @@ from sensor.rules.nodes import (
     Country,
     FlowBits,
     FlowInt,
+    FlowVar,
     HeaderTest,
     HostBit,
     InList,
     Not,
+    PacketVar,
     Regex,
     Reputation,
 )
@@ -24,7 +27,10 @@ from sensor.rules.nodes import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Leaf = BufferMatch | HeaderTest | FlowBits | FlowInt | HostBit | Reputation | Country
+NAMED_GROUP = re.compile(r"\(\?P<(?P<kind>flow|pkt)_(?P<name>[A-Za-z0-9_]+)>")
+"""A group of a regex whose name says where its text is kept, as in Suricata."""
+
+Leaf = BufferMatch | HeaderTest | FlowBits | FlowInt | FlowVar | PacketVar | HostBit | Reputation | Country
 
 
 def leaves(node: AnyNode) -> Iterator[Leaf]:
@@ -58,6 +64,21 @@ def regexes_of(node: AnyNode) -> Iterator[tuple[str, str]]:
         for test in leaf.tests:
             inner = test.tests if isinstance(test, Base64) else (test,)
             yield from ((each.pattern, each.flags) for each in inner if isinstance(each, Regex))
+
+
+def captures(node: AnyNode) -> bool:
+    """Tell whether a match keeps text of regexes."""
+    for leaf in buffers_of(node):
+        for test in leaf.tests:
+            inner = test.tests if isinstance(test, Base64) else (test,)
+            if any(isinstance(each, Regex) and keeps(each) for each in inner):
+                return True
+    return False
+
+
+def keeps(test: Regex) -> bool:
+    """Tell whether a regex has groups whose text is kept: listed, or by their own names."""
+    return not test.negated and bool(test.captures or NAMED_GROUP.search(test.pattern))
 
 
 def sets_of(node: AnyNode) -> Iterator[InList]:

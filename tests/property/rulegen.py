@@ -23,10 +23,12 @@ from sensor.rules.nodes import (
     Example,
     FlowBits,
     FlowInt,
+    FlowVar,
     HeaderTest,
     HostBit,
     IsDataAt,
     Not,
+    PacketVar,
     Regex,
     Rule,
     Suppression,
@@ -88,7 +90,7 @@ regexes = st.builds(
     flags=st.text(st.sampled_from("imsxAEGU"), max_size=4),
     negated=flag,
     relative=flag,
-    captures=st.lists(words, max_size=2).map(tuple),
+    captures=st.lists(st.builds("{}:{}".format, st.sampled_from(("flow", "pkt")), words), max_size=2).map(tuple),
 )
 mask = st.integers(0, 0xFFFFFFFF)
 byte_ops = st.sampled_from(("<", ">", "=", "<=", ">=", "!=", "&", "^", "!&"))
@@ -169,13 +171,16 @@ flow_bits = st.builds(
 flow_ints = st.builds(
     FlowInt, words, st.sampled_from(("=", "+", "-", "<", ">", "<=", ">=", "==", "!=")), st.integers(0, 99)
 ) | st.builds(FlowInt, words, st.sampled_from(("isset", "notset")))
+kept_texts = st.builds(FlowVar, words, st.binary(min_size=1, max_size=9)) | st.builds(
+    PacketVar, words, st.binary(min_size=1, max_size=9)
+)
 hostbits = st.builds(
     HostBit, st.sampled_from(("set", "unset", "toggle", "isset", "isnotset")), words,
     st.sampled_from(("by_src", "by_dst", "by_both")), st.integers(0, 3600),
 )  # fmt: skip
 
 nodes = st.recursive(
-    buffer_matches() | header_tests() | flow_bits | flow_ints | hostbits,
+    buffer_matches() | header_tests() | flow_bits | flow_ints | kept_texts | hostbits,
     lambda inner: (
         st.builds(All, st.lists(inner, max_size=3).map(tuple))
         | st.builds(Any, st.lists(inner, min_size=1, max_size=3).map(tuple))

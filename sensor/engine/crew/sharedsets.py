@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from sensor.detect.datasets import Datasets
 from sensor.rules.compile import scope
 from sensor.rules.nodes import All, AnyNode, AnyTest, BufferMatch, FlowBits, FlowInt, HostBit, InList, Rule
-from sensor.rules.walk import leaves, required, sets_of
+from sensor.rules.walk import captures, leaves, required, sets_of
 
 Key = tuple[str, str]
 """Name and kind of a set."""
@@ -126,6 +126,8 @@ def changes(leaf: AnyNode) -> bool:
     """Tell whether a leaf changes what workers keep; bits of single hosts are not theirs."""
     if isinstance(leaf, FlowBits | FlowInt):
         return leaf.action not in _ASKS
+    if isinstance(leaf, BufferMatch):
+        return captures(leaf)
     return isinstance(leaf, HostBit) and leaf.track == "by_both" and leaf.action not in _ASKS
 
 

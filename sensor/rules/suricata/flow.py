@@ -9,13 +9,14 @@ from sensor.proto.registry import BY_WORD
 from sensor.rules import buffers, fields
 from sensor.rules.check import transports
 from sensor.rules.header import FLOW_SIDE, FLOW_STATE, TRACKS
-from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, HostBit, Threshold
+from sensor.rules.nodes import FlowBits, FlowInt, FlowVar, HeaderTest, HostBit, PacketVar, Threshold
 from sensor.rules.problems import one_of
+from sensor.rules.suricata import content
 from sensor.rules.suricata.numbers import integer, integer_or_name
 from sensor.rules.suricata.refusal import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sensor.rules.suricata.draft import Draft
 
@@ -114,6 +115,19 @@ def flowint(draft: Draft, value: str) -> None:
     if action not in ("=", "+", "-", "<", ">", "<=", ">=", "==", "!=") or len(words) != 3:
         raise Refused(f"unknown action '{words[1][:30]}', or no value", "= + - < > <= >= == != isset notset")
     draft.conditions.append(FlowInt(words[0], action, integer_or_name(words[2], 0, _U32, (words[2],))))
+
+
+def kept_text(node: type[FlowVar | PacketVar]) -> Callable[[Draft, str], None]:
+    """Return the handler of `flowvar:name,"text"` or `pktvar:name,"text"`: a regex has kept it under that name."""
+
+    def handle(draft: Draft, value: str) -> None:
+        name, comma, text = (part.strip() for part in value.partition(","))
+        if not comma or not name or text.startswith("!"):
+            raise Refused("has the form name,text", 'user,"root"')
+        quoted = text if text.startswith('"') else f'"{text}"'
+        draft.conditions.append(node(name.strip('"'), content.pattern(quoted).values["pattern"]))
+
+    return handle
 
 
 _BIT_ACTIONS = ("set", "unset", "toggle", "isset", "isnotset")

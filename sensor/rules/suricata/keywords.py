@@ -6,6 +6,7 @@ import functools
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from sensor.rules.nodes import FlowVar, PacketVar
 from sensor.rules.problems import suggest
 from sensor.rules.suricata import (
     apps,
@@ -80,6 +81,8 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         "app-layer-protocol": flow.app_layer_protocol,
         "flowbits": flow.flowbits,
         "flowint": flow.flowint,
+        "flowvar": flow.kept_text(FlowVar),
+        "pktvar": flow.kept_text(PacketVar),
         "xbits": flow.xbits,
         "hostbits": flow.hostbits,
         "threshold": flow.threshold,

@@ -26,7 +26,6 @@ _REASONS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("lua", "luajit", "luaxform"), _CODE),
         "config": "rules do not configure the sensor",
-        **dict.fromkeys(("flowvar", "pktvar"), "what regexes capture is not kept"),
     }
 )
 

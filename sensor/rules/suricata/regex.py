@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
     from sensor.rules.suricata.draft import Draft
 
+_NAMES = r"(?P<names>(?:\s*,\s*(?:flow|pkt):[\w.:-]+)*)"
 _FORM = re.compile(
-    r'(?P<not>!)?\s*"\s*/(?P<pattern>.*)/(?P<flags>[^/\s]*?)\s*"?(?P<names>(?:\s*,\s*\w+:[\w.]+)*)\s*"?', re.DOTALL
+    rf'(?P<not>!)?\s*"\s*/(?P<pattern>.*)/(?P<flags>[^/\s]*?)\s*"?{_NAMES}\s*"?', re.DOTALL
 )
+_PAIR = ["pkt:key", "pkt:value"]
+"""Names of two groups: the first holds the name under which the text of the second is kept."""
 _HOW = frozenset("imsxAEG")
 _NOTHING = frozenset("BO")
 """B: raw bytes, which all are; O: overrides limits that are not set here."""
@@ -57,6 +60,7 @@ def pcre(draft: Draft, value: str) -> None:
         raise Refused("the flags of the regex name two buffers")
     relative = "R" in flags
     names = tuple(name.strip() for name in found["names"].split(",") if name.strip())
+    _check_pair(names)
     how = "".join(letter for letter in "imsxAEG" if letter in flags)
     test = Regex(found["pattern"], how, bool(found["not"]), relative, names)
     if "Q" in flags and draft.selected in _BODY:
@@ -65,3 +69,10 @@ def pcre(draft: Draft, value: str) -> None:
         draft.add_to(buffers.pop(), test)
     else:
         draft.add(test, relative=relative)
+
+
+def _check_pair(names: tuple[str, ...]) -> None:
+    """Raise Refused where the group of a name and the group of its value do not stand side by side."""
+    pair = [name for name in names if name in _PAIR]
+    if pair and (pair != _PAIR or names.index("pkt:value") != names.index("pkt:key") + 1):
+        raise Refused("pkt:key and pkt:value go together, one behind the other")

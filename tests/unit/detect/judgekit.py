@@ -13,6 +13,7 @@ class FakeContext:
         self.src, self.dest = ends
         self.host_bits = HostBits() if host_bits is None else host_bits
         self.flow_vars = flow_vars
+        self.packet_vars = {}
         self.numbers = header or {}
         self.buffers = {
             name: [

@@ -1,4 +1,13 @@
-from sensor.detect.bits import MAX_INT, MAX_NAMES, FlowVarCounters, FlowVars, change_bits, change_int
+from sensor.detect.bits import (
+    MAX_INT,
+    MAX_NAMES,
+    MAX_TEXT,
+    FlowVarCounters,
+    FlowVars,
+    change_bits,
+    change_int,
+    keep,
+)
 from sensor.rules.nodes import FlowBits, FlowInt
 
 
@@ -57,3 +66,18 @@ def test_flows_with_the_same_bits_share_them():
         flow.unset_bit("never set")
     assert one.bits == {"a", "c"}
     assert one.bits is other.bits
+
+
+def test_texts_are_bounded():
+    counters = FlowVarCounters()
+    flow = FlowVars(counters)
+    flow.set_text("long", b"x" * (MAX_TEXT + 1))
+    assert flow.texts == {"long": b"x" * MAX_TEXT}
+    for i in range(MAX_NAMES):
+        flow.set_text(f"t{i}", b"")
+    assert len(flow.texts) == MAX_NAMES
+    assert counters.flow_names_dropped == 2
+    of_packet = {}
+    for i in range(MAX_NAMES + 1):
+        keep(of_packet, f"t{i}", b"y")
+    assert len(of_packet) == MAX_NAMES

@@ -33,7 +33,7 @@ def test_examples_load_without_a_remark(text):
 def test_examples_use_distinct_ids_and_most_of_the_language():
     rules = [rule for text in BLOCKS for rule in unit(text).rules]
     assert len({rule.sid for rule in rules}) == len(rules)
-    assert len({type(leaf) for rule in rules for leaf in leaves(rule.body)}) == 4
+    assert len({type(leaf) for rule in rules for leaf in leaves(rule.body)}) == 5
 
 
 def keys():

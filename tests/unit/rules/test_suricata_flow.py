@@ -3,7 +3,7 @@ from suricatakit import conditions, matches, refused, rule
 
 from sensor.rules import fields
 from sensor.rules.flowwide import once
-from sensor.rules.nodes import FlowBits, FlowInt, HeaderTest, HostBit, Tag, Threshold
+from sensor.rules.nodes import FlowBits, FlowInt, FlowVar, HeaderTest, HostBit, PacketVar, Tag, Threshold
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,9 @@ def test_flow_decides_what_a_content_without_buffer_means(word, buffer):
         ("flowint:n,isnotset;", FlowInt("n", "notset")),
         ("flowint:n,notset;", FlowInt("n", "notset")),
         ("flowint:n,isset;", FlowInt("n", "isset")),
+        ('flowvar:who,"bob";', FlowVar("who", b"bob")),
+        ("flowvar:who,bob;", FlowVar("who", b"bob")),
+        ('pktvar:"n", "|41|b" ;', PacketVar("n", b"Ab")),
         ("xbits:set,a,track ip_src,expire 60;", HostBit("set", "a", "by_src", 60)),
         ("xbits:set , a , track ip_pair;", HostBit("set", "a", "by_both", 30)),
         ("xbits:isset,a,track ip_dst;", HostBit("isset", "a", "by_dst")),
