@@ -21,6 +21,7 @@ from sensor.proto.tls.state import (
     STAGE_CLIENT_HELLO,
     STAGE_ESTABLISHED,
     STAGE_SERVER_HELLO,
+    VIEWS,
     TlsParser,
 )
 
@@ -67,6 +68,20 @@ _ONE_SIDED = (
 )
 
 
+_VIEWS = (
+    BufferSpec("tls.state", 0, RAW_DERIVED, help="where packets of this side have found the handshake, one behind the "
+               "other: `client_hello`, `server_hello`, `server_keyx`, `client_keyx`, `none`"),
+    *(BufferSpec(f"frame.tls.{name}", 0, RAW_VERBATIM, help=text) for name, text in (
+        ("pdu", "each record, header included"),
+        ("hdr", "its header"),
+        ("data", "what follows the header"),
+        ("alert", "that of alerts"),
+        ("heartbeat", "that of heartbeats"),
+        ("ssl2.pdu", "an SSLv2 hello, header included"),
+        ("ssl2.hdr", "its header and the type of the message"),
+    )),
+)  # fmt: skip
+
 _NUMBERS = (
     NumberSpec("tls.cert_notbefore", STAGE_CERTIFICATES, "when the server's certificate begins to hold, seconds since "
                "1970", _LATEST),
@@ -93,11 +108,14 @@ SPEC = ProtocolSpec(
         StageSpec("certificates", TO_CLIENT),
         StageSpec("client_certificates", TO_SERVER),
         StageSpec("established", TO_CLIENT),
+        StageSpec("view", TO_SERVER),
+        StageSpec("server_view", TO_CLIENT),
     ),
     buffers=(
         *_ONE_SIDED,
         *_twins(_PER_HELLO, STAGE_CLIENT_HELLO, STAGE_SERVER_HELLO),
         *_twins(_PER_CERTIFICATE, STAGE_CLIENT_CERTIFICATES, STAGE_CERTIFICATES),
+        *_twins(_VIEWS, *VIEWS),
     ),
     numbers=_NUMBERS,
     new_parser=TlsParser,
@@ -105,6 +123,7 @@ SPEC = ProtocolSpec(
     switch=(b"starttls", b"auth tls", b"auth ssl", b"stls\r\n", b"\0\0\0\x08\x04\xd2\x16\x2f"),
     events=tuple(one for one in AppAnomaly if one.name.startswith("TLS_")),
     log_stages=(STAGE_ESTABLISHED,),
+    frame_stages=VIEWS,
     rule_names=("ssl",),
     framing=FRAMING,
 )

@@ -18,8 +18,12 @@ from sensor.proto.tls.records import (
     RecordSide,
 )
 from sensor.proto.tls.transaction import TlsTransaction
+from sensor.proto.tls.views import Progress, Records, View
 
 STAGE_CLIENT_HELLO, STAGE_SERVER_HELLO, STAGE_CERTIFICATES, STAGE_CLIENT_CERTIFICATES, STAGE_ESTABLISHED = range(5)
+STAGE_VIEW_TO_SERVER, STAGE_VIEW_TO_CLIENT = 5, 6
+VIEWS = (STAGE_VIEW_TO_SERVER, STAGE_VIEW_TO_CLIENT)
+"""Mere frames and states, by side."""
 
 MAX_ENCRYPTED_RECORDS = 64
 """Encrypted records of one side after which the other side's silence ends parsing (one-way captures)."""
@@ -51,10 +55,18 @@ class TlsParser:
     stop making sense, or the flow ends. The first hello of each side counts, be it a HelloRetryRequest.
     """
 
-    __slots__ = ("_anomalies", "_encrypted", "_now", "_reached", "_seen", "_sides", "_tx", "done")
+    __slots__ = (
+        "_anomalies", "_encrypted", "_now", "_over", "_progress", "_reached", "_records", "_seen", "_sides", "_tx",
+        "done", "shows_frames",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.done = False
+        self.shows_frames = False
+        self._over = False
+        """The handshake is: nothing is learnt of it any more."""
+        self._records = (Records(""), Records("@to_client"))
+        self._progress = Progress()
         self._tx: TlsTransaction | None = None
         self._sides = (RecordSide(), RecordSide())
         self._encrypted = [0, 0]
@@ -71,23 +83,41 @@ class TlsParser:
         if self.done:
             return out
         self._now = ts_ns // 10**9
-        for event in self._sides[side].feed(data):
-            if self._on_event(side, event, out):
-                break
+        if self.shows_frames:
+            self._show(self._progress.found(side), side, out)
+            self._progress.begin()
+            for frame in self._records[side].feed(data):
+                self._show(frame, side, out)
+        if not self._over:
+            for event in self._sides[side].feed(data):
+                if self._on_event(side, event, out):
+                    break
+        self.done = self._over and not (self.shows_frames and any(one.sound is not False for one in self._records))
+        if self.shows_frames:
+            self._show(self._progress.found(1 - side), 1 - side, out)
         return out
+
+    def _show(self, view: View | None, side: int, out: list[TxStage]) -> None:
+        if view is not None:
+            out.append(TxStage(view, VIEWS[side], side))
 
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Give up: record boundaries are lost."""
         out: list[TxStage] = []
-        if not self.done:
+        if not self._over:
             self._report(AppAnomaly.PROTOCOL_GAP, side)
             self._end(side, out)
+        self.done = True
         return out
 
     def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Complete the transaction with what was seen."""
         out: list[TxStage] = []
+        if self.shows_frames and not self.done:
+            for side in (TO_SERVER, TO_CLIENT):
+                self._show(self._progress.found(side), side, out)
         self._end(TO_CLIENT, out)
+        self.done = True
         return out
 
     def anomalies(self) -> list[tuple[AppAnomaly, int]]:
@@ -114,10 +144,11 @@ class TlsParser:
                 self._report(_RECORDS[event.type - 1], side)
             if kind in _HOPELESS:
                 self._end(side, out)
-        return self.done
+        return self._over
 
     def _on_message(self, side: int, event: Event, out: list[TxStage]) -> None:
         kind = event.type
+        self._progress.note(side, abs(kind))
         if kind == CERTIFICATE:
             self._on_certificates(side, event.body, out)
         elif kind == CLIENT_HELLO and side == TO_SERVER:
@@ -187,6 +218,7 @@ class TlsParser:
         self._on_encrypted(side, out)
 
     def _on_ssl2(self, side: int, body: bytes, out: list[TxStage]) -> None:
+        self._progress.note(side, {1: CLIENT_HELLO, 4: SERVER_HELLO}.get(body[0], 0))
         if side == TO_SERVER and body[0] == 1:
             self._on_client_hello(side, parse.ssl2_client_hello(body), out)
         elif side == TO_CLIENT and self._sides[TO_SERVER].ssl2 and body[0] == 4:
@@ -206,7 +238,7 @@ class TlsParser:
             self._end(side, out)
 
     def _end(self, side: int, out: list[TxStage]) -> None:
-        self.done = True
+        self._over = True
         self._reach(STAGE_ESTABLISHED, side, out)
 
     def _reach(self, stage: int, side: int, out: list[TxStage]) -> None:

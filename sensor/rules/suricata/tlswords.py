@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sensor.rules.nodes import Any, BufferMatch, HeaderTest, Regex
+from sensor.proto.tls.views import STATES
+from sensor.rules.nodes import HeaderTest, Regex
 from sensor.rules.suricata.refusal import Refused
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ _DATE = r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?:[T ][0-9]{2}(?::[0-9]{2}){0,2})?)?|[0-
 """A day, or seconds since 1970."""
 _WHEN = re.compile(rf"(?P<op>[<>]?)\s*(?P<date>{_DATE})|(?P<low>{_DATE})\s*<>\s*(?P<high>{_DATE})")
 _FORMS = ("%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
-_HELLOS: Mapping[str, str] = MappingProxyType({"client_hello": "tls.random", "server_hello": "tls.random@to_client"})
 _VERSIONS: Mapping[str, str] = MappingProxyType(
     {
         "sslv2": "sslv2", "sslv3": "sslv3", "tls1.0": "1.0", "tls1.1": "1.1", "tls1.2": "1.2", "tls1.3": "1.3",
@@ -67,13 +67,21 @@ def verdict(name: str) -> Callable[[Draft, str], None]:
 
 
 def state(draft: Draft, value: str) -> None:
-    """`ssl_state:client_hello|server_hello`: the handshake has come so far. Key exchanges are not told apart."""
-    words = [word.strip() for word in value.split("|")]
-    wrong = next((word for word in words if word not in _HELLOS), "")
-    if wrong or not value:
-        raise Refused(f"'{wrong[:20]}' is no state that is kept", ", ".join(_HELLOS))
-    seen = tuple(BufferMatch(_HELLOS[word], ()) for word in words)
-    draft.conditions.append(seen[0] if len(seen) == 1 else Any(seen))
+    """`ssl_state:client_hello|server_hello`, `:!server_keyx`: the first packet of a side that finds one of these.
+
+    `unknown` is never found. A state that must not be is one of several that may hold, as in Suricata.
+    """
+    words = [word.strip() for word in re.split(r"[|,]", value)]
+    fits, negated = ({word.lstrip("! ") for word in words if word.startswith("!") is no} for no in (False, True))
+    wrong = next((word for word in (*fits, *negated) if word not in (*STATES[1:], "unknown")), None)
+    if wrong is not None:
+        raise Refused(f"'{wrong[:20]}' is no state", ", ".join((*STATES[1:], "unknown")))
+    found = [word for word in STATES if word in fits or negated - {word}]
+    if not found:
+        raise Refused("'unknown' is never found")
+    others = "|".join(f"{word} " for word in STATES if word not in found)
+    before = f"(?:{others})*" if others else ""
+    draft.add_aside("tls.state", Regex(f"^{before}(?:{'|'.join(found)})$", "E"))
 
 
 def version(draft: Draft, value: str) -> None:

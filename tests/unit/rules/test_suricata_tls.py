@@ -1,8 +1,11 @@
 """Keywords about TLS that name no buffer."""
 
+import re
+
 import pytest
 from suricatakit import conditions, matches, refused, rule, steps_of
 
+from sensor.proto.tls.views import STATES
 from sensor.rules.nodes import HeaderTest, Regex
 
 HEAD = "alert tls any any -> any any"
@@ -30,7 +33,9 @@ def test_validity(option, test):
         ("tls_cert_notbefore:soon;", "'soon' is no date"),
         ("tls_cert_notbefore:1970-13-01;", "'1970-13-01' is no date"),
         ("tls_cert_expired:1;", "takes no value"),
-        ("ssl_state:client_keyx;", "'client_keyx' is no state that is kept"),
+        ("ssl_state:client_kex;", "'client_kex' is no state"),
+        ("ssl_state:client_hello|;", "'' is no state"),
+        ("ssl_state:unknown;", "never found"),
         ("ssl_version:tls9;", "'tls9' names no versions"),
         ("ssl_version:tls1.0,!tls1.1;", "not both"),
     ],
@@ -39,9 +44,29 @@ def test_refusals(option, reason):
     assert reason in refused(option, HEAD)[0]
 
 
-def test_states_are_hellos():
-    found = matches(rule("ssl_state:client_hello|server_hello;", HEAD))
-    assert [(match.buffer, match.tests) for match in found] == [("tls.random", ()), ("tls.random@to_client", ())]
+@pytest.mark.parametrize(
+    ("option", "fits"),
+    [
+        ("client_hello", {"client_hello"}),
+        ("client_hello|server_keyx", {"client_hello", "server_keyx"}),
+        ("client_hello , server_keyx", {"client_hello", "server_keyx"}),
+        ("!client_keyx", {"none", "client_hello", "server_hello", "server_keyx"}),
+        ("!client_keyx,client_keyx", {*STATES}),
+        ("!client_hello|!server_hello", {*STATES}),
+        ("unknown,client_hello", {"client_hello"}),
+        ("!unknown", {*STATES}),
+    ],
+)
+def test_states(option, fits):
+    (match,) = matches(rule(f"ssl_state:{option};", HEAD))
+    assert (match.buffer, match.either) == ("tls.state", True)
+    (regex,) = match.tests
+    others = sorted({*STATES} - fits)
+    for word in STATES:
+        assert bool(re.search(regex.pattern, word)) is (word in fits)
+        assert bool(re.search(regex.pattern, " ".join([*others, word]))) is (word in fits)
+        # A state that fits was found before: the rule has alerted for this side.
+        assert not re.search(regex.pattern, f"{min(fits)} {word}")
 
 
 @pytest.mark.parametrize(
