@@ -31,7 +31,7 @@ class RuleTable:
     once: np.ndarray
     """bool[n]: it is judged once for each side of a flow (`sensor.rules.flowwide`)."""
     severities: np.ndarray
-    """uint8[n]"""
+    """uint32[n]"""
     categories: np.ndarray
     """int32[n]: positions in `category_names`."""
     category_names: tuple[str, ...]
@@ -66,7 +66,7 @@ def make_table(plans: Sequence[RulePlan]) -> RuleTable:
         facing=np.array([-1 if plan.literal else _SIDES(plan.rule.direction, -1) for plan in plans], np.int8),
         passes=np.array([rule.action == "pass" for rule in rules], np.bool_),
         once=np.array([once(rule) for rule in rules], np.bool_),
-        severities=np.array([rule.severity for rule in rules], np.uint8),
+        severities=np.array([rule.severity for rule in rules], np.uint32),
         categories=np.array([names[rule.category] for rule in rules], np.int32),
         category_names=tuple(names),
     )

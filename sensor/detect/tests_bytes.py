@@ -29,6 +29,7 @@ _TEXT = MappingProxyType(
         "hex": (16, re.compile(rb"[ \t\n\v\f\r]*([+-]?)(?:0[xX](?=[0-9A-Fa-f]))?([0-9A-Fa-f]+)")),
         "dec": (10, re.compile(rb"[ \t\n\v\f\r]*([+-]?)([0-9]+)")),
         "oct": (8, re.compile(rb"[ \t\n\v\f\r]*([+-]?)([0-7]+)")),
+        "auto": (0, re.compile(rb"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9A-Fa-f]+|0[0-7]*|[1-9][0-9]*)")),
     }
 )
 
@@ -53,7 +54,7 @@ def text_number(data: bytes, base: str) -> tuple[int, int] | None:
     found = form.match(data)
     if found is None:
         return None
-    value = int(found[2], radix)
+    value = int(found[2], radix or (8 if found[2].isdigit() and found[2].startswith(b"0") else 0))
     if value >= _U64:
         return None
     return (_U64 - value if found[1] == b"-" and value else value), found.end()
@@ -67,7 +68,7 @@ def _reader(nbytes: Num, offset: Num, relative: bool, endian: str, base: str, ke
     if endian not in {"big", "little"}:
         raise RuleError(f"{keyword}: endianness {endian!r} is not big or little")
     if base and base not in _TEXT:
-        raise RuleError(f"{keyword}: base {base!r} is not hex, dec or oct")
+        raise RuleError(f"{keyword}: base {base!r} is not hex, dec, oct or auto")
     most = _MAX_TEXT if base else _MAX_BINARY
     open_end = bool(base) and keyword == "byte_test"
     least = 0 if keyword == "byte_jump" or open_end else 1

@@ -57,8 +57,14 @@ _PROTOCOLS = MappingProxyType(
     {
         "icmp": 1, "igmp": 2, "ipip": 4, "tcp": 6, "udp": 17, "ipv6": 41, "gre": 47, "esp": 50, "ah": 51,
         "icmpv6": 58, "ospf": 89, "pim": 103, "vrrp": 112, "l2tp": 115, "sctp": 132, "udplite": 136,
+        "ip": 0, "ggp": 3, "ipencap": 4, "st": 5, "egp": 8, "igp": 9, "pup": 12, "hmp": 20, "xns-idp": 22, "rdp": 27,
+        "iso-tp4": 29, "dccp": 33, "xtp": 36, "ddp": 37, "idpr-cmtp": 38, "ipv6-route": 43, "ipv6-frag": 44,
+        "idrp": 45, "rsvp": 46, "skip": 57, "ipv6-icmp": 58, "ipv6-nonxt": 59, "ipv6-opts": 60, "vmtp": 81,
+        "eigrp": 88, "ax.25": 93, "etherip": 97, "encap": 98, "ipcomp": 108, "isis": 124, "fc": 133,
+        "mobility-header": 135, "mpls-in-ip": 137, "manet": 138, "hip": 139, "shim6": 140, "wesp": 141, "rohc": 142,
     }
 )  # fmt: skip
+"""As protocols(5) has them; the first name of a number is the one that is shown."""
 _OPCODES = MappingProxyType({"request": 1, "reply": 2})
 _TUNNELS = MappingProxyType({name: number for number, name in enumerate(TUNNEL_NAMES)})
 _SEGMENTS = MappingProxyType(

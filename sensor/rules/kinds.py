@@ -222,11 +222,11 @@ class Severity(Kind[int]):
             return self.words[leaf.text]
         if number_of(leaf.text) is None:
             ctx.problems.fail(leaf, f"unknown severity '{leaf.text[:40]}'", one_of(leaf.text, self.words))
-        return integer(leaf, ctx, 1, 255)
+        return integer(leaf, ctx, 0, 0xFFFFFFFF)
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema."""
-        return {"anyOf": [{"enum": list(self.words)}, {"type": "integer", "minimum": 1, "maximum": 255}]}
+        return {"anyOf": [{"enum": list(self.words)}, {"type": "integer", "minimum": 0, "maximum": 0xFFFFFFFF}]}
 
     def write(self, value: int) -> Plain:
         """Return the word, or the number where none fits."""

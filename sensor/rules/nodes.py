@@ -54,7 +54,7 @@ class ByteTest(Test, frozen=True, tag="byte_test"):
     relative: bool = False
     endian: str = "big"
     base: str = ""
-    """Text number: `hex`, `dec`, `oct`; empty: binary."""
+    """Text number: `hex`, `dec`, `oct`, `auto` (as its first digits say); empty: binary."""
     bitmask: int = 0
     negated: bool = False
 

@@ -163,7 +163,7 @@ NOT = Key("not", Flag(), "the test must fail", "negated")
 _RELATIVE = Key("relative", Flag(), "count from the end of the last match instead of the buffer's start")
 _OFFSET = Key("offset", _DISTANCE, "bytes to skip first")
 _ENDIAN = Key("endian", Word(("big", "little")), "byte order; default big")
-_BASE = Key("base", Word(("hex", "dec", "oct")), "the number is text of this base; without it, binary")
+_BASE = Key("base", Word(("hex", "dec", "oct", "auto")), "the number is text of this base; without it, binary")
 _BITMASK = Key(
     "bitmask",
     Whole(0, 0xFFFFFFFFFFFFFFFF),

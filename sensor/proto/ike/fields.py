@@ -25,8 +25,8 @@ SPEC = ProtocolSpec(
     ),
     numbers=(
         NumberSpec("ike.exchtype", STAGE_MESSAGE, "exchange type"),
-        NumberSpec("ike.key_exchange_payload_length", STAGE_MESSAGE, "bytes of the public key", 0xFFFF),
-        NumberSpec("ike.nonce_payload_length", STAGE_MESSAGE, "bytes of the nonce", 0xFFFF),
+        NumberSpec("ike.key_exchange_payload_length", STAGE_MESSAGE, "bytes of the public key", 0xFFFFFFFF),
+        NumberSpec("ike.nonce_payload_length", STAGE_MESSAGE, "bytes of the nonce", 0xFFFFFFFF),
         *(NumberSpec(CHOSEN + name, STAGE_MESSAGE, "what the server chose", _U32) for name in _CHOSEN),
     ),
     new_parser=datagram_parser,

@@ -20,7 +20,7 @@ def read(data: bytes, side: int) -> Reading | None:
     if message.error is not None:
         numbers["krb5.err_code"] = (message.error,)
     if message.ticket_etype is not None:
-        numbers["krb5.ticket_encryption"] = (message.ticket_etype,)
+        numbers["krb5.ticket_encryption"] = (message.ticket_etype & 0xFFFFFFFF,)
         numbers["krb5.ticket_weak"] = (int(eve.weak(message.ticket_etype)),)
     odd = (AppAnomaly.KRB5_WEAK_ENCRYPTION,) if eve.weak(message.etype) else ()
     buffers: dict[str, Sequence[bytes]] = {"krb5.realm": (message.realm,)}

@@ -32,8 +32,8 @@ SPEC = ProtocolSpec(
         *_file(stages.READ_DATA, stages.READ, "@to_client"),
     ),
     numbers=(
-        NumberSpec("nfs.version", stages.REQUEST, "version of NFS that is called", aliases=("nfs_version",)),
-        NumberSpec("nfs.procedure", stages.REQUEST, "procedure that is called", 0xFFFF, aliases=("nfs_procedure",)),
+        NumberSpec("nfs.version", stages.REQUEST, "version of NFS called", 0xFFFFFFFF, aliases=("nfs_version",)),
+        NumberSpec("nfs.procedure", stages.REQUEST, "procedure that is called", 0xFFFFFFFF, aliases=("nfs_procedure",)),
     ),
     new_parser=NfsParser,
     new_datagram_parser=datagram_parser,

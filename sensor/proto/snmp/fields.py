@@ -22,8 +22,8 @@ SPEC = ProtocolSpec(
         BufferSpec("snmp.usm", STAGE_MESSAGE, help="user name of version 3"),
     ),
     numbers=(
-        NumberSpec("snmp.version", STAGE_MESSAGE, "1, 2, 3"),
-        NumberSpec("snmp.pdu_type", STAGE_MESSAGE, "kind of PDU, where it is not encrypted", names=_PDUS),
+        NumberSpec("snmp.version", STAGE_MESSAGE, "1, 2, 3", 0xFFFFFFFF),
+        NumberSpec("snmp.pdu_type", STAGE_MESSAGE, "kind of PDU, where it is not encrypted", 0xFFFFFFFF, names=_PDUS),
     ),
     new_parser=stream_parser,
     new_datagram_parser=datagram_parser,

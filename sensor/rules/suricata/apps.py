@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sensor.proto.dnp3.eve import INDICATIONS
-from sensor.proto.registry import BY_NAME, NUMBERS
+from sensor.proto.registry import BY_NAME, BY_WORD, NUMBERS
 from sensor.rules import buffers, fields
 from sensor.rules.nodes import HeaderTest, Not
 from sensor.rules.suricata.numbers import comparison, integer
@@ -47,13 +47,14 @@ def number(name: str) -> Callable[[Draft, str], None] | None:
 
 
 def ticket_encryption(draft: Draft, value: str) -> None:
-    """`krb5.ticket_encryption:weak`, `:!weak`, `:aes128-cts-hmac-sha1-96,rc4-hmac`, `:!rc4-hmac,!23`."""
+    """`krb5.ticket_encryption:weak`, `:!weak`, `:aes128-cts-hmac-sha1-96,rc4-hmac`, `:!rc4-hmac,!23`, `:-133`."""
     field = fields.BY_NAME["krb5.ticket_encryption"]
     words = re.split(r"[,\s]+", value.strip('" ').lower())
     if words in (["weak"], ["!weak"]):
         draft.conditions.append(HeaderTest("krb5.ticket_weak", "=", int(words == ["weak"])))
         return
-    numbers = [field.names.get(word.lstrip("!")) or integer(word.lstrip("!"), 1, field.high) for word in words]
+    plain = (word.lstrip("!") for word in words)
+    numbers = [field.names.get(word) or integer(word, -(1 << 31), (1 << 31) - 1) & field.high for word in plain]
     negated = [word.startswith("!") for word in words]
     if not any(negated):
         draft.conditions.append(HeaderTest(field.name, "in", values=tuple(numbers)))
@@ -144,9 +145,11 @@ def frame(draft: Draft, value: str) -> None:
     """`frame:mqtt.pdu`, `frame:pdu` in a rule of one protocol: the bytes of a protocol's message."""
     name = value.strip()
     proto, _, rest = name.partition(".")
+    spoken = BY_WORD.get(draft.proto, ())
     for full in (name, f"{draft.proto}.{name}", rest):
         found = buffers.find(_FRAME + full)
-        if found is not None and (full != rest or found[0].name == proto):
+        fits = found is not None and (full != rest or found[0].name == proto)
+        if found is not None and fits and (not spoken or found[0] in spoken):
             draft.select(found[1].name)
             return
     raise Refused(f"the frame '{name[:40]}' is not cut out here")

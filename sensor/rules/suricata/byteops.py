@@ -52,8 +52,10 @@ class _Options:
                 self.given[word] = argument.strip()
             elif word != "string":
                 raise Refused(f"unknown option '{each[:30]}'")
-        if text != ("base" in self.fields):
+        if not text and "base" in self.fields:
             raise Refused("'string' and one of hex, dec, oct go together")
+        if text:
+            self.fields.setdefault("base", "auto")
         if "bitmask" in self.given:
             self.fields["bitmask"] = integer(_hex(self.given["bitmask"]), 0, _U32)
 
@@ -83,7 +85,8 @@ def byte_test(draft: Draft, value: str) -> None:
         raise Refused(f"unknown operator '{words[1][:10]}'", "< > = <= >= & ^, with ! in front: not")
     # No size at all: as many digits as there are.
     nbytes = integer_or_name(words[0], int("base" not in options.fields), options.longest, known)
-    limit = integer_or_name(words[2], 0, _U64, known)
+    limit = integer_or_name(words[2], -_U64, _U64, known)
+    limit = limit & _U64 if isinstance(limit, int) else limit  # as strtoull(3) has it
     offset = integer_or_name(words[3], -_FAR, _FAR, known)
     test = ByteTest(nbytes, op, limit, offset, negated=negated, **options.fields)
     draft.add(test, relative=test.relative)
@@ -198,7 +201,7 @@ def base64_decode(draft: Draft, value: str) -> None:
         if word not in ("bytes", "offset", "relative") or word in given or bool(argument) != (word != "relative"):
             raise Refused(f"unknown or repeated option '{each[:30]}'", "bytes 20, offset 4, relative")
         given[word] = argument.strip()
-    nbytes = integer(given["bytes"], 1, _FAR) if "bytes" in given else 0
+    nbytes = integer(given["bytes"], 0, _FAR) if "bytes" in given else 0
     relative = "relative" in given
     draft.add(Decoding(nbytes, integer(given.get("offset", "0"), 0, _FAR), relative), relative=relative)
 

@@ -42,6 +42,11 @@ def pattern(value: str) -> Pending:
     return Pending(data, negated)
 
 
+def loose_pattern(value: str) -> Pending:
+    """Return the content of a literal that may lack its quotes: some keywords do without. Raises Refused."""
+    return pattern(value if '"' in value or not value else f'"{value}"')
+
+
 def _loose(text: str, fault: literal.LiteralError) -> bytes:
     """Read a literal in which blanks part the two digits of a byte. Raises Refused: `fault`, where that is not it."""
     try:

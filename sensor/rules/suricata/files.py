@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,20 +19,21 @@ if TYPE_CHECKING:
     from sensor.rules.suricata.draft import Draft
 
 NAME, SIZE, MAGIC = "file.name", "file.size", "file.magic"
-_UNITS = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+_APART = re.compile(r"\s+(?=[kmg]b)", re.IGNORECASE)
+"""Blanks between a size and its unit."""
 _LARGEST = (1 << 63) - 1
 
 
 def file_name(draft: Draft, value: str) -> None:
     """`filename:"x"`: the name holds the text, whatever its case."""
-    found = content.pattern(value)
+    found = content.loose_pattern(value)
     found.values["nocase"] = True
     draft.add_aside(NAME, found)
 
 
 def file_ext(draft: Draft, value: str) -> None:
     """`fileext:"exe"`: the name ends in a dot and the text, whatever its case."""
-    found = content.pattern(value)
+    found = content.loose_pattern(value)
     found.values |= {"pattern": b"." + found.values["pattern"], "nocase": True, "endswith": True}
     draft.add_aside(NAME, found)
 
@@ -45,7 +47,7 @@ def file_magic(draft: Draft, value: str) -> None:
 
 def file_size(draft: Draft, value: str) -> None:
     """`filesize:>1MB`, `filesize:10<>20`."""
-    op, low, high = comparison(_in_bytes(value), _LARGEST)
+    op, low, high = comparison(_APART.sub("", value), _LARGEST)
     if op == "<>":
         draft.add_aside(SIZE, ByteTest(8, ">", low))
         draft.add_aside(SIZE, ByteTest(8, "<", high))
@@ -76,19 +78,6 @@ def listed(draft: Draft, name: str, kind: str, score: Score | None = None) -> tu
         return draft.ctx.lists.values(name, kind, score)
     except ListError as fault:
         raise Refused(str(fault), "lists lie beside the rule file") from None
-
-
-def _in_bytes(value: str) -> str:
-    """Return a comparison whose numbers have no units."""
-    words = value.strip().lower()
-    for unit, factor in _UNITS.items():
-        if words.endswith(unit):
-            sign = words.rstrip("kmgb0123456789 ")
-            digits = words[len(sign) : -2].strip()
-            if not digits.isdecimal():
-                raise Refused(f"'{value[:40]}' is no size", ">1MB")
-            return f"{sign}{int(digits) * factor}"
-    return words
 
 
 def file_store(draft: Draft, value: str) -> None:

@@ -30,7 +30,7 @@ _OF_A_FLOW = HeaderTest("flow.age", ">=", 0)
 
 def flow(draft: Draft, value: str) -> None:
     """`flow:established,to_server,only_stream`."""
-    for word in (word.strip() for word in value.split(",")):
+    for word in (word.strip().lower() for word in value.split(",")):
         if word in FLOW_STATE:
             _once(draft, "established", FLOW_STATE[word], "states")
             if FLOW_STATE[word] is None:
@@ -124,8 +124,7 @@ def kept_text(node: type[FlowVar | PacketVar]) -> Callable[[Draft, str], None]:
         name, comma, text = (part.strip() for part in value.partition(","))
         if not comma or not name or text.startswith("!"):
             raise Refused("has the form name,text", 'user,"root"')
-        quoted = text if text.startswith('"') else f'"{text}"'
-        draft.conditions.append(node(name.strip('"'), content.pattern(quoted).values["pattern"]))
+        draft.conditions.append(node(name.strip('"'), content.loose_pattern(text).values["pattern"]))
 
     return handle
 

@@ -27,11 +27,12 @@ _DIRECTION: Mapping[str, bool] = MappingProxyType({"->": False, "<>": True})
 
 def action(word: str) -> str:
     """Return the action. Raises Refused."""
-    if word == "config":
-        raise Refused(refusal.reason(word))
-    if word not in ACTIONS:
-        raise Refused(f"unknown action '{word[:30]}'", one_of(word, ACTIONS))
-    return word
+    name = word.lower()
+    if name == "config":
+        raise Refused(refusal.reason(name))
+    if name not in ACTIONS:
+        raise Refused(f"unknown action '{word[:30]}'", one_of(name, ACTIONS))
+    return name
 
 
 def protocol(word: str) -> str:

@@ -148,7 +148,7 @@ KEYWORDS: Mapping[str, Handler] = MappingProxyType(
         **{name: subjects.transform(name) for name in subjects.TRANSFORMS},
         # No condition: hints for other engines, or what only an inline engine does.
         **dict.fromkeys(
-            ("prefilter", "rawbytes", "logto", "tls_store", "nfq_set_mark", "replace", "bypass"), _nothing
+            ("prefilter", "rawbytes", "logto", "tls_store", "tls.store", "nfq_set_mark", "replace", "bypass"), _nothing
         ),
     }
 )

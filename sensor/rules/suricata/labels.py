@@ -46,8 +46,8 @@ def classtype(draft: Draft, value: str) -> None:
 
 
 def priority(draft: Draft, value: str) -> None:
-    """`priority:1`."""
-    draft.values["severity"] = integer(value, 1, 255)
+    """`priority:1`: any number, of which 1 is the worst by custom."""
+    draft.values["severity"] = integer(value, 0, _U32)
 
 
 def reference(draft: Draft, value: str) -> None:
@@ -110,10 +110,8 @@ def requires(draft: Draft, value: str) -> None:
             name = rest.strip()
             if name not in ("output::file-store", "ja3", "ja4") or name in draft.ctx.variables.without:
                 draft.skipped = True
-        elif kind == "keyword":
-            continue
-        else:
-            raise Refused(f"unknown requirement '{kind[:20]}'", "version, feature")
+        elif kind != "keyword":  # of another version's language
+            draft.skipped = True
 
 
 def _fits(branch: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from sensor.rules.suricata.refusal import Refused
@@ -15,6 +16,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _COMPARISON = re.compile(
     r"(?:(?P<op><=|>=|!=|==|<|>|=|!)?\s*(?P<value>\w+)|(?P<low>\w+)\s*(?:<>|-)\s*(?P<high>\w+))", re.ASCII
 )
+
+_UNITS: Mapping[str, int] = MappingProxyType({"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30})
 
 
 class Comparison(NamedTuple):
@@ -56,11 +59,15 @@ def new_name(text: str) -> str:
 
 
 def comparison(text: str, top: int, names: Mapping[str, int] | None = None, *, closed: bool = False) -> Comparison:
-    """Return `5`, `<5`, `>=5`, `!5`, `5<>9` or `5-9` (both exclude their ends). Raises Refused.
+    """Return `5`, `<5`, `>=5`, `!5`, `5<>9` or `5-9` (both exclude their ends), `5kb`. Raises Refused.
 
     closed: they include them.
     """
-    found = _COMPARISON.fullmatch(text.strip())
+    text = text.strip()
+    word = text.lstrip("!=<> ")
+    if names and word.lower() in names:  # which may hold what parts a range
+        text = text.removesuffix(word) + str(names[word.lower()])
+    found = _COMPARISON.fullmatch(text)
     if found is None:
         raise Refused(f"'{text[:40]}' is no comparison", "8, <8, >=8, !8, 8<>16")
     if found["low"] is None:
@@ -76,4 +83,7 @@ def comparison(text: str, top: int, names: Mapping[str, int] | None = None, *, c
 
 def _value(text: str, top: int, names: Mapping[str, int] | None) -> int:
     named = names.get(text.lower()) if names else None
-    return integer(text, 0, top) if named is None else named
+    if named is not None:
+        return named
+    unit = _UNITS.get(text[-2:].lower(), 0)
+    return integer(str(unit * integer(text[:-2], 0, top)) if unit else text, 0, top)

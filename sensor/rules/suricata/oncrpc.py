@@ -11,23 +11,23 @@ from sensor.rules.suricata.refusal import Refused
 if TYPE_CHECKING:
     from sensor.rules.suricata.draft import Draft
 
-_PROCEDURES, _VERSIONS, _U32 = 0xFFFF, 0xFF, 0xFFFFFFFF
+_U32 = 0xFFFFFFFF
 _TYPE, _VERSION, _PROGRAM, _PROGRAM_VERSION, _PROCEDURE = 4, 8, 12, 16, 20
 """Where a call has them (RFC 5531 section 9); four bytes later over TCP."""
 
 
 def procedure(draft: Draft, value: str) -> None:
     """`nfs_procedure:3`, `>3`, `2<>4`: this range includes its ends, unlike most."""
-    draft.conditions.append(_compared("nfs.procedure", value, _PROCEDURES))
+    draft.conditions.append(_compared("nfs.procedure", value))
 
 
 def version(draft: Draft, value: str) -> None:
     """`nfs.version:3`, `2<>3`: likewise."""
-    draft.conditions.append(_compared("nfs.version", value, _VERSIONS))
+    draft.conditions.append(_compared("nfs.version", value))
 
 
-def _compared(field: str, value: str, top: int) -> HeaderTest:
-    found = comparison(value.strip('" '), top, closed=True)
+def _compared(field: str, value: str) -> HeaderTest:
+    found = comparison(value.strip('" '), _U32, closed=True)
     if found.low < 0:
         return HeaderTest(field, "<=", found.high - 1, found.high)
     return HeaderTest(field, found.op, found.low, found.high)

@@ -144,11 +144,10 @@ def same_ip(draft: Draft, value: str) -> None:
 def stream_size(draft: Draft, value: str) -> None:
     """`stream_size:client|server|both|either,op,size`: bytes of the client's or the server's stream."""
     words = [word.strip() for word in value.split(",")]
-    if len(words) != 3 or words[1] not in ("<", ">", "=", "!=", "<=", ">="):
+    if len(words) != 3 or words[1] not in ("<", ">", "=", "!=", "!", "<=", ">="):
         raise Refused("has the form side,operator,size", "stream_size:server,<,500")
-    size = integer(words[2], 0, 0xFFFFFFFF)
-    client = HeaderTest("stream.size.to_server", words[1], size)
-    server = HeaderTest("stream.size.to_client", words[1], size)
+    op, size = words[1].replace("!=", "!").replace("!", "!="), integer(words[2], 0, 0xFFFFFFFF)
+    client, server = (HeaderTest(f"stream.size.{side}", op, size) for side in ("to_server", "to_client"))
     wanted: Mapping[str, tuple[AnyNode, ...]] = {
         "client": (client,),
         "server": (server,),

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 _NAMES = r"(?P<names>(?:\s*,\s*(?:flow|pkt):[\w.:-]+)*)"
 _FORM = re.compile(
-    rf'(?P<not>!)?\s*"\s*/(?P<pattern>.*)/(?P<flags>[^/\s]*?)\s*"?{_NAMES}\s*"?', re.DOTALL
+    rf'(?P<not>!)?\s*"?\s*[!m]?/(?P<pattern>.*)/(?P<flags>[^/\s"]*?)\s*"?{_NAMES}\s*"?', re.DOTALL
 )
+"""A `!` within the quotes says nothing, as in Suricata."""
 _PAIR = ["pkt:key", "pkt:value"]
 """Names of two groups: the first holds the name under which the text of the second is kept."""
 _HOW = frozenset("imsxAEG")

@@ -6,6 +6,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from sensor.proto.tls.eve import version_short
 from sensor.rules import buffers, fields
 from sensor.rules.nodes import ByteTest, Content, HeaderTest, Regex, Transform
 from sensor.rules.suricata import content
@@ -117,9 +118,11 @@ def with_text(name: str) -> Callable[[Draft, str], None]:
 
 def tls_version(draft: Draft, value: str) -> None:
     """`tls.version:1.2`."""
-    word = value.strip('"')
-    if word not in ("1.0", "1.1", "1.2", "1.3"):
-        raise Refused(f"unknown version '{word[:20]}'", "1.0, 1.1, 1.2, 1.3")
+    word = value.strip('" ')
+    if re.fullmatch(r"0x[0-9A-Fa-f]{1,4}", word):
+        word = version_short(int(word, 16))
+    elif word not in ("1.0", "1.1", "1.2", "1.3"):
+        raise Refused(f"unknown version '{word[:20]}'", "1.0, 1.1, 1.2, 1.3, 0x7f1c")
     draft.add_aside("tls.version", Content(word.encode(), startswith=True, endswith=True))
 
 
@@ -137,7 +140,7 @@ def ssh_version(draft: Draft, value: str) -> None:
 def ssh_software(draft: Draft, value: str) -> None:
     """`ssh.softwareversion:"PuTTY-Release-0.55"`: all of it, as it is written."""
     word = value.strip('" ')
-    if not word:
+    if not word or word.startswith("!"):
         raise Refused("a version is missing")
     draft.add_aside("ssh.software", Content(word.encode(), startswith=True, endswith=True))
 

@@ -61,7 +61,7 @@ def test_steps(options, expected):
         ("byte_test:9,>,1,0;", "out of range"),
         ("byte_test:0,>,1,0;", "out of range"),
         ("byte_test:4,~,1,0;", "unknown operator"),
-        ("byte_test:4,>,1,0,string;", "go together"),
+        ("byte_test:4,>,1,0,dec;", "go together"),
         ("byte_test:4,>,1,0,hex;", "go together"),
         ("byte_test:4,>,x,0;", "nothing defines the variable 'x'"),
         ("byte_test:4,>,1,0,frobnicate;", "unknown option"),

@@ -61,10 +61,9 @@ def test_what_changes_nothing_is_passed_over(keyword):
     [
         ("sid:7;", "given twice"),
         ("rev:0;", "out of range"),
-        ("priority:0;", "out of range"),
+        ("priority:-1;", "out of range"),
         ("reference:nothing;", "kind,text"),
         ("target:nobody;", "unknown end"),
-        ("requires: moon full;", "unknown requirement"),
         ("requires: version seven;", "no version"),
         ("noalert:1;", "no value"),
     ],
