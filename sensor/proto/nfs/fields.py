@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
-from sensor.model.app import RAW_DERIVED, BufferSpec, NumberSpec, ProtocolSpec
+from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, BufferSpec, NumberSpec, ProtocolSpec
 from sensor.proto.files import of_stage
-from sensor.proto.nfs import stages
+from sensor.proto.nfs import frames, stages
 from sensor.proto.nfs.state import NfsParser, datagram_parser
 
 _HASHES = ("md5", "sha1", "sha256")
@@ -30,6 +30,11 @@ SPEC = ProtocolSpec(
     buffers=(
         *_file(stages.WRITE_DATA, stages.WRITTEN, ""),
         *_file(stages.READ_DATA, stages.READ, "@to_client"),
+        *(
+            BufferSpec(f"frame.{name}{side}", stage, RAW_VERBATIM, help=text)
+            for stage, side in ((stages.CALL_FRAME, ""), (stages.REPLY_FRAME, "@to_client"))
+            for name, text in frames.HELP.items()
+        ),
     ),
     numbers=(
         NumberSpec("nfs.version", stages.REQUEST, "version of NFS called", 0xFFFFFFFF, aliases=("nfs_version",)),
@@ -40,5 +45,6 @@ SPEC = ProtocolSpec(
     flow_state=True,
     files=of_stage,
     events=tuple(one for one in AppAnomaly if one.name.startswith("NFS_")),
+    frame_stages=stages.FRAMES,
     log_stages=(stages.WRITTEN, stages.READ, stages.RESPONSE),
 )

@@ -45,6 +45,10 @@ class Session:
         """By the call's number; the oldest comes first."""
         self.files = Files(self._reach, self._new)
 
+    def versions(self) -> dict[int, int]:
+        """Return the version of NFS of the calls that wait, by their numbers."""
+        return {xid: waiting.version for xid, waiting in self._waiting.items()}
+
     def call(self, data: bytes) -> Sink | None:
         """Take a call or reply of which these bytes are there; return where the rest goes. Raises WireError."""
         reader = Reader(data)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sensor.model.anomaly import AppAnomaly
-from sensor.model.app import TO_SERVER
-from sensor.proto.nfs import limits, rpc
+from sensor.model.app import TO_SERVER, TxStage
+from sensor.proto.nfs import frames, limits, rpc, stages
 from sensor.proto.nfs.session import Session
 from sensor.proto.pieces import Pieces
 from sensor.proto.reader import WireError
 
 if TYPE_CHECKING:
-    from sensor.model.app import TxStage
     from sensor.model.keeping import FilePolicy
     from sensor.proto.nfs.files import Sink
     from sensor.proto.pieces import Piece
@@ -21,11 +20,14 @@ if TYPE_CHECKING:
 class NfsParser:
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_datagrams", "_failures", "_odd", "_pieces", "_seen", "_session", "_sinks", "done")
+    __slots__ = (
+        "_datagrams", "_failures", "_odd", "_pieces", "_seen", "_session", "_sinks", "done", "shows_frames",
+    )  # fmt: skip
 
     def __init__(self, *, datagrams: bool = False) -> None:
         """datagrams: each call of `feed` brings one."""
         self.done = False
+        self.shows_frames = False
         self._datagrams = datagrams
         self._failures = 0
         self._session = Session()
@@ -44,7 +46,7 @@ class NfsParser:
         if self.done:
             return []
         if self._datagrams:
-            self._record(side, data)
+            self._record(side, data, len(data))
             return self._reached()
         pieces = self._pieces[side]
         self._take(side, pieces.feed(data))
@@ -77,13 +79,16 @@ class NfsParser:
                 return
             sink = self._sinks[side]
             if piece.first:
-                self._sinks[side] = self._record(side, piece.data)
+                self._sinks[side] = self._record(side, piece.data, piece.size)
             elif sink is not None and piece.lost:
                 sink.skip(piece.lost)
             elif sink is not None:
                 sink.add(piece.data)
 
-    def _record(self, side: int, data: bytes) -> Sink | None:
+    def _record(self, side: int, data: bytes, size: int) -> Sink | None:
+        if self.shows_frames:
+            view = frames.of_record(data, size, self._session.versions(), side, datagram=self._datagrams)
+            self._session.out.append(TxStage(view, stages.FRAMES[side], side))
         try:
             return self._session.call(data)
         except WireError:

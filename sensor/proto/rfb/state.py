@@ -8,8 +8,11 @@ from collections.abc import Generator
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.proto.rfb.transaction import FAIL, OK, TOO_MANY, VNC, RfbTransaction
+from sensor.proto.view import View
 
 STAGE_SERVER_VERSION, STAGE_CLIENT_VERSION, STAGE_SECURITY, STAGE_RESULT, STAGE_SERVER_INIT = range(5)
+FRAMES = (STAGE_CLIENT_FRAME, STAGE_SERVER_FRAME) = (5, 6)
+"""A message of each side."""
 
 MAX_TEXT = 4096
 """Bytes of a desktop's name or of a reason; a longer one is malformed."""
@@ -28,10 +31,13 @@ Script = Generator[tuple[int, int], bytes, None]
 class RfbParser:
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_buffers", "_out", "_script", "_tx", "_want", "done")
+    __slots__ = ("_anomalies", "_buffers", "_message", "_out", "_script", "_tx", "_want", "done", "shows_frames")
 
     def __init__(self) -> None:
         self.done = False
+        self.shows_frames = False
+        self._message = bytearray()
+        """What the script has taken of the message at hand."""
         self._tx = RfbTransaction()
         self._buffers = (bytearray(), bytearray())
         self._anomalies: list[tuple[AppAnomaly, int]] = []
@@ -77,6 +83,7 @@ class RfbParser:
                 return
             piece = bytes(held[:size])
             del held[:size]
+            self._message += piece
             try:
                 self._want = self._script.send(piece)
             except StopIteration:
@@ -88,6 +95,7 @@ class RfbParser:
         tx = self._tx
         for side, stage in ((TO_CLIENT, STAGE_SERVER_VERSION), (TO_SERVER, STAGE_CLIENT_VERSION)):
             found = _VERSION.fullmatch((yield side, 12))
+            self._end(side)
             if found is None:
                 self._odd(AppAnomaly.RFB_MALFORMED_MESSAGE, side)
                 return
@@ -96,7 +104,9 @@ class RfbParser:
         yield from self._choose()
         if tx.security == VNC:
             tx.challenge = yield TO_CLIENT, 16
+            self._end(TO_CLIENT)
             tx.response = yield TO_SERVER, 16
+            self._end(TO_SERVER)
         elif tx.security != _NONE:
             if tx.security:
                 self._odd(AppAnomaly.RFB_UNIMPLEMENTED_SECURITY_TYPE, TO_SERVER)
@@ -111,12 +121,16 @@ class RfbParser:
         tx = self._tx
         if tx.versions[TO_SERVER] < b"003.007":
             tx.security = int.from_bytes((yield TO_CLIENT, 4), "big")
+            self._end(TO_CLIENT)
         else:
             count = (yield TO_CLIENT, 1)[0]
             tx.security = 0
             if count:
                 yield TO_CLIENT, count
+            self._end(TO_CLIENT)
+            if count:
                 tx.security = (yield TO_SERVER, 1)[0]
+                self._end(TO_SERVER)
         if tx.security == 0:
             yield from self._reason()
         self._reach(STAGE_SECURITY, TO_SERVER)  # of the client as well where it had no choice, as in Suricata
@@ -125,6 +139,7 @@ class RfbParser:
         """Section 7.1.3."""
         tx = self._tx
         tx.result = int.from_bytes((yield TO_CLIENT, 4), "big")
+        self._end(TO_CLIENT)
         if tx.result > FAIL:
             self._odd(AppAnomaly.RFB_UNKNOWN_SECURITY_RESULT, TO_CLIENT)
         self._reach(STAGE_RESULT, TO_CLIENT)
@@ -137,18 +152,28 @@ class RfbParser:
             self._tx.reason = yield TO_CLIENT, size
         else:
             self._odd(AppAnomaly.RFB_MALFORMED_MESSAGE, TO_CLIENT)
+        self._message.clear()  # which belongs to what it is the reason of
 
     def _init(self) -> Script:
         """Section 7.3."""
         tx = self._tx
         tx.shared = (yield TO_SERVER, 1)[0]
+        self._end(TO_SERVER)
         tx.init = yield TO_CLIENT, _INIT_SIZE
         size = int.from_bytes((yield TO_CLIENT, 4), "big")
         if size > MAX_TEXT:
             self._odd(AppAnomaly.RFB_MALFORMED_MESSAGE, TO_CLIENT)
             return
         tx.name = yield TO_CLIENT, size
+        self._end(TO_CLIENT)
         self._reach(STAGE_SERVER_INIT, TO_CLIENT)
+
+    def _end(self, side: int) -> None:
+        """Show a message that is complete."""
+        if self.shows_frames:
+            name = "frame.rfb.pdu@to_client" if side else "frame.rfb.pdu"
+            self._out.append(TxStage(View({name: bytes(self._message)}), FRAMES[side], side))
+        self._message.clear()
 
     def _reach(self, stage: int, side: int) -> None:
         self._out.append(TxStage(self._tx, stage, side))

@@ -18,7 +18,8 @@ from sensor.proto.tls.records import (
     RecordSide,
 )
 from sensor.proto.tls.transaction import TlsTransaction
-from sensor.proto.tls.views import Progress, Records, View
+from sensor.proto.tls.views import Progress, Records
+from sensor.proto.view import View
 
 STAGE_CLIENT_HELLO, STAGE_SERVER_HELLO, STAGE_CERTIFICATES, STAGE_CLIENT_CERTIFICATES, STAGE_ESTABLISHED = range(5)
 STAGE_VIEW_TO_SERVER, STAGE_VIEW_TO_CLIENT = 5, 6

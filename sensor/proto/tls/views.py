@@ -5,11 +5,11 @@ Made where a rule asks for it only (`ShowsFrames`): records go on to the end of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from types import MappingProxyType
-from typing import Any
 
 from sensor.proto.tls.records import ALERT, CHANGE_CIPHER_SPEC, HEARTBEAT, MAX_RECORD
+from sensor.proto.view import View
 
 HEAD = 5
 """Bytes of a record's header (RFC 8446 section 5.1)."""
@@ -27,29 +27,6 @@ _SAID_BY = (frozenset({1, 16}), frozenset({2, 12, 13}))
 """Which of them a side may send."""
 _LONGEST = 16
 """States that are kept of a side."""
-
-
-class View:
-    """Buffers that stand for themselves: a frame, or a state."""
-
-    __slots__ = ("_values", "id")
-
-    def __init__(self, values: dict[str, bytes]) -> None:
-        self.id = -1
-        self._values = values
-
-    def buffer(self, name: str) -> Sequence[bytes]:
-        """Return the one instance of a buffer, if the view has it."""
-        value = self._values.get(name, b"")
-        return (value,) if value else ()
-
-    def numbers(self, name: str) -> Sequence[int]:  # noqa: ARG002 - part of the contract
-        """Return nothing: numbers are those of handshakes."""
-        return ()
-
-    def eve(self) -> dict[str, Any]:
-        """Return no object."""
-        return {}
 
 
 class Records:

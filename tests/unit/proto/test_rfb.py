@@ -1,7 +1,7 @@
 import struct
 
 import pytest
-from handshakes import TO_CLIENT, TO_SERVER
+from handshakes import TO_CLIENT, TO_SERVER, drive
 from rfbmake import CHALLENGE, RESPONSE, init, rfb, text
 from test_probe import APP_UNDECIDED, stream
 
@@ -150,3 +150,26 @@ def test_no_request_of_http_begins_so():
     assert stream(b"", BANNER, port=80) == stream(BANNER, port=80) == RFB
     assert stream(b"RF", port=80) == APP_UNDECIDED
     assert stream(b"REPORT / HTTP/1.1\r\n", port=80) == HTTP
+
+
+def test_each_message_is_a_frame_where_rules_ask_for_it():
+    init = bytes(20) + b"\0\0\0\4desk"
+    talk = [
+        (TO_CLIENT, BANNER), (TO_SERVER, BANNER), (TO_CLIENT, b"\2\1\2"), (TO_SERVER, b"\2"), (TO_CLIENT, b"c" * 16),
+        (TO_SERVER, b"r" * 16), (TO_CLIENT, bytes(4)), (TO_SERVER, b"\1"), (TO_CLIENT, init), (TO_SERVER, b"more"),
+    ]  # fmt: skip
+    for shown in (True, False):
+        parser = SPEC.new_parser()
+        parser.shows_frames = shown
+        frames = [one for one in drive(parser, talk, 3) if one.stage in state.FRAMES]
+        name = "frame.rfb.pdu"
+        found = [(one.side, *one.tx.buffer(name + ("@to_client" if one.side else ""))) for one in frames]
+        assert found == (talk[:-1] if shown else [])
+
+
+def test_a_reason_is_no_frame():
+    parser = SPEC.new_parser()
+    parser.shows_frames = True
+    talk = [(TO_CLIENT, BANNER), (TO_SERVER, BANNER), (TO_CLIENT, b"\0\0\0\0\3bad")]
+    frames = [one for one in drive(parser, talk) if one.stage in state.FRAMES]
+    assert [one.tx.buffer("frame.rfb.pdu@to_client") for one in frames if one.side] == [(BANNER,), (b"\0",)]
