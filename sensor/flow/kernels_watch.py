@@ -31,6 +31,8 @@ WATCH = np.dtype(
         ("fourway", "u1"),
         ("extra", "u1"),  # SYNs, then SYN/ACKs with other numbers
         ("fin", "u1"),  # 1 + side of the first FIN
+        ("sure", "u1"),  # the server has said something behind the handshake
+        ("early", "u1"),  # the SYN asked for TCP Fast Open and has data (RFC 7413)
     ],
     align=True,
 )
@@ -48,7 +50,8 @@ _MASK = 0xFFFFFFFF
     SYN_FLOOD, FOUR_ACK, FOUR_SYN, FOUR_SEQ, FOUR_INVALID, INVALID_ACK, EST_ACK, EST_SEQ, EST_TOSERVER, EST_SYN,
     EST_SYN_DIFF, EST_SYN_TOCLIENT, EST_INVALID, EST_WINDOW, EST_BEFORE, SPURIOUS, FIN_INVALID, FIN_WINDOW, FIN_NONE,
     RST_NONE, RST_INVALID, RST_DATA, BROKEN, STAMP, CW_WINDOW, CW_FIN, CW_INVALID, FIN1_SEQ, FIN1_FIN, FIN1_INVALID,
-    FIN2_SEQ, FIN2_FIN, FIN2_INVALID, LAST_SEQ, LAST_INVALID,
+    FIN2_SEQ, FIN2_FIN, FIN2_INVALID, LAST_SEQ, LAST_INVALID, TFO_IGNORED, EST_RESEND, SHUT_SYN, CW_BEFORE, AGAIN,
+    FIN_SYN, TW_SEQ, TW_INVALID,
 ) = (1 << int(one) for one in T)  # fmt: skip
 
 
@@ -85,6 +88,8 @@ def _take(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
         w["next"][d] = end
     if flags & ACK and diff(ack, np.int64(w["acked"][1 - d])) > 0:
         w["acked"][1 - d] = ack
+        if diff(ack, np.int64(w["next"][1 - d])) > 0:
+            w["next"][1 - d] = ack
     w["win"][d] = win
 
 
@@ -92,6 +97,7 @@ def _take(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
 @no_type_check
 def _syn_sent(w: np.void, d: int, seq: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
     c = np.int64(w["client"])
+    found = 0
     if not flags & SYN:
         return 0
     if not flags & ACK:
@@ -111,7 +117,11 @@ def _syn_sent(w: np.void, d: int, seq: int, ack: int, flags: int, win: int) -> i
             return FOUR_ACK
         if seq != w["isn"][c]:
             return FOUR_SYN
+    elif w["early"] and ack == w["next"][c]:
+        w["acked"][c] = ack
+        _begin(w, d, seq)
     elif ack == (np.int64(w["alt"][c]) + 1) & _MASK:
+        found = TFO_IGNORED if w["early"] else 0
         _begin(w, c, np.int64(w["alt"][c]))
         _begin(w, d, seq)
     elif ack != (np.int64(w["isn"][c]) + 1) & _MASK:
@@ -122,7 +132,7 @@ def _syn_sent(w: np.void, d: int, seq: int, ack: int, flags: int, win: int) -> i
     w["win"][d] = win
     w["extra"] = 0
     w["phase"] = SYN_RECV
-    return 0
+    return found
 
 
 @helper
@@ -148,7 +158,25 @@ def _syn_again(w: np.void, d: int, seq: int, ack: int, flags: int) -> int:  # pr
 
 @helper
 @no_type_check
+def _finish(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
+    """Take the first FIN."""
+    if flags & ACK and _bad_ack(w, 1 - d, ack):
+        return FIN_INVALID | INVALID_ACK
+    if diff(seq, np.int64(w["acked"][d])) < 0 or _beyond(w, d, seq):
+        return FIN_WINDOW
+    if flags & SYN and d == w["client"]:
+        return FIN_SYN
+    _take(w, d, seq, size + 1, ack, flags, win)
+    w["fin"] = 1 + d
+    w["phase"] = HALF
+    return 0
+
+
+@helper
+@no_type_check
 def _syn_recv(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
+    if flags & FIN:
+        return _finish(w, d, seq, size, ack, flags, win)
     if flags & SYN:
         return _syn_again(w, d, seq, ack, flags)
     if not flags & ACK:
@@ -164,12 +192,10 @@ def _syn_recv(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win
             return FOUR_INVALID | INVALID_ACK
     elif d == w["client"] and not right_ack:
         return EVASION if right_seq else WRONG_BOTH
+    elif d != w["client"] and diff(seq, np.int64(w["next"][d])) > 0:
+        return WRONG_BOTH
     _take(w, d, seq, size, ack, flags, win)
     w["phase"] = OPEN
-    if flags & FIN:
-        w["next"][d] = (np.int64(w["next"][d]) + 1) & _MASK
-        w["fin"] = 1 + d
-        w["phase"] = HALF
     return 0
 
 
@@ -182,7 +208,9 @@ def _open_syn(w: np.void, d: int, seq: int, ack: int, flags: int) -> int:  # pra
             return EST_TOSERVER
         if ack != w["acked"][c]:
             return EST_ACK
-        return EST_SEQ if seq != w["isn"][d] else 0
+        if seq != w["isn"][d]:
+            return EST_SEQ
+        return EST_RESEND if w["sure"] else 0
     if d != c:
         return EST_SYN_TOCLIENT
     return EST_SYN_DIFF if seq != w["isn"][c] else EST_SYN
@@ -192,29 +220,24 @@ def _open_syn(w: np.void, d: int, seq: int, ack: int, flags: int) -> int:  # pra
 @no_type_check
 def _old(w: np.void, d: int, seq: int, size: int) -> int:  # pragma: no cover
     """Say what is odd about bytes that were acknowledged before."""
-    if size == 0 or diff((seq + size) & _MASK, np.int64(w["acked"][d])) > 0:
+    rest = diff((seq + size) & _MASK, np.int64(w["acked"][d]))
+    # One byte or none in front of the next: the other side is asked whether it is still there.
+    if rest > 0 or (size < 2 and (seq + 1) & _MASK == w["next"][d]):
         return 0
-    if diff((seq + size) & _MASK, np.int64(w["acked"][d])) < 0 and w["phase"] == OPEN:
-        return EST_BEFORE | SPURIOUS
-    return SPURIOUS
+    found = SPURIOUS if size > 0 else 0
+    return found | EST_BEFORE if rest < 0 and w["phase"] == OPEN else found
 
 
 @helper
 @no_type_check
 def _open(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
+    if flags & FIN:
+        return _finish(w, d, seq, size, ack, flags, win)
     if flags & SYN:
         return _open_syn(w, d, seq, ack, flags)
-    bad = flags & ACK != 0 and _bad_ack(w, 1 - d, ack)
-    if flags & FIN:
-        if bad:
-            return FIN_INVALID | INVALID_ACK
-        if _beyond(w, d, seq):
-            return FIN_WINDOW
-        _take(w, d, seq, size + 1, ack, flags, win)
-        w["fin"] = 1 + d
-        w["phase"] = HALF
-        return 0
-    if bad:
+    if d != w["client"]:
+        w["sure"] = 1
+    if flags & ACK and _bad_ack(w, 1 - d, ack):
         return EST_INVALID | INVALID_ACK
     if _beyond(w, d, seq):
         return EST_WINDOW
@@ -225,11 +248,21 @@ def _open(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
 
 @helper
 @no_type_check
+def _again(w: np.void, d: int, seq: int, size: int) -> int:  # pragma: no cover
+    """Say that all bytes were sent before, or that some were acknowledged: once one side has finished."""
+    end = (seq + size) & _MASK
+    if size == 0 or (diff(end, np.int64(w["next"][d])) > 0 and diff(seq, np.int64(w["acked"][d])) >= 0):
+        return 0
+    return AGAIN
+
+
+@helper
+@no_type_check
 def _half(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
     """One side has finished: Suricata names the phase after what the server has to do."""
     first = np.int64(w["fin"]) - 1
     if flags & SYN:
-        return 0
+        return 0 if flags & FIN or (first == w["client"] and not flags & ACK) else SHUT_SYN
     bad = flags & ACK != 0 and _bad_ack(w, 1 - d, ack)
     far = _beyond(w, d, seq)
     if bad or far:
@@ -238,8 +271,12 @@ def _half(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
         if w["acked"][first] == w["next"][first]:
             return FIN2_INVALID | INVALID_ACK if bad else FIN2_FIN if flags & FIN else FIN2_SEQ
         return FIN1_INVALID | INVALID_ACK if bad else FIN1_FIN if flags & FIN else FIN1_SEQ
-    found = _old(w, d, seq, size)
+    found = _old(w, d, seq, size) | _again(w, d, seq, size)
+    if found & SPURIOUS and first == w["client"]:
+        found |= CW_BEFORE
     again = flags & FIN != 0 and d == first
+    if again and first == w["client"] and diff(seq, np.int64(w["acked"][d])) < 0:
+        return CW_FIN
     _take(w, d, seq, size + (1 if flags & FIN and not again else 0), ack, flags, win)
     if flags & FIN and d != first:
         w["phase"] = LAST
@@ -248,11 +285,56 @@ def _half(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
 
 @helper
 @no_type_check
+def _timewait(
+    w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int, found: int
+) -> int:  # pragma: no cover
+    """Take a segment behind both ends, of which the server's came first: an acknowledgment in its place is the last."""
+    found |= _again(w, d, seq, size)
+    if found or not flags & ACK or flags & FIN:
+        return found
+    if seq != w["next"][d] and (seq + 1) & _MASK != w["next"][d]:
+        return TW_SEQ
+    if _bad_ack(w, 1 - d, ack):
+        return TW_INVALID | INVALID_ACK
+    _take(w, d, seq, size, ack, flags, win)
+    w["phase"] = OVER
+    return 0
+
+
+@helper
+@no_type_check
+def _fast_open(b: np.ndarray, at: int, end: int) -> bool:  # pragma: no cover
+    """Whether an option asks for TCP Fast Open (RFC 7413 section 4.1.1)."""
+    while at < end:
+        kind = np.int64(b[at])
+        if kind == 34:
+            return True
+        if kind == 0:
+            return False
+        size = np.int64(b[at + 1]) if kind != 1 and at + 1 < end else 1
+        if size < 2 and kind != 1:
+            return False
+        at += size
+    return False
+
+
+@helper
+@no_type_check
 def _last(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
-    """Both have finished; only where the client did so first Suricata still looks."""
+    """Both have finished: what comes until this is acknowledged."""
     first = np.int64(w["fin"]) - 1
-    if first != w["client"] or d != first or flags & SYN or w["acked"][1 - d] == w["next"][1 - d]:
+    if flags & SYN:
+        return 0 if flags & FIN or (first == w["client"] and not flags & ACK) else SHUT_SYN
+    found = _old(w, d, seq, size)
+    if first != w["client"]:
+        return _timewait(w, d, seq, size, ack, flags, win, found)
+    if d != first:
+        return found
+    if w["acked"][1 - d] == w["next"][1 - d]:
         return 0
+    found |= _again(w, d, seq, size)
+    if found:
+        return found
     if flags & ACK and _bad_ack(w, 1 - d, ack):
         return LAST_INVALID | INVALID_ACK
     if seq != w["next"][d] and (seq + 1) & _MASK != w["next"][d]:
@@ -318,6 +400,14 @@ def _fresh(w: np.void, d: int, seq: int, size: int, flags: int, win: int) -> int
 
 @helper
 @no_type_check
+def _in_place(w: np.void, d: int, seq: int) -> bool:  # pragma: no cover
+    """Whether a reset has the next number of its side, for which the end of the side does not count."""
+    ended = w["phase"] == LAST or (w["phase"] == HALF and w["fin"] == 1 + d)
+    return (seq + (1 if ended else 0)) & _MASK == w["next"][d]
+
+
+@helper
+@no_type_check
 def _judge(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
     phase = np.int64(w["phase"])
     if not flags & ACK and ack != 0:
@@ -325,8 +415,15 @@ def _judge(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: i
     if phase == FRESH:
         return _fresh(w, d, seq, size, flags, win)
     if flags & RST:
-        if phase >= OPEN and flags & ACK and _bad_ack(w, 1 - d, ack):
+        if phase >= SYN_RECV and flags & ACK and _bad_ack(w, 1 - d, ack):
             return RST_INVALID | INVALID_ACK
+        if phase == SYN_SENT and not w["fourway"]:
+            if flags & ACK and (d == w["client"] or diff(ack, np.int64(w["next"][1 - d])) > 0):
+                return RST_INVALID | INVALID_ACK
+            if d != w["client"] and not flags & ACK:
+                return 0
+        if phase >= SYN_RECV and not _in_place(w, d, seq):
+            return 0
         w["phase"] = OVER
         return RST_DATA if size > 0 else 0
     if phase == SYN_SENT:
@@ -364,6 +461,8 @@ def watch(
             w["fourway"] = 0
             w["extra"] = 0
             w["fin"] = 0
+            w["sure"] = 0
+            w["early"] = 0
             w["stamped"][0] = 0
             w["stamped"][1] = 0
         if w["phase"] == UNKNOWN or w["phase"] == OVER:
@@ -375,5 +474,7 @@ def watch(
             out[i] = np.uint64(STAMP)
             continue
         win = np.int64(r["win"]) if flags & SYN else np.int64(r["win"]) << np.int64(flows["wscale"][slot, d])
+        if w["phase"] == FRESH and flags & SYN and r["paylen"] > 0 and _fast_open(b, l4 + 20, end):
+            w["early"] = 1
         found = _judge(w, d, np.int64(r["seq"]), np.int64(r["paylen"]), np.int64(r["ack"]), flags, win)
         out[i] = np.uint64(found)

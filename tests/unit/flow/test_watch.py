@@ -24,6 +24,7 @@ TALKED = [
 ]  # fmt: skip
 C2, S2 = C + DATA, SV + DATA
 FAR = 999999
+FAST_OPEN = b"\x22\x0a12345678\1\1"
 CLIENT_FIN = [*TALKED, (CLIENT, C2, S2, A | F)]
 SERVER_FIN = [*TALKED, (SERVER, S2, C2, A | F)]
 BOTH_FIN = [*CLIENT_FIN, (SERVER, S2, C2 + 1, A), (SERVER, S2, C2 + 1, A | F)]
@@ -35,7 +36,7 @@ def rows_of(segments):
     rows, raw = new_rows(len(segments)), b""
     for row, segment in zip(rows, segments, strict=True):
         side, seq, ack, flags, size, window, stamp = (*segment, *(0, WIN, None)[len(segment) - 4 :])
-        options = b"" if stamp is None else b"\1\1\x08\x0a" + struct.pack("!II", stamp, 0)
+        options = b"\1\1\x08\x0a" + struct.pack("!II", stamp, 0) if isinstance(stamp, int) else stamp or b""
         row["l4"], row["side"], row["flow"], row["proto"], row["ipv"] = len(raw), side, 0, 6, 4
         row["seq"], row["ack"], row["tcpflags"], row["paylen"], row["win"] = seq, ack, flags, size, window
         raw += bytes(12) + bytes([5 + len(options) // 4 << 4]) + bytes(7) + options
@@ -115,6 +116,47 @@ CASES = [
     ([(CLIENT, C0, 0, S, 0, WIN, 9), (SERVER, S0, C, S | A, 0, WIN, 5), (CLIENT, C, SV, A, 0, WIN, 10),
       (CLIENT, C, SV, A | P, DATA, WIN, 3)], {4: "pkt_invalid_timestamp"}),
     ([DONE, (CLIENT, C, SV, A | F)], {}),
+    # What comes again, or in the place of something else.
+    ([*OPENED, (SERVER, SV, C, A), SYNACK], {5: "est_synack_resend"}),
+    ([*OPENED, (CLIENT, C, SV, A), SYNACK], {}),
+    ([*TALKED, (CLIENT, C2, S2, S | F | A)], {8: "fin_syn"}),
+    ([SYN, SYNACK, (CLIENT, C, SV, S | F | A)], {3: "fin_syn"}),
+    ([*TALKED, (SERVER, S2, C2, S | F | A)], {}),
+    ([*TALKED, (CLIENT, C, S2, A | F)], {8: "fin_out_of_window"}),
+    ([SYN, SYNACK, (SERVER, S0, C, A | F)], {3: "fin_out_of_window"}),
+    ([*SERVER_FIN, SYN], {9: "shutdown_syn_resend"}),
+    ([*SERVER_FIN, SYNACK], {9: "shutdown_syn_resend"}),
+    ([*CLIENT_FIN, SYNACK], {9: "shutdown_syn_resend"}),
+    ([*CLIENT_FIN, SYN], {}),
+    ([*BOTH_FIN, SYNACK], {11: "shutdown_syn_resend"}),
+    ([*CLIENT_FIN, (SERVER, SV, C2 + 1, A | P, DATA)],
+     {9: "closewait_pkt_before_last_ack pkt_retransmission pkt_spurious_retransmission"}),
+    ([*CLIENT_FIN, (SERVER, S2, C2 + 1, A), (CLIENT, C2, S2, A | F)], {10: "closewait_fin_out_of_window"}),
+    ([*SERVER_FIN, (CLIENT, C, S2, A | P, DATA)], {9: "pkt_retransmission pkt_spurious_retransmission"}),
+    ([*SERVER_FIN, (CLIENT, C2, S2, A | P, 9), (CLIENT, C2, S2, A | P, 9)], {10: "pkt_retransmission"}),
+    ([*TALKED, (CLIENT, C2 - 1, S2, A | P, 1), (CLIENT, C2 - 1, S2, A), (CLIENT, C2 - 2, S2, A)],
+     {10: "est_pkt_before_last_ack"}),
+    ([*SERVER_FIN, (CLIENT, C2, S2 + 1, A | F), (SERVER, S2 + 9, C2 + 1, A)], {10: "timewait_ack_wrong_seq"}),
+    ([*SERVER_FIN, (CLIENT, C2, S2 + 1, A | F), (CLIENT, C2 + 1, S2 + FAR, A)],
+     {10: "pkt_invalid_ack timewait_invalid_ack"}),
+    ([*SERVER_FIN, (CLIENT, C2, S2 + 1, A | F), (SERVER, S2 + 1, C2 + 1, A), (SERVER, S2 + 9, C2 + 1, A)], {}),
+    ([*SERVER_FIN, (CLIENT, C2, S2 + 1, A | F), (CLIENT, C, S2 + 1, A | P, DATA)],
+     {10: "pkt_retransmission pkt_spurious_retransmission"}),
+    ([*BOTH_FIN, (SERVER, SV, C2 + 1, A | P, DATA)], {11: "pkt_spurious_retransmission"}),
+    ([SYN, SYNACK, (SERVER, SV, C, A), DONE], {}),
+    ([SYN, SYNACK, (SERVER, SV + 9, C, A)], {3: "3whs_wrong_seq_wrong_ack"}),
+    ([(CLIENT, C0, 0, S, 4, WIN, FAST_OPEN), (SERVER, S0, C, S | A), (CLIENT, C, SV, A)],
+     {2: "3whs_synack_tfo_data_ignored"}),
+    ([(CLIENT, C0, 0, S, 4, WIN, FAST_OPEN), (SERVER, S0, C + 4, S | A), (CLIENT, C + 4, SV, A)], {}),
+    ([(CLIENT, C0, 0, S, 4), (SERVER, S0, C + 4, S | A)], {2: "3whs_synack_with_wrong_ack"}),
+    # Resets that are not in their place end nothing.
+    ([*TALKED, (CLIENT, C2 + 5, 0, R), SYN], {9: "est_syn_resend"}),
+    ([*CLIENT_FIN, (CLIENT, C2, 0, R), SYNACK], {}),
+    ([*CLIENT_FIN, (CLIENT, C2 + 1, 0, R), SYNACK], {10: "shutdown_syn_resend"}),
+    ([SYN, (CLIENT, C, SV, R | A)], {2: "pkt_invalid_ack rst_invalid_ack"}),
+    ([SYN, (SERVER, 0, C + 9, R | A)], {2: "pkt_invalid_ack rst_invalid_ack"}),
+    ([SYN, (SERVER, 0, 0, R), (SERVER, S0, C0 + 99, S | A)], {3: "3whs_synack_with_wrong_ack"}),
+    ([SYN, SYNACK, (CLIENT, C, SV + FAR, R | A)], {3: "pkt_invalid_ack rst_invalid_ack"}),
 ]  # fmt: skip
 
 
