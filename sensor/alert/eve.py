@@ -14,6 +14,7 @@ from sensor.model.scene import (
     AnomalyRecord,
     ArpRecord,
     FileRecord,
+    FileState,
     FlowEnd,
     FlowFacts,
     Match,
@@ -106,6 +107,8 @@ class EveBuilder:
             key, fields = match.app
             out[key] = fields
             out |= match.beside
+        if match.files:
+            out["files"] = [_file_of_alert(one, match.tx_id) for one in match.files]
         if scene.app_proto:
             out["app_proto"] = scene.app_proto
         if scene.app_proto_orig:
@@ -148,10 +151,7 @@ class EveBuilder:
         if self._ethernet and scene.src_mac:
             out["ether"] = {"src_mac": scene.src_mac, "dest_mac": scene.dest_mac}
         if scene.tunnel:
-            out["tunnel"] = {
-                "src_ip": scene.tunnel_src_ip, "dest_ip": scene.tunnel_dest_ip,
-                "proto": proto_name(scene.tunnel_proto), "depth": 1,
-            }  # fmt: skip
+            out["tunnel"] = self._tunnel(scene)
         if self._sensor:
             out["host"] = self._sensor
         if self._names and scene.source:
@@ -160,6 +160,16 @@ class EveBuilder:
         if xen:
             out["xen"] = xen
         return out
+
+    def _tunnel(self, scene: Scene) -> dict[str, Any]:
+        sport, dport = scene.tunnel_ports
+        out: dict[str, Any] = {
+            "src_ip": scene.tunnel_src_ip, "src_port": sport, "dest_ip": scene.tunnel_dest_ip, "dest_port": dport,
+            "proto": proto_name(scene.tunnel_proto), "depth": 1,
+        }  # fmt: skip
+        if scene.number and not self._live:
+            out["pcap_cnt"] = scene.number
+        return out | {"pkt_src": "wire/pcap"}
 
     def _addresses(self, scene: Scene, out: dict[str, Any]) -> None:
         ported = scene.proto in _PORTED
@@ -244,6 +254,12 @@ class EveBuilder:
 
 def _frame(packet: bytes, linktype: int) -> dict[str, Any]:
     return {"packet": base64.b64encode(packet).decode(), "packet_info": {"linktype": linktype}}
+
+
+def _file_of_alert(file: FileState, tx_id: int | None) -> dict[str, Any]:
+    out: dict[str, Any] = {"filename": text(file.name)} if file.name else {}
+    out |= {"gaps": file.gaps, "state": file.state, **file.digests, "stored": False, "size": file.size}
+    return out if tx_id is None else out | {"tx_id": tx_id}
 
 
 def _file_object(record: FileRecord, stored: str, number: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sensor.config.settings import Settings
 from sensor.detect.plan import Plan
+from sensor.engine.filestates import digests_of
 from sensor.engine.filewants import FileWants
 from sensor.engine.judge import Place
 from sensor.model.app import ProtocolSpec, TxStage, beside
@@ -55,12 +56,11 @@ class FileLog:
             return
         for file in spec.files(stage):
             scene = speaking(place.scene(side=stage.side), spec.name)
-            digests = {name: digest for name in self._hashes if (digest := file.digest(name).decode())}
             self._emit(
                 FileRecord(
                     scene=scene, app_proto=spec.name, key=spec.eve_key or spec.name, fields=stage.tx.eve(),
                     tx_id=stage.tx.id, name=file.name, size=file.size, complete=file.complete, gaps=file.gaps,
-                    digests=digests, beside=beside(stage.tx), logged=self._logged,
+                    digests=digests_of(file, self._hashes), beside=beside(stage.tx), logged=self._logged,
                     content=file.content if store else b"", sids=sids if store else (),
                 )
             )  # fmt: skip

@@ -24,6 +24,7 @@ from sensor.detect.plan import TX, Plan
 from sensor.detect.quick import needs
 from sensor.detect.sleepers import Sleepers
 from sensor.detect.threshold import Rates, Suppressor
+from sensor.engine.filestates import files_at
 from sensor.engine.filewants import FileWants
 from sensor.engine.frames import Frames
 from sensor.engine.marks import SideMarks
@@ -31,7 +32,7 @@ from sensor.engine.options import EngineOptions
 from sensor.engine.passing import FLOW, SIDE, Passed, reach
 from sensor.engine.scenes import BlockView, ends_of
 from sensor.engine.tagging import Tagging
-from sensor.model.app import ProtocolSpec, TxStage, beside
+from sensor.model.app import ProtocolSpec, TxStage, beside, eve_of_alert
 from sensor.model.counters import Counters
 from sensor.model.files import FileInfo
 from sensor.model.rows import FRAG_PART, FS_BEFORE, FS_ESTABLISHED, TUNNEL_GENEVE, TUNNEL_NONE, TUNNEL_VXLAN
@@ -121,6 +122,7 @@ class _Context:
         "proto",
         "sport",
         "src",
+        "stage",
         "tx",
         "ts_ns",
     )
@@ -128,8 +130,10 @@ class _Context:
     def __init__(
         self, place: Place, judge: Judge, windows: dict[str, Sequence[Window]], tx: object = None, app: str = "",
         file: FileInfo | None = None, event: tuple[str, int] | None = None, *, packet: bool = False,
+        stage: TxStage | None = None,
     ) -> None:  # fmt: skip
         self._packet = packet
+        self.stage = stage
         self._file = file
         self._lower: bytes | None = None
         self._event = event
@@ -417,7 +421,7 @@ class Judge:
         whole = [Window(seen)] if seen else []
         sided = Place(place.view, place.slot, stage.side, place.row, place.number, place.ts)
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
-        context = _Context(sided, self, windows, stage.tx, SPECS[app].name, stage.file)
+        context = _Context(sided, self, windows, stage.tx, SPECS[app].name, stage.file, stage=stage)
         rules: Iterable[int] = every
         if self._options.triage:
             if known is None:
@@ -632,7 +636,7 @@ class Judge:
         if place.slot >= 0:
             place.view.flows["alerted"][place.slot] = 1
         tx: Any = context.tx
-        shown = tx.eve() if tx is not None else {}
+        shown = eve_of_alert(tx) if tx is not None else {}
         scene = speaking(place.scene(), context.app)
         key = ""
         if tx is not None:
@@ -657,6 +661,7 @@ class Judge:
                 flowints=tuple(known.ints.items()) if known is not None else (),
                 flowvars=tuple(known.texts.items()) if known is not None else (),
                 pktvars=tuple(self.packet_vars(place).items()) if self._packet_vars else (),
+                files=files_at(context.stage, context.app, self._options.settings.eve.force_hash),
                 told=values,
             )
         )

@@ -9,10 +9,10 @@ import numpy as np
 from sensor.engine.judge import Place
 from sensor.engine.scenes import BlockView
 from sensor.model import addr
-from sensor.model.anomaly import DecodeAnomaly, StreamAnomaly
+from sensor.model.anomaly import AppAnomaly, DecodeAnomaly, StreamAnomaly
 from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.rows import END_REASONS, TCP_ESTABLISHED, TCP_LAST_ACK, TCP_STATE_NAMES
-from sensor.model.scene import AnomalyRecord, ArpRecord, FlowEnd, Record, TxRecord, speaking
+from sensor.model.scene import AnomalyRecord, ArpRecord, FlowEnd, Record, Scene, TxRecord, speaking
 
 _ARP = 0x0806
 _ARP_SIZE = 28
@@ -25,6 +25,13 @@ _ARP_OPCODES = {
     9: "reply-inverse",
 }
 _TCP = 6
+_DETECTION = frozenset(
+    {
+        AppAnomaly.DETECT_PROTOCOL_ONLY_ONE_DIRECTION, AppAnomaly.WRONG_DIRECTION_FIRST_DATA,
+        AppAnomaly.PROTOCOL_MISMATCH,
+    }
+)  # fmt: skip
+"""What is found before any parser reads."""
 
 
 def _is_arp(rows: np.ndarray) -> np.ndarray:
@@ -38,6 +45,10 @@ def _last_state(flow: np.void) -> str:
         return "established" if flow["pkts"][0] and flow["pkts"][1] else "new"
     tcp = int(flow["tcpstate"])
     return "closed" if tcp >= TCP_LAST_ACK else "established" if tcp >= TCP_ESTABLISHED else "new"
+
+
+def _scene(place: Place, spec: ProtocolSpec, stage: TxStage) -> Scene:
+    return place.scene(side=stage.side if spec.by_sender else 0)
 
 
 class Logs:
@@ -56,13 +67,13 @@ class Logs:
         """Log a transaction that has come to the stage at which its protocol logs."""
         key = spec.eve_key or spec.name
         if key in self._kinds and stage.stage in spec.log_stages:
-            self._emit(TxRecord(place.scene(side=0), key, stage.tx.eve(), stage.tx.id, beside(stage.tx)))
+            self._emit(TxRecord(_scene(place, spec, stage), key, stage.tx.eve(), stage.tx.id, beside(stage.tx)))
 
     def incomplete(self, place: Place, spec: ProtocolSpec, stage: TxStage) -> None:
         """Log a transaction that will not come to the stage at which its protocol logs."""
         key = spec.eve_key or spec.name
         if key in self._kinds:
-            self._emit(TxRecord(place.scene(side=0), key, stage.tx.eve(), stage.tx.id, beside(stage.tx)))
+            self._emit(TxRecord(_scene(place, spec, stage), key, stage.tx.eve(), stage.tx.id, beside(stage.tx)))
 
     def flow_end(self, place: Place, reason: int, transactions: int) -> None:
         """Log a flow."""
@@ -83,11 +94,12 @@ class Logs:
             )
         )
 
-    def app_anomaly(self, place: Place, event: str, proto: str) -> None:
-        """Log what a parser found odd."""
+    def app_anomaly(self, place: Place, anomaly: AppAnomaly, proto: str) -> None:
+        """Log what a parser found odd, or what is odd in how the sides of a connection speak."""
         if "anomaly" in self._kinds:
             scene = speaking(place.scene(side=place.side), proto)
-            self._emit(AnomalyRecord(scene, "applayer", event, "proto_parser" if proto else ""))
+            layer = "proto_detect" if anomaly in _DETECTION else "proto_parser"
+            self._emit(AnomalyRecord(scene, "applayer", anomaly.logged, layer))
 
     def odd_rows(self, rows: np.ndarray) -> list[int]:
         """Return the rows that are logged for what they are by themselves: anomalies and ARP. rows: ROW[n]."""

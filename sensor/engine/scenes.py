@@ -8,16 +8,18 @@ from typing import NamedTuple
 import numpy as np
 
 from sensor.detect.addresses import key16
-from sensor.detect.packetrow import packet_row
+from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.engine.history import AppChanges, History
 from sensor.engine.stations import Stations, of_row
 from sensor.model import addr
 from sensor.model.app import TO_CLIENT
 from sensor.model.block import PacketBlock
-from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, TUNNEL_NAMES
+from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, FRAG_REASSEMBLED, TUNNEL_IPIP, TUNNEL_NAMES
 from sensor.model.scene import FlowFacts, Scene
 
 _PORTED = frozenset({6, 17, 132})
+_TUNNEL_SOURCES = ("", "", "gre tunnel", "gre tunnel", "vxlan encapsulation", "geneve encapsulation")
+"""Kind of a tunnel (`TUNNEL_NAMES`) → EVE `pkt_src`; ERSPAN is GRE to Suricata."""
 
 
 class Ends(NamedTuple):
@@ -165,6 +167,8 @@ class BlockView:
             tunnel_src_ip=addr.text(o.ipv, o.src_hi, o.src_lo) if o is not None else "",
             tunnel_dest_ip=addr.text(o.ipv, o.dst_hi, o.dst_lo) if o is not None else "",
             tunnel_proto=o.proto if o is not None else 0,
+            tunnel_ports=(o.sport, o.dport) if o is not None and o.proto in _PORTED else (0, 0),
+            pkt_src=_packet_source(r) if o is not None or r.frag == FRAG_REASSEMBLED else "wire/pcap",
             ethertype=r.ethertype,
             src_mac=macs[0],
             dest_mac=macs[1],
@@ -187,6 +191,15 @@ class BlockView:
             app_proto=self.app_name(slot, row), flow=self.facts(slot, row), pkt_src="stream (flow timeout)",
             src_mac=macs[0], dest_mac=macs[1],
         )  # fmt: skip
+
+
+def _packet_source(row: PacketRow) -> str:
+    """Return where a packet comes from that is not one of the capture, in Suricata's words (`pkt_src`)."""
+    if row.frag == FRAG_REASSEMBLED:
+        return "defrag"
+    if row.tunnel == TUNNEL_IPIP:
+        return f"ipv{row.ipv} tunnel"
+    return _TUNNEL_SOURCES[row.tunnel]
 
 
 def _pair(record: np.void, name: str) -> tuple[int, int]:

@@ -522,4 +522,4 @@ class Walk:
         rules = self._plan.events.get(anomaly)
         if rules:
             self._judge.event(place, spec, anomaly, side, rules, data, carriers or [])
-        self._logs.app_anomaly(place, anomaly.event, spec.name)
+        self._logs.app_anomaly(place, anomaly, spec.name)

@@ -4,7 +4,9 @@ A decode anomaly is a bit in the `anomaly` column, so there are at most 64 of th
 event names where it has one (`decoder.*`, `stream.*`), so that rules and dashboards written for it keep working.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
 
 
 class DecodeAnomaly(IntEnum):
@@ -162,8 +164,30 @@ class StreamAnomaly(IntEnum):
 
 _TWO_WORDS = ("xen_migration", "bittorrent_dht")
 """Protocols whose names are two words."""
+_IN_CAPITALS = frozenset({"http", "tls", "ftp", "smtp", "dnp3", "enip"})
+"""Protocols whose events Suricata's records have in capital letters: those that it parses in C."""
 _OF_NONE = frozenset({"parser", "protocol", "detect", "wrong"})
 """First words of what belongs to no protocol."""
+
+
+OTHERWISE: Mapping[str, str] = MappingProxyType(
+    {
+        "applayer.parser_error": "smb.internal_error",
+        "applayer.protocol_mismatch": "applayer_mismatch_protocol_both_directions",
+        "dns.malformed": "dns.malformed_data",
+        "dns.not_a_request": "dns.not_request",
+        "dns.not_a_response": "dns.not_response",
+        "dns.pointer_loop": "dns.infinite_loop",
+        "http.decompression_bomb": "http.compression_bomb",
+        "http.decompression_failed": "http.gzip_decompression_failed",
+        "ssh.banner_too_long": "ssh.long_banner",
+        "tls.certificate_invalid": "tls.invalid_certificate",
+        "tls.invalid_handshake": "tls.invalid_handshake_message",
+        "tls.invalid_record": "tls.invalid_ssl_record",
+        "tls.too_many_records": "tls.too_many_records_in_packet",
+    }
+)
+"""Events that have another name in Suricata's rules."""
 
 
 class AppAnomaly(IntEnum):
@@ -387,7 +411,7 @@ class AppAnomaly(IntEnum):
 
     @property
     def event(self) -> str:
-        """EVE `anomaly.event`, the rule keyword `app-layer-event` and the metric label."""
+        """The rule keyword `app-layer-event` and the metric label."""
         name = self.name.lower()
         for words in _TWO_WORDS:
             if name.startswith(words):
@@ -396,3 +420,13 @@ class AppAnomaly(IntEnum):
         if proto in _OF_NONE:
             return f"applayer.{name}"
         return f"{proto}.{rest}"
+
+    @property
+    def logged(self) -> str:
+        """EVE `anomaly.event`: without the protocol, which stands beside it, and as Suricata spells it there."""
+        proto, _, rest = self.event.partition(".")
+        if proto == "applayer":
+            other = OTHERWISE.get(self.event, "")
+            return other.upper() if other.startswith("applayer_") else f"APPLAYER_{rest.upper()}"
+        rest = OTHERWISE.get(self.event, self.event).partition(".")[2]
+        return rest.upper() if proto in _IN_CAPITALS else rest

@@ -55,6 +55,13 @@ def beside(tx: object) -> dict[str, Any]:
     return method() if method is not None else {}
 
 
+def eve_of_alert(tx: Transaction) -> dict[str, Any]:
+    """Return the EVE object of a transaction as alerts have it; that of its record, where it says nothing else."""
+    method = getattr(tx, "eve_of_alert", tx.eve)
+    found: dict[str, Any] = method()
+    return found
+
+
 class TxStage(msgspec.Struct, frozen=True, gc=False):
     """A transaction has reached a stage."""
 
@@ -248,6 +255,8 @@ class ProtocolSpec:
     """Stages at which a transaction gets its EVE record (the last one reached at flow end counts too)."""
     files: Callable[[TxStage], Iterable[FileInfo]] | None = None
     """Returns the files of which no more will come once a transaction is at a stage; None: it carries none."""
+    by_sender: bool = False
+    """Its records have the addresses of the message that they are about; else the client comes first."""
     eve_key: str = ""
     """Key of the EVE object, and event_type; empty: `name`."""
     rule_names: tuple[str, ...] = ()

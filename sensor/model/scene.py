@@ -59,6 +59,8 @@ class Scene(msgspec.Struct, frozen=True, gc=False):
     tunnel_src_ip: str = ""
     tunnel_dest_ip: str = ""
     tunnel_proto: int = 0
+    tunnel_ports: tuple[int, int] = (0, 0)
+    """UDP ports of it; 0: it has none."""
     ethertype: int = 0
     src_mac: str = ""
     dest_mac: str = ""
@@ -70,6 +72,19 @@ def speaking(scene: Scene, app: str) -> Scene:
     if not app or scene.app_proto in {"", "failed", app}:
         return scene
     return msgspec.structs.replace(scene, app_proto=app, app_proto_orig=scene.app_proto)
+
+
+class FileState(msgspec.Struct, frozen=True, gc=False):
+    """A file as an alert tells of it."""
+
+    name: bytes
+    size: int
+    """Bytes seen."""
+    state: str
+    """`CLOSED`, `TRUNCATED`; `UNKNOWN`: more of it may come."""
+    gaps: bool
+    digests: dict[str, str] = {}
+    """Hashes that are written: hex digits by name."""
 
 
 class Match(msgspec.Struct, frozen=True, gc=False, tag="match"):
@@ -96,6 +111,8 @@ class Match(msgspec.Struct, frozen=True, gc=False, tag="match"):
     flowvars: tuple[tuple[str, bytes], ...] = ()
     """Texts that regexes have kept for the flow, by name; the next: for the packet."""
     pktvars: tuple[tuple[str, bytes], ...] = ()
+    files: tuple[FileState, ...] = ()
+    """Files of the transaction that are complete."""
     told: tuple[tuple[bytes, ...], ...] = ()
     """Values of the rule's tests that are decided where several workers meet."""
 

@@ -210,7 +210,7 @@ SUPPRESSION = Record(
 RULE_KEYS = (
     Key("id", Whole(1, _U32), "number of the rule, unique with its generator", "sid", required=True),
     Key("title", Text(), "what an alert says", "msg"),
-    Key("revision", Whole(1, _U32), "number of the version; default 1", "rev"),
+    Key("revision", Whole(0, _U32), "number of the version; default 1", "rev"),
     Key(
         "severity",
         Severity(),

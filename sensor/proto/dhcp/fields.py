@@ -29,6 +29,7 @@ _TEXTS = (
 
 SPEC = ProtocolSpec(
     name="dhcp",
+    by_sender=True,
     transports=(17,),
     ports=(67, 68),
     stages=(StageSpec("message", TO_SERVER),),

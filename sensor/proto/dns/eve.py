@@ -13,16 +13,30 @@ if TYPE_CHECKING:
 
 _FLAGS = (("qr", 0x8000), ("aa", 0x0400), ("tc", 0x0200), ("rd", 0x0100), ("ra", 0x0080), ("z", 0x0040))
 
+_Z = 0x0040
+
 
 def dns(message: Message, tx_id: int) -> dict[str, Any]:
     """Return the object: `query` for a question, `answer` for a response."""
     return _answer(message, tx_id) if message.is_response else _query(message, tx_id)
 
 
+def of_alert(message: Message, tx_id: int) -> dict[str, Any]:
+    """Return the object as alerts have it: a list of queries, or the answer."""
+    if message.is_response:
+        return {"version": 2, "answer": _answer(message, tx_id)}
+    asked = _query(message, tx_id)
+    shared = {key: value for key, value in asked.items() if key not in {"version", "rrname", "rrtype", "queries"}}
+    rows = asked.get("queries") or [{key: asked[key] for key in ("rrname", "rrtype") if key in asked}]
+    return {"version": 2, "query": [shared | row for row in rows]}
+
+
 def _query(message: Message, tx_id: int) -> dict[str, Any]:
     out: dict[str, Any] = {"version": 2, "type": "query", "id": message.id}
     _question(out, message.questions)
     out["tx_id"] = tx_id
+    if message.flags & _Z:
+        out["z"] = True
     out["opcode"] = message.opcode
     return out
 

@@ -39,6 +39,10 @@ class DnsTransaction:
         """Return the `dns` object."""
         return eve.dns(self.message, self.id)
 
+    def eve_of_alert(self) -> dict[str, Any]:
+        """Return the `dns` object of an alert."""
+        return eve.of_alert(self.message, self.id)
+
 
 Maker = Callable[[parse.Message], Sequence[bytes]]
 

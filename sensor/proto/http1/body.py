@@ -18,7 +18,7 @@ class Body:
     """
 
     __slots__ = (
-        "_chunks", "_fallback", "_left", "_mode", "_trailer", "cut", "ended", "faults", "gaps", "hash",
+        "_chunks", "_fallback", "_left", "_mode", "_trailer", "cut", "ended", "faults", "framing", "gaps", "hash",
         "hashed", "limit", "parts", "strict", "tail", "total",
     )  # fmt: skip
 
@@ -32,6 +32,8 @@ class Body:
         self.parts = [bytearray()]
         self.total = 0
         """Payload bytes seen, kept or not."""
+        self.framing = 0
+        """Bytes of chunk framing, trailers left out."""
         self.ended = mode == _LENGTH and left == 0
         self.cut = False
         """Its end never came."""
@@ -68,6 +70,11 @@ class Body:
         """Learn what to do with what is beyond the limit, before the first byte."""
         self.hashed = policy.hashed
         self.tail = policy.tail(self.limit)
+
+    @property
+    def length(self) -> int:
+        """Its bytes as they were sent: with the framing of chunks, without trailers."""
+        return self.total + self.framing
 
     @property
     def rest(self) -> bytes:
@@ -170,6 +177,7 @@ class Body:
         if self._mode == _CHUNK_END:
             if line not in (b"", b"\r"):
                 self._fault()
+            self.framing += len(line) + (newline >= 0)
             if newline >= 0:
                 self._mode = _CHUNK_LINE
         else:
@@ -184,6 +192,7 @@ class Body:
         if newline >= 0 and line in (b"", b"\r"):
             if self.strict:
                 self._fault()
+            self.framing += len(line) + 1
             return stop + 1
         size = parse.chunk_size(line) if newline >= 0 else -1
         if size < 0:
@@ -195,6 +204,7 @@ class Body:
         if b";" in line:
             self._fault(AppAnomaly.HTTP_REQUEST_CHUNK_EXTENSION)
         self._chunks += 1
+        self.framing += len(line) + 1
         self._left = size
         self._mode = _CHUNK_DATA if size else _TRAILER
         return stop + 1

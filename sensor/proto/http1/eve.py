@@ -21,7 +21,7 @@ def http(
 ) -> dict[str, Any]:
     """Return the object; what was not seen is left out.
 
-    length: payload bytes of the response, before its content codings are undone.
+    length: bytes of the response body as they were sent (`Body.length`).
     """
     out: dict[str, Any] = {}
     if request is not None:
@@ -53,7 +53,7 @@ def http(
 def _host(out: dict[str, Any], target: bytes, headers: Headers | None) -> None:
     named = uri.authority(target) if target[:1] != b"/" else b""
     host, port = host_port(named or (headers.get(b"host") if headers is not None else None) or b"")
-    _put(out, "hostname", host)
+    _put(out, "hostname", host.lower())
     if port.isdigit() and len(port) <= 5:
         out["http_port"] = int(port)
 

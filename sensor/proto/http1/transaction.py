@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 REQUEST_HEADERS, REQUEST_BODY, REQUEST_COMPLETE, RESPONSE_HEADERS, RESPONSE_BODY, RESPONSE_COMPLETE = range(6)
 """Stages, in the order of `fields.SPEC.stages`."""
 
+_BODY = MappingProxyType({REQUEST_BODY: TO_SERVER, RESPONSE_BODY: TO_CLIENT})
 _COMPLETE = MappingProxyType({REQUEST_COMPLETE: TO_SERVER, RESPONSE_COMPLETE: TO_CLIENT})
 
 Instances = Sequence[bytes]
@@ -68,7 +69,7 @@ class HttpTransaction:
             self.request_headers,
             self.response,
             self.response_headers,
-            self.response_body.total if self.response_body else 0,
+            self.response_body.length if self.response_body else 0,
         )
 
     def held(self) -> int:
@@ -118,6 +119,11 @@ class HttpTransaction:
         if found is not None:
             return (found,)
         return tuple(self.uploads()) if side == TO_SERVER else ()
+
+    def bodies_at(self, stage: int) -> tuple[FileInfo, ...]:
+        """Return the files of a message whose body rules are judged on at a stage; of a long one more may come."""
+        side = _BODY.get(stage)
+        return self.files(side) if side is not None else ()
 
     def decoded_response(self) -> list[bytes]:
         """Return the response body in the forms to inspect."""

@@ -103,6 +103,10 @@ class Http2Transaction:
             return found.names if found is not None else ()
         return self.http.buffer(name)
 
+    def bodies_at(self, stage: int) -> tuple[FileInfo, ...]:
+        """Return the files of a message whose body rules are judged on at a stage."""
+        return self.http.bodies_at(stage)
+
     def numbers(self, name: str) -> Sequence[int]:  # noqa: ARG002 - numbers are those of frames
         """Return nothing: a rule on numbers of frames is judged on frames."""
         return ()

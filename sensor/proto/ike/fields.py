@@ -13,6 +13,7 @@ _CHOSEN = tuple(dict.fromkeys((*ATTRIBUTES.values(), *KINDS.values())))
 
 SPEC = ProtocolSpec(
     name="ike",
+    by_sender=True,
     transports=(17,),
     ports=(500, 4500),
     stages=(StageSpec("message", TO_SERVER),),

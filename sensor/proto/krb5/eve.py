@@ -13,10 +13,10 @@ KINDS: Mapping[int, str] = MappingProxyType(
 
 ETYPES: Mapping[int, str] = MappingProxyType(
     {
-        1: "DES_CBC_CRC", 2: "DES_CBC_MD4", 3: "DES_CBC_MD5", 5: "DES3_CBC_MD5", 7: "DES3_CBC_SHA1",
-        16: "DES3_CBC_SHA1_KD", 17: "AES128_CTS_HMAC_SHA1_96", 18: "AES256_CTS_HMAC_SHA1_96",
-        19: "AES128_CTS_HMAC_SHA256_128", 20: "AES256_CTS_HMAC_SHA384_192", 23: "RC4_HMAC", 24: "RC4_HMAC_EXP",
-        25: "CAMELLIA128_CTS_CMAC", 26: "CAMELLIA256_CTS_CMAC",
+        1: "des-cbc-crc", 2: "des-cbc-md4", 3: "des-cbc-md5", 5: "des3-cbc-md5", 7: "des3-cbc-sha1",
+        16: "des3-cbc-sha1-kd", 17: "aes128-cts-hmac-sha1-96", 18: "aes256-cts-hmac-sha1-96",
+        19: "aes128-cts-hmac-sha256-128", 20: "aes256-cts-hmac-sha384-192", 23: "rc4-hmac", 24: "rc4-hmac-exp",
+        25: "camellia128-cts-cmac", 26: "camellia256-cts-cmac",
     }
 )  # fmt: skip
 """https://www.iana.org/assignments/kerberos-parameters, encryption types."""
@@ -35,9 +35,11 @@ ERRORS: Mapping[int, str] = MappingProxyType(
 """RFC 4120 section 7.5.9: those that are met in practice."""
 
 
-def fields(message: KrbMessage) -> dict[str, Any]:
-    """Return the EVE object of a message."""
+def fields(message: KrbMessage, asked: int | None = None) -> dict[str, Any]:
+    """Return the EVE object of a message. asked: kind of the request that an error answers; None: it is not known."""
     found: dict[str, Any] = {"msg_type": KINDS[message.kind]}
+    if message.kind == KRB_ERROR and asked is not None:
+        found["failed_request"] = KINDS[asked]
     if message.kind == KRB_ERROR and message.error is not None:
         found["error_code"] = ERRORS.get(message.error, str(message.error))
     found["cname"] = _name(message.cname)

@@ -10,12 +10,13 @@ from sensor.proto.krb5.eve import ETYPES
 from sensor.proto.krb5.state import datagram_parser, stream_parser
 from sensor.proto.messages import STAGE_MESSAGE
 
-_ETYPES = MappingProxyType({name.lower().replace("_", "-"): number for number, name in ETYPES.items()})
+_ETYPES = MappingProxyType({name: number for number, name in ETYPES.items()})
 
 _PARTS = "of a Kerberos message, each part of the name alone"
 
 SPEC = ProtocolSpec(
     name="krb5",
+    by_sender=True,
     transports=(6, 17),
     ports=(88,),
     stages=(StageSpec("message", TO_SERVER),),

@@ -11,9 +11,29 @@ MAX_MESSAGE = 128 << 10
 """Bytes of a message over TCP. Tickets with large PACs make replies of some 64 KiB."""
 
 
+class Session:
+    """A connection: what was last asked for on it."""
+
+    __slots__ = ("_asked",)
+
+    def __init__(self) -> None:
+        self._asked: int | None = None
+
+    def read(self, data: bytes, side: int) -> Reading | None:
+        """Return what a message behind its record mark says (RFC 4120 section 7.2.2)."""
+        message = parse.message(data[4:])
+        if message is not None and message.kind in {parse.AS_REQ, parse.TGS_REQ}:
+            self._asked = message.kind
+        return _reading(message, side, self._asked)
+
+
 def read(data: bytes, side: int) -> Reading | None:
-    """Return what a message says. Rules see the names in answers only, as in Suricata: there the server agrees."""
-    message = parse.message(data)
+    """Return what a message says that stands alone."""
+    return _reading(parse.message(data), side)
+
+
+def _reading(message: parse.KrbMessage | None, side: int, asked: int | None = None) -> Reading | None:
+    """Return what is told of a message. Rules see names in answers only, as in Suricata: there the server agrees."""
     if message is None:
         return None
     numbers: dict[str, tuple[int, ...]] = {"krb5.msg_type": (message.kind,)}
@@ -26,12 +46,7 @@ def read(data: bytes, side: int) -> Reading | None:
     buffers: dict[str, Sequence[bytes]] = {"krb5.realm": (message.realm,)}
     if side == TO_CLIENT:
         buffers |= {"krb5.cname": message.cname, "krb5.sname": message.sname}
-    return Reading({**buffers}, {**numbers}, eve.fields(message), odd)
-
-
-def read_record(data: bytes, side: int) -> Reading | None:
-    """Return what a message behind its record mark says (RFC 4120 section 7.2.2)."""
-    return read(data[4:], side)
+    return Reading({**buffers}, {**numbers}, eve.fields(message, asked), odd)
 
 
 def _size(head: bytes) -> int:
@@ -44,7 +59,7 @@ FRAMING = Framing(4, _size, MAX_MESSAGE)
 
 def stream_parser() -> MessageParser:
     """Return a parser of a TCP flow."""
-    return MessageParser(read_record, FRAMING, AppAnomaly.KRB5_MALFORMED_DATA)
+    return MessageParser(Session().read, FRAMING, AppAnomaly.KRB5_MALFORMED_DATA)
 
 
 def datagram_parser() -> MessageParser:

@@ -24,6 +24,7 @@ def _file(data: int, whole: int, side: str) -> tuple[BufferSpec, ...]:
 
 SPEC = ProtocolSpec(
     name="nfs",
+    by_sender=True,
     transports=(6, 17),
     ports=(2049,),
     stages=stages.STAGES,

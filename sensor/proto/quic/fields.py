@@ -17,6 +17,7 @@ _TEXTS = (
 
 SPEC = ProtocolSpec(
     name="quic",
+    by_sender=True,
     transports=(17,),
     ports=(443,),
     stages=(StageSpec("message", TO_SERVER),),

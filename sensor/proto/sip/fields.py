@@ -26,6 +26,7 @@ _TEXTS = (
 
 SPEC = ProtocolSpec(
     name="sip",
+    by_sender=True,
     transports=(17,),
     ports=(5060, 5061),
     stages=(StageSpec("message", TO_SERVER),),

@@ -118,8 +118,8 @@ def control(code: int) -> str:
 
 
 def guid(raw: bytes) -> str:
-    """Return 16 bytes as EVE shows them: each group reversed."""
-    groups = (raw[3::-1], raw[5:3:-1], raw[7:5:-1], raw[9:7:-1], raw[15:9:-1])
+    """Return 16 bytes as EVE shows them: each group reversed, the last one in two parts."""
+    groups = (raw[3::-1], raw[5:3:-1], raw[7:5:-1], raw[9:7:-1], raw[11:9:-1] + raw[15:11:-1])
     return "-".join(group.hex() for group in groups)
 
 

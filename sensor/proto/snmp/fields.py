@@ -14,6 +14,7 @@ _PDUS = MappingProxyType({name: number for number, name in enumerate(PDUS)})
 
 SPEC = ProtocolSpec(
     name="snmp",
+    by_sender=True,
     transports=(17, 6),
     ports=(161, 162),
     stages=(StageSpec("message", TO_SERVER),),

@@ -7,6 +7,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from sensor.model.anomaly import OTHERWISE
 from sensor.proto.dnp3.eve import INDICATIONS
 from sensor.proto.registry import BY_NAME, BY_WORD, NUMBERS
 from sensor.rules import buffers, fields
@@ -107,23 +108,7 @@ def dnp3_object(draft: Draft, value: str) -> None:
     draft.conditions.append(HeaderTest("dnp3.obj", "=", integer(group, 0, 255) << 8 | integer(variation, 0, 255)))
 
 
-_EVENTS: Mapping[str, str] = MappingProxyType(
-    {
-        "applayer_mismatch_protocol_both_directions": "applayer.protocol_mismatch",
-        "dns.infinite_loop": "dns.pointer_loop",
-        "dns.malformed_data": "dns.malformed",
-        "dns.not_request": "dns.not_a_request",
-        "dns.not_response": "dns.not_a_response",
-        "http.compression_bomb": "http.decompression_bomb",
-        "http.gzip_decompression_failed": "http.decompression_failed",
-        "smb.internal_error": "applayer.parser_error",
-        "ssh.long_banner": "ssh.banner_too_long",
-        "tls.invalid_certificate": "tls.certificate_invalid",
-        "tls.invalid_handshake_message": "tls.invalid_handshake",
-        "tls.invalid_ssl_record": "tls.invalid_record",
-        "tls.too_many_records_in_packet": "tls.too_many_records",
-    }
-)
+_EVENTS: Mapping[str, str] = MappingProxyType({theirs: ours for ours, theirs in OTHERWISE.items()})
 """Events that have another name here."""
 
 

@@ -94,7 +94,7 @@ class _Reader:
             self._report(str(why), why.hint, options[-1].offset if options else 0)
         if self._failed:
             return None
-        values: dict[str, Any] = {"msg": "", "severity": _LOWEST} | draft.values | {"proto": draft.proto}
+        values: dict[str, Any] = {"msg": "", "rev": 0, "severity": _LOWEST} | draft.values | {"proto": draft.proto}
         values["labels"] = labels_of(values.pop("references", ()), values.pop("metadata", ()))
         statement = self._statement
         rule = Rule(

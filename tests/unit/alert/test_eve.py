@@ -94,10 +94,14 @@ def test_without_ip():
 
 
 def test_vlan_and_tunnel():
-    where = scene(vlan=(5, 6), tunnel="vxlan", tunnel_src_ip="1.1.1.1", tunnel_dest_ip="2.2.2.2", tunnel_proto=17)
+    where = scene(vlan=(5, 6), tunnel="vxlan", tunnel_src_ip="1.1.1.1", tunnel_dest_ip="2.2.2.2", tunnel_proto=17,
+                  tunnel_ports=(5000, 4789))  # fmt: skip
     got = fields(alert(where=where))
     assert got["vlan"] == [5, 6]
-    assert got["tunnel"] == {"src_ip": "1.1.1.1", "dest_ip": "2.2.2.2", "proto": "UDP", "depth": 1}
+    assert got["tunnel"] == {
+        "src_ip": "1.1.1.1", "src_port": 5000, "dest_ip": "2.2.2.2", "dest_port": 4789, "proto": "UDP", "depth": 1,
+        "pcap_cnt": 4, "pkt_src": "wire/pcap",
+    }  # fmt: skip
 
 
 def test_what_a_rule_says():

@@ -352,7 +352,7 @@ def test_sides_that_speak_two_protocols_are_noticed_once(tmp_path, client, serve
     assert sids(frames, rules) == [1] * alerts
     outcome = run(frames, rules, types=("anomaly",))
     named = [event["anomaly"]["event"] for event in outcome.of("anomaly")]
-    assert named.count("applayer.protocol_mismatch") == alerts
+    assert named.count("APPLAYER_MISMATCH_PROTOCOL_BOTH_DIRECTIONS") == alerts
 
 
 def test_what_a_rule_looks_for_in_the_stream_may_have_come_before_what_completes_the_transaction(tmp_path):

@@ -47,7 +47,7 @@ def test_reply_encryption(etype, weak):
     tx, odd = one(kdc_rep(13, etype, 23), TO_CLIENT)
     assert odd == ([(AppAnomaly.KRB5_WEAK_ENCRYPTION, TO_CLIENT)] if weak else [])
     assert tx.eve()["weak_encryption"] is weak
-    assert tx.eve()["ticket_encryption"] == "RC4_HMAC"
+    assert tx.eve()["ticket_encryption"] == "rc4-hmac"
     assert tx.eve()["ticket_weak_encryption"] is True
     assert tx.numbers("krb5.ticket_encryption") == (23,)
     assert tx.numbers("krb5.ticket_weak") == (1,)
@@ -149,3 +149,10 @@ def test_detection(message):
 def test_not_kerberos(message):
     assert datagram(message) != KRB5
     assert stream(marked(message)) != KRB5
+
+
+def test_error_says_what_was_asked_for_on_its_connection():
+    parser = SPEC.new_parser()
+    stages = parser.feed(TO_SERVER, marked(kdc_req()), 0) + parser.feed(TO_CLIENT, marked(krb_error()), 0)
+    assert stages[-1].tx.eve()["failed_request"] == "KRB_AS_REQ"
+    assert "failed_request" not in one(krb_error(), TO_CLIENT)[0].eve()

@@ -9,7 +9,7 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.model.keeping import FilePolicy
 from sensor.proto.files import HEAD
 from sensor.proto.pieces import Pieces
-from sensor.proto.smb import limits, ntlmssp, stages
+from sensor.proto.smb import limits, names, ntlmssp, stages
 from sensor.proto.smb.fields import SPEC
 from sensor.proto.smb.nbss import Nbss
 from sensor.proto.smb.state import SmbParser
@@ -83,7 +83,7 @@ def test_records_of_a_file():
     fuid = create.eve()["fuid"]
     shown = {"filename": "temp\\evil.exe", "share": "\\\\srv\\ADMIN$", "fuid": fuid}
     assert shown.items() <= written.tx.eve().items()
-    assert fuid == "04030201-0605-0807-0a09-100f0e0d0c0b"
+    assert fuid == "04030201-0605-0807-0a09-0c0b100f0e0d"
 
 
 def test_shares_and_pipes():
@@ -461,3 +461,7 @@ def test_many_pieces_of_a_file_out_of_order_are_told():
     assert parser.anomalies() == []
     parser, _ = run([*smb.file_talk()[:6], *pieces])
     assert parser.anomalies() == [(AppAnomaly.SMB_WRITE_QUEUE_CNT_EXCEEDED, TO_SERVER)]
+
+
+def test_guids_read_as_in_suricata():
+    assert names.guid(bytes(range(16))) == "03020100-0504-0706-0908-0b0a0f0e0d0c"

@@ -1,0 +1,122 @@
+"""Records with Suricata's fields: what each says, and of whom."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from enginekit import empty_rules, load, run, settings_of
+from forgekit import Flow, dns, request, response, vxlan
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forged bytes of the parsers' tests
+
+import sipmake
+
+
+def web(*talk, dport=80):
+    flow = Flow(dport=dport).open()
+    for side, data in talk:
+        flow.send(side, data)
+    return flow.close().frames()
+
+
+def datagrams(*talk, dport):
+    flow = Flow(dport=dport)
+    for side, data in talk:
+        flow.datagram(side, data)
+    return flow.frames()
+
+
+@pytest.fixture
+def suricata(tmp_path):
+    """Return a function that reads rules in Suricata's form."""
+
+    def read(*rules):
+        path = tmp_path / "some.rules"
+        path.write_text("\n".join(rules))
+        return load(path)
+
+    return read
+
+
+def both_ways(frames, rules=None, **options):
+    """Run with and without triage; return the outcome, which must be the same."""
+    rules = rules if rules is not None else empty_rules()
+    found = run(frames, rules, **options)
+    assert found.lines == run(frames, rules, triage=False, **options).lines
+    return found
+
+
+def test_alerts_list_dns_queries_and_have_the_answer_as_an_object(suricata):
+    rules = suricata(
+        'alert dns any any -> any 53 (msg:"q"; dns.query; content:"www"; sid:1;)',
+        'alert dns any 53 -> any any (msg:"a"; dns.opcode:0; sid:2;)',
+    )
+    talk = ((0, dns("www.example.com")), (1, dns("www.example.com", answers=("www.example.com",), response=True)))
+    asked, answered = both_ways(datagrams(*talk, dport=53), rules).of("alert")
+    assert asked["dns"] == {
+        "version": 2,
+        "query": [{"type": "query", "id": 7, "tx_id": 0, "opcode": 0, "rrname": "www.example.com", "rrtype": "A"}],
+    }
+    assert list(answered["dns"]) == ["version", "answer"]
+    assert answered["dns"]["answer"]["answers"][0]["rdata"] == "1.2.3.4"
+
+
+def test_alerts_on_a_body_tell_of_its_file(suricata):
+    rules = suricata('alert http any any -> any any (msg:"f"; file.data; content:"evil"; sid:1;)')
+    settings = settings_of(eve={"force_hash": ("md5",)})
+    talk = ((0, request("/a.bin")), (1, response(b"so evil")))
+    (alert,) = both_ways(web(*talk), rules, settings=settings).of("alert")
+    assert alert["files"] == [
+        {"filename": "/a.bin", "gaps": False, "state": "CLOSED", "md5": "36466b3b7b498e5cb36c09d533e8f0e7",
+         "stored": False, "size": 7, "tx_id": 0}
+    ]  # fmt: skip
+
+
+def test_a_rule_without_a_revision_has_revision_0(suricata):
+    rules = suricata('alert http any any -> any any (msg:"f"; http.uri; content:"/x"; sid:1;)')
+    (alert,) = run(web((0, request("/x"))), rules).of("alert")
+    assert alert["alert"]["rev"] == 0
+
+
+def test_where_packets_of_tunnels_come_from(suricata):
+    rules = suricata('alert udp any any -> any 53 (msg:"q"; content:"example"; sid:1;)')
+    ((ts, frame),) = datagrams((0, dns()), dport=53)
+    inner = run([(ts, vxlan(frame))], rules).of("alert")[-1]
+    assert inner["pkt_src"] == "vxlan encapsulation"
+    assert (inner["tunnel"]["src_port"], inner["tunnel"]["dest_port"]) == (40000, 4789)
+    assert (inner["tunnel"]["pcap_cnt"], inner["tunnel"]["pkt_src"]) == (1, "wire/pcap")
+
+
+def test_records_of_messages_have_the_addresses_of_their_senders():
+    talk = ((0, sipmake.INVITE), (1, sipmake.RINGING))
+    asked, answered = both_ways(datagrams(*talk, dport=5060), types=("sip",)).of("sip")
+    assert (asked["src_ip"], asked["dest_port"]) == ("10.0.0.1", 5060)
+    assert (answered["src_ip"], answered["src_port"]) == ("10.0.0.2", 5060)
+
+
+def test_records_of_exchanges_have_the_client_first():
+    talk = ((0, dns()), (1, dns(response=True)))
+    records = both_ways(datagrams(*talk, dport=53), types=("dns",)).of("dns")
+    assert [one["src_ip"] for one in records] == ["10.0.0.1"] * 2
+
+
+def test_length_of_a_body_in_chunks_counts_their_framing():
+    (record,) = both_ways(web((0, request()), (1, response(b"hello world", chunks=(5,)))), types=("http",)).of("http")
+    assert record["http"]["length"] == len(b"5\r\nhello\r\n6\r\n world\r\n0\r\n")
+
+
+def test_host_names_are_in_small_letters():
+    (record,) = both_ways(web((0, request(host="WWW.Example.com"))), types=("http",)).of("http")
+    assert record["http"]["hostname"] == "www.example.com"
+
+
+def test_names_of_what_parsers_find_odd():
+    auth = request(headers=("Authorization: whatever",))
+    (odd,) = both_ways(web((0, auth), (1, response())), types=("anomaly",)).of("anomaly")
+    assert odd["anomaly"] == {
+        "app_proto": "http", "type": "applayer", "event": "REQUEST_AUTH_UNRECOGNIZED", "layer": "proto_parser",
+    }  # fmt: skip
+    wrong = bytearray(dns())
+    wrong[3] |= 0x40
+    (odd,) = both_ways(datagrams((0, bytes(wrong)), dport=53), types=("anomaly",)).of("anomaly")
+    assert odd["anomaly"]["event"] == "z_flag_set"
