@@ -27,11 +27,16 @@ _ICMP6_PAIRS = {
 }
 
 
+def answer_type(proto: int, kind: int) -> int | None:
+    """Return the type of ICMP message that answers one; None: none does."""
+    return (_ICMP_PAIRS if proto == _ICMP else _ICMP6_PAIRS).get(kind)
+
+
 def community_id(src: bytes, dest: bytes, proto: int, sport: int, dport: int, seed: int = 0) -> str:
     """Return `1:…`. src, dest: packed addresses; ICMP: sport is the type, dport the code."""
     one_way = False
     if proto in (_ICMP, _ICMP6):
-        pair = (_ICMP_PAIRS if proto == _ICMP else _ICMP6_PAIRS).get(sport)
+        pair = answer_type(proto, sport)
         one_way = pair is None
         dport = dport if pair is None else pair
     ports = proto in _PORTED or proto in (_ICMP, _ICMP6)

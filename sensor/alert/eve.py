@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sensor.alert.community import community_id
+from sensor.alert.community import answer_type, community_id
 from sensor.alert.flood import Held
 from sensor.alert.protonames import proto_name
 from sensor.model.records import Event
@@ -231,6 +231,8 @@ class EveBuilder:
         if "ether" in out:
             out["ether"] = {f"{name}s": [mac] for name, mac in out["ether"].items()}
         facts = end.scene.flow
+        if facts is not None and facts.pkts_toclient and end.scene.proto in _ICMP:
+            out |= _answered(end.scene)
         if end.scene.app_proto:
             out["app_proto"] = end.scene.app_proto
         if facts is not None:
@@ -250,6 +252,12 @@ class EveBuilder:
             tcp |= {name: True for name, gap in zip(("ts_gap", "tc_gap"), end.gaps, strict=True) if gap}
             out["tcp"] = tcp
         return Event("flow", out)
+
+
+def _answered(scene: Scene) -> dict[str, Any]:
+    """Return what the answers of an ICMP flow are: they have no codes."""
+    kind = answer_type(scene.proto, scene.src_port)
+    return {} if kind is None else {"response_icmp_type": kind, "response_icmp_code": 0}
 
 
 def _frame(packet: bytes, linktype: int) -> dict[str, Any]:

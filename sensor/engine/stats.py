@@ -34,8 +34,20 @@ def _decoder(pipeline: Pipeline) -> dict[str, Any]:
     out: dict[str, Any] = dict(tally.decode.snapshot())
     out["avg_pkt_size"] = out["bytes"] // out["pkts"] if out["pkts"] else 0
     out["too_many_layers"] = events.get("decoder.too_many_layers", 0)
-    out["event"] = events
+    out["event"] = _by_layer(events)
     return out
+
+
+def _by_layer(events: dict[str, int]) -> dict[str, Any]:
+    """Return `{"ipv4": {"trunc_pkt": 3}}` of `{"decoder.ipv4.trunc_pkt": 3}`."""
+    found: dict[str, Any] = {}
+    for name, count in events.items():
+        layer, dot, rest = name.removeprefix("decoder.").partition(".")
+        if dot:
+            found.setdefault(layer, {})[rest] = count
+        else:
+            found[layer] = count
+    return found
 
 
 def _flow(pipeline: Pipeline) -> dict[str, int]:

@@ -30,6 +30,8 @@ class Reading:
     fields: dict[str, Any] = field(default_factory=dict)
     """The EVE object."""
     odd: tuple[AppAnomaly, ...] = ()
+    of_alert: dict[str, Any] | None = None
+    """The EVE object in alerts; None: the same."""
 
 
 Read = Callable[[bytes, int], Reading | None]
@@ -68,6 +70,11 @@ class MessageTransaction:
     def eve(self) -> dict[str, Any]:
         """Return the EVE object."""
         return self.reading.fields
+
+    def eve_of_alert(self) -> dict[str, Any]:
+        """Return the EVE object of an alert."""
+        other = self.reading.of_alert
+        return self.reading.fields if other is None else other
 
 
 class Cutter:

@@ -61,18 +61,28 @@ def fields(frame: Frame, fragment: Fragment) -> dict[str, Any]:
                 "sequence": app & 15,
             },
             "function_code": fragment.function,
-            "objects": [
-                {
-                    "group": one.group, "variation": one.variation, "qualifier": one.qualifier,
-                    "prefix_code": one.qualifier >> 4 & 7, "range_code": one.qualifier & 15, "start": one.start,
-                    "stop": one.stop, "count": one.count,
-                }
-                for one in fragment.objects
-            ],
+            **_objects(fragment),
             "complete": not (fragment.malformed or fragment.unknown),
         },
     }  # fmt: skip
     if not fragment.is_response:
-        return {"request": found}
+        return found
     set_bits = [word for word, bit in INDICATIONS.items() if fragment.indications & bit]
-    return {"response": found | {"iin": {"indicators": set_bits}}}
+    return found | {"iin": {"indicators": set_bits} if set_bits else {}}
+
+
+def of_alert(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the object as alerts have it: under what the message is."""
+    return {"request" if found["type"] == "request" else "response": found}
+
+
+def _objects(fragment: Fragment) -> dict[str, Any]:
+    listed = [
+        {
+            "group": one.group, "variation": one.variation, "qualifier": one.qualifier,
+            "prefix_code": one.qualifier >> 4 & 7, "range_code": one.qualifier & 15, "start": one.start,
+            "stop": one.stop, "count": one.count,
+        }
+        for one in fragment.objects
+    ]  # fmt: skip
+    return {"objects": listed} if listed else {}

@@ -113,4 +113,5 @@ def _reading(frame: Frame, fragment: Fragment, data: bytes) -> Reading:
     }
     if fragment.is_response:
         numbers["dnp3.ind"] = (fragment.indications,)
-    return Reading({"dnp3.data": (data,)}, numbers, eve.fields(frame, fragment))
+    shown = eve.fields(frame, fragment)
+    return Reading({"dnp3.data": (data,)}, numbers, shown, of_alert=eve.of_alert(shown))

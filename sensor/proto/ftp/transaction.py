@@ -64,8 +64,7 @@ class FtpTransaction:
             found["command"] = text(self.command)
         if self.arguments:
             found["command_data"] = text(self.arguments)
-        if self.command_cut:
-            found["command_truncated"] = True
+            found["command_truncated"] = self.command_cut
         if self.port:
             found["dynamic_port"] = self.port
         if self.mode:
@@ -73,10 +72,8 @@ class FtpTransaction:
         if self.codes:
             found["completion_code"] = [text(code) for code in self.codes]
         if self.replies:
-            found["reply"] = [text(line) for line in self.replies]
-        if self.reply_cut:
-            found["reply_truncated"] = True
-        return found | {"reply_received": "yes" if self.answered else "no"}
+            found["reply"] = [text(line).rstrip() for line in self.replies]
+        return found | {"reply_received": "yes" if self.answered else "no", "reply_truncated": self.reply_cut}
 
 
 _BUFFERS: Mapping[str, Callable[[FtpTransaction], Sequence[bytes]]] = MappingProxyType(

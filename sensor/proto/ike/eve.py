@@ -37,7 +37,7 @@ def _version1(message: IkeMessage, side: int, kinds: list[str]) -> dict[str, Any
         found |= sets[0]
         if len(sets) > 1:
             found["server_proposals"] = sets
-    found["payload"] = kinds
+    found["payload"] = kinds + ["Proposal"] * bool(message.proposals) + ["Transform"] * bool(sets)
     detail: dict[str, Any] = {} if message.doi is None else {"doi": message.doi}
     detail["encrypted_payloads"] = message.encrypted
     if not message.encrypted:

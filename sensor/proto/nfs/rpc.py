@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
 from sensor.proto.reader import Reader, WireError
+from sensor.proto.text import text
 
 CALL, REPLY = 0, 1
 NFS = 100_003
@@ -14,6 +18,9 @@ NFS = 100_003
 _VERSION = 2
 _MAX_AUTH = 400
 """Bytes of credentials (section 8.2)."""
+_UNIX = 1
+_FLAVORS: Mapping[int, str] = MappingProxyType({0: "NULL", _UNIX: "UNIX", 6: "GSS_API"})
+"""Words for kinds of credentials (section 8.2, RFC 2203)."""
 _LAST = 0x80000000
 _BEGINNING, _BEGINNING_SIZE = re.compile(rb"\x80[\s\S]{7}\0\0\0(?:\x00\x00\x00\x00\x02|\x01\x00\x00\x00\x00)"), 16
 """Header of a fragment and what follows it: number, call, version 2; or number, reply, accepted."""
@@ -26,6 +33,9 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     program: int
     version: int
     procedure: int
+    flavor: int = 0
+    """Of its credentials (section 8.2)."""
+    credentials: bytes = b""
 
 
 def call(reader: Reader) -> Call | None:
@@ -35,23 +45,37 @@ def call(reader: Reader) -> Call | None:
         return None
     if reader.u32() != _VERSION:
         raise WireError("another version of RPC", reader.pos)
-    found = Call(xid, reader.u32(), reader.u32(), reader.u32())
-    for _ in range(2):
+    program, version, procedure, flavor = reader.u32(), reader.u32(), reader.u32(), reader.u32()
+    credentials = opaque(reader, _MAX_AUTH)
+    reader.skip(4)
+    opaque(reader, _MAX_AUTH)
+    return Call(xid, program, version, procedure, flavor, credentials)
+
+
+def caller(found: Call) -> dict[str, Any]:
+    """Return what a call says of who makes it, as EVE has it."""
+    shown: dict[str, Any] = {"auth_type": _FLAVORS.get(found.flavor, f"UNKNOWN {found.flavor}")}
+    if found.flavor != _UNIX:
+        return shown
+    try:
+        reader = Reader(found.credentials)
         reader.skip(4)
-        opaque(reader, _MAX_AUTH)
-    return found
+        machine = opaque(reader, _MAX_AUTH)
+        return shown | {"creds": {"machine_name": text(machine), "uid": reader.u32(), "gid": reader.u32()}}
+    except WireError:
+        return shown
 
 
-def reply(reader: Reader) -> tuple[int, bool]:
-    """Read the header of a reply: its number, and whether results follow. Raises WireError."""
+def reply(reader: Reader) -> tuple[int, str, bool]:
+    """Read the header of a reply: its number, the word for its status, whether results follow. Raises WireError."""
     xid = reader.u32()
     if reader.u32() != REPLY:
         raise WireError("no reply", reader.pos)
     if reader.u32():
-        return xid, False
+        return xid, "DENIED", False
     reader.skip(4)
     opaque(reader, _MAX_AUTH)
-    return xid, reader.u32() == 0
+    return xid, "ACCEPTED", reader.u32() == 0
 
 
 def opaque(reader: Reader, most: int) -> bytes:

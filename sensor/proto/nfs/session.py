@@ -84,6 +84,7 @@ class Session:
         tx = None
         if name not in _SILENT:
             tx = self._new(head.version, head.procedure)
+            tx.rpc = {"xid": head.xid, **rpc.caller(head)}
             tx.fields["procedure"] = name
             tx.file_name = asked.name or self.files.name(asked.handle)
             if name == "RENAME":
@@ -124,6 +125,7 @@ class Session:
     def _compound(self, head: rpc.Call, reader: Reader) -> Sink | None:
         operations = compound.call(reader)
         tx = self._new(4, head.procedure)
+        tx.rpc = {"xid": head.xid, **rpc.caller(head)}
         tx.visible = False
         tx.fields["procedure"] = "COMPOUND"
         waiting = _Waiting(4, head.procedure, tx, None, operations, _at_hand(operations))
@@ -163,7 +165,7 @@ class Session:
     # ---- both
 
     def _reply(self, reader: Reader) -> Sink | None:
-        xid, results = rpc.reply(reader)
+        xid, word, results = rpc.reply(reader)
         waiting = self._waiting.pop(xid, None)
         if waiting is None:
             return None
@@ -176,6 +178,7 @@ class Session:
         finally:
             if waiting.tx is not None:
                 waiting.tx.status = waiting.tx.status or "ERR_RPC"
+                waiting.tx.rpc["status"] = word
                 self._reach(waiting.tx, stages.RESPONSE, None)
         return sink
 

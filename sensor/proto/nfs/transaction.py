@@ -9,7 +9,7 @@ from typing import Any
 class NfsCall:
     """A call and its reply."""
 
-    __slots__ = ("fields", "file_name", "id", "procedure", "status", "version", "visible")
+    __slots__ = ("fields", "file_name", "id", "procedure", "rpc", "status", "version", "visible")
 
     def __init__(self, number: int, version: int, procedure: int, *, visible: bool = True) -> None:
         self.id = number
@@ -20,6 +20,8 @@ class NfsCall:
         self.file_name = b""
         self.status = ""
         """Of the reply; empty: there is none."""
+        self.rpc: dict[str, Any] = {}
+        """EVE object of the call that carries it."""
         self.fields: dict[str, Any] = {}
         """Of the EVE object, besides what all calls have."""
 
@@ -36,5 +38,10 @@ class NfsCall:
     def eve(self) -> dict[str, Any]:
         """Return the EVE object."""
         name = self.file_name.decode("utf-8", "backslashreplace")
-        found: dict[str, Any] = {"version": self.version, **self.fields, "filename": name, "id": self.id}
+        found: dict[str, Any] = {"version": self.version, **self.fields, "filename": name, "id": self.id + 1}
+        found.setdefault("file_tx", False)
         return found | {"type": "response", "status": self.status} if self.status else found | {"type": "request"}
+
+    def beside(self) -> dict[str, Any]:
+        """Return the EVE object of the call."""
+        return {"rpc": self.rpc} if self.rpc else {}

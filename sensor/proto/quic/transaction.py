@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from sensor.proto.quic import extensions
 from sensor.proto.quic.google import Hello
 from sensor.proto.text import text
 from sensor.proto.tls import fingerprint
 from sensor.proto.tls.parse import ClientHello, ServerHello
+
+_VERSION2 = 0x6B3343CF
+"""RFC 9369 section 3.1."""
 
 
 class QuicTransaction:
@@ -45,12 +49,14 @@ class QuicTransaction:
             found["ja4"] = text(value)
         hello = self.client or self.server
         if hello is not None:
-            found["extensions"] = [{"type": kind} for kind in hello.extensions]
+            found["extensions"] = [extensions.shown(kind, hello) for kind in hello.extensions]
         return found
 
 
 def version_word(version: int) -> str:
     """Return `Q046` and its like, other versions in digits."""
+    if version == _VERSION2:
+        return "v2"
     raw = version.to_bytes(4, "big")
     return raw.decode() if raw[:1] in (b"Q", b"T") and raw[1:].isdigit() else str(version)
 

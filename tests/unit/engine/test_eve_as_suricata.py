@@ -120,3 +120,11 @@ def test_names_of_what_parsers_find_odd():
     wrong[3] |= 0x40
     (odd,) = both_ways(datagrams((0, bytes(wrong)), dport=53), types=("anomaly",)).of("anomaly")
     assert odd["anomaly"]["event"] == "z_flag_set"
+
+
+def test_pings_say_what_answered_them():
+    flow = Flow().ping(0).ping(1, kind=0)
+    (ended,) = both_ways(flow.frames(), types=("flow",)).of("flow")
+    assert (ended["icmp_type"], ended["response_icmp_type"], ended["response_icmp_code"]) == (8, 0, 0)
+    (alone,) = both_ways(Flow().ping(0).frames(), types=("flow",)).of("flow")
+    assert "response_icmp_type" not in alone

@@ -28,7 +28,8 @@ def test_request():
     assert tx.numbers("dnp3.obj") == (60 << 8 | 2, 60 << 8 | 3, 60 << 8 | 4)
     assert tx.numbers("dnp3.ind") == ()
     assert tx.buffer("dnp3.data") == (request(20, CLASSES),)
-    eve = tx.eve()["request"]
+    eve = tx.eve()
+    assert tx.eve_of_alert() == {"request": eve}
     assert (eve["src"], eve["dst"], eve["type"]) == (1, 10, "request")
     assert eve["control"] == {"dir": True, "pri": True, "fcb": False, "fcv": False, "function_code": 4}
     assert eve["application"]["function_code"] == 20
@@ -46,7 +47,8 @@ def test_response():
     assert odd == []
     assert tx.numbers("dnp3.ind") == (0x9001,)
     assert tx.numbers("dnp3.obj") == (0x0102, 0x1E01)
-    eve = tx.eve()["response"]
+    eve = tx.eve()
+    assert tx.eve_of_alert() == {"response": eve}
     assert eve["type"] == "response"
     assert eve["iin"] == {"indicators": ["need_time", "device_restart", "no_func_code_support"]}
     assert eve["application"]["objects"][0] | {} == {
@@ -57,7 +59,7 @@ def test_response():
 
 def test_unsolicited_response():
     _, (tx,), _ = run((TO_CLIENT, segment(response(function=130, control=0xF0))))
-    assert tx.eve()["response"]["type"] == "unsolicited_response"
+    assert tx.eve()["type"] == "unsolicited_response"
 
 
 def test_operate():
@@ -118,7 +120,7 @@ def test_packed_objects():
 def test_bad_objects(data, odd):
     _, (tx,), found = run((TO_SERVER, segment(data)))
     assert found == [odd]
-    assert tx.eve()["request"]["application"]["complete"] is False
+    assert tx.eve()["application"]["complete"] is False
 
 
 @pytest.mark.parametrize("data", [b"\xc0", response()[:3]])

@@ -57,7 +57,9 @@ def test_eve():
         "completion_code": ["229"],
         "reply": ["Extended (|||6446|)"],
         "reply_received": "yes",
+        "reply_truncated": False,
     }
+    assert done[3].eve()["command_truncated"] is False
     assert done[3].eve()["command_data"] == "a b.txt"
 
 

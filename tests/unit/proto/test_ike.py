@@ -24,7 +24,7 @@ def test_version_1_of_the_client():
     assert tx.numbers("ike.exchtype") == (2,)
     assert tx.numbers("ike.chosen.alg_enc") == ()
     eve = tx.eve()
-    assert eve["payload"] == ["SecurityAssociation", "VendorID"]
+    assert eve["payload"] == ["SecurityAssociation", "VendorID", "Proposal", "Transform"]
     assert "alg_enc" not in eve
     assert eve["ikev1"]["doi"] == 1
     first, second = eve["ikev1"]["client"]["proposals"]

@@ -44,8 +44,17 @@ def test_calls_and_replies_of_version_3():
     assert [stage.stage for stage in found] == [stages.REQUEST, stages.RESPONSE]
     tx = found[0].tx
     assert (tx.numbers("nfs.version"), tx.numbers("nfs.procedure")) == ((3,), (3,))
-    shown = {"version": 3, "procedure": "LOOKUP", "filename": "evil.bin", "id": 0, "type": "response", "status": "OK"}
-    assert tx.eve() == shown
+    assert tx.eve() == {
+        "version": 3, "procedure": "LOOKUP", "filename": "evil.bin", "id": 1, "file_tx": False, "type": "response",
+        "status": "OK",
+    }  # fmt: skip
+    creds = {"machine_name": "client", "uid": 0, "gid": 0}
+    assert tx.beside() == {"rpc": {"xid": 1, "auth_type": "UNIX", "creds": creds, "status": "ACCEPTED"}}
+
+
+def test_credentials_that_are_not_what_they_say():
+    assert rpc.caller(rpc.Call(1, rpc.NFS, 3, 1, 1, b"\0\0\0\0\0\0\0\x09abc")) == {"auth_type": "UNIX"}
+    assert rpc.caller(rpc.Call(1, rpc.NFS, 3, 1, 99)) == {"auth_type": "UNKNOWN 99"}
 
 
 def test_a_file_is_a_transaction_with_its_numbers():

@@ -105,7 +105,16 @@ def test_eve():
     assert eve["version"] == "1"
     assert eve["sni"] == "www.example.org"
     assert eve["ja3"]["hash"] == tx.buffer("ja3.hash")[0].decode()
-    assert eve["extensions"] == [{"type": kind} for kind in (0, 16, 43, 13)]
+    assert eve["extensions"] == [
+        {"name": "server_name", "type": 0, "values": ["www.example.org"]},
+        {"name": "alpn", "type": 16, "values": ["h3"]},
+        {"name": "supported_versions", "type": 43, "values": ["Tls13"]},
+        {"name": "signature_algorithms", "type": 13, "values": ["1027"]},
+    ]
+
+
+def test_words_of_versions():
+    assert [transaction.version_word(number) for number in (1, 0x6B3343CF, 0x51303436)] == ["1", "v2", "Q046"]
 
 
 def test_a_hello_in_pieces_out_of_order():
