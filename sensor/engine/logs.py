@@ -51,6 +51,10 @@ def _scene(place: Place, spec: ProtocolSpec, stage: TxStage) -> Scene:
     return place.scene(side=stage.side if spec.by_sender else 0)
 
 
+_SAYS_WHY = 1 << DecodeAnomaly.IPV6_FRAG_INVALID_LENGTH
+"""Why a fragment was ignored."""
+
+
 class Logs:
     """Writes the kinds of record that were asked for."""
 
@@ -116,8 +120,8 @@ class Logs:
         if bits:
             scene = view.scene(row)
             for anomaly in DecodeAnomaly:
-                if bits >> anomaly & 1:
-                    self._emit(AnomalyRecord(scene, "decode", anomaly.event))
+                if bits >> anomaly & 1 and not (anomaly == DecodeAnomaly.FRAG_IGNORED and bits & _SAYS_WHY):
+                    self._emit(AnomalyRecord(scene, "decode", anomaly.logged(scene.ipv)))
         if "arp" in self._kinds and _is_arp(view.rows[row]):
             self._arp(view, row)
 
@@ -125,7 +129,7 @@ class Logs:
         """Log what reassembly found odd."""
         if "anomaly" in self._kinds:
             scene = place.view.scene(place.row) if place.row >= 0 else place.scene()
-            self._emit(AnomalyRecord(scene, "stream", StreamAnomaly(anomaly).event))
+            self._emit(AnomalyRecord(scene, "stream", StreamAnomaly(anomaly).logged))
 
     def _arp(self, view: BlockView, row: int) -> None:
         r = view.rows[row]

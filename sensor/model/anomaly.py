@@ -72,8 +72,12 @@ class DecodeAnomaly(IntEnum):
 
     @property
     def event(self) -> str:
-        """EVE `anomaly.event`, the rule keyword `decode-event` and the metric label."""
+        """The rule keyword `decode-event` and the metric label."""
         return _DECODE_EVENTS[self]
+
+    def logged(self, ipv: int) -> str:
+        """Return EVE's `anomaly.event`: what is odd in fragments has a name of its own in IPv6."""
+        return self.event.replace("ipv4.frag_", f"ipv{ipv}.frag_") if ipv else self.event
 
 
 _DECODE_EVENTS = {
@@ -158,8 +162,24 @@ class StreamAnomaly(IntEnum):
 
     @property
     def event(self) -> str:
-        """EVE `anomaly.event` and metric label."""
+        """The rule keyword `stream-event` and the metric label."""
         return f"stream.{self.name.lower()}"
+
+    @property
+    def logged(self) -> str:
+        """EVE `anomaly.event`."""
+        return STREAM_OTHERWISE.get(self.event, self.event)
+
+
+STREAM_OTHERWISE: Mapping[str, str] = MappingProxyType(
+    {
+        "stream.reassembly_gap": "stream.reassembly_seq_gap",
+        "stream.overlap_diff_data": "stream.reassembly_overlap_different_data",
+        "stream.depth_reached": "stream.reassembly_depth_reached",
+        "stream.segment_memcap": "stream.reassembly_insert_memcap",
+    }
+)
+"""Events that have another name in Suricata."""
 
 
 _TWO_WORDS = ("xen_migration", "bittorrent_dht")

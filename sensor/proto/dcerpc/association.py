@@ -91,12 +91,12 @@ class Association:
         self._forget(head.call)
         return Done(call, TO_CLIENT)
 
-    def _accept(self, call: Call, results: tuple[int, ...] | None) -> None:
+    def _accept(self, call: Call, results: tuple[tuple[int, int], ...] | None) -> None:
         if results is None:
             self._report(AppAnomaly.DCERPC_MALFORMED, TO_CLIENT)
             return
         call.results = results
-        for context, result in zip(call.contexts, results, strict=False):
+        for context, (result, _) in zip(call.contexts, results, strict=False):
             if result == 0 and (context.number in self._bound or len(self._bound) < MAX_BOUND):
                 self._bound[context.number] = context
 

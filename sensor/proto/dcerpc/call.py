@@ -67,7 +67,8 @@ class Call:
         """The request's context, if the server accepted it."""
         self.contexts: tuple[Context, ...] = ()
         """What a bind offers."""
-        self.results: tuple[int, ...] = ()
+        self.results: tuple[tuple[int, int], ...] = ()
+        """What the server says to each, and why."""
         self.stubs = (Stub(), Stub())
         """By the side that sent it."""
 
@@ -108,7 +109,7 @@ class Call:
     def _interface(self, index: int) -> dict[str, Any]:
         offered = self.contexts[index]
         found: dict[str, Any] = {"uuid": offered.interface, "version": f"{offered.version}.{offered.minor}"}
-        return found | {"ack_result": self.results[index]} if index < len(self.results) else found
+        return found | {"ack_result": self.results[index][0]} if index < len(self.results) else found
 
 
 def _sizes(stub: Stub) -> dict[str, int]:

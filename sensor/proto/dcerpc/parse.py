@@ -89,8 +89,8 @@ def contexts(body: bytes, order: str) -> tuple[tuple[Context, ...], bool]:
     return tuple(found), pos <= len(body)
 
 
-def results(body: bytes, order: str) -> tuple[int, ...] | None:
-    """Read the answer to each context from what follows the header: 0 accepted; None: malformed."""
+def results(body: bytes, order: str) -> tuple[tuple[int, int], ...] | None:
+    """Read the answer to each context from what follows the header: 0 accepted, and why not; None: malformed."""
     if len(body) < 10:
         return None
     pos = 10 + _number(body, 8, 2, order)
@@ -101,7 +101,8 @@ def results(body: bytes, order: str) -> tuple[int, ...] | None:
     pos += 4
     if count > MAX_CONTEXTS or pos + (4 + _SYNTAX) * count > len(body):
         return None
-    return tuple(_number(body, pos + (4 + _SYNTAX) * i, 2, order) for i in range(count))
+    places = (pos + (4 + _SYNTAX) * i for i in range(count))
+    return tuple((_number(body, at, 2, order), _number(body, at + 2, 2, order)) for at in places)
 
 
 def request(body: bytes, order: str) -> tuple[int, int] | None:

@@ -66,6 +66,8 @@ class PipeCall(Call):
             if self.bound is not None:
                 version = f"{self.bound.version}.{self.bound.minor}"
                 shown["interfaces"] = [{"uuid": self.bound.interface, "version": version}]
+        for shown_as, (_, reason) in zip(shown.get("interfaces", ()), self.results, strict=False):
+            shown_as["ack_reason"] = reason
         return self._context.eve() | {"dcerpc": {**shown, "call_id": self.call}}
 
 

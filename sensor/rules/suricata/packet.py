@@ -6,6 +6,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from sensor.model.anomaly import STREAM_OTHERWISE
 from sensor.model.rows import CSUM_BAD
 from sensor.rules import fields
 from sensor.rules.nodes import All, Any, HeaderTest, Not
@@ -205,12 +206,7 @@ _VERSIONS: Mapping[str, int] = MappingProxyType({"ipv4": 4, "ipv6": 6})
 
 
 _STREAM_EVENTS: Mapping[str, str] = MappingProxyType(
-    {
-        "reassembly_seq_gap": "stream.reassembly_gap",
-        "reassembly_overlap_different_data": "stream.overlap_diff_data",
-        "reassembly_depth_reached": "stream.depth_reached",
-        "reassembly_insert_memcap": "stream.segment_memcap",
-    }
+    {theirs.removeprefix("stream."): ours for ours, theirs in STREAM_OTHERWISE.items()}
 )
 """Suricata's names of what is noticed here as well; names of `stream.event` are understood, too."""
 

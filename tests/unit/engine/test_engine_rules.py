@@ -189,7 +189,7 @@ def test_a_wide_inspection_window_is_kept_across_blocks(tmp_path):
 def test_the_place_of_a_gap_is_the_packet_that_proved_it():
     flow = Flow(dport=9999).open().send(0, b"before").lose(0, 100).segment(0, PSH | ACK, b"split-needle").segment(1)
     events = [event for event in run(flow.frames()).events if event["event_type"] in {"anomaly", "alert"}]
-    gap = next(event for event in events if event.get("anomaly", {}).get("event") == "stream.reassembly_gap")
+    gap = next(event for event in events if event.get("anomaly", {}).get("event") == "stream.reassembly_seq_gap")
     alert = next(event for event in events if event.get("alert", {}).get("signature_id") == 20)
     assert gap["src_ip"] == "10.0.0.2"
     assert alert["src_ip"] == "10.0.0.1"

@@ -1,15 +1,18 @@
 """Records with Suricata's fields: what each says, and of whom."""
 
+import struct
 import sys
 from pathlib import Path
 
 import pytest
 from enginekit import empty_rules, load, run, settings_of
-from forgekit import Flow, dns, request, response, vxlan
+from forgekit import Flow, dns, ether, request, response, stamp, vxlan
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forged bytes of the parsers' tests
 
 import sipmake
+
+from sensor.model.anomaly import DecodeAnomaly
 
 
 def web(*talk, dport=80):
@@ -128,3 +131,22 @@ def test_pings_say_what_answered_them():
     assert (ended["icmp_type"], ended["response_icmp_type"], ended["response_icmp_code"]) == (8, 0, 0)
     (alone,) = both_ways(Flow().ping(0).frames(), types=("flow",)).of("flow")
     assert "response_icmp_type" not in alone
+
+
+def test_odd_fragments_of_ipv6_have_names_of_their_own():
+    assert DecodeAnomaly.FRAG_OVERLAP.logged(6) == "decoder.ipv6.frag_overlap"
+    assert DecodeAnomaly.FRAG_OVERLAP.logged(4) == "decoder.ipv4.frag_overlap"
+    assert DecodeAnomaly.LINK_TRUNCATED.logged(0) == "decoder.ethernet.pkt_too_small"
+
+
+def test_a_fragment_that_is_ignored_is_logged_once():
+    part = b"\x11\0" + (0 << 3 | 1).to_bytes(2, "big") + b"\0\0\0\1" + bytes(13)  # more follow, not eight bytes
+    packet = struct.pack("!IHBB", 6 << 28, len(part), 44, 64) + bytes(15) + b"\1" + bytes(15) + b"\2" + part
+    odd = both_ways(stamp([ether(packet, 0x86DD)]), types=("anomaly",)).of("anomaly")
+    assert [one["anomaly"]["event"] for one in odd] == ["decoder.ipv6.frag_invalid_length"]
+
+
+def test_names_of_what_is_odd_in_streams():
+    frames = Flow().open().send(0, b"x" * 100).lose(0, 50).send(0, b"y" * 100).send(1, b"z").close().frames()
+    odd = both_ways(frames, types=("anomaly",)).of("anomaly")
+    assert [one["anomaly"] for one in odd] == [{"type": "stream", "event": "stream.reassembly_seq_gap"}]

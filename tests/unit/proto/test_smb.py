@@ -119,7 +119,9 @@ def test_calls_in_a_pipe():
     assert shown["dcerpc"]["req"] == {"frag_cnt": 1, "stub_data_size": 14}
     assert shown["dcerpc"]["interfaces"] == [{"uuid": rpc.SPOOLSS, "version": "1.0"}]
     assert [s.tx.eve()["command"] for s in at(found, stages.REQUEST)][-1] == "SMB2_COMMAND_CLOSE"
-    assert bind.tx.eve()["dcerpc"]["interfaces"][0]["ack_result"] == 0
+    assert bind.tx.eve()["dcerpc"]["interfaces"][0] == {
+        "uuid": rpc.SPOOLSS, "version": "1.0", "ack_result": 0, "ack_reason": 0,
+    }  # fmt: skip
     assert at(found, stages.WRITTEN) == []
     assert parser.anomalies() == []
 
