@@ -63,7 +63,7 @@ def _call(data: bytes) -> dict[str, bytes]:
 def _reply(data: bytes, mark: bytes, versions: dict[int, int]) -> dict[str, bytes]:
     parts = {"rpc.hdr": mark + data[:_REPLY_HEAD], "rpc.data": data[_REPLY_HEAD:]}
     reader = Reader(data)
-    xid, results = rpc.reply(reader)
+    xid, _, results = rpc.reply(reader)
     version = versions.get(xid)
     return parts | _nfs(data[reader.pos :], version, results=True) if results and version else parts
 
