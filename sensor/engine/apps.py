@@ -6,8 +6,15 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
-from sensor.model.anomaly import AppAnomaly
-from sensor.model.app import AppParser, CarriesFiles, HandsOver, ProtocolSpec, ShowsFrames, TxStage
+from sensor.model.anomaly import NO_TLS, AppAnomaly
+from sensor.model.app import (
+    AppParser,
+    CarriesFiles,
+    HandsOver,
+    ProtocolSpec,
+    ShowsFrames,
+    TxStage,
+)
 from sensor.model.counters import Counters
 from sensor.model.keeping import FilePolicy, Room, Shelf
 from sensor.proto.registry import BY_NAME, SPECS, TRAITS
@@ -52,6 +59,8 @@ class FlowApp:
     """What it keeps for the file store."""
     hands_over: bool = False
     """Its protocol may be followed by another."""
+    awaited: bool = False
+    """Its protocol was agreed on by another, and has not shown yet."""
 
     @property
     def done(self) -> bool:
@@ -73,7 +82,11 @@ class FlowApp:
     def anomalies(self) -> list[tuple[AppAnomaly, int]]:
         """Return and forget what the parser found odd."""
         if not self.failed:
-            return self.parser.anomalies()
+            found = self.parser.anomalies()
+            if self.awaited and found:  # what is odd in it would be, if it were what was agreed on
+                self.awaited = False
+                return [(odd, found[0][1]) for odd in NO_TLS]
+            return found
         if self.told:
             return []
         self.told = True
@@ -130,6 +143,7 @@ class AppLayer:
         old = cast("HandsOver", flow.parser)
         if not flow.hands_over or not old.becomes or flow.failed:
             return []
+        flow.awaited = flow.spec.name == "smtp" and old.becomes == "tls"
         flow.spec = BY_NAME[old.becomes]
         flow.parser = self._parser(flow.spec, flow.room)
         flow.hands_over = TRAITS[flow.spec.name].hands_over
@@ -185,8 +199,10 @@ class AppLayer:
 
     def _run(self, flow: FlowApp, call: Callable[[AppParser], list[TxStage]], side: int) -> list[TxStage]:
         try:
-            return call(flow.parser)
+            stages = call(flow.parser)
         except Exception:  # noqa: BLE001 - isolation point: one flow's parser
             self.counters.parser_errors += 1
             flow.failed.append((AppAnomaly.PARSER_ERROR, side))
             return []
+        flow.awaited = flow.awaited and not stages
+        return stages

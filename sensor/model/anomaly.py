@@ -186,7 +186,7 @@ _TWO_WORDS = ("xen_migration", "bittorrent_dht")
 """Protocols whose names are two words."""
 _IN_CAPITALS = frozenset({"http", "tls", "ftp", "smtp", "dnp3", "enip"})
 """Protocols whose events Suricata's records have in capital letters: those that it parses in C."""
-_OF_NONE = frozenset({"parser", "protocol", "detect", "wrong"})
+_OF_NONE = frozenset({"parser", "protocol", "detect", "wrong", "no", "unexpected"})
 """First words of what belongs to no protocol."""
 
 
@@ -250,10 +250,13 @@ class AppAnomaly(IntEnum):
     HTTP_RESPONSE_CHUNKED_OLD_PROTO = 31
     DETECT_PROTOCOL_ONLY_ONE_DIRECTION = 32
     WRONG_DIRECTION_FIRST_DATA = 33
+    NO_TLS_AFTER_STARTTLS = 34
+    UNEXPECTED_PROTOCOL = 35
     HTTP_REQUEST_AUTH_UNRECOGNIZED = 64
     HTTP_TOO_MANY_ENCODING_LAYERS = 65
     HTTP_MISSING_HOST_HEADER = 66
     HTTP_INVALID_TRANSFER_ENCODING_VALUE_IN_REQUEST = 67
+    HTTP_RESPONSE_MULTIPART_BYTERANGES = 68
     HTTP_REQUEST_HEADER_HOST_INVALID = 69
     HTTP_REQUEST_LINE_LEADING_WHITESPACE = 70
     HTTP_METHOD_DELIM_NON_COMPLIANT = 71
@@ -450,3 +453,7 @@ class AppAnomaly(IntEnum):
             return other.upper() if other.startswith("applayer_") else f"APPLAYER_{rest.upper()}"
         rest = OTHERWISE.get(self.event, self.event).partition(".")[2]
         return rest.upper() if proto in _IN_CAPITALS else rest
+
+
+NO_TLS = (AppAnomaly.NO_TLS_AFTER_STARTTLS, AppAnomaly.UNEXPECTED_PROTOCOL)
+"""What is odd where TLS was agreed on and something else follows."""

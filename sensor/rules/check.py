@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sensor.model.magic import VOCABULARY
 from sensor.proto.registry import BUFFERS, BY_WORD
-from sensor.rules.nodes import BufferMatch, BufferSize, Content, HeaderTest, Rule
+from sensor.rules.nodes import All, BufferMatch, BufferSize, Content, HeaderTest, Not, Rule
 from sensor.rules.variables import is_never
 from sensor.rules.walk import required
 
@@ -51,7 +51,13 @@ def transports(proto: str) -> frozenset[int] | None:
     return frozenset(number for spec in specs for number in spec.transports) if specs else None
 
 
+NEVER = Not(All(()))
+"""The condition that is never met."""
+
+
 def _reasons(rule: Rule) -> Iterator[str]:
+    if NEVER in (rule.body.children if isinstance(rule.body, All) else (rule.body,)):
+        yield "it asks for what never happens here"
     sides = (
         ("source", rule.src),
         ("destination", rule.dst),

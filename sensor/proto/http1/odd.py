@@ -141,6 +141,9 @@ def of_status(status: parse.StatusLine) -> Iterator[AppAnomaly]:
     if not (code.isdigit() and len(code) < 8 and int(code) in _STATUSES):
         yield AppAnomaly.HTTP_RESPONSE_INVALID_STATUS
 
+_BYTERANGES = b"multipart/byteranges"
+"""Such a body once said itself where it ends (RFC 2616 section 4.4), which nobody follows any more."""
+
 
 def of_response(status: parse.StatusLine, headers: parse.Headers) -> Iterator[AppAnomaly]:
     """Yield what is odd about a response's header fields."""
@@ -150,6 +153,8 @@ def of_response(status: parse.StatusLine, headers: parse.Headers) -> Iterator[Ap
             yield AppAnomaly.HTTP_RESPONSE_ABNORMAL_TRANSFER_ENCODING
         if status.protocol in (b"HTTP/0.9", b"HTTP/1.0"):
             yield AppAnomaly.HTTP_RESPONSE_CHUNKED_OLD_PROTO
+    elif headers.lengths is None and _BYTERANGES in (headers.get(b"content-type") or b"").lower():
+        yield AppAnomaly.HTTP_RESPONSE_MULTIPART_BYTERANGES
     value = headers.get(b"content-encoding")
     if value is not None:
         yield from _codings(value)

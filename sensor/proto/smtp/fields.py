@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sensor.model.anomaly import AppAnomaly
+from sensor.model.anomaly import NO_TLS, AppAnomaly
 from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, TO_SERVER, BufferSpec, ProtocolSpec, StageSpec
 from sensor.proto.files import of_stage
 from sensor.proto.mime.fields import file_buffers
@@ -32,6 +32,6 @@ SPEC = ProtocolSpec(
     ),
     new_parser=SmtpParser,
     files=of_stage,
-    events=tuple(one for one in AppAnomaly if one.name.startswith("SMTP_")),
+    events=(*(one for one in AppAnomaly if one.name.startswith("SMTP_")), *NO_TLS),
     log_stages=(STAGE_MAIL,),
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sensor.model.anomaly import STREAM_OTHERWISE
 from sensor.model.rows import CSUM_BAD
 from sensor.rules import fields
+from sensor.rules.check import NEVER
 from sensor.rules.nodes import All, Any, HeaderTest, Not
 from sensor.rules.suricata.icmpevents import EVENTS
 from sensor.rules.suricata.numbers import comparison, integer
@@ -211,6 +212,10 @@ _STREAM_EVENTS: Mapping[str, str] = MappingProxyType(
 """Suricata's names of what is noticed here as well; names of `stream.event` are understood, too."""
 
 
+_NEVER = frozenset({"ipv4.opt_unknown", "ipv6.exthdr_dupl_eh", "gre.version1_malformed_sre_hdr", "stream.wrong_thread"})
+"""Events that Suricata knows and never raises, and that of its threads: nothing is lost where they are missing."""
+
+
 def stream_event(draft: Draft, value: str) -> None:
     """`stream-event:reassembly_seq_gap`."""
     names = fields.BY_NAME[fields.STREAM_EVENT].names
@@ -218,6 +223,9 @@ def stream_event(draft: Draft, value: str) -> None:
     of_segment = fields.BY_NAME[fields.TCP_EVENT].names.get(f"stream.{word}")
     if of_segment is not None:
         draft.conditions.append(HeaderTest(fields.TCP_EVENT, "=", of_segment))
+        return
+    if f"stream.{word}" in _NEVER:
+        draft.conditions.append(NEVER)
         return
     number = names.get(_STREAM_EVENTS.get(word, f"stream.{word}"))
     if number is None:
@@ -245,6 +253,9 @@ def decode_event(draft: Draft, value: str) -> None:
     """`decode-event:ipv4.trunc_pkt`. Events of fragments have one name here, whatever the version of IP."""
     if value in EVENTS:
         draft.conditions += EVENTS[value]
+        return
+    if value in _NEVER:
+        draft.conditions.append(NEVER)
         return
     events = fields.BY_NAME["decode.event"].names
     layer, _, rest = value.partition(".")

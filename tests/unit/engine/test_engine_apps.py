@@ -281,6 +281,39 @@ def test_tls_behind_another_protocol(tmp_path, proto, refused):
     assert spoken[3] == (proto, None)
 
 
+@pytest.mark.parametrize(
+    ("proto", "follows", "sids"),
+    [
+        ("smtp", b"MAIL FROM:<a@b>\r\n", [1, 2, 3]),
+        ("smtp", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", [1, 2, 3]),
+        ("smtp", HELLO, [4]),
+        ("smtp", HELLO + b"something else", [4]),
+        ("pop3", b"USER somebody\r\n", [4]),
+    ],
+)
+def test_something_else_where_tls_was_agreed_on(tmp_path, proto, follows, sids):
+    used = rules(
+        tmp_path,
+        "tcp any any -> any any (app-layer-event:applayer_no_tls_after_starttls;)",
+        "tcp any any -> any any (flow:established,to_server; app-layer-event:applayer_unexpected_protocol;)",
+        "tcp any any -> any any (flow:established,to_client; app-layer-event:applayer_no_tls_after_starttls;)",
+        "tcp any any -> any any (app-layer-event:tls.invalid_record_type;)",
+    )
+    traffic = frames([*BEFORE_TLS[proto], (0, follows), (1, b"220 what\r\n")], 9999)
+    assert sorted(both_ways(traffic, used)) == sids
+
+
+@pytest.mark.parametrize(
+    ("field", "hits"),
+    [(b"", 2), (b"Content-Length: 2\r\n", 0), (b"Transfer-Encoding: chunked\r\n", 0), (b"Connection: close\r\n", 2)],
+)
+def test_a_body_of_byte_ranges_without_a_length(tmp_path, field, hits):
+    used = rules(tmp_path, "http any any -> any any (app-layer-event:http.response_multipart_byteranges;)")
+    head = b"HTTP/1.1 206 Partial Content\r\nContent-Type: multipart/ByteRanges; boundary=a\r\n"
+    talk = [(0, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), (1, head + field + b"\r\n--a--\r\n")]
+    assert both_ways(frames(talk, 80), used) == [1] * hits
+
+
 UPGRADE = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
 
 

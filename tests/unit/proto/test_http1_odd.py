@@ -98,6 +98,7 @@ def test_a_host_is_missing_from_http_1_1_on():
     (b"Content-Encoding: gzip;q", {"ABNORMAL_CE_HEADER"}),
     (b"Content-Length: -", {"INVALID_CONTENT_LENGTH_FIELD_IN_RESPONSE"}),
     (b"Content-Length: 2, 3", {"DUPLICATE_CONTENT_LENGTH_FIELD_IN_RESPONSE"}),
+    (b"Content-Type: Multipart/ByteRanges; boundary=a", {"RESPONSE_MULTIPART_BYTERANGES"}),
     (b"Content-Range: bytes 0-1/5", set()),
     (b"Content-Range: bytes 0-1/*", set()),
     (b"Content-Range: bytes */5", set()),

@@ -1,8 +1,10 @@
 """Spellings that Suricata 7 takes, and what they mean there."""
 
 import pytest
+from rulekit import unit as yaml_unit
 from suricatakit import conditions, matches, refused, rule, steps_of, unit
 
+from sensor.rules.export import export
 from sensor.rules.nodes import BufferSize, ByteJump, ByteTest, Content, HeaderTest, Regex
 
 TCP, HTTP = "alert tcp any any -> any any", "alert http any any -> any any"
@@ -63,6 +65,15 @@ def test_other_spellings():
     assert match.tests == (Content(b"1.2", startswith=True, endswith=True),)
     assert matches(rule("urilen:<1kb;", HTTP))[0].tests == (BufferSize("<", 1024),)
     assert rule('content:"a"; tls.store;')
+
+
+@pytest.mark.parametrize("option", ["decode-event:ipv4.opt_unknown;", "stream-event:wrong_thread;"])
+def test_what_never_happens_is_loaded_and_said(option):
+    made = rule(option, "alert pkthdr any any -> any any")
+    assert made.unmatchable == "it asks for what never happens here"
+    (again,) = yaml_unit(export([made])).rules
+    assert again.body == made.body
+    assert again.unmatchable == made.unmatchable
 
 
 def test_what_another_version_requires_is_passed_over():
