@@ -320,6 +320,14 @@ def _fast_open(b: np.ndarray, at: int, end: int) -> bool:  # pragma: no cover
 
 @helper
 @no_type_check
+def _goes_on(w: np.void, r: np.void) -> bool:  # pragma: no cover
+    """Whether a flow that begins with a SYN/ACK is the one whose data it leaves out (`kernels_tcp.reused_ports`)."""
+    answers = np.int64(r["tcpflags"]) & (SYN | ACK) == SYN | ACK and w["phase"] == SYN_SENT and r["side"] != w["client"]
+    return answers and np.int64(r["ack"]) == (np.int64(w["isn"][w["client"]]) + 1) & _MASK
+
+
+@helper
+@no_type_check
 def _last(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
     """Both have finished: what comes until this is acknowledged."""
     first = np.int64(w["fin"]) - 1
@@ -393,7 +401,7 @@ def _fresh(w: np.void, d: int, seq: int, size: int, flags: int, win: int) -> int
         w["client"] = d
         w["win"][d] = win
         w["phase"] = SYN_SENT
-    else:
+    elif flags & ACK:  # of a connection whose start was not seen; without, it belongs to none
         w["phase"] = UNKNOWN
     return 0
 
@@ -410,8 +418,6 @@ def _in_place(w: np.void, d: int, seq: int) -> bool:  # pragma: no cover
 @no_type_check
 def _judge(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
     phase = np.int64(w["phase"])
-    if not flags & ACK and ack != 0:
-        return BROKEN
     if phase == FRESH:
         return _fresh(w, d, seq, size, flags, win)
     if flags & RST:
@@ -442,12 +448,15 @@ def _column(dtype: Any) -> Any:
 
 
 @kernel(void(_column(numba.from_dtype(ROW)), _column(types.uint8), _column(numba.from_dtype(FLOW)),
-           numba.from_dtype(WATCH)[::1], numba.uint64[::1]))  # fmt: skip
+           numba.from_dtype(WATCH)[::1], numba.int64[::1], numba.uint64[::1]))  # fmt: skip
 @no_type_check
 def watch(
-    rows: np.ndarray, b: np.ndarray, flows: np.ndarray, state: np.ndarray, out: np.ndarray
+    rows: np.ndarray, b: np.ndarray, flows: np.ndarray, state: np.ndarray, early: np.ndarray, out: np.ndarray
 ) -> None:  # pragma: no cover
-    """Write what is odd about each row: uint64[n], a bit per `TcpEvent`. state: WATCH[slots]."""
+    """Write what is odd about each row: uint64[n], a bit per `TcpEvent`.
+
+    state: WATCH[slots]; early: int64[1], slot of the last SYN with data, -1: none.
+    """
     for i in range(rows.shape[0]):
         r = rows[i]
         out[i] = 0
@@ -456,7 +465,10 @@ def watch(
             continue
         w = state[slot]
         d = np.int64(r["side"])
-        if r["fstate"] & FS_NEW:
+        if r["fstate"] & FS_NEW and early[0] >= 0 and _goes_on(state[early[0]], r):
+            state[slot] = state[early[0]]
+            early[0] = -1
+        elif r["fstate"] & FS_NEW:
             w["phase"] = FRESH
             w["fourway"] = 0
             w["extra"] = 0
@@ -465,10 +477,13 @@ def watch(
             w["early"] = 0
             w["stamped"][0] = 0
             w["stamped"][1] = 0
+        flags = np.int64(r["tcpflags"])
+        if not flags & ACK and r["ack"] != 0:
+            out[i] = np.uint64(BROKEN)
+            continue
         if w["phase"] == UNKNOWN or w["phase"] == OVER:
             continue
         l4 = np.int64(r["l4"])
-        flags = np.int64(r["tcpflags"])
         end = min(l4 + (np.int64(b[l4 + 12]) >> 4) * 4, np.int64(b.size))
         if end > l4 + 20 and not flags & RST and _stale(w, d, _timestamp(b, l4 + 20, end)):
             out[i] = np.uint64(STAMP)
@@ -476,5 +491,6 @@ def watch(
         win = np.int64(r["win"]) if flags & SYN else np.int64(r["win"]) << np.int64(flows["wscale"][slot, d])
         if w["phase"] == FRESH and flags & SYN and r["paylen"] > 0 and _fast_open(b, l4 + 20, end):
             w["early"] = 1
+            early[0] = slot
         found = _judge(w, d, np.int64(r["seq"]), np.int64(r["paylen"]), np.int64(r["ack"]), flags, win)
         out[i] = np.uint64(found)

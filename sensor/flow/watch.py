@@ -12,6 +12,7 @@ class Watcher:
 
     def __init__(self) -> None:
         self._state = np.zeros(0, WATCH)
+        self._early = np.full(1, -1, np.int64)
 
     def look(self, rows: np.ndarray, buf: np.ndarray, flows: np.ndarray) -> np.ndarray:
         """Return uint64[n], a bit per `TcpEvent` of each row. rows: ROW[n], tracked; flows: FLOW[slots]."""
@@ -20,5 +21,5 @@ class Watcher:
             grown[: self._state.size] = self._state
             self._state = grown
         out = np.zeros(rows.size, np.uint64)
-        watch(rows, buf, flows, self._state, out)
+        watch(rows, buf, flows, self._state, self._early, out)
         return out

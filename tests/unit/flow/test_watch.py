@@ -116,6 +116,8 @@ CASES = [
     ([(CLIENT, C0, 0, S, 0, WIN, 9), (SERVER, S0, C, S | A, 0, WIN, 5), (CLIENT, C, SV, A, 0, WIN, 10),
       (CLIENT, C, SV, A | P, DATA, WIN, 3)], {4: "pkt_invalid_timestamp"}),
     ([DONE, (CLIENT, C, SV, A | F)], {}),
+    ([(CLIENT, C0, 0, 0), (SERVER, 0, C0, R | A)], {2: "rst_but_no_session"}),
+    ([(CLIENT, C0, S0, A), (SERVER, S0, C0, R | A), (CLIENT, C0, 9, R)], {3: "pkt_broken_ack"}),
     # What comes again, or in the place of something else.
     ([*OPENED, (SERVER, SV, C, A), SYNACK], {5: "est_synack_resend"}),
     ([*OPENED, (CLIENT, C, SV, A), SYNACK], {}),
@@ -196,3 +198,15 @@ def test_a_slot_begins_anew_with_its_flow():
     rows, buf = rows_of([*TALKED, SYN])
     rows["fstate"][7] = FS_NEW
     assert not Watcher().look(rows, buf, np.zeros(1, FLOW)).any()
+
+
+def test_a_flow_that_begins_with_the_answer_to_data_in_a_syn_goes_on():
+    segments = [(CLIENT, C0, 0, S, 4, WIN, FAST_OPEN), (SERVER, S0, C, S | A), (CLIENT, C, SV + 9, A)]
+    for cut in (1, 2):
+        rows, buf = rows_of(segments)
+        rows["flow"][1:], rows["fstate"][1] = 2, FS_NEW
+        watcher, flows = Watcher(), np.zeros(4, FLOW)
+        bits = np.concatenate([watcher.look(part, buf, flows) for part in (rows[:cut], rows[cut:])])
+        assert bits.tolist() == [
+            0, 1 << TcpEvent.HS_SYNACK_TFO_DATA_IGNORED, 1 << TcpEvent.HS_RIGHT_SEQ_WRONG_ACK_EVASION
+        ]  # fmt: skip
