@@ -92,6 +92,11 @@ class _Held:
     parts: list[bytes]
 
 
+def last_stage(spec: ProtocolSpec) -> int:
+    """Return the stage at which a transaction is over: mere frames have one of their own."""
+    return max(stage for stage in range(len(spec.stages)) if stage not in spec.frame_stages)
+
+
 class Walk:
     """Walks blocks. Keeps parsers."""
 
@@ -105,6 +110,7 @@ class Walk:
             spec.name for app, spec in SPECS.items() if any(asked(app, at, file=False) for at in spec.frame_stages)
         )
         """Protocols with rules about single messages."""
+        self._last = {spec.name: last_stage(spec) for spec in SPECS.values()}
         self._judge = judge
         self._logs = logs
         self._journal = journal
@@ -501,7 +507,7 @@ class Walk:
 
     def _transactions(self, place: Place, flow: FlowApp, stages: list[TxStage], data: bytes) -> None:
         app = APP_ID[flow.spec.name]
-        last = len(flow.spec.stages) - 1
+        last = self._last[flow.spec.name]
         for stage in stages:
             flow.transactions += stage.stage == last
             seen = self._tails.of(app, place.slot, stage.side, data)
