@@ -25,6 +25,7 @@ from sensor.model.jit import helper, inlined, kernel
 from sensor.model.stamp import stamp
 
 TCP, UDP, SCTP, ICMP, ICMPV6 = 6, 17, 132, 1, 58
+FTP_DATA, PRIVILEGED_CLIENTS, REGISTERED, EPHEMERAL = 20, 512, 1024, 32768
 NS = 1_000_000_000
 ROOM_EVENTS = 128
 ROOM_FLOW = 8
@@ -298,12 +299,24 @@ def _answers(buf: np.ndarray, at: int, size: int) -> bool:
     )  # fmt: skip
 
 
+@helper
+def _serves(sport: int, dport: int) -> bool:
+    """Tell whether ports name the sender of a packet as the server.
+
+    Clients take theirs from the upper range (RFC 6056 section 2.1; Linux from 32768 on), or at least from above the
+    well-known ones; those from 512 on are also taken by clients that are privileged (rsh, NFS), 20 by FTP servers that
+    connect.
+    """
+    return sport != FTP_DATA and (sport < EPHEMERAL <= dport or (sport < PRIVILEGED_CLIENTS and dport >= REGISTERED))
+
+
 @inlined
 def _open(w: lay.World, row: int, r: np.void, buf: np.ndarray, k_here: int, k_there: int, vkey: np.uint64,
           bucket: int, number: int) -> tuple[int, int]:  # fmt: skip
     """Make a flow for a row; return its slot and the row's side.
 
-    The sender is the client, except for a SYN/ACK, and where the flow is met in the middle and a server speaks.
+    The sender is the client, except for a SYN/ACK, and where the flow is met in the middle and a server speaks, or
+    ports tell who it is.
     """
     st = w.st
     if st[lay.S_LIVE] >= w.cfg[lay.C_MAX_FLOWS]:
@@ -319,8 +332,11 @@ def _open(w: lay.World, row: int, r: np.void, buf: np.ndarray, k_here: int, k_th
     side = 0
     if proto == TCP:
         flags = np.int64(r["tcpflags"]) & (SYN | ACK | RST)
-        if flags == SYN | ACK or (flags == ACK and _answers(buf, np.int64(r["pay"]), np.int64(r["paylen"]))):
+        if flags == SYN | ACK:
             side = 1
+        elif flags == ACK:
+            serves = w.cfg[lay.C_MIDSTREAM] and _serves(np.int64(r["sport"]), np.int64(r["dport"]))
+            side = 1 if serves or _answers(buf, np.int64(r["pay"]), np.int64(r["paylen"])) else 0
     f, a = w.flows[slot], w.aux[slot]
     if side == 0:
         f["src_hi"], f["src_lo"], f["dst_hi"], f["dst_lo"] = (

@@ -278,6 +278,23 @@ def test_without_midstream_the_flow_is_tracked_and_not_reassembled():
     assert run.stream() == []
 
 
+@pytest.mark.parametrize(
+    ("sport", "dport", "serves"),
+    [
+        (80, 50000, True), (8000, 32768, True), (445, 1112, True), (32767, 50000, True),
+        (20, 50000, False), (880, 2049, False), (50000, 80, False), (445, 445, False), (5060, 5061, False),
+        (50000, 50001, False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("flags", [ACK, ACK | FIN, PSH | ACK])
+def test_ports_name_the_server_of_a_connection_met_in_the_middle(sport, dport, serves, flags):
+    first = Pkt(b"x", seq=9, sport=sport, dport=dport, flags=flags)
+    for midstream in (True, False):
+        run = Run(limits(midstream=midstream)).feed([first, first.back()])
+        (f,) = run.table.flows[run.table.flows["state"] > 0]
+        assert (f["sport"], f["dport"]) == ((dport, sport) if serves and midstream else (sport, dport))
+
+
 def test_synack_first_names_the_server():
     c = Conn()
     c.up(flags=SYN)
