@@ -136,7 +136,9 @@ class Version1:
                 os, lm = smb1.logged_on(data, block, unicode=head.wide)
                 exchange.fields["response"] = {"native_os": names.text(os), "native_lm": names.text(lm)}
             case smb1.TREE_CONNECT if request.tree is not None:
-                exchange.fields["service"]["response"] = names.text(smb1.service(data, block))
+                # A new object: an alert at the request holds the old one until it is written.
+                service = names.text(smb1.service(data, block))
+                exchange.fields["service"] = {**exchange.fields["service"], "response": service}
                 self._handles.connect((1, head.tree), request.tree)
             case smb1.NT_CREATE if request.handle is not None:
                 found = smb1.opened(data, block)

@@ -147,6 +147,15 @@ def test_calls_in_a_pipe_of_version_1():
     assert connect.eve()["service"] == {"request": "?????", "response": "IPC"}
 
 
+def test_what_a_request_shows_does_not_change_with_its_answer():
+    parser, shown = SmbParser(), []
+    for side, message in ((0, smb.tree_connect1("\\\\srv\\IPC$", unicode=False)), (1, smb.tree_connected1(b"IPC"))):
+        stages = [one for one in parser.feed(side, smb.nbss(message), 0) if one.stage not in _FRAMES]
+        shown += [one.tx.eve() for one in stages]
+    assert shown[0]["service"] == {"request": "?????"}
+    assert shown[-1]["service"] == {"request": "?????", "response": "IPC"}
+
+
 def test_a_pipe_that_was_open_before_is_known_by_its_bind():
     """The capture starts in the middle: neither tree nor file are known."""
     _, found = run(smb.pipe_talk()[8:])
