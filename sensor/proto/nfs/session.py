@@ -178,7 +178,7 @@ class Session:
         finally:
             if waiting.tx is not None:
                 waiting.tx.status = waiting.tx.status or "ERR_RPC"
-                waiting.tx.rpc["status"] = word
+                waiting.tx.rpc = {**waiting.tx.rpc, "status": word}  # alerts may hold the object as it was
                 self._reach(waiting.tx, stages.RESPONSE, None)
         return sink
 

@@ -52,6 +52,16 @@ def test_calls_and_replies_of_version_3():
     assert tx.beside() == {"rpc": {"xid": 1, "auth_type": "UNIX", "creds": creds, "status": "ACCEPTED"}}
 
 
+def test_what_a_call_shows_does_not_change_with_its_reply():
+    parser = NfsParser()
+    (side, call), (back, reply) = nfs.talk3()[:2]
+    tx = at(parser.feed(side, call, 0), stages.REQUEST)[0].tx
+    shown = tx.beside()["rpc"]
+    parser.feed(back, reply, 0)
+    assert "status" in tx.beside()["rpc"]
+    assert "status" not in shown
+
+
 def test_credentials_that_are_not_what_they_say():
     assert rpc.caller(rpc.Call(1, rpc.NFS, 3, 1, 1, b"\0\0\0\0\0\0\0\x09abc")) == {"auth_type": "UNIX"}
     assert rpc.caller(rpc.Call(1, rpc.NFS, 3, 1, 99)) == {"auth_type": "UNKNOWN 99"}
