@@ -239,11 +239,14 @@ def _establish(f: np.void, a: np.void, side: int, carries: int) -> int:
 
     Normally both SYNs are acknowledged (this covers simultaneous open and split handshakes too). A client
     that goes on without a SYN/ACK in the capture, and a server that sends data without one, show that it was
-    lost.
+    lost. Where only the server is heard, from its SYN/ACK on, it shows the end of the handshake when it acknowledges
+    data.
     """
     c, s = np.int64(a["bits"][0]), np.int64(a["bits"][1])
     both = c & s & lay.SIDE_SYN and c & s & lay.SIDE_SYNACKED
     goes_on = (c | s) & lay.SIDE_SYNACKED if carries else np.int64(a["bits"][side]) & lay.SIDE_SYN
+    if f["midstream"] and side == 1 and f["tcpstate"] == m.TCP_SYN_RECV and c & lay.SIDE_ACKED:
+        both = both or diff(np.int64(f["acked"][0]), np.int64(f["isn"][0])) > 0
     if both or (f["tcpstate"] == m.TCP_SYN_SENT and goes_on):
         f["tcpstate"] = m.TCP_ESTABLISHED
         a["flags"] |= lay.A_ESTABLISHED

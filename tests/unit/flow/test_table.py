@@ -295,6 +295,17 @@ def test_ports_name_the_server_of_a_connection_met_in_the_middle(sport, dport, s
         assert (f["sport"], f["dport"]) == ((dport, sport) if serves and midstream else (sport, dport))
 
 
+def test_a_server_alone_shows_that_its_connection_is_established_by_what_it_acknowledges():
+    def says(data=b"", flags=ACK, seq=500, ack=100):
+        return Pkt(data, flags=flags, seq=seq, ack=ack).back()
+
+    pkts = [says(flags=SYN | ACK, seq=499), says(b"hi"), says(seq=502, ack=105), says(b"x", seq=502, ack=105)]
+    waits = NEW | MID | TOC
+    run = Run().feed(pkts)
+    assert run.states() == [waits, MID | TOC, MID | TOC | EST | DONE, MID | TOC | EST]
+    assert run.bytes(side=1) == b"hix"
+
+
 def test_synack_first_names_the_server():
     c = Conn()
     c.up(flags=SYN)
