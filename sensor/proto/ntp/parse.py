@@ -37,7 +37,7 @@ def message(data: bytes) -> NtpMessage | None:
         return _private(data, version)
     if mode == CONTROL:
         return _control(data, version)
-    if not 1 <= version <= 4 or mode == 0 or len(data) < HEADER:
+    if not 1 <= version <= 4 or len(data) < HEADER:
         return None
     return NtpMessage(version, mode, data[1], int.from_bytes(data[12:16], "big"))
 

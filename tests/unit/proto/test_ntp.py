@@ -60,7 +60,6 @@ def test_control_messages():
         packet()[:47],
         packet(version=0),
         packet(version=5),
-        packet(mode=0),
         MONLIST[:7],
         READVAR[:11],
         READVAR_ANSWER[:-1],
