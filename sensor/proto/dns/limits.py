@@ -1,7 +1,8 @@
 """What one DNS message or flow may cost."""
 
-NAME_BYTES = 255
-"""Longest name on the wire (RFC 1035 section 2.3.4)."""
+NAME_BYTES = 1025
+"""Longest name that is read, on the wire. RFC 1035 section 2.3.4 allows 255: a server of its own answers to more, and
+Suricata reads as much."""
 POINTERS = 32
 """Compression pointers followed in one name; real messages chain a handful."""
 RECORDS = 256

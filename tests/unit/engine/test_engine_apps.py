@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from enginekit import difference, load, run
-from forgekit import Flow, client_hello, ether, records, server_hello
+from forgekit import Flow, client_hello, dns, ether, records, server_hello
 
 from sensor.engine import expect
 
@@ -244,6 +244,21 @@ def test_http2(tmp_path, port):
 )
 def test_dialogs(tmp_path, talk, lines, sids):
     assert both_ways(frames(talk, 9999), rules(tmp_path, *lines)) == sids
+
+
+@pytest.mark.parametrize("over_tcp", [False, True])
+def test_dns_names_longer_than_they_may_be(tmp_path, over_tcp):
+    used = rules(
+        tmp_path,
+        'dns any any -> any any (dns.query; content:"needle.example";)',
+        'dns any any -> any any (dns.query; content:"aaaa"; startswith; bsize:>255;)',
+    )
+    question = dns(".".join(["a" * 60] * 8 + ["needle.example"]))
+    if over_tcp:
+        traffic = frames([(0, len(question).to_bytes(2, "big") + question)], 53)
+    else:
+        traffic = Flow(dport=53).datagram(0, question).frames()
+    assert both_ways(traffic, used) == [1, 2]
 
 
 HELLO = records(client_hello("mail.example.org"))
