@@ -74,7 +74,7 @@ def message(data: bytes) -> IkeMessage | None:
     if found.version not in (V1, V2):
         return None
     try:
-        _payloads(Reader(data, _HEADER.size, max(_HEADER.size, min(size, len(data)))), first, found)
+        _payloads(Reader(data, _HEADER.size, len(data) if size < _HEADER.size else min(size, len(data))), first, found)
     except WireError:
         found.broken = True
     return found

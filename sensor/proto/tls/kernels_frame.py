@@ -417,7 +417,7 @@ def frame(data, units, picked, flows, owner, following, sent, version, counts, a
                 n, filled = made, written
                 following[key] = _FOREVER if at >= _FOREVER else pos + (at - fresh)
                 both = _encrypts(sent[2 * slot], version[slot]) and _encrypts(sent[2 * slot + 1], version[slot])
-                if both or counts[key] > _ENCRYPTED:
+                if both:
                     following[2 * slot] = following[2 * slot + 1] = _FOREVER
                     over[ended] = slot
                     ended += 1
@@ -425,6 +425,16 @@ def frame(data, units, picked, flows, owner, following, sent, version, counts, a
         verdict[u] = REFUSED
         refuse(slot, following)
     first[units.size] = n
+    # The other side's hello may stand in this block, behind a unit that has told enough.
+    for u in range(units.size):
+        slot = np.int64(units[u]["flow"])
+        if not picked[u] or following[2 * slot] < 0 or following[2 * slot + 1] < 0:
+            continue
+        known = following[2 * slot] == _FOREVER and following[2 * slot + 1] == _FOREVER
+        if not known and (counts[2 * slot] > _ENCRYPTED or counts[2 * slot + 1] > _ENCRYPTED):
+            following[2 * slot] = following[2 * slot + 1] = _FOREVER
+            over[ended] = slot
+            ended += 1
     if ended < over.size:
         over[ended] = -1
     return n

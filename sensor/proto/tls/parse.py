@@ -193,14 +193,17 @@ def _names(reader: Reader) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def _extensions(reader: Reader) -> list[tuple[int, Reader]]:
-    """Split the extension block; raises WireError where an extension leaves it."""
+def _extensions(reader: Reader, hello: ClientHello | ServerHello) -> list[tuple[int, Reader]]:
+    """Split the extension block; those before one that leaves it count."""
     if not reader.left():
         return []
     block = reader.restrict(reader.u16())
     found: list[tuple[int, Reader]] = []
-    while block.left() and len(found) < MAX_EXTENSIONS:
-        found.append((block.u16(), block.restrict(block.u16())))
+    try:
+        while block.left() and len(found) < MAX_EXTENSIONS:
+            found.append((block.u16(), block.restrict(block.u16())))
+    except WireError:
+        hello.malformed = True
     return found
 
 
@@ -221,7 +224,7 @@ def _server_name(reader: Reader, hello: ClientHello) -> bytes:
 
 def _client_extensions(reader: Reader, hello: ClientHello) -> None:
     """Fill in what the extensions say; of a repeated extension the first counts."""
-    found = _extensions(reader)
+    found = _extensions(reader, hello)
     hello.extensions = tuple(kind for kind, _ in found)
     if hello.extensions.count(EXT_SERVER_NAME) > 1:
         hello.odd += (AppAnomaly.TLS_MULTIPLE_SNI_EXTENSIONS,)
@@ -251,7 +254,7 @@ def _client_extension(kind: int, body: Reader, hello: ClientHello) -> None:
 
 
 def _server_extensions(reader: Reader, hello: ServerHello) -> None:
-    found = _extensions(reader)
+    found = _extensions(reader, hello)
     hello.extensions = tuple(kind for kind, _ in found)
     for kind, body in found:
         try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from enginekit import difference, load, run
-from forgekit import Flow, client_hello, dns, ether, records, server_hello
+from forgekit import Flow, certificates, client_hello, dns, ether, records, server_hello
 
 from sensor.engine import expect
 
@@ -18,6 +18,7 @@ import test_pop3 as test_pop3_bytes
 import test_smtp as test_smtp_bytes
 import test_telnet as test_telnet_bytes
 import wsmake as ws
+from handshakes import certificate
 
 
 def frames(talk, dport):
@@ -327,6 +328,19 @@ def test_a_body_of_byte_ranges_without_a_length(tmp_path, field, hits):
     head = b"HTTP/1.1 206 Partial Content\r\nContent-Type: multipart/ByteRanges; boundary=a\r\n"
     talk = [(0, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), (1, head + field + b"\r\n--a--\r\n")]
     assert both_ways(frames(talk, 80), used) == [1] * hits
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_many_records_of_one_side_hide_no_hello_of_the_other(tmp_path, side):
+    used = rules(
+        tmp_path,
+        'tls any any -> any any (tls.cert_subject; content:"CN=name";)',
+        'tls any any -> any any (tls.sni; content:"mail.example.org";)',
+    )
+    answer = records(server_hello()) + records(certificates(certificate()))
+    many = b"".join(b"\x17\3\3\0\1x" for _ in range(200))
+    for talk in ([(0, HELLO), (1, answer), (side, many)], [(0, HELLO + many), (1, answer)]):
+        assert both_ways(frames(talk, 443), used) == ([1, 2] if len(talk) == 3 else [2])
 
 
 UPGRADE = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"

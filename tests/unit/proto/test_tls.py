@@ -309,6 +309,13 @@ def test_malformed_extension_keeps_the_rest():
     assert parser.anomalies() == [(AppAnomaly.TLS_HANDSHAKE_INVALID_LENGTH, TO_SERVER)]
 
 
+def test_extensions_before_one_that_leaves_its_block_count():
+    hello = client_hello(extensions=sni(b"still.here") + b"\0\5\0\x64x")
+    parser, _, tx = run([(TO_SERVER, record(22, hello))])
+    assert tx.buffer("tls.sni") == (b"still.here",)
+    assert parser.anomalies() == [(AppAnomaly.TLS_HANDSHAKE_INVALID_LENGTH, TO_SERVER)]
+
+
 def test_gap_ends():
     parser = TlsParser()
     parser.feed(TO_SERVER, record(22, client_hello()), 0)
