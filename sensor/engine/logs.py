@@ -69,15 +69,14 @@ class Logs:
 
     def transaction(self, place: Place, spec: ProtocolSpec, stage: TxStage) -> None:
         """Log a transaction that has come to the stage at which its protocol logs."""
-        key = spec.eve_key or spec.name
-        if key in self._kinds and stage.stage in spec.log_stages:
-            self._emit(TxRecord(_scene(place, spec, stage), key, stage.tx.eve(), stage.tx.id, beside(stage.tx)))
+        if stage.stage in spec.log_stages:
+            self.incomplete(place, spec, stage)
 
     def incomplete(self, place: Place, spec: ProtocolSpec, stage: TxStage) -> None:
-        """Log a transaction that will not come to the stage at which its protocol logs."""
+        """Log a transaction whether or not it will come to that stage, if it has something to tell."""
         key = spec.eve_key or spec.name
-        if key in self._kinds:
-            self._emit(TxRecord(_scene(place, spec, stage), key, stage.tx.eve(), stage.tx.id, beside(stage.tx)))
+        if key in self._kinds and (fields := stage.tx.eve()):
+            self._emit(TxRecord(_scene(place, spec, stage), key, fields, stage.tx.id, beside(stage.tx)))
 
     def flow_end(self, place: Place, reason: int, transactions: int) -> None:
         """Log a flow."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from sensor.proto.http1 import uri
 from sensor.proto.http1.parse import host_port
 from sensor.proto.text import text
+
+_CONTENT_RANGE = re.compile(rb"\s*bytes\s+(?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)\s*", re.IGNORECASE)
 
 if TYPE_CHECKING:
     from sensor.proto.http1.parse import Headers, RequestLine, StatusLine
@@ -32,6 +35,7 @@ def http(
     if response_headers is not None:
         kind = response_headers.get(b"content-type") or b""
         _put(out, "http_content_type", kind.partition(b";")[0].strip())
+        _range(out, response_headers.get(b"content-range"))
     if request_headers is not None:
         _put(out, "http_refer", request_headers.get(b"referer"))
     if request is not None:
@@ -56,6 +60,18 @@ def _host(out: dict[str, Any], target: bytes, headers: Headers | None) -> None:
     _put(out, "hostname", host.lower())
     if port.isdigit() and len(port) <= 5:
         out["http_port"] = int(port)
+
+
+def _range(out: dict[str, Any], value: bytes | None) -> None:
+    """Add which part of the whole a response carries (RFC 9110 section 14.4)."""
+    if not value:
+        return
+    shown: dict[str, Any] = {"raw": text(value)}
+    found = _CONTENT_RANGE.fullmatch(value)
+    if found is not None:
+        numbers = (int(word) if word and word != b"*" else -1 for word in found.groups())
+        shown |= {name: number for name, number in zip(("start", "end", "size"), numbers, strict=True) if number >= 0}
+    out["content_range"] = shown
 
 
 def _put(out: dict[str, Any], key: str, value: bytes | None) -> None:

@@ -61,7 +61,8 @@ def _error(frame: Frame, reader: Reader, numbers: dict[str, Sequence[int]], fiel
         reader.skip(4)
     code = reader.u32()
     numbers["http2.errorcode"] = (code,)
-    fields["error_code"] = next((name.upper() for name, value in frames.ERRORS.items() if value == code), str(code))
+    word = next((name for name, value in frames.ERRORS.items() if value == code), str(code))
+    fields["error_code"] = word.upper().replace("_", "")  # as Suricata writes them
 
 
 def _window(_frame: Frame, reader: Reader, numbers: dict[str, Sequence[int]], fields: dict[str, Any]) -> None:

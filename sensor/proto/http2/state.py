@@ -24,7 +24,7 @@ from sensor.proto.http2 import frames, limits
 from sensor.proto.http2.control import facts
 from sensor.proto.http2.frames import Frame, FrameReader
 from sensor.proto.http2.hpack import Decoder, IntegerError
-from sensor.proto.http2.transaction import Http2Frame, Http2Transaction
+from sensor.proto.http2.transaction import Http2Frame, Http2Transaction, logged
 from sensor.proto.reader import Reader, WireError
 
 STAGE_FRAME, STAGE_SERVER_FRAME = 6, 7
@@ -180,6 +180,7 @@ class Http2Parser:
                 stream.seen.add(said)
         if stream is not None:
             number = stream.tx.id
+            stream.tx.said[side].update(logged(fields))
         elif frame.stream in self._closed:
             number, numbers = self._closed[frame.stream], {}
         else:
@@ -239,7 +240,7 @@ class Http2Parser:
         numbers = dict(found.numbers) if found is not None else {}
         if decoder.updates:
             numbers["http2.size_update"] = tuple(decoder.updates)
-        self._tell(side, first, numbers, {}, out)
+        self._tell(side, first, numbers, found.fields if found is not None else {}, out)
         if stream is None:
             return
         self._take_fields(stream, requesting, fields, out)

@@ -46,15 +46,25 @@ class _Exchange(HttpTransaction):
         return b""
 
 
+_LOGGED = ("settings", "error_code", "priority")
+
+
+def logged(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what records tell of a frame: windows are no news."""
+    return {name: fields[name] for name in _LOGGED if fields.get(name)}
+
+
 class Http2Transaction:
     """One stream. Its HTTP buffers are made as those of HTTP/1."""
 
-    __slots__ = ("http", "id", "stream")
+    __slots__ = ("http", "id", "said", "stream")
 
     def __init__(self, number: int, stream: int) -> None:
         self.id = number
         self.stream = stream
         self.http = _Exchange(number)
+        self.said: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+        """What records tell of the frames of each side."""
 
     def take_request(self, fields: Iterable[Field]) -> parse.Headers:
         """Take the header of a request."""
@@ -120,7 +130,8 @@ class Http2Transaction:
         for key, listed in (("request", self.http.request_headers), ("response", self.http.response_headers)):
             if listed is not None:
                 found[f"{key}_headers"] = [{"name": text(n), "value": text(v)} for n, v in listed.items()]
-        return {"version": "2", **found, "http2": {"stream_id": self.stream, "request": {}, "response": {}}}
+        asked, answered = self.said
+        return {"version": "2", **found, "http2": {"stream_id": self.stream, "request": asked, "response": answered}}
 
 
 class Http2Frame:
@@ -153,6 +164,10 @@ class Http2Frame:
         return self._numbers.get(name, ())
 
     def eve(self) -> dict[str, Any]:
+        """Return the EVE object of its stream, or what it says of the connection; empty: nothing that is logged."""
+        return self.eve_of_alert() if self._tx is not None or logged(self._fields) else {}
+
+    def eve_of_alert(self) -> dict[str, Any]:
         """Return the EVE object of its stream, or what it says of the connection."""
         if self._tx is not None:
             return self._tx.eve()

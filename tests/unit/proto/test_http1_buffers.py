@@ -287,3 +287,19 @@ def test_eve_of_hostile_bytes_is_text():
     assert tx.eve()["url"] == "/\\xffä"
     assert tx.eve()["hostname"] == "\\x80"
     assert "http_port" not in tx.eve()
+
+
+@pytest.mark.parametrize(
+    ("header", "shown"),
+    [
+        (b"bytes 10-20/69", {"raw": "bytes 10-20/69", "start": 10, "end": 20, "size": 69}),
+        (b"bytes 10-20/*", {"raw": "bytes 10-20/*", "start": 10, "end": 20}),
+        (b"bytes */69", {"raw": "bytes */69", "size": 69}),
+        (b"some of it", {"raw": "some of it"}),
+    ],
+)
+def test_part_that_a_response_carries(header, shown):
+    raw = b"HTTP/1.1 206 Partial\r\nContent-Range: " + header + b"\r\nContent-Length: 0\r\n\r\n"
+    parser = SPEC.new_parser()
+    parser.feed(TO_SERVER, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0)
+    assert parser.feed(TO_CLIENT, raw, 0)[-1].tx.eve()["content_range"] == shown

@@ -314,3 +314,14 @@ def test_frames_of_a_stream_are_counted(monkeypatch):
     for number, events in ((9, []), (20, ["http2.too_many_frames"])):
         parser, _ = run([(0, h2.PREFACE + h2.request(end=False) + flood * number)])
         assert [event.event for event, _ in parser.anomalies()] == events
+
+
+def test_records_tell_of_frames():
+    weighed = h2.frame(h2.HEADERS, struct.pack("!IB", 0, 77) + h2.block((b":method", b"GET")), 0x24, 1)
+    window = h2.frame(h2.WINDOW, struct.pack("!I", 5), 0, 0)
+    _, stages = run([*START, (0, weighed + window)])
+    shown = [stage.tx.eve() for stage in stages if stage.stage == STAGE_FRAME]
+    assert shown[-2]["http2"] == {"stream_id": 1, "request": {"priority": 77}, "response": {}}
+    assert shown[-1] == {}
+    frames = [stage.tx for stage in stages if stage.stage == STAGE_FRAME]
+    assert frames[-1].eve_of_alert()["http2"] == {"stream_id": 0, "request": {"window": 5}, "response": {}}
