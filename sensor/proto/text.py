@@ -2,5 +2,8 @@
 
 
 def text(raw: bytes) -> str:
-    """Return UTF-8 as text, each byte that is not valid there as backslash, x and two digits."""
-    return raw.decode("utf-8", "backslashreplace")
+    """Return UTF-8 as text; where some of it is not valid, each byte beyond ASCII as backslash, x and two digits."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("ascii", "backslashreplace")

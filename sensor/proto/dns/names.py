@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, SRV, OPT = 1, 2, 5, 6, 12, 15, 16, 28, 33, 41
+A, NS, CNAME, SOA, NULL, PTR, MX, TXT, AAAA, SRV, OPT, SSHFP = 1, 2, 5, 6, 10, 12, 15, 16, 28, 33, 41, 44
 
 TYPES = MappingProxyType({
     1: "A", 2: "NS", 3: "MD", 4: "MF", 5: "CNAME", 6: "SOA", 7: "MB", 8: "MG", 9: "MR", 10: "NULL", 11: "WKS",

@@ -67,6 +67,18 @@ def _authority(reader: Reader) -> _Described:
     return " ".join(str(value) for value in out.values()), out
 
 
+def _anything(reader: Reader) -> _Described:
+    """NULL (RFC 1035 section 3.3.10): what tunnels through DNS like to use."""
+    return text(reader.take(reader.left())), None
+
+
+def _fingerprint(reader: Reader) -> _Described:
+    """SSHFP (RFC 4255 section 3.1)."""
+    algorithm, kind = reader.u8(), reader.u8()
+    shown = reader.take(reader.left()).hex(":")
+    return f"{algorithm} {kind} {shown}", {"fingerprint": shown, "algo": algorithm, "type": kind}
+
+
 def _service(reader: Reader) -> _Described:
     out: dict[str, Any] = {"priority": reader.u16(), "weight": reader.u16(), "port": reader.u16()}
     name = text(netbios(read_name(reader, {})))
@@ -78,9 +90,11 @@ _FORMS: MappingProxyType[int, Callable[[Reader], _Described]] = MappingProxyType
     names.NS: _name,
     names.CNAME: _name,
     names.SOA: _authority,
+    names.NULL: _anything,
     names.PTR: _name,
     names.MX: _exchange,
     names.TXT: _strings,
     names.AAAA: _address6,
     names.SRV: _service,
+    names.SSHFP: _fingerprint,
 })  # fmt: skip

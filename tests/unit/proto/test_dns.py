@@ -10,6 +10,7 @@ from sensor.proto.dns import limits, parse
 from sensor.proto.dns.fields import SPEC
 from sensor.proto.dns.state import MAKERS, QUERY, RESPONSE, DnsParser
 from sensor.proto.reader import Reader, WireError
+from sensor.proto.text import text
 
 
 def name(text):
@@ -38,6 +39,7 @@ ANSWERS = [
     (12, HERE, "www.Example.com"),
     (15, b"\0\x0a" + name("mail.x"), "mail.x"),
     (16, b"\x03abc\x02de", "abcde"),
+    (10, b"VACK\xc5\x01", "VACK\\xc5\x01"),
     (33, struct.pack("!HHH", 1, 2, 443) + name("srv.x"), "1 2 443 srv.x"),
     (6, name("m.x") + name("r.x") + struct.pack("!5I", 1, 2, 3, 4, 5), "m.x r.x 1 2 3 4 5"),
 ]
@@ -279,3 +281,14 @@ def test_looks_like(data, expected):
 def test_the_root_has_no_name():
     (stage,) = DnsParser(stream=False).feed(TO_SERVER, QUERY_BYTES[:12] + b"\0\0\2\0\1", 0)
     assert stage.tx.buffer("dns.query") == []
+
+
+def test_fingerprint_of_a_host_key():
+    answer = header(0x8180, an=1) + question("a.b", 44) + record(HERE, 44, b"\x04\x02\xab\xcd")
+    eve = one(answer, TO_CLIENT).tx.eve()
+    assert eve["grouped"]["SSHFP"] == [{"fingerprint": "ab:cd", "algo": 4, "type": 2}]
+
+
+def test_bytes_that_are_no_text_as_a_whole_are_shown_one_by_one():
+    assert text("\u00bd".encode()) == "\u00bd"
+    assert text("\u00bd".encode() + b"\xff") == "\\xc2\\xbd\\xff"
