@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 
 from sensor.engine.judge import Place
@@ -24,7 +25,7 @@ _ARP_OPCODES = {
     8: "request-inverse",
     9: "reply-inverse",
 }
-_TCP = 6
+_TCP, _UDP = 6, 17
 _DETECTION = frozenset(
     {
         AppAnomaly.DETECT_PROTOCOL_ONLY_ONE_DIRECTION, AppAnomaly.WRONG_DIRECTION_FIRST_DATA,
@@ -83,9 +84,12 @@ class Logs:
         if not self.flow_ends:
             return
         flow = place.view.flows[place.slot]
+        scene = place.scene(side=0)
+        if flow["proto"] == _UDP and not scene.app_proto:
+            scene = msgspec.structs.replace(scene, app_proto="failed")  # datagrams without payload tell nothing
         self._emit(
             FlowEnd(
-                scene=place.scene(side=0),
+                scene=scene,
                 last=int(flow["last"]),
                 state=_last_state(flow),
                 reason=END_REASONS[reason],

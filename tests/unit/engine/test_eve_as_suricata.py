@@ -150,3 +150,8 @@ def test_names_of_what_is_odd_in_streams():
     frames = Flow().open().send(0, b"x" * 100).lose(0, 50).send(0, b"y" * 100).send(1, b"z").close().frames()
     odd = both_ways(frames, types=("anomaly",)).of("anomaly")
     assert [one["anomaly"] for one in odd] == [{"type": "stream", "event": "stream.reassembly_seq_gap"}]
+
+
+def test_datagrams_without_payload_are_of_no_known_protocol():
+    (ended,) = both_ways(Flow(dport=9).datagram(0, b"").frames(), types=("flow",)).of("flow")
+    assert ended["app_proto"] == "failed"
