@@ -8,7 +8,7 @@ from sensor.config.settings import Settings
 from sensor.detect.plan import Plan
 from sensor.engine.filestates import digests_of
 from sensor.engine.filewants import FileWants
-from sensor.engine.judge import Place
+from sensor.engine.place import Place
 from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.keeping import Shelf
 from sensor.model.scene import FileRecord, speaking

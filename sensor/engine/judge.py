@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -16,51 +16,39 @@ from sensor.detect.budget import Budget
 from sensor.detect.compiled import CompiledRules
 from sensor.detect.context import Window
 from sensor.detect.datasets import Datasets
-from sensor.detect.header import FlowView, header_value, raw_header
 from sensor.detect.hostbits import HostBits
 from sensor.detect.naive import CompiledRule, apply_captures, apply_effects, apply_sets, judge, told
-from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.detect.plan import TX, Plan
 from sensor.detect.quick import needs
 from sensor.detect.sleepers import Sleepers
 from sensor.detect.threshold import Rates, Suppressor
+from sensor.engine.eventcontext import EventContext
 from sensor.engine.filestates import files_at
 from sensor.engine.filewants import FileWants
 from sensor.engine.frames import Frames
 from sensor.engine.marks import SideMarks
 from sensor.engine.options import EngineOptions
 from sensor.engine.passing import FLOW, SIDE, Passed, reach
-from sensor.engine.scenes import BlockView, ends_of
+from sensor.engine.place import Place
+from sensor.engine.scenes import BlockView
 from sensor.engine.tagging import Tagging
 from sensor.model.app import ProtocolSpec, TxStage, beside, eve_of_alert
 from sensor.model.counters import Counters
-from sensor.model.files import FileInfo
-from sensor.model.rows import FRAG_PART, FS_BEFORE, FS_ESTABLISHED, TUNNEL_GENEVE, TUNNEL_NONE, TUNNEL_VXLAN
-from sensor.model.scene import Match, Record, Scene, speaking
+from sensor.model.rows import FRAG_PART, TUNNEL_GENEVE, TUNNEL_NONE, TUNNEL_VXLAN
+from sensor.model.scene import Match, Record, speaking
 from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
-from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, APP_TOLD, STREAM_EVENT, TCP_EVENT
-from sensor.rules.fields import BY_NAME as FIELDS
+from sensor.rules.fields import APP_EVENT, STREAM_EVENT
 from sensor.rules.nodes import Rule
 
-_RAW_HEADERS = frozenset(
-    {"ipv4.hdr", "ipv6.hdr", "tcp.hdr", "udp.hdr", "icmp.hdr", "icmpv4.hdr", "icmpv6.hdr", "ether.hdr"}
-)
-_ENDS = frozenset({"ip.src", "ip.dst"})
-_MAPPED = bytes(10) + b"\xff\xff"
-"""How an IPv4 address begins in 16 bytes (RFC 4291 section 2.5.5.2)."""
 _WITH_FLOWS = frozenset({1, 6, 17, 58, 132})
-_TCP = 6
 _OVER_UDP = frozenset({TUNNEL_VXLAN, TUNNEL_GENEVE})
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
 _SEEN_TWICE = frozenset({"ftp", "http", "http2", "modbus", "rfb", "smb", "smtp", "ssh"})
 """Protocols with transactions about both sides: Suricata judges rules without a direction on each side."""
-_ODD = (APP_EVENT, STREAM_EVENT)
-_APPS = FIELDS[APP_PROTOCOL].names
 _CARRIERS = 8
 """Transactions of one segment in which rules look for what they ask besides something odd."""
-_ACK = 0x10
 _ARP = 0x0806
 
 
@@ -74,193 +62,6 @@ class JudgeCounters(Counters):
     judgements: int
     rule_errors: int
     suppressed: int
-
-
-@dataclass(slots=True)
-class Place:
-    """Where in the block something happens."""
-
-    view: BlockView
-    slot: int
-    side: int
-    """Whose bytes it is about."""
-    row: int
-    """-1: no packet of the flow in this block stands behind it."""
-    number: int
-    ts: int
-
-    def scene(self, side: int = -1) -> Scene:
-        """Return the scene, seen from a side (default: the sender of the bytes)."""
-        side = self.side if side < 0 else side
-        if self.row >= 0:
-            return self.view.scene(self.row, side=side if self.slot >= 0 else -1)
-        return self.view.flow_scene(self.slot, ts=self.ts, side=side, number=self.number)
-
-
-class _Context:
-    """What one event offers to rules (`sensor.detect.context.Context`)."""
-
-    __slots__ = (
-        "_event",
-        "_file",
-        "_flow",
-        "_loaded",
-        "_lower",
-        "_packet",
-        "_packet_vars",
-        "_row",
-        "_vars",
-        "_windows",
-        "app",
-        "dest",
-        "dport",
-        "established",
-        "ether",
-        "host_bits",
-        "known_app",
-        "place",
-        "proto",
-        "sport",
-        "src",
-        "stage",
-        "tx",
-        "ts_ns",
-    )
-
-    def __init__(
-        self, place: Place, judge: Judge, windows: dict[str, Sequence[Window]], tx: object = None, app: str = "",
-        file: FileInfo | None = None, event: tuple[str, int] | None = None, *, packet: bool = False,
-        stage: TxStage | None = None,
-    ) -> None:  # fmt: skip
-        self._packet = packet
-        self.stage = stage
-        self._file = file
-        self._lower: bytes | None = None
-        self._event = event
-        self.place = place
-        self._windows = windows
-        self._vars = judge.flow_vars
-        self._packet_vars = judge.packet_vars
-        self.host_bits = judge.host_bits
-        self.tx = tx
-        self.app = app
-        self.ts_ns = place.ts
-        self._loaded = False
-
-    def load(self) -> None:
-        """Read the header fields of the event. Most events are done with before any rule needs them."""
-        if self._loaded:
-            return
-        self._loaded = True
-        place, view = self.place, self.place.view
-        self.known_app = self.app = self.app or view.app_name(place.slot, place.row)
-        if self._packet:
-            self.app = view.app_name_of_packet(place.slot, place.row)
-        self._row: PacketRow | None = None
-        self._flow: FlowView | None = None
-        ends = view.ends(place.slot) if place.slot >= 0 else ends_of(view.rows[place.row])
-        if place.slot >= 0 and place.side == 1:
-            ends = ends.turned()
-        self.src, self.dest, self.sport, self.dport, self.proto = ends
-        self.ether, fstate = 0, FS_ESTABLISHED
-        if place.row >= 0:
-            row = view.rows[place.row]
-            self.ether, fstate = int(row["ethertype"]), int(row["fstate"])
-        # The bare acknowledgment that completes a handshake is still part of it. Bytes of a stream are of a connection
-        # even if they come before that (RFC 7413: in the SYN).
-        bits = FS_BEFORE if self._packet else FS_ESTABLISHED
-        self.established = fstate & bits == FS_ESTABLISHED or self._has_stream()
-
-    def _has_stream(self) -> bool:
-        about_segments = self._event is not None and self._event[0] == STREAM_EVENT
-        return self.proto == _TCP and not self._packet and not about_segments
-
-    def _fields(self) -> PacketRow | None:
-        """Return the packet, read when a rule first asks for one of its fields (10 us)."""
-        if self._row is None and self.place.row >= 0:
-            self._row = packet_row(self.place.view.rows, self.place.row)
-        return self._row
-
-    @property
-    def slot(self) -> int:
-        """Slot of the flow."""
-        return self.place.slot
-
-    def lower(self, data: bytes) -> bytes:
-        """Return the event's bytes in lower case, the same at each call."""
-        if self._lower is None:
-            self._lower = data.lower()
-        return self._lower
-
-    @property
-    def flow_vars(self) -> FlowVars | None:
-        """Variables of the flow, made when a rule first asks for them."""
-        return self._vars(self.place.slot)
-
-    @property
-    def packet_vars(self) -> dict[str, bytes]:
-        """What regexes have kept for the packet."""
-        return self._packet_vars(self.place)
-
-    def instances(self, buffer: str) -> Sequence[Window]:
-        """Return the windows of a buffer."""
-        found = self._windows.get(buffer)
-        if found is None:
-            found = self._windows[buffer] = self._make(buffer)
-        return found
-
-    def _make(self, buffer: str) -> Sequence[Window]:
-        if self._file is not None and buffer.startswith("file."):
-            return [Window(data) for data in self._file.buffer(buffer)]
-        if self.tx is not None:
-            made = [Window(data) for data in self.tx.buffer(buffer)]  # type: ignore[attr-defined]
-            if made:
-                return made
-        if buffer in _ENDS:
-            self.load()
-            end = self.src if buffer == "ip.src" else self.dest
-            return [Window(end.removeprefix(_MAPPED))] if self.proto >= 0 else []
-        if buffer in _RAW_HEADERS:
-            self.load()
-            packet = self._fields()
-            raw = raw_header(buffer, packet, self.place.view.buf) if packet is not None else None
-            return [] if raw is None else [Window(raw)]
-        return []
-
-    def numbers(self, field: str) -> Sequence[int]:
-        """Return the values of a number of the transaction."""
-        found: Sequence[int] = self.tx.numbers(field) if self.tx is not None else ()  # type: ignore[attr-defined]
-        return found
-
-    def header(self, field: str) -> int | None:
-        """Return a number of the packet or flow, or what was found odd."""
-        if field in _ODD:
-            return self._event[1] if self._event is not None and self._event[0] == field else None
-        if field == APP_PROTOCOL:
-            return _APPS.get(self.app)
-        if field == APP_TOLD:
-            told = self.place.view.told
-            return int(told is not None and self.place.row >= 0 and told[self.place.row])
-        packet = self._fields()
-        if packet is None:
-            return None
-        if field == TCP_EVENT:
-            events = self.place.view.tcp_events
-            return 0 if events is None or self.place.row < 0 else int(events[self.place.row])
-        if self._flow is None and self.place.slot >= 0 and field.startswith(("flow.", "stream.")):
-            self._flow = _flow_at(self.place, packet)
-        return header_value(field, packet, self.place.view.buf, self._flow)
-
-
-def _flow_at(place: Place, row: PacketRow) -> FlowView:
-    """Return a flow as it stood at a row: without what came later in the block."""
-    flow = place.view.flows[place.slot]
-    p0, p1, b0, b1 = place.view.counts_at(place.slot, place.row)
-    isn, synced = flow["isn"], flow["synced"]
-    # A side of which nothing was seen yet has a stream only if this packet acknowledges one.
-    acked = bool(row.tcpflags & _ACK)
-    known = [int(synced[side]) if seen or acked else 0 for side, seen in enumerate((p0, p1))]
-    return FlowView(int(flow["first"]), (p0, p1), (b0, b1), (int(isn[0]), int(isn[1])), (known[0], known[1]))
 
 
 @functools.lru_cache(maxsize=256)
@@ -303,7 +104,7 @@ def _is_carried(tunnel: int, ipv: int) -> bool:
 
 
 _Told = tuple[tuple[bytes, ...], ...]
-_Held = tuple[Rule, Place, bytes, bool, _Context, _Told]
+_Held = tuple[Rule, Place, bytes, bool, EventContext, _Told]
 """An alert that waits: what `Judge._raise` takes."""
 
 
@@ -371,7 +172,7 @@ class Judge:
         place = Place(view, slot, int(r["side"]), row, int(view.numbers[r["pkt"]]), int(r["ts"]))
         payload = _payload(view, row)
         windows: Sequence[Window] = [Window(payload)] if payload else []
-        context = _Context(place, self, {"payload": windows, "payload_or_stream": windows}, packet=True)
+        context = EventContext(place, self, {"payload": windows, "payload_or_stream": windows}, packet=True)
         for number in rules:
             if self._once[number] and not _begins(place):
                 continue
@@ -391,7 +192,7 @@ class Judge:
         base, data = window
         end = base + len(data)
         whole = [Window(data, base)]
-        context = _Context(place, self, {"stream": whole, "payload_or_stream": whole})
+        context = EventContext(place, self, {"stream": whole, "payload_or_stream": whole})
         side = 2 * place.slot + place.side
         fired = self.fired.of(side)
         for number in rules:
@@ -401,7 +202,7 @@ class Judge:
             used = context
             if seen > base:
                 part = [Window(data[seen - base :], seen)]
-                used = _Context(place, self, {"stream": part, "payload_or_stream": part})
+                used = EventContext(place, self, {"stream": part, "payload_or_stream": part})
             if self._holds(number, used):
                 self.fired.note(side, number, end)
                 if self._match(number, place, data, stream=True, context=used):
@@ -421,7 +222,7 @@ class Judge:
         whole = [Window(seen)] if seen else []
         sided = Place(place.view, place.slot, stage.side, place.row, place.number, place.ts)
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
-        context = _Context(sided, self, windows, stage.tx, SPECS[app].name, stage.file, stage=stage)
+        context = EventContext(sided, self, windows, stage.tx, SPECS[app].name, stage.file, stage=stage)
         rules: Iterable[int] = every
         if self._options.triage:
             if known is None:
@@ -457,7 +258,7 @@ class Judge:
             places[1 - side] = replace(sided, side=1 - side)
         about = list({id(tx): tx for tx in carriers}.values())[-_CARRIERS:] or [None]
         views = {
-            way: [_Context(at, self, dict(windows), tx, spec.name, event=odd) for tx in about]
+            way: [EventContext(at, self, dict(windows), tx, spec.name, event=odd) for tx in about]
             for way, at in places.items()
         }
         for number in rules:
@@ -475,7 +276,7 @@ class Judge:
         payload = _payload(place.view, place.row) if place.row >= 0 else b""
         whole = [Window(payload)] if payload else []
         windows: dict[str, Sequence[Window]] = {"payload": whole, "payload_or_stream": whole}
-        context = _Context(place, self, windows, event=(STREAM_EVENT, anomaly))
+        context = EventContext(place, self, windows, event=(STREAM_EVENT, anomaly))
         for number in rules:
             if self._holds(number, context) and self._match(number, place, payload, stream=False, context=context):
                 break
@@ -489,7 +290,7 @@ class Judge:
             return
         for side in (0, 1):
             sided = replace(place, side=side)
-            context = _Context(sided, self, {"payload": (), "payload_or_stream": ()})
+            context = EventContext(sided, self, {"payload": (), "payload_or_stream": ()})
             for number in rules:
                 if self._holds(number, context) and self._match(number, sided, b"", stream=False, context=context):
                     break
@@ -535,7 +336,7 @@ class Judge:
         made = self._ready[number] = _Ready(rule, self._compiled[number], self._headers.of(rule))
         return made
 
-    def _may(self, number: int, context: _Context, data: bytes) -> bool:
+    def _may(self, number: int, context: EventContext, data: bytes) -> bool:
         """Tell whether a rule has what it needs at least. data: the payload, or the window."""
         if not self._options.triage:
             return True
@@ -544,7 +345,7 @@ class Judge:
             return False
         return need.literals_stand(context.lower(data), context.instances)
 
-    def _holds(self, number: int, context: _Context) -> bool:
+    def _holds(self, number: int, context: EventContext) -> bool:
         """Judge one rule; whatever goes wrong in it stays in it."""
         context.load()
         place = context.place
@@ -584,7 +385,7 @@ class Judge:
     def _passed(self, place: Place) -> bool:
         return self.passed.flow(place.slot) or self.passed.at(place.view, place.row)
 
-    def _match(self, number: int, place: Place, data: bytes, *, stream: bool, context: _Context) -> bool:
+    def _match(self, number: int, place: Place, data: bytes, *, stream: bool, context: EventContext) -> bool:
         """Carry out what a match means; tell whether nothing else is to be judged here."""
         rule, compiled = self._plan.rules[number], self._compiled[number]
         if compiled.effects:
@@ -615,7 +416,7 @@ class Judge:
         self.counters.flows_passed += how == FLOW and place.slot >= 0
         self.passed.note(place.view, place.slot, place.row, how)
 
-    def _raise(self, rule: Rule, place: Place, data: bytes, stream: bool, context: _Context,
+    def _raise(self, rule: Rule, place: Place, data: bytes, stream: bool, context: EventContext,
                values: _Told = ()) -> bool:  # fmt: skip
         """Raise an alert, if its rate lets it; tell whether that passes the packet."""
         flow_id = int(place.view.flows["id"][place.slot]) if place.slot >= 0 else 0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
-from sensor.engine.judge import Place
+from sensor.engine.place import Place
 from sensor.engine.scenes import BlockView
 from sensor.model import addr
 from sensor.model.anomaly import AppAnomaly, DecodeAnomaly, StreamAnomaly

@@ -14,8 +14,9 @@ from sensor.engine import kernels_heads
 from sensor.engine.apps import AppLayer, FlowApp
 from sensor.engine.filelog import FileLog
 from sensor.engine.gathered import Gathered
-from sensor.engine.judge import Judge, Place
+from sensor.engine.judge import Judge
 from sensor.engine.logs import Logs
+from sensor.engine.place import Place
 from sensor.engine.scenes import BlockView
 from sensor.engine.segcolumns import SegColumns, seg_columns
 from sensor.engine.select import Candidates

@@ -1,0 +1,31 @@
+"""Where in a block something happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sensor.engine.scenes import BlockView
+    from sensor.model.scene import Scene
+
+
+@dataclass(slots=True)
+class Place:
+    """Where in the block something happens."""
+
+    view: BlockView
+    slot: int
+    side: int
+    """Whose bytes it is about."""
+    row: int
+    """-1: no packet of the flow in this block stands behind it."""
+    number: int
+    ts: int
+
+    def scene(self, side: int = -1) -> Scene:
+        """Return the scene, seen from a side (default: the sender of the bytes)."""
+        side = self.side if side < 0 else side
+        if self.row >= 0:
+            return self.view.scene(self.row, side=side if self.slot >= 0 else -1)
+        return self.view.flow_scene(self.slot, ts=self.ts, side=side, number=self.number)
