@@ -49,7 +49,8 @@ def _last_state(flow: np.void) -> str:
 
 
 def _scene(place: Place, spec: ProtocolSpec, stage: TxStage) -> Scene:
-    return place.scene(side=stage.side if spec.by_sender else 0)
+    datagram = spec.by_sender and place.row >= 0 and int(place.view.rows["proto"][place.row]) == _UDP
+    return place.scene(side=stage.side if datagram else 0)
 
 
 _SAYS_WHY = 1 << DecodeAnomaly.IPV6_FRAG_INVALID_LENGTH

@@ -256,7 +256,7 @@ class ProtocolSpec:
     files: Callable[[TxStage], Iterable[FileInfo]] | None = None
     """Returns the files of which no more will come once a transaction is at a stage; None: it carries none."""
     by_sender: bool = False
-    """Its records have the addresses of the message that they are about; else the client comes first."""
+    """Over UDP its records have the addresses of the message that they are about; else the client comes first."""
     eve_key: str = ""
     """Key of the EVE object, and event_type; empty: `name`."""
     rule_names: tuple[str, ...] = ()

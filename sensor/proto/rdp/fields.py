@@ -9,7 +9,6 @@ from sensor.proto.rdp.state import PROTOCOLS, RdpParser
 
 SPEC = ProtocolSpec(
     name="rdp",
-    by_sender=True,
     transports=(6,),
     ports=(3389,),
     stages=(StageSpec("message", TO_SERVER),),

@@ -10,6 +10,7 @@ from forgekit import Flow, dns, ether, request, response, stamp, vxlan
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forged bytes of the parsers' tests
 
+import nfsforge
 import sipmake
 
 from sensor.model.anomaly import DecodeAnomaly
@@ -155,3 +156,9 @@ def test_names_of_what_is_odd_in_streams():
 def test_datagrams_without_payload_are_of_no_known_protocol():
     (ended,) = both_ways(Flow(dport=9).datagram(0, b"").frames(), types=("flow",)).of("flow")
     assert ended["app_proto"] == "failed"
+
+
+def test_records_of_messages_over_tcp_have_the_client_first():
+    talk = ((0, nfsforge.record(nfsforge.lookup3(b"a"))), (1, nfsforge.record(nfsforge.reply(bytes(8)))))
+    frames = web(*talk, dport=2049)
+    assert [one["src_ip"] for one in both_ways(frames, types=("nfs",)).of("nfs")] == ["10.0.0.1"]
