@@ -75,6 +75,7 @@ SETTINGS: tuple[Setting, ...] = (
     _yes("stream.midstream", "flow.midstream", "reassemble TCP flows whose start was not seen"),
     _yes("stream.checksum-validation", "flow.checksum_validation", "keep TCP segments with wrong checksums out"),
     Setting("stream.reassembly.depth", size, "flow.depth", "bytes of a side that are reassembled, 0: all"),
+    Setting("app-layer.protocols.smb.stream-depth", size, "flow.smb_depth", "the same of SMB"),
     Setting("stream.reassembly.memcap", size, "flow.memcap", "bytes of out-of-order segments held"),
     Setting("stream.reassembly.urgent.policy", one_of("oob", "inline"), "flow.urgent",
             "an urgent byte is not part of the stream (oob), or is (inline)"),

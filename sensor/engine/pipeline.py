@@ -43,7 +43,7 @@ from sensor.model.block import LINKTYPE_RAW, PacketBlock
 from sensor.model.rows import APP_UNDECIDED, COLD, KEEP_ALL, KEEP_NONE, SEG_END, new_rows
 from sensor.model.scene import Record
 from sensor.proto import ids
-from sensor.proto.registry import SPECS
+from sensor.proto.registry import APP_ID, SPECS
 from sensor.rules.ruleset import RuleSet
 
 _NETBIOS_LABEL = 32
@@ -64,7 +64,7 @@ class Pipeline:
         settings = options.settings
         policies, default = settings.os_policies, settings.default_policy
         self._groups = Groups()
-        self.table = FlowTable(settings.flow, seed, policies, default)
+        self.table = FlowTable(settings.flow, seed, policies, default, APP_ID["smb"])
         slots = self.table.flows.size
         self.dedup = Dedup(dataclasses.replace(settings.dedup, enabled=settings.run.dedup))
         self.defrag = Defragmenter(settings.defrag, default, seed)

@@ -26,6 +26,7 @@ _GAP = int(StreamAnomaly.REASSEMBLY_GAP)
 _OVERLAP = int(StreamAnomaly.OVERLAP)
 _OVERLAP_DIFF = int(StreamAnomaly.OVERLAP_DIFF_DATA)
 _DEPTH = int(StreamAnomaly.DEPTH_REACHED)
+_SMB_PORTS = (139, 445)
 _MEMCAP = int(StreamAnomaly.SEGMENT_MEMCAP)
 _AFTER_CLOSE = int(StreamAnomaly.DATA_AFTER_CLOSE)
 
@@ -72,10 +73,24 @@ def note(w: lay.World, f: np.void, a: np.void, row: int, slot: int, side: int, w
         event(w, row, slot, side, m.SEG_NOTE, 0, what, 0, f["pos"][side], 0)
 
 
+@helper
+def _depth(w: lay.World, f: np.void) -> int:
+    """Return how many bytes of a side are reassembled, 0: all.
+
+    SMB is known when the block ends in which it began: until a flow's protocol is known, its ports tell.
+    """
+    smb = w.cfg[lay.C_SMB]
+    if smb >= 0:
+        app, port = np.int64(f["app"]), np.int64(f["dport"])
+        if app == smb or (app == m.APP_UNDECIDED and port in _SMB_PORTS):
+            return int(w.cfg[lay.C_SMB_DEPTH])
+    return int(w.cfg[lay.C_DEPTH])
+
+
 @inlined
 def _room_in_depth(w: lay.World, f: np.void, a: np.void, row: int, slot: int, side: int, n: int) -> int:
     """Return how many of the next n bytes lie within the depth."""
-    depth = w.cfg[lay.C_DEPTH]
+    depth = _depth(w, f)
     pos = f["pos"][side]
     if depth == 0 or pos + n <= depth:
         return n
@@ -395,7 +410,7 @@ def payload(w: lay.World, f: np.void, a: np.void, buf: np.ndarray, row: int, slo
         w.cnt[lay.N_AFTER_CLOSE] += 1
         note(w, f, a, row, slot, side, _AFTER_CLOSE)
         return m.STREAM_IGNORED
-    if w.cfg[lay.C_DEPTH] > 0 and f["pos"][side] >= w.cfg[lay.C_DEPTH]:
+    if 0 < _depth(w, f) <= f["pos"][side]:
         _room_in_depth(w, f, a, row, slot, side, 1)
         while f["queue"][side] >= 0:
             _pop(w, f, a, side)

@@ -64,6 +64,8 @@ class FlowLimits:
     """Pieces of at most CHUNK bytes held per side, 2-1024: bounds the walk that each insertion makes."""
     depth: int = 1 << 20
     """Bytes of a side that are reassembled (`stream.reassembly.depth`), 0: all."""
+    smb_depth: int = 0
+    """The same of SMB (`app-layer.protocols.smb.stream-depth`), whose connections carry one file after another."""
     urgent: str = "oob"
     """What becomes of an urgent byte: `oob`, it is not part of the stream, as receivers have it by default (RFC 6093
     section 3.1); `inline`, it is."""
@@ -79,6 +81,7 @@ class FlowLimits:
         _within("stream.reassembly.side_bytes", self.side_bytes, 2 << 10, 64 << 20)
         _within("stream.reassembly.side_segments", self.side_segments, 2, 1024)
         _within("stream.reassembly.depth", self.depth, 0, 1 << 40)
+        _within("app-layer.protocols.smb.stream-depth", self.smb_depth, 0, 1 << 40)
         if self.urgent not in ("oob", "inline"):
             raise ValueError(f"stream.reassembly.urgent.policy: {self.urgent!r} is none of oob, inline")
         _within("stream.window_slack", self.window_slack, 0, 16 << 20)

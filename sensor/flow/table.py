@@ -43,7 +43,7 @@ class FlowTable:
 
     limits: see `FlowLimits`. seed: secret of the key hash; it shows in no output. policies: (network or
     address, policy name) pairs, the most specific network counts. default_policy: for all other hosts. Raises
-    ValueError for an unknown policy or network.
+    ValueError for an unknown policy or network. smb: number of SMB in `FLOW.app`; -1: it has no depth of its own.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class FlowTable:
         seed: int,
         policies: Sequence[tuple[str, str]] = (),
         default_policy: str = "bsd",
+        smb: int = -1,
     ) -> None:
         self.limits = limits
         self.counters = FlowCounters()
@@ -68,7 +69,7 @@ class FlowTable:
         """uint8: where the offsets of SEG_DATA events with src 1 point, until `recycle`."""
         self._buckets = np.full(1 << (limits.max_flows - 1).bit_length(), -1, np.int32)
         self._timers = np.full((lay.N_TIMERS, 2), -1, np.int32)
-        self._cfg = _config(limits, _policy_number(default_policy))
+        self._cfg = _config(limits, _policy_number(default_policy), smb)
         self._keys = _hash_keys(seed)
         self._policies = _policy_table(policies)
         self._room = ROOM_EVENTS + 2 * ROOM_FLOW * limits.side_segments + 2 * (_LARGEST_PAYLOAD // CHUNK)
@@ -183,7 +184,7 @@ def _hash_keys(seed: int) -> np.ndarray:
     return (np.frombuffer(digest, "<u8") >> np.uint64(18)).astype(np.int64)
 
 
-def _config(limits: FlowLimits, default_policy: int) -> np.ndarray:
+def _config(limits: FlowLimits, default_policy: int, smb: int) -> np.ndarray:
     cfg = np.zeros(lay.C_SIZE, np.int64)
     cfg[lay.C_MAX_FLOWS] = limits.max_flows
     cfg[lay.C_VLAN] = limits.vlan_tracking
@@ -193,6 +194,7 @@ def _config(limits: FlowLimits, default_policy: int) -> np.ndarray:
     cfg[lay.C_SIDE_BYTES] = limits.side_bytes
     cfg[lay.C_SIDE_PIECES] = limits.side_segments
     cfg[lay.C_DEPTH] = limits.depth
+    cfg[lay.C_SMB], cfg[lay.C_SMB_DEPTH] = smb, limits.smb_depth
     cfg[lay.C_SLACK] = limits.window_slack
     cfg[lay.C_UNKNOWN_WINDOW] = limits.unknown_window
     cfg[lay.C_DEFAULT_POLICY] = default_policy

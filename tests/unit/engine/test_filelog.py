@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from enginekit import difference, empty_rules, load, run, settings_of
+from enginekit import BLOCK, difference, empty_rules, load, run, settings_of
 from forgekit import Flow, request, response
 
 from sensor.engine.apps import AppLayer
@@ -119,14 +119,14 @@ def test_nothing_is_written_that_was_not_asked_for(types):
     assert found.of("fileinfo") == []
 
 
-def stored(tmp_path, traffic, *lines, types=("fileinfo",), **options):
+def stored(tmp_path, traffic, *lines, types=("fileinfo",), block=BLOCK, **options):
     """Return the records, and the contents of the store by name."""
     path = tmp_path / "r.rules"
     path.write_text("\n".join(f"alert {line[:-1]} sid:{n};)" for n, line in enumerate(lines, 1)))
     settings = settings_of(types=types, file_store=FileStoreOptions(enabled=True, **options))
     told = []
     store = FileStore(tmp_path, settings.file_store, told.append)
-    found = run(traffic, load(path), settings=settings, store=store)
+    found = run(traffic, load(path), settings=settings, store=store, block=block)
     assert told == []
     files = {p.name: p.read_bytes() for p in (tmp_path / "filestore").rglob("*") if p.is_file()}
     return [e["fileinfo"] for e in found.of("fileinfo")], files
@@ -205,7 +205,10 @@ def test_long_files_are_stored_whole(tmp_path, coding):
     assert [(f["state"], f["size"]) for f in found] == [("CLOSED", len(BIG)), ("CLOSED", len(BIG) - 1)]
 
 
-def test_long_files_of_smb_are_stored_whole(tmp_path):
+@pytest.mark.parametrize(("times", "dport"), [(1, 445), (6, 445), (6, 4450)])
+def test_long_files_of_smb_are_stored_whole(tmp_path, times, dport):
+    """Longer than other streams are reassembled, too."""
+    long = BIG * times
     talk = [
         *smbforge.logged_on2(),
         (0, smbforge.nbss(smbforge.tree_connect2("\\\\srv\\c$"))),
@@ -213,13 +216,14 @@ def test_long_files_of_smb_are_stored_whole(tmp_path):
         (0, smbforge.nbss(smbforge.create2("a.bin"))),
         (1, smbforge.nbss(smbforge.created2(size=0))),
         *[
-            (0, smbforge.nbss(smbforge.write2(BIG[at : at + 32_000], at, message=5 + at // 32_000)))
-            for at in range(0, len(BIG), 32_000)
+            (0, smbforge.nbss(smbforge.write2(long[at : at + 32_000], at, message=5 + at // 32_000)))
+            for at in range(0, len(long), 32_000)
         ],
-        (0, smbforge.nbss(smbforge.close2(message=40))),
+        (0, smbforge.nbss(smbforge.close2(message=60))),
     ]
-    _, files = stored(tmp_path, frames(*talk, dport=445), "smb any any -> any any (filestore;)", force=True)
-    assert list(files.values()) == [BIG]
+    traffic = frames(*talk, dport=dport)
+    _, files = stored(tmp_path, traffic, "smb any any -> any any (filestore;)", force=True, block=100)
+    assert list(files.values()) == [long]
 
 
 def test_what_is_kept_of_a_file_is_bounded(tmp_path):

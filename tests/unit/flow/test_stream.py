@@ -389,6 +389,19 @@ def test_connection_closes_beyond_the_depth():
     assert run.states()[-1] & m.FS_CLOSED
 
 
+@pytest.mark.parametrize(
+    ("app", "port", "taken"),
+    [(m.APP_UNDECIDED, 445, 6), (m.APP_UNDECIDED, 139, 6), (m.APP_UNDECIDED, 80, 2), (m.APP_UNKNOWN, 445, 2),
+     (7, 80, 6), (8, 445, 2)],
+)  # fmt: skip
+def test_smb_has_a_depth_of_its_own(app, port, taken):
+    c = Conn(dport=port)
+    run = Run(limits(depth=2, smb_depth=6), smb=7).feed([*c.open(), c.up(b"a")])
+    run.table.flows["app"] = app
+    assert run.feed([c.up(b"bcd"), c.up(b"efgh"), c.up(b"i")]).bytes() == b"abcdefghi"[:taken]
+    assert run.notes() == [StreamAnomaly.DEPTH_REACHED]
+
+
 def test_depth_zero_is_no_depth():
     data = [(k * 60_000, bytes(60_000)) for k in range(40)]
     assert len(play(data, limits=limits(depth=0)).bytes()) == 2_400_000
