@@ -69,6 +69,8 @@ class Plan:
     transactions: TransactionIndex
     rows: HeaderIndex
     """Packet rules without a literal."""
+    untied: HeaderIndex
+    """Stream rules without a literal that are judged on payload outside of streams, too."""
     segs: HeaderIndex
     """Stream rules without a literal that the scan can search for; if they have others, not just anywhere."""
     sides: HeaderIndex
@@ -158,6 +160,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         looks=Looks([p.rule if p.scope & (PACKET | STREAM) else None for p in plans]),
         transactions=TransactionIndex(tx, len(plans)),
         rows=HeaderIndex(headers, packets, headers.lists),
+        untied=HeaderIndex(headers, [(p.number, p.rule) for p in bare if p.scope & LOOSE]),
         segs=HeaderIndex(headers, [one for one in windows if not floats(one[1])], literals=ANCHORED),
         sides=HeaderIndex(headers, [one for one in windows if floats(one[1])], literals=ONE),
         sets=tuple(dict.fromkeys(one for p in plans for one in sets_of(p.rule.body))),
@@ -227,11 +230,11 @@ def plan_rule(number: int, rule: Rule) -> RulePlan:
     whole = bool(app) and (SPECS[app].flow_state or SPECS[app].name in _UNSCANNED)
     bare = bool(rule.unmatchable) or bits in (EVENT, NOTE) or whole
     found = None if bare else scanned(rule)
+    if bits == STREAM and set(_names(rule)) == {buffers.EITHER}:
+        bits |= LOOSE
     if found is None:
         name = b"" if bare else in_question(rule)
         return RulePlan(number, rule, bits, app, place, files=files, name=name.lower())
-    if bits == STREAM and rule.proto != "tcp-stream" and set(_names(rule)) == {buffers.EITHER}:
-        bits |= LOOSE
     question = raw_of(found[0], rule.proto) == RAW_QUESTION
     further = () if question else tuple(dict.fromkeys(others(rule, found)))
     last = last_start(found[1]) if bits & (PACKET | STREAM) and found[0] in _RAW else -1

@@ -7,7 +7,7 @@ import msgspec
 from sensor.rules.nodes import Rule
 
 PACKET, STREAM, TX, EVENT, NOTE, LOOSE = 1, 2, 4, 8, 16, 32
-"""What a rule is judged on, as bits. LOOSE, beside STREAM: TCP payload that is in no stream (found by a literal)."""
+"""What a rule is judged on, as bits. LOOSE, beside STREAM: TCP payload that is in no stream."""
 
 
 class RulePlan(msgspec.Struct, frozen=True):

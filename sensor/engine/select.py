@@ -173,6 +173,7 @@ class Selector:
         plan.headers.note(rows, flows)
         sift = self._sift = Sift(plan, flows, changes)
         self._bare_packets(rows, buf, segments, told)
+        self._bare_untied(rows, buf)
         by_side: BySide = {}
         if (plan.segs.size or plan.sides.size) and gathered.segs.size:
             self._bare_windows(gathered, flows, by_side)
@@ -228,6 +229,16 @@ class Selector:
         at, size = (np.ascontiguousarray(rows[name]) for name in ("pay", "paylen"))
         odd = (oddities(rows, buf, segments, told),) if index.asks_odd else ()
         self._sift.add_rows(*index.select(self._plan.headers, rows, buf, at, size, base, apps, *odd))
+
+    def _bare_untied(self, rows: np.ndarray, buf: np.ndarray) -> None:
+        """Choose stream rules by headers for payload that is in no stream: mostly there is none."""
+        where = np.flatnonzero(rows["stream"] == STREAM_IGNORED) if self._plan.untied.size else ()
+        if not len(where):
+            return
+        part, base, apps = rows[where], np.zeros(len(where), np.int64), np.full(len(where), _ANY_APP)
+        at, size = (np.ascontiguousarray(part[name]) for name in ("pay", "paylen"))
+        found, rules = self._plan.untied.select(self._plan.headers, part, buf, at, size, base, apps)
+        self._sift.add_rows(where[found].astype(np.int32), rules)
 
     def _bare_windows(self, gathered: Gathered, flows: np.ndarray, by_side: BySide) -> None:
         """Choose windows by headers, and by literals that are too short for the scan."""

@@ -125,6 +125,8 @@ def _tests(tests: Iterable[AnyTest | Pending | Decoding]) -> Iterator[AnyTest]:
 def _default(draft: Draft) -> str:
     if draft.only:
         return buffers.STREAM if draft.only == "stream" else buffers.PAYLOAD
+    if draft.proto == "tcp-stream":  # payload that is in no stream, too
+        return buffers.EITHER
     return default_buffer(draft.proto)
 
 

@@ -5,6 +5,8 @@ from enginekit import difference, rules_of, run, settings_of
 from forgekit import Flow
 
 from sensor.flow.limits import FlowLimits
+from sensor.rules.load import load_rules
+from sensor.rules.ruleset import build
 
 RULES = """
 - {id: 1, title: either, protocol: tcp, match: [{content: secret}]}
@@ -33,6 +35,27 @@ def test_a_connection_whose_start_is_missing_has_no_stream(tmp_path):
 def test_with_a_stream_contents_are_searched_there_only(tmp_path):
     flow = Flow().open().send(0, b"a sec").send(0, b"ret word").send(0, b"?")
     assert alerts(tmp_path, flow, midstream=False) == [(1, 6), (2, 6), (3, 6), (4, 6)]
+
+
+OTHERS = (
+    'alert tcp any any -> any any (msg:"short"; content:"ab"; sid:1;)',
+    'alert tcp any any -> any any (msg:"regex"; pcre:"/[0-9]{3}/"; sid:2;)',
+    'alert tcp any any -> any any (msg:"not there"; content:!"ab"; sid:3;)',
+    'alert tcp-stream any any -> any any (msg:"streams"; content:"secret"; sid:4;)',
+    'alert tcp-stream any any -> any 81 (msg:"other port"; content:"secret"; sid:5;)',
+    'alert tcp any any -> any any (msg:"only streams"; content:"secret"; flow:only_stream; sid:6;)',
+    'alert tcp any any -> any any (msg:"number"; byte_test:1,=,0x61,0; sid:7;)',
+)
+
+
+def test_rules_without_a_literal_that_is_searched_are_judged_there_too(tmp_path):
+    (tmp_path / "r.rules").write_text("\n".join(OTHERS))
+    rules, settings = build(load_rules([tmp_path / "r.rules"]).rules)[0], settings_of(flow=FlowLimits(midstream=False))
+    frames = Flow().send(0, b"ab secret").send(0, b"123").send(1, b"ab").send(0, b"").frames()
+    outcome = run(frames, rules, types=("alert",), settings=settings)
+    assert not difference(outcome, run(frames, rules, types=("alert",), settings=settings, triage=False))
+    found = sorted((event["alert"]["signature_id"], event["pcap_cnt"]) for event in outcome.of("alert"))
+    assert found == [(1, 1), (1, 5), (2, 3), (3, 3), (4, 1), (7, 1), (7, 5)]
 
 
 @pytest.mark.parametrize("depth", [4_000, 0])
