@@ -14,7 +14,7 @@ import numpy as np
 from sensor.decode.details import details
 from sensor.detect.checksums import ipv4_state, transport_state
 from sensor.detect.packetrow import Buffer, PacketRow
-from sensor.model.rows import FRAG_NONE, FRAG_REASSEMBLED
+from sensor.model.rows import FRAG_NONE, FRAG_PART, FRAG_REASSEMBLED
 
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 ETHERTYPE_ARP = 0x0806
@@ -199,7 +199,7 @@ FIELDS: MappingProxyType[str, Get] = MappingProxyType(
         "icmp.id": _echo(4),
         "icmp.seq": _echo(6),
         "icmp.mtu": _mtu,
-        "payload.size": lambda row, _buf, _flow: row.paylen,
+        "payload.size": lambda row, _buf, _flow: 0 if row.frag == FRAG_PART else row.paylen,
         "vlan.id": lambda row, _buf, _flow: row.vlan0 if row.nvlan else None,
         "vlan.layers": lambda row, _buf, _flow: row.nvlan,
         "arp.opcode": _arp_opcode,

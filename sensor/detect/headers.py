@@ -20,12 +20,13 @@ from sensor.rules.nodes import BufferMatch, Content, HeaderTest, Rule
 from sensor.rules.walk import required
 
 _PROTO_BITS = {
-    "tcp": 2, "tcp-pkt": 2, "tcp-stream": 2, "udp": 4, "icmp": 8 | 16, "sctp": 1, "arp": 32, "ip": 31 | 64,
-    "pkthdr": 63 | 64,
+    "tcp": 2, "tcp-pkt": 2, "tcp-stream": 2, "udp": 4, "icmp": 8 | 16, "sctp": 1, "arp": 32, "ip": 31, "pkthdr": 63,
 }  # fmt: skip
 _IP_PROTO_BIT = {TCP: 2, UDP: 4, ICMP: 8, ICMP6: 16}
+_TRANSPORTS = ("tcp", "tcp-pkt", "tcp-stream", "udp", "icmp", "sctp")
 _BITS = 6
-_FRAGMENTS = 64
+_OF_IPV4, _OF_IPV6 = 64, 128
+_FRAGMENTS = _OF_IPV4 | _OF_IPV6
 _NO_LIMIT = 2**31 - 1
 _NOTHING_ODD = np.zeros((0, 4), np.uint64)
 _OF_TCP = 3 * 64
@@ -186,10 +187,22 @@ def _of_each(how: np.ufunc, values: np.ndarray, first: np.ndarray) -> np.ndarray
     return how.reduceat(values, first[:-1]) if values.size else values
 
 
+def on_fragments(rule: Rule, version: int) -> bool:
+    """Tell whether a packet rule is judged on fragments of an IP version, of which only the IP header is known.
+
+    Without ports a rule about a transport protocol is: the header of IPv4 names it. In IPv6 that is an extension
+    header's business (RFC 8200 section 4.5).
+    """
+    if any(ports.include or ports.exclude for ports in (rule.sport, rule.dport)):
+        return False
+    return rule.proto in {"ip", "pkthdr"} or (version == 4 and rule.proto in _TRANSPORTS)
+
+
 def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, scope: int = 0,
            apps: int = 0) -> tuple[int, ...]:  # fmt: skip
     """Return the HEADER record of a rule: implied by the rule, never narrower."""
-    protos = _PROTO_BITS.get(rule.proto, 6)
+    protos = _PROTO_BITS.get(rule.proto, 6) | (_OF_IPV4 if on_fragments(rule, 4) else 0)
+    protos |= _OF_IPV6 if on_fragments(rule, 6) else 0
     pay_low, pay_high, number_of = 0, _NO_LIMIT, -1
     flags_mask = flags_value = event = 0
     for node in required(rule.body):

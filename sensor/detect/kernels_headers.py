@@ -6,13 +6,14 @@ from numba import void
 from numba.types import int64
 
 from sensor.model.jit import helper, kernel
-from sensor.model.rows import FLOW, ROW
+from sensor.model.rows import FLOW, FRAG_PART, ROW
 
 HEADER = np.dtype(
     [
         ("apps", "<u8"),  # bit: id of an application protocol that a transaction rule is about; 0: any
         ("rule", "<i4"),
-        ("protos", "<u4"),  # bit 0: neither of the others; 1: TCP, 2: UDP, 3: ICMP, 4: ICMPv6, 5: not IP, 6: fragments
+        ("protos", "<u4"),  # bit 0: neither of the others; 1: TCP, 2: UDP, 3: ICMP, 4: ICMPv6, 5: not IP; beside these
+        # 6, 7: fragments of IPv4, IPv6
         ("pay_low", "<i4"),  # payload bytes, both ends included
         ("pay_high", "<i4"),
         ("src", "<i2"),  # bit of the address masks; -1: any, -2: not tested
@@ -90,6 +91,14 @@ def proto_bit(ipv, proto):  # pragma: no cover
     if proto == 58:
         return 16
     return 1
+
+
+@helper
+def fragment_bit(ipv, frag):  # pragma: no cover
+    """Return the bit of `HEADER.protos` that a rule must have beside: 0 where the row is no fragment."""
+    if frag != FRAG_PART:
+        return 0
+    return 64 if ipv == 4 else 128
 
 
 @helper
@@ -176,10 +185,13 @@ def note_pairs(data, start, size, pairs):  # pragma: no cover
 
 @helper
 def row_fits(q, bit, number, part, side, flow, flags, established):  # pragma: no cover
-    """Tell whether all but the ends and the size of a row may be a rule's. number: its IP protocol."""
-    if q["protos"] & bit == 0 or (q["number"] >= 0 and q["number"] != number) or (part and q["protos"] & 64 == 0):
+    """Tell whether all but the ends and the size of a row may be a rule's.
+
+    number: its IP protocol; part: see `fragment_bit`. Fragments are in no flow, and as good as sent by a client.
+    """
+    if q["protos"] & bit == 0 or (q["number"] >= 0 and q["number"] != number) or (part and q["protos"] & part == 0):
         return False
-    if q["side"] != 2 and (not flow or q["side"] != side):
+    if q["side"] != 2 and (q["side"] != side if flow else part == 0 or q["side"] != 0):
         return False
     if q["established"] != 2 and (not flow or q["established"] != established):
         return False

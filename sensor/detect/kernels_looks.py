@@ -19,12 +19,13 @@ from sensor.detect.kernels_headers import (
     U1,
     U8,
     U8_2,
+    fragment_bit,
     proto_bit,
     row_fits,
     size_fits,
 )
 from sensor.model.jit import allocating_kernel, helper, kernel
-from sensor.model.rows import FRAG_PART, FS_BEFORE, FS_ESTABLISHED
+from sensor.model.rows import FS_BEFORE, FS_ESTABLISHED
 
 LOOK = np.dtype(
     [
@@ -322,13 +323,13 @@ def look_rows(at, rules, rows, flows, turned, data, headers, first, looks, pool,
         q = headers[rule]
         slot = np.int64(r["flow"])
         out[i] = False
-        part = r["frag"] == FRAG_PART
+        part = fragment_bit(r["ipv"], r["frag"])
+        size = np.int64(0 if part else r["paylen"])
         bit = proto_bit(r["ipv"], r["proto"])
         side, established = np.int64(r["side"]), r["fstate"] & FS_BEFORE == FS_ESTABLISHED
         fits = row_fits(q, bit, r["proto"], part, side, slot >= 0, r["tcpflags"], established)
-        if fits and size_fits(q, r["paylen"]) and speaks(headers, rule, slot, flows, turned):
+        if fits and size_fits(q, size) and speaks(headers, rule, slot, flows, turned):
             memo[:] = -1
-            size = np.int64(0 if part else r["paylen"])
             out[i] = may_hold(
                 looks, first[rule], first[rule + 1], data, np.int64(r["pay"]), size, np.int64(0), pool, automata,
                 follow, octets, sets, memo, True, cursor,

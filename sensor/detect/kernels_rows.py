@@ -22,6 +22,7 @@ from sensor.detect.kernels_headers import (
     U8,
     U8_2,
     find,
+    fragment_bit,
     header_matches,
     proto_bit,
     row_fits,
@@ -136,10 +137,10 @@ def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_firs
             number = 0
             while bit >> number != 1:
                 number += 1
-            part = frags[i] == 1
-            size, side, slot = paylens[i], np.int64(sides[i]), slots[i]
+            part = fragment_bit(versions[i], frags[i])
+            size, side, slot = 0 if part else paylens[i], np.int64(sides[i]), slots[i]
             established = states[i] & FS_BEFORE == FS_ESTABLISHED
-            group = row_class(number, side if slot >= 0 else np.int64(-1), size, flags[i])
+            group = row_class(number, side if slot >= 0 else np.int64(0 if part else -1), size, flags[i])
             listed = rare_headers.size and (slot < 0 or rare[slot] != none)
             mapped = MAPPED if versions[i] == 4 else np.uint64(0)
             if slot >= 0:

@@ -115,6 +115,11 @@ def _begins(place: Place) -> bool:
     return alone or view.counts_at(slot, row)[place.side] <= 1
 
 
+def _flowless(place: Place) -> int:
+    """Return the side of a packet in no flow: a fragment is as good as sent by a client, of others nobody knows."""
+    return 0 if place.row >= 0 and place.view.rows["frag"][place.row] == FRAG_PART else -1
+
+
 class _Ready:
     """What judging a rule takes, made when traffic first reaches it."""
 
@@ -355,7 +360,7 @@ class Judge:
         app = context.known_app if self._pass[number] else context.app
         if (apps and app not in apps) or (accepts is not None and not accepts(context.proto, context.ether)):
             return False
-        side, established = (place.side, context.established) if place.slot >= 0 else (-1, None)
+        side, established = (place.side, context.established) if place.slot >= 0 else (_flowless(place), None)
         if not ready.header.matches(context.src, context.dest, context.sport, context.dport, side, established):
             return False
         self.counters.judgements += 1

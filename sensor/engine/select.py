@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sensor.detect.groups import Groups
+from sensor.detect.headers import on_fragments
 from sensor.detect.kernels_expand import expand
 from sensor.detect.kernels_scan import REPEAT
 from sensor.detect.literals import LiteralRules
@@ -541,9 +542,10 @@ def everything(plan: Plan, rows: np.ndarray, segs: np.ndarray) -> Candidates:
         part = rows["frag"] == FRAG_PART
         rules = set(plan.packet)
         found.packets = dict.fromkeys(np.flatnonzero((rows["dup"] == 0) & ~part).tolist(), rules)
-        # Of a fragment only its IP header is known.
-        rules = {n for n in plan.packet if plan.rules[n].proto in {"ip", "pkthdr"}}
-        found.packets |= dict.fromkeys(np.flatnonzero((rows["dup"] == 0) & part).tolist(), rules)
+        for version in (4, 6):
+            rules = {n for n in plan.packet if on_fragments(plan.rules[n], version)}
+            mine = part & (rows["ipv"] == version) & (rows["dup"] == 0)
+            found.packets |= dict.fromkeys(np.flatnonzero(mine).tolist(), rules)
     if plan.loose:
         for row in np.flatnonzero((rows["dup"] == 0) & (rows["stream"] == STREAM_IGNORED)).tolist():
             found.packets[row] = found.packets.get(row, set()) | set(plan.loose)

@@ -26,6 +26,8 @@ _FRAG: Mapping[str, int] = MappingProxyType({"only_frag": 1, "no_frag": 0})
 
 _OF_A_FLOW = HeaderTest("flow.age", ">=", 0)
 """Holds for each packet of a flow: `stateless` makes a rule one about packets, whatever else it asks."""
+_OF_A_PACKET = HeaderTest("ip.ttl", ">=", 0)
+"""Holds for each packet, in a flow or not."""
 
 
 def flow(draft: Draft, value: str) -> None:
@@ -42,9 +44,9 @@ def flow(draft: Draft, value: str) -> None:
                 raise Refused("only_stream and no_stream exclude each other")
             draft.only = _ONLY[word]
             if draft.only == "packet":  # any packet, where the rule has no content
-                draft.conditions.append(_OF_A_FLOW)
+                draft.conditions.append(_OF_A_PACKET)
         elif word in _FRAG:
-            draft.conditions.append(HeaderTest("ip.reassembled", "=", _FRAG[word]))
+            draft.conditions += (HeaderTest("ip.reassembled", "=", _FRAG[word]), _OF_A_FLOW)
         else:
             raise Refused(f"unknown word '{word[:30]}'", one_of(word, (*FLOW_STATE, *FLOW_SIDE, *_ONLY, *_FRAG)))
 

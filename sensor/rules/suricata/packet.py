@@ -80,7 +80,8 @@ def tos(draft: Draft, value: str) -> None:
     negated = value.startswith("!")
     text = value.lstrip("! ")
     wanted = integer(f"0{text}" if text.startswith("x") else text, 0, 255)
-    draft.conditions.append(HeaderTest("ip.tos", "!=" if negated else "=", wanted))
+    # The traffic class of IPv6 has another name there.
+    draft.conditions += (HeaderTest("ip.version", "=", 4), HeaderTest("ip.tos", "!=" if negated else "=", wanted))
 
 
 def _bits(text: str, letters: Mapping[str, int]) -> int:

@@ -191,8 +191,11 @@ def may_have_ports(rule):
 
 
 def protocol_holds(rule, row):
-    if row["frag"] == FRAG_PART and rule.proto not in {"ip", "pkthdr"}:
-        return False
+    if row["frag"] == FRAG_PART:
+        if any(ports.include or ports.exclude for ports in (rule.sport, rule.dport)):
+            return False
+        if row["ipv"] != 4 and rule.proto not in {"ip", "pkthdr"}:
+            return False
     if row["ipv"] == 0:
         return rule.proto in {"arp", "pkthdr"}
     return rule.proto in {"ip", "pkthdr"} or int(row["proto"]) in _CLASSES.get(rule.proto, ())
@@ -201,16 +204,18 @@ def protocol_holds(rule, row):
 def state_holds(rule, row):
     in_flow = row["flow"] >= 0
     side = {"to_server": 0, "to_client": 1}.get(rule.direction)
-    if side is not None and not (in_flow and row["side"] == side):
+    known = row["side"] if in_flow else 0 if row["frag"] == FRAG_PART else -1
+    if side is not None and known != side:
         return False
     return rule.established is None or bool(in_flow and (row["fstate"] & 1) == rule.established)
 
 
 def node_holds(node, row):
+    paylen = 0 if row["frag"] == FRAG_PART else int(row["paylen"])
     if isinstance(node, BufferMatch):
-        return row["paylen"] >= max((len(test.pattern) for test in node.tests if not test.negated), default=0)
+        return paylen >= max((len(test.pattern) for test in node.tests if not test.negated), default=0)
     if node.field == "payload.size":
-        size, value = int(row["paylen"]), node.value
+        size, value = paylen, node.value
         return {
             "=": size == value, ">": size > value, ">=": size >= value, "<": size < value, "<=": size <= value,
             "<>": value < size < node.high,

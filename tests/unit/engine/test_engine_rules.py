@@ -38,7 +38,28 @@ def test_rules_on_ip_headers_see_fragments_and_no_payload_of_them(tmp_path):
     frames = stamp([forge.ether(part) for part in forge.fragments(whole, [96])])
     assert sids(frames, one_rule(tmp_path, "protocol: ip, match: [{ip.fragbits: {any: M}}]")) == [1]
     assert sids(frames, one_rule(tmp_path, "protocol: ip, match: [{payload: needle}]")) == [1]
-    assert sids(frames, one_rule(tmp_path, "protocol: udp, match: [{ip.ttl: 64}]")) == [1]
+
+
+@pytest.mark.parametrize(
+    ("rule", "hits"),
+    [
+        ("protocol: udp, match: [{ip.ttl: 64}]", 3),
+        ("protocol: udp, match: [{ip.fragoffset: '>0'}]", 1),
+        ("protocol: udp, flow: to_server, match: [{ip.ttl: 64}]", 3),
+        ("protocol: udp, flow: to_client, match: [{ip.ttl: 64}]", 0),
+        ("protocol: udp, destination-port: 5000, match: [{ip.ttl: 64}]", 1),
+        ("protocol: udp, destination-port: '!80', match: [{ip.ttl: 64}]", 1),
+        ("protocol: udp, match: [{payload.size: 0}]", 2),
+        ("protocol: udp, match: [{not: [{payload: needle}]}, {ip.ttl: 64}]", 2),
+        ("protocol: udp, match: [{flow.age: '>=0'}]", 1),
+        ("protocol: tcp, match: [{ip.ttl: 64}]", 0),
+        ("protocol: ip, destination-port: '!80', match: [{ip.ttl: 64}]", 1),
+    ],
+)
+def test_rules_without_ports_are_judged_on_fragments(tmp_path, rule, hits):
+    whole = Flow(dport=5000).datagram(0, b"a" * 64 + b"needle" + b"b" * 64).packets[0][1]
+    frames = stamp([forge.ether(part) for part in forge.fragments(whole, [96])])
+    assert sids(frames, one_rule(tmp_path, rule)) == [1] * hits
 
 
 def test_overlapping_fragments_raise_the_documented_rule(tmp_path):

@@ -14,8 +14,6 @@ from sensor.rules.nodes import All, Any, HeaderTest, Not
         ("ttl:<5;", HeaderTest("ip.ttl", "<", 5)),
         ("ttl:1-5;", HeaderTest("ip.ttl", "<>", 1, 5)),
         ("id:!7;", HeaderTest("ip.id", "!=", 7)),
-        ("tos:!8;", HeaderTest("ip.tos", "!=", 8)),
-        ("tos:x1f;", HeaderTest("ip.tos", "=", 0x1F)),
         ("ip_proto:GRE;", HeaderTest("ip.proto", "=", 47)),
         ("ip_proto:!6;", HeaderTest("ip.proto", "!=", 6)),
         ("seq:0;", HeaderTest("tcp.seq", "=", 0)),
@@ -49,12 +47,23 @@ from sensor.rules.nodes import All, Any, HeaderTest, Not
         ("stream-event:reassembly_seq_gap;", HeaderTest("stream.event", "=", StreamAnomaly.REASSEMBLY_GAP)),
         ("stream-event:stream.port_reuse;", HeaderTest("stream.event", "=", StreamAnomaly.PORT_REUSE)),
         ("ipopts:any;", HeaderTest("ip.options", "in", values=(0, 1, 7, 68, 130, 131, 133, 136, 137))),
-        ("flow:no_frag;", HeaderTest("ip.reassembled", "=", 0)),
-        ("flow:only_frag;", HeaderTest("ip.reassembled", "=", 1)),
     ],
 )
 def test_conditions(options, expected):
     assert conditions(options) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("tos:!8;", [HeaderTest("ip.version", "=", 4), HeaderTest("ip.tos", "!=", 8)]),
+        ("tos:x1f;", [HeaderTest("ip.version", "=", 4), HeaderTest("ip.tos", "=", 0x1F)]),
+        ("flow:no_frag;", [HeaderTest("ip.reassembled", "=", 0), HeaderTest("flow.age", ">=", 0)]),
+        ("flow:only_frag;", [HeaderTest("ip.reassembled", "=", 1), HeaderTest("flow.age", ">=", 0)]),
+    ],
+)
+def test_words_that_ask_for_more_than_they_say(options, expected):
+    assert conditions(options) == expected
 
 
 @pytest.mark.parametrize(
