@@ -1,16 +1,21 @@
-"""HTTP/1: no input raises, and what is found does not depend on how the stream is cut."""
+"""HTTP/1: no input raises, and what is found does not depend on how the stream is cut.
+
+But for what stands behind a message in the same piece and begins no other: that belongs to it, and later it would not.
+"""
 
 import gzip
 import json
 import zlib
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.proto.http1 import uri
 from sensor.proto.http1.coding import codings, decode
 from sensor.proto.http1.fields import SPEC
+from sensor.proto.http1.side import Side
 
 QUICK = settings(max_examples=150, deadline=None)
 NAMES = [buffer.name for buffer in SPEC.buffers]
@@ -72,6 +77,21 @@ def run(turns, pieces, gaps=()):
     return stages, set(parser.anomalies())
 
 
+def has_extra(turns):
+    """Whether something stands behind a message that begins no other one."""
+    found = []
+
+    def noting(side, nbytes):
+        found.append(nbytes)
+        return take(side, nbytes)
+
+    take = Side._take_extra
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Side, "_take_extra", noting)
+        run(turns, whole)
+    return bool(found)
+
+
 def view(stages):
     order = [(stage.stage, stage.side, stage.tx.id) for stage in stages]
     transactions = {stage.tx.id: stage.tx for stage in stages}
@@ -100,6 +120,7 @@ def test_the_cuts_do_not_matter(turns, sizes):
             turn += 1
         return out
 
+    assume(not has_extra(turns))
     stages, odd = run(turns, whole)
     for pieces in (bytewise, cut):
         other, other_odd = run(turns, pieces)
@@ -117,8 +138,9 @@ def test_losses_do_not_raise_and_stages_keep_their_order(turns, gaps):
         for side in (TO_SERVER, TO_CLIENT):
             mine = [stage for stage, at, key in order if key == number and at == side]
             assert mine == sorted(mine)
-    other, _ = run(turns, bytewise, gaps)
-    assert view(other) == view(stages)
+    if not has_extra(turns):
+        other, _ = run(turns, bytewise, gaps)
+        assert view(other) == view(stages)
 
 
 @QUICK

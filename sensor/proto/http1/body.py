@@ -110,6 +110,10 @@ class Body:
             pos = self._line(data, pos, newline)
         return pos
 
+    def extend(self, data: bytes) -> None:
+        """Add what a sender has put behind the end."""
+        self._keep(data, 0, len(data))
+
     def skip(self, nbytes: int) -> bool:
         """Note lost bytes; False: the framing is lost with them."""
         self._cut()

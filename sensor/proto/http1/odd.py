@@ -69,6 +69,11 @@ def known_method(line: bytes) -> bool:
     return line.strip(_BLANK + b"\r\n").partition(b" ")[0] in _METHODS
 
 
+def may_be_method(word: bytes) -> bool:
+    """Whether the beginning of a line may still become a method that is registered."""
+    return any(method.startswith(word) for method in _METHODS)
+
+
 def of_lines(raw: bytes, lines: list[bytes]) -> set[int]:
     """Return what is wrong with header lines. raw: the block as sent; lines: the same without line ends."""
     if _SOUND.fullmatch(raw):

@@ -42,6 +42,8 @@ class Side:
         self._count = 0
         self._long = False
         self._told = False
+        self._ending = False
+        """A message is over, and what came with its last bytes is not known to begin another one."""
 
     # ---- what subclasses define
 
@@ -62,6 +64,18 @@ class Side:
 
     def on_body(self) -> None:
         """Look at `body` after it took bytes."""
+        raise NotImplementedError
+
+    def is_extra(self, line: bytes, *, whole: bool) -> bool:
+        """Whether bytes right behind a message are no start of another: they belong to its body. whole: a line."""
+        raise NotImplementedError
+
+    def is_next(self, data: bytes) -> bool:
+        """Whether later bytes begin a message, though a line in front of them has not ended."""
+        raise NotImplementedError
+
+    def on_end(self) -> None:
+        """Complete the message whose body is over."""
         raise NotImplementedError
 
     def on_maybe(self, *, message: bool) -> None:
@@ -86,6 +100,9 @@ class Side:
         """Take the next bytes."""
         if self.state == DEAD:
             return
+        if self._ending and self.is_next(data):
+            self._take_extra(len(self._buf) - self._pos)
+            self._finish_message()
         if self._pos == len(self._buf):
             self._buf, self._pos, self._scan = data, 0, 0
         elif isinstance(self._buf, bytearray):
@@ -184,6 +201,9 @@ class Side:
                 self._lines.append(rest)
             self._drop()
             self.end_headers()
+        if self._ending:
+            self._take_extra(len(self._buf) - self._pos)
+            self._finish_message()
         if self.state == START and self._pos < len(self._buf):
             self.on_rest(bytes(self._buf[self._pos :]))
             if self.state == BODY and self.body is not None:
@@ -193,6 +213,8 @@ class Side:
         if self.state == BODY and self.body is not None:
             self.body.close(self._buf, self._pos, len(self._buf))
             self.on_body()
+        if self._ending:
+            self._finish_message()
 
     def _line(self) -> bytes | None:
         """Return the next line with its end, without consuming it; None: not complete yet."""
@@ -211,10 +233,18 @@ class Side:
         self._size = 0
         line = self._line()
         if line is None:
-            return self._too_long(len(self._buf) - self._pos)
+            rest = len(self._buf) - self._pos
+            if self._ending and not self.is_extra(bytes(self._buf[self._pos : self._pos + _SKIP_AT_ONCE]), whole=False):
+                self._finish_message()
+            return self._too_long(rest)
         if not line.strip(_BLANK):
             self._consume(len(line))
             return True
+        if self._ending:
+            if self.is_extra(line, whole=True):
+                self._take_extra(len(line))
+                return True
+            self._finish_message()
         self._lines = []
         self._count = 0
         self._long = self._told = False
@@ -235,6 +265,27 @@ class Side:
         if self._junk > limits.JUNK_LINES:
             self.give_up()
         return True
+
+    def end_message(self) -> None:
+        """End the body; the message with it, unless bytes came behind it that may have to be added."""
+        self.state = START
+        self._ending = True
+        if self._pos == len(self._buf):
+            self._finish_message()
+
+    def _finish_message(self) -> None:
+        self._ending = False
+        self.on_end()
+
+    def on_extra(self, data: bytes) -> None:
+        """Add bytes to the body of the message that is ending."""
+        raise NotImplementedError
+
+    def _take_extra(self, nbytes: int) -> None:
+        data = bytes(self._buf[self._pos : self._pos + nbytes])
+        self._consume(nbytes)
+        if data.strip(_BLANK):
+            self.on_extra(data)
 
     def _too_long(self, waiting: int) -> bool:
         if waiting > limits.FIELD_BYTES:

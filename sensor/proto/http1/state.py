@@ -152,7 +152,7 @@ class RequestSide(Side):
         self._exchange = exchange
         self._tx: HttpTransaction | None = None
         self._behind = False
-        """The last request had no body: what comes next is a request."""
+        """A request has just ended, and what came with it begins another."""
 
     def anomaly(self, what: AppAnomaly) -> None:
         """Report what is odd."""
@@ -171,6 +171,7 @@ class RequestSide(Side):
             self.anomaly(what)
         if self._behind and not odd.known_method(line):
             self.anomaly(AppAnomaly.HTTP_REQUEST_BODY_UNEXPECTED)
+        self._behind = False
         if not request.valid:
             self.anomaly(AppAnomaly.HTTP_INVALID_REQUEST_LINE)
             return False
@@ -212,7 +213,7 @@ class RequestSide(Side):
                 self.anomaly(what)
         self.body = tx.request_body = self._frame(headers)
         if self.body is None:
-            self._complete(tx)
+            self.end_message()
         else:
             self.body.treat(self._exchange.files)
             self.state = BODY
@@ -239,7 +240,7 @@ class RequestSide(Side):
         if tx is None or body is None:
             return
         if body.ended:
-            self._complete(tx)
+            self.end_message()
         elif body.full:
             self._exchange.reach_request_body(tx)
 
@@ -250,14 +251,38 @@ class RequestSide(Side):
         """Never asked: requests leave no doubt."""
         return bool(data)
 
-    def _complete(self, tx: HttpTransaction) -> None:
-        self._exchange.reach_request_body(tx)
-        self._exchange.reach(tx, REQUEST_COMPLETE, TO_SERVER)
-        self._exchange.account(tx)
-        self._exchange.spend(self.body)
-        self._behind = self.body is None
+    def is_extra(self, line: bytes, *, whole: bool) -> bool:
+        """Whether bytes behind a request are of its body: they begin with no method, and no protocol follows."""
+        word = line.lstrip(_BLANK)
+        if b"HTTP/" in line or not word:
+            return False
+        return not (odd.known_method(line) if whole or b" " in word else odd.may_be_method(word))
+
+    def is_next(self, data: bytes) -> bool:
+        """Whether bytes begin with a method."""
+        return data[:1].isalpha() and b" " in data and odd.known_method(data)
+
+    def on_extra(self, data: bytes) -> None:
+        """Add what stands behind a request without a length, or behind its length."""
+        tx = self._tx
+        if tx is None:
+            return
+        if tx.request_body is None:
+            if data.endswith(b"\n"):
+                self.anomaly(AppAnomaly.HTTP_REQUEST_BODY_UNEXPECTED)
+            self.body = tx.request_body = Body.sized(0, limits.REQUEST_BODY)
+            tx.request_body.treat(self._exchange.files)
+        tx.request_body.extend(data)
+
+    def on_end(self) -> None:
+        """Complete the request."""
+        if self._tx is not None:
+            self._exchange.reach_request_body(self._tx)
+            self._exchange.reach(self._tx, REQUEST_COMPLETE, TO_SERVER)
+            self._exchange.account(self._tx)
+            self._exchange.spend(self.body)
+        self._behind = self._pos < len(self._buf)
         self._tx = self.body = None
-        self.state = START
 
 
 _UPGRADES = ((b"h2c", "http2"), (b"websocket", "websocket"))
@@ -455,12 +480,35 @@ class ResponseSide(Side):
                 self.anomaly(fault)
         self._exchange.reach(tx, RESPONSE_BODY, TO_CLIENT)
 
-    def _complete(self, tx: HttpTransaction) -> None:
-        self._reach_body(tx)
-        self._exchange.reach(tx, RESPONSE_COMPLETE, TO_CLIENT)
-        self._exchange.spend(self.body)
+    def is_extra(self, line: bytes, *, whole: bool) -> bool:  # noqa: ARG002 - a method of both sides
+        """Whether bytes behind a response are of its body: they do not begin as a status line does."""
+        word = line.lstrip(_BLANK)[:4].lower()
+        return bool(word) and not b"http".startswith(word)
+
+    def is_next(self, data: bytes) -> bool:
+        """Whether bytes begin with a protocol."""
+        return data[:5].lower() == b"http/"
+
+    def on_extra(self, data: bytes) -> None:
+        """Add what stands behind the length of a body."""
+        if self.body is not None:
+            self.body.extend(data)
+
+    def on_end(self) -> None:
+        """Complete the response."""
+        if self._tx is not None:
+            self._reach_body(self._tx)
+            self._exchange.reach(self._tx, RESPONSE_COMPLETE, TO_CLIENT)
+            self._exchange.spend(self.body)
         self._tx = self.body = None
+
+    def _complete(self, tx: HttpTransaction) -> None:
+        if self.body is not None:
+            self.end_message()
+            return
         self.state = START
+        self._tx = tx
+        self.on_end()
 
 
 def _length(headers: parse.Headers) -> tuple[int, bool]:

@@ -9,6 +9,8 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.proto.http1 import limits
 from sensor.proto.http1.fields import SPEC
+from sensor.proto.http1.state import HttpParser
+from sensor.proto.http1.transaction import REQUEST_HEADERS, RESPONSE_COMPLETE
 
 STAGES = [stage.name for stage in SPEC.stages]
 CASES = Path(__file__).resolve().parents[3] / "../shared/conformance"
@@ -280,6 +282,51 @@ def test_anomalies(side, data, expected):
     assert {one for one in found if one not in ALSO or one is expected} == (set() if expected is None else {expected})
     assert parser.anomalies() == []
     assert out or expected is AppAnomaly.HTTP_INVALID_REQUEST_LINE
+
+
+# ---- what stands behind the end of a message
+
+
+@pytest.mark.parametrize(
+    ("head", "behind", "body"),
+    [
+        (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", b"a=1&b=2", b"a=1&b=2"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", b"one\r\ntwo\r\n", b"one\r\ntwo\r\n"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", b"more", b"abmore"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", b"GET", None),
+        (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n", None),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", b"FROB / HTTP/1.1\r\n\r\n", b"ab"),
+    ],
+)
+def test_what_begins_no_request_belongs_to_the_body_before(head, behind, body):
+    parser = HttpParser()
+    stages = [*parser.feed(TO_SERVER, head + behind, 0), *parser.finish(0)]
+    tx = stages[0].tx
+    assert list(tx.buffer("http.request_body")) == ([] if body is None else [body])
+
+
+def test_a_body_without_a_length_ends_where_the_next_request_begins():
+    parser = HttpParser()
+    stages = parser.feed(TO_SERVER, b"POST / HTTP/1.1\r\nHost: a\r\n\r\na=1", 0)
+    assert [one.stage for one in stages] == [REQUEST_HEADERS]
+    stages = parser.feed(TO_SERVER, b"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n", 0)
+    assert list(stages[0].tx.buffer("http.request_body")) == [b"a=1"]
+    assert list(stages[-1].tx.buffer("http.uri")) == [b"/2"]
+
+
+def test_what_comes_later_does_not_belong_to_a_body_that_is_over():
+    parser = HttpParser()
+    first = parser.feed(TO_SERVER, b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", 0)
+    parser.feed(TO_SERVER, b"a=1", 0)
+    parser.finish(0)
+    assert list(first[0].tx.buffer("http.request_body")) == []
+
+
+def test_bytes_behind_the_length_of_a_response_belong_to_it():
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokmore\nHTTP/1.1 204 No\r\n\r\n"
+    _, stages = talk((TO_SERVER, GET), (TO_SERVER, GET), (TO_CLIENT, answer))
+    bodies = [list(one.tx.buffer("http.response_body")) for one in stages if one.stage == RESPONSE_COMPLETE]
+    assert bodies == [[b"okmore\n"], []]
 
 
 # ---- what Suricata has a name for, as it was asked about these messages
