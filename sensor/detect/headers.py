@@ -225,6 +225,8 @@ def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, sc
             elif node.field == "ip.proto" and node.op == "=":
                 protos &= _IP_PROTO_BIT.get(node.value, 1) | _FRAGMENTS
                 number_of = min(node.value, 0x7FFF)
+    if scope and not scope & PACKET:  # of which packet, the judge knows: these are chosen by what stands in for one
+        pay_low, pay_high, flags_mask, flags_value, event = 0, _NO_LIMIT, 0, 0, 0
     sport, dport = ports.number(rule.sport), ports.number(rule.dport)
     if rule.proto == "icmp" or not protos & 6:
         sport = dport = 0

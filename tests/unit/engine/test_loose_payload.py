@@ -58,6 +58,19 @@ def test_rules_without_a_literal_that_is_searched_are_judged_there_too(tmp_path)
     assert found == [(1, 1), (1, 5), (2, 3), (3, 3), (4, 1), (7, 1), (7, 5)]
 
 
+@pytest.mark.parametrize("midstream", [False, True])
+def test_what_stream_rules_ask_of_packets_is_asked_of_the_last_one(tmp_path, midstream):
+    text = """
+- {id: 1, title: flags, protocol: tcp-stream, match: [{payload_or_stream: [{regex: "/[0-9]{3}/"}]}, {tcp.flags: {all: A}}]}
+- {id: 2, title: size, protocol: tcp-stream, match: [{payload_or_stream: [{content: ab}]}, {payload.size: "<9"}]}
+"""
+    settings, rules = settings_of(flow=FlowLimits(midstream=midstream)), rules_of(text, tmp_path)
+    frames = Flow().send(0, b"ab 123").send(0, b"").frames()
+    outcome = run(frames, rules, types=("alert",), settings=settings)
+    assert not difference(outcome, run(frames, rules, types=("alert",), settings=settings, triage=False))
+    assert sorted(event["alert"]["signature_id"] for event in outcome.of("alert")) == [1, 2]
+
+
 @pytest.mark.parametrize("depth", [4_000, 0])
 def test_behind_the_depth_there_are_packets_only(tmp_path, depth):
     flow = Flow().open().send(0, b"x" * 4_000).send(0, b"a secret word")
