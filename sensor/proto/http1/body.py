@@ -126,6 +126,19 @@ class Body:
             return True
         return False
 
+    def tear(self, nbytes: int, *, whole_head: bool) -> bool:
+        """Note lost bytes, with which the framing is lost; False: the body has ended in them.
+
+        whole_head: none of them are of its message's header.
+        """
+        if whole_head and self._mode == _LENGTH:
+            return False
+        self._cut()
+        self._mode, self._left = _CLOSE, 0
+        self.ended = False
+        self.total += nbytes
+        return True
+
     def close(self, data: bytes | bytearray, pos: int, end: int) -> None:
         """End the body here, whatever is missing; `data[pos:end]` is a line that has not ended."""
         if self._mode == _CHUNK_LINE and not self._chunks and parse.chunk_size(bytes(data[pos:end])) < 0:

@@ -27,6 +27,14 @@ _LONE_CR = re.compile(rb"\r(?=[^\r\n])")
 _HEADERISH = re.compile(rb"[A-Za-z][A-Za-z0-9\-]{0,63}[ \t]*:")
 _REQUEST = re.compile(rb"[A-Za-z]{3,32} [^\r\n]{1,16384} HTTP/[0-9]\.[0-9]\r?\Z")
 
+_STARTS = re.compile(rb"HTTP/1\.[01] [1-5][0-9]{2}(?![0-9])")
+_NEXT = re.compile(rb"(?:\r?\n|[A-Za-z][A-Za-z0-9\-]{0,63}[ \t]*:)")
+_VERSION = b"HTTP/1."
+_STATUS_SIZE = 13
+"""Version, code, and what is behind them."""
+_SURE_LINE, _SURE_NAME = 512, 80
+"""Longest status line, and name of a field behind it, by which a response is known behind lost bytes."""
+
 _LENGTH = b"content-length"
 _HEX_DIGITS = frozenset(b"%c" % c for c in b"0123456789abcdefABCDEF")
 
@@ -108,6 +116,35 @@ def resembles_response(data: bytes) -> bool:
 def resembles_request(line: bytes) -> bool:
     """Whether a line is surely a request line: what a resynchronising parser waits for."""
     return _REQUEST.match(line) is not None
+
+
+def next_response(data: bytes | bytearray, pos: int) -> tuple[int, bool]:
+    """Return up to where bytes surely begin no response, and whether one surely begins there.
+
+    For what follows lost bytes: the body that is broken off need not end in a line end, but the status line must
+    be whole and a field, or the end of the header, behind it.
+    """
+    while (at := data.find(_VERSION, pos)) >= 0:
+        sure = _is_response(data, at)
+        if sure is None or sure:
+            return at, bool(sure)
+        pos = at + 1
+    keep = next((n for n in range(len(_VERSION) - 1, 0, -1) if data.endswith(_VERSION[:n])), 0)
+    return max(pos, len(data) - keep), False
+
+
+def _is_response(data: bytes | bytearray, at: int) -> bool | None:
+    """Whether a response surely begins here; None: more bytes are needed to tell."""
+    left = len(data) - at
+    if _STARTS.match(data, at) is None:
+        return None if left < _STATUS_SIZE else False
+    newline = data.find(b"\n", at, at + _SURE_LINE)
+    if newline < 0:
+        return None if left < _SURE_LINE else False
+    if _NEXT.match(data, newline + 1) is not None:
+        return True
+    behind = data[newline + 1 : newline + 1 + _SURE_NAME]
+    return False if len(behind) >= _SURE_NAME or b"\n" in behind or b":" in behind else None
 
 
 def resembles_header(line: bytes) -> bool:

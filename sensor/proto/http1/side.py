@@ -78,12 +78,19 @@ class Side:
         """Complete the message whose body is over."""
         raise NotImplementedError
 
+    def tear(self, nbytes: int, *, whole_head: bool) -> bool:  # noqa: ARG002 - for subclasses
+        """Go on with the body in progress though bytes of the message are lost; False: it ends before them.
+
+        whole_head: none of its header is.
+        """
+        return False
+
     def on_maybe(self, *, message: bool) -> None:
         """Decide about a doubtful body: message: a new message follows, so there is none."""
         raise NotImplementedError
 
     def is_start(self, line: bytes) -> bool:
-        """Whether a line is surely a start line (after a loss)."""
+        """Whether a line is surely a start line (after a loss, where starts are looked for line by line)."""
         raise NotImplementedError
 
     def starts_message(self, data: bytes) -> bool | None:
@@ -127,7 +134,9 @@ class Side:
             self._drop()
             self.on_body()
             return
-        self._end()
+        self._end_head()
+        if not self.tear(nbytes, whole_head=state == BODY):
+            self._end_body()
         self._drop()
         if self.state != DEAD:
             self.resync()
@@ -195,6 +204,10 @@ class Side:
 
     def _end(self) -> None:
         """Complete the message in progress with what there is."""
+        self._end_head()
+        self._end_body()
+
+    def _end_head(self) -> None:
         if self.state == HEADERS:
             rest = bytes(self._buf[self._pos :])
             if rest:
@@ -210,6 +223,8 @@ class Side:
                 self._pos = self.body.feed(self._buf, self._pos, len(self._buf))
         if self.state == MAYBE:
             self.on_maybe(message=True)
+
+    def _end_body(self) -> None:
         if self.state == BODY and self.body is not None:
             self.body.close(self._buf, self._pos, len(self._buf))
             self.on_body()

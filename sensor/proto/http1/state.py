@@ -10,7 +10,7 @@ from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.model.keeping import NO_POLICY, FilePolicy
 from sensor.proto.http1 import limits, odd, parse, uri
 from sensor.proto.http1.body import Body
-from sensor.proto.http1.side import BODY, DEAD, MAYBE, START, Side
+from sensor.proto.http1.side import BODY, DEAD, MAYBE, RESYNC, START, Side
 from sensor.proto.http1.transaction import (
     REQUEST_BODY,
     REQUEST_COMPLETE,
@@ -307,10 +307,6 @@ class ResponseSide(Side):
         if what in _OF_RESPONSES:
             self._exchange.anomaly(_OF_RESPONSES[what], TO_CLIENT)
 
-    def is_start(self, line: bytes) -> bool:
-        """Whether a line is surely a status line."""
-        return line[:7] == b"HTTP/1." and parse.status_line(line.rstrip(b"\r")).status > 0
-
     def starts_message(self, data: bytes) -> bool | None:
         """Whether bytes begin a status line; None: too few to tell."""
         if len(data) >= 4 or not b"http".startswith(data.lower()):
@@ -322,8 +318,46 @@ class ResponseSide(Side):
         super().resync()
         self._exchange.lost_responses = True
 
+    def tear(self, nbytes: int, *, whole_head: bool) -> bool:
+        """Take what follows lost bytes as the body of the response that they are of, up to the next status line.
+
+        Suricata does so for what is left of a response whose start is lost, and to the end of the connection.
+        """
+        return self.body is not None and self.body.tear(nbytes, whole_head=whole_head)
+
+    def _search(self) -> bool:
+        """After a loss: look for the next response; what is in front of it is the body of the one that is torn."""
+        at, sure = parse.next_response(self._buf, self._pos)
+        self._pass(at)
+        if sure:
+            self._end_torn()
+            self.state, self._scan = START, self._pos
+        return sure
+
+    def _pass(self, upto: int) -> None:
+        """Pass over bytes behind a loss."""
+        if self.body is None:
+            self._consume(upto - self._pos - len(bytes(self._buf[self._pos : upto]).lstrip(_BLANK)))
+            if upto > self._pos and self._exchange.waiting:
+                self._headless()
+                self.state = RESYNC
+        if self.body is not None and upto > self._pos:
+            if not self.body.total:
+                self.body.skip(0)  # something is missing before its first byte
+            self.body.feed(self._buf, self._pos, upto)
+            self.on_body()
+        self._consume(upto - self._pos)
+
+    def _end_torn(self) -> None:
+        """Complete the response of which bytes were lost: the next one begins."""
+        if self._tx is not None:
+            self._exchange.reach(self._tx, RESPONSE_HEADERS, TO_CLIENT)
+            self._complete(self._tx)
+
     def finish(self) -> None:
         """End what is incomplete: an interim response may have been the last one."""
+        if self.state == RESYNC:
+            self._pass(len(self._buf))
         super().finish()
         if self._tx is not None:
             self._exchange.reach(self._tx, RESPONSE_HEADERS, TO_CLIENT)

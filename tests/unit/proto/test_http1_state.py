@@ -469,3 +469,66 @@ def test_the_body_of_an_answer_that_nobody_asked_for_has_no_name():
     _, out = talk((TO_CLIENT, OK))
     assert out[-1].tx.buffer("file.data@to_client") == [b"ok"]
     assert out[-1].tx.buffer("file.name@to_client") == (b"",)
+
+
+def _answer(body):
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+@pytest.mark.parametrize("lost", [5, 12, 16, 30])
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_a_response_without_its_start_hides_none_behind_it(lost, step):
+    torn, last = _answer(b"tornbody"), _answer(b"third")
+    rest = [(TO_CLIENT, torn[at : at + step]) for at in range(lost, len(torn), step)]
+    parser, out = talk(
+        (TO_SERVER, GET), (TO_CLIENT, _answer(b"first")), (TO_SERVER, GET), (TO_CLIENT, lost), *rest,
+        (TO_SERVER, GET), *((TO_CLIENT, last[at : at + step]) for at in range(0, len(last), step)),
+    )  # fmt: skip
+    assert AppAnomaly.PROTOCOL_GAP in odd(parser)
+    done = {stage.tx.id: stage.tx for stage in out if STAGES[stage.stage] == "response_complete"}
+    assert sorted(done) == [0, 1, 2]
+    assert done[1].buffer("http.stat_code") == ()
+    assert done[1].buffer("http.response_body") == [torn[lost:].lstrip()]
+    assert done[1].response_body.gaps
+    assert done[2].buffer("http.stat_code") == (b"200",)
+    assert done[2].buffer("http.response_body") == [b"third"]
+
+
+def test_a_header_of_which_a_part_is_lost_goes_on_as_a_body():
+    torn = _answer(b"tornbody")
+    _, out = talk(
+        (TO_SERVER, GET), (TO_CLIENT, torn[:20]), (TO_CLIENT, 10), (TO_CLIENT, torn[30:]),
+        (TO_SERVER, GET), (TO_CLIENT, _answer(b"second")),
+    )  # fmt: skip
+    done = [stage.tx for stage in out if STAGES[stage.stage] == "response_complete"]
+    assert done[0].buffer("http.stat_code") == (b"200",)
+    assert done[0].buffer("http.response_body") == [torn[30:]]
+    assert done[1].buffer("http.response_body") == [b"second"]
+
+
+def test_chunks_behind_a_loss_are_seen():
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n"
+    _, out = talk((TO_SERVER, GET + GET), (TO_CLIENT, head), (TO_CLIENT, 40), (TO_CLIENT, b"fgh\r\n0\r\n\r\n" + OK))
+    done = [stage.tx for stage in out if STAGES[stage.stage] == "response_complete"]
+    assert done[0].buffer("http.response_body") == [b"abcde", b"fgh\r\n0\r\n\r\n"]
+    assert done[1].buffer("http.response_body") == [b"ok"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [b"HTTP/1.1 200 OK is what they say", b"HTTP/1.12 HTTP/1.1 9", b"HTTP/1.1 404 Not Found</h1>\n<p> x", b"HTT"],
+)
+def test_what_only_speaks_of_responses_is_none(other):
+    _, out = talk(
+        (TO_SERVER, GET), (TO_CLIENT, 50), (TO_CLIENT, b"see " + other), (TO_CLIENT, b"\n<br>"), (TO_CLIENT, OK)
+    )  # fmt: skip
+    done = [stage.tx for stage in out if STAGES[stage.stage] == "response_complete"]
+    assert done[0].buffer("http.response_body") == [b"see " + other + b"\n<br>"]
+    assert done[1].buffer("http.response_body") == [b"ok"]
+
+
+def test_a_status_line_without_end_is_no_start():
+    cut = b"HTTP/1.1 200 " + bytes(range(65, 91)) * 30
+    _, out = talk((TO_SERVER, GET), (TO_CLIENT, 50), (TO_CLIENT, cut), (TO_CLIENT, b"HTTP/1.1 200 OK"))
+    done = [stage.tx for stage in out if STAGES[stage.stage] == "response_complete"]
+    assert done[0].buffer("http.response_body") == [cut + b"HTTP/1.1 200 OK"]
