@@ -147,9 +147,13 @@ class SmtpParser:
             self._waiting.append(verb)
 
     def _current(self, verb: bytes) -> SmtpTransaction:
-        """Return the transaction of a command."""
+        """Return the transaction of a command.
+
+        What follows a mail (of DATA) belongs to another one, as in Suricata: sessions end with a record of who spoke.
+        """
         tx = self._tx
-        if tx is None or (tx.done and verb not in {b"RSET", b"QUIT"}):
+        sent = tx is not None and tx.mime is not None and self._chunk < 0
+        if tx is None or (tx.done and (sent or verb not in {b"RSET", b"QUIT"})):
             tx = self._tx = SmtpTransaction(self._count, self._helo)
             self._count += 1
             self._told.clear()

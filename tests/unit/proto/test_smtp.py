@@ -78,7 +78,8 @@ def files(stages):
 def test_session():
     parser, stages = run(talk())
     assert parser.anomalies() == []
-    assert [s.stage for s in stages] == [STAGE_ENVELOPE, STAGE_FILE, STAGE_FILE, STAGE_FILE, STAGE_MAIL]
+    mail, rest = [STAGE_ENVELOPE, STAGE_FILE, STAGE_FILE, STAGE_FILE, STAGE_MAIL], [STAGE_ENVELOPE, STAGE_MAIL]
+    assert [s.stage for s in stages] == mail + rest
     tx = stages[0].tx
     assert tx.buffer("smtp.helo") == [b"client.example"]
     assert tx.buffer("smtp.mail_from") == [b"<joe@example.org>"]
@@ -98,8 +99,21 @@ def test_files_are_decoded():
     assert all(file.complete for file in found.values())
 
 
+@pytest.mark.parametrize(
+    "last", [[b"QUIT\r\n"], [b"RSET\r\n"], [b"RSET\r\n", b"QUIT\r\n"], [b"NOOP\r\n", b"QUIT\r\n"]]
+)
+def test_what_follows_a_mail_is_one_more_record_of_who_was_there(last):
+    _, stages = run(talk()[:-2] + [turn for line in last for turn in ((0, line), (1, b"250 ok\r\n"))])
+    done = [s.tx for s in stages if s.stage == STAGE_MAIL]
+    assert [tx.id for tx in done] == [0, 1]
+    assert done[1].eve() == {"helo": "client.example"}
+    assert done[1].beside() == {}
+    _, stages = run(talk()[:-2])
+    assert {s.tx.id for s in stages} == {0}
+
+
 def test_eve():
-    _, stages = run(talk())
+    _, stages = run(talk()[:-2])
     tx = stages[-1].tx
     assert tx.eve() == {
         "helo": "client.example",
