@@ -30,4 +30,5 @@ SPEC = ProtocolSpec(
     new_datagram_parser=datagram_parser,
     events=tuple(one for one in AppAnomaly if one.name.startswith("SNMP_")),
     log_stages=(STAGE_MESSAGE,),
+    flow_state=True,
 )

@@ -12,11 +12,30 @@ MAX_MESSAGE = 65535
 FRAMING = Framing(ber.HEAD, ber.size, MAX_MESSAGE)
 
 
-def read(data: bytes, side: int) -> Reading | None:  # noqa: ARG001 - both sides send the same messages
-    """Return what a message says."""
-    message = parse.message(data)
-    if message is None:
-        return None
+class Conversation:
+    """What the messages of one flow have in common."""
+
+    __slots__ = ("_version",)
+
+    def __init__(self) -> None:
+        self._version = 0
+        """Of its first message."""
+
+    def read(self, data: bytes, side: int) -> Reading | None:  # noqa: ARG002 - both sides send the same messages
+        """Return what a message says."""
+        message = parse.message(data)
+        if message is None:
+            return None
+        self._version = self._version or message.version
+        odd: list[AppAnomaly] = []
+        if message.version != self._version:
+            odd.append(AppAnomaly.SNMP_VERSION_MISMATCH)
+        if message.other_model:
+            odd.append(AppAnomaly.SNMP_UNKNOWN_SECURITY_MODEL)
+        return _reading(message, tuple(odd))
+
+
+def _reading(message: parse.SnmpMessage, odd: tuple[AppAnomaly, ...]) -> Reading:
     numbers: dict[str, Sequence[int]] = {"snmp.version": (message.version,)}
     if message.pdu is not None:
         numbers["snmp.pdu_type"] = (message.pdu,)
@@ -25,15 +44,14 @@ def read(data: bytes, side: int) -> Reading | None:  # noqa: ARG001 - both sides
         buffers["snmp.community"] = (message.community,)
     if message.user:
         buffers["snmp.usm"] = (message.user,)
-    odd = (AppAnomaly.SNMP_UNKNOWN_SECURITY_MODEL,) if message.other_model else ()
     return Reading(buffers, numbers, eve.fields(message), odd)
 
 
 def stream_parser() -> MessageParser:
     """Return a parser of a TCP flow."""
-    return MessageParser(read, FRAMING, AppAnomaly.SNMP_MALFORMED_DATA)
+    return MessageParser(Conversation().read, FRAMING, AppAnomaly.SNMP_MALFORMED_DATA)
 
 
 def datagram_parser() -> MessageParser:
     """Return a parser of datagrams."""
-    return MessageParser(read, None, AppAnomaly.SNMP_MALFORMED_DATA)
+    return MessageParser(Conversation().read, None, AppAnomaly.SNMP_MALFORMED_DATA)

@@ -95,10 +95,22 @@ def test_variables_are_bounded():
     assert len(one(ber.snmp(pdu=ber.snmp_pdu(names=names)))[0].eve()["vars"]) == parse.MAX_VARIABLES
 
 
+def test_versions_of_a_flow():
+    parser = SPEC.new_datagram_parser()
+    for side, version in ((TO_SERVER, 1), (TO_CLIENT, 1), (TO_CLIENT, 0), (TO_SERVER, 0), (TO_SERVER, 1)):
+        (stage,) = parser.feed(side, ber.snmp(version), 0)
+        assert stage.tx.numbers("snmp.version") == (version + 1,)
+    assert parser.anomalies() == [
+        (AppAnomaly.SNMP_VERSION_MISMATCH, TO_CLIENT), (AppAnomaly.SNMP_VERSION_MISMATCH, TO_SERVER),
+    ]  # fmt: skip
+    assert SPEC.flow_state
+
+
 def test_over_tcp():
     parser = SPEC.new_parser()
     stages = parser.feed(TO_SERVER, ber.snmp() + ber.snmp_v3() + ber.snmp(0), 0)
     assert [s.tx.numbers("snmp.version") for s in stages] == [(2,), (3,), (1,)]
+    assert [odd.event for odd, _ in parser.anomalies()] == ["snmp.version_mismatch"] * 2
     parser.feed(TO_SERVER, b"\x30\x80" + b"\0" * 9, 0)
     assert parser.anomalies() == [(AppAnomaly.SNMP_MALFORMED_DATA, TO_SERVER)]
 
