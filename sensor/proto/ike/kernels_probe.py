@@ -21,7 +21,7 @@ def _is_message(buf, pos, end, usual_port):
     version, exchange = int(buf[pos + 17]), int(buf[pos + 18])
     if version == 0x10 and usual_port:  # whatever its fields are like
         return True
-    if spi == 0 or length < 28:
+    if length < 28 or (spi == 0 and not usual_port):  # an initiator must choose one; what does not may be an attack
         return False
     if version == 0x20:
         return 34 <= exchange <= 43 and length == end - pos

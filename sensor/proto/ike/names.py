@@ -66,7 +66,7 @@ ALGORITHMS: Mapping[tuple[int, int], str] = MappingProxyType(
 PAYLOADS: tuple[Mapping[int, str], Mapping[int, str]] = (
     MappingProxyType(
         {
-            1: "SecurityAssociation", 2: "Proposal", 3: "Transform", 4: "KeyExchange", 5: "Identification",
+            0: "None", 1: "SecurityAssociation", 2: "Proposal", 3: "Transform", 4: "KeyExchange", 5: "Identification",
             6: "Certificate", 7: "CertificateRequest", 8: "Hash", 9: "Signature", 10: "Nonce", 11: "Notification",
             12: "Delete", 13: "VendorID", 15: "SaKekPayload", 16: "SaTekPayload", 17: "KeyDownload",
             18: "SequenceNumber", 19: "ProofOfPossession", 20: "NatDiscovery", 21: "NatOriginalAddress",
@@ -74,6 +74,7 @@ PAYLOADS: tuple[Mapping[int, str], Mapping[int, str]] = (
     ),
     MappingProxyType(
         {
+            0: "NoNextPayload",
             33: "SecurityAssociation", 34: "KeyExchange", 35: "IdentInitiator", 36: "IdentResponder",
             37: "Certificate", 38: "CertificateRequest", 39: "Authentication", 40: "Nonce", 41: "Notify",
             42: "Delete", 43: "VendorID", 44: "TrafficSelectorInitiator", 45: "TrafficSelectorResponder",

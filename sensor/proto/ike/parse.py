@@ -44,7 +44,7 @@ class IkeMessage(msgspec.Struct, gc=False):
     flags: int
     message_id: int
     payloads: list[int]
-    """Types, in order."""
+    """Types, in order; 0: none, where a message of version 1 has none, and behind the last one of version 2."""
     proposals: list[Proposal] = []
     key_exchange: bytes = b""
     nonce: bytes = b""
@@ -92,8 +92,11 @@ def _payloads(reader: Reader, kind: int, found: IkeMessage) -> None:
         found.payloads.append(kind)
         _payload(body, kind, found)
         if found.version == V2 and kind in _SEALED:
-            return
+            kind = following
+            break
         kind = following
+    if not kind and (found.version == V2 or not found.payloads):
+        found.payloads.append(kind)
     found.extra = reader.left() > 0
 
 

@@ -76,7 +76,7 @@ def test_version_2():
     assert tx.buffer("ike.key_exchange_payload") == (b"k" * 256,)
     eve = tx.eve()
     assert eve["role"] == "initiator"
-    assert eve["payload"] == ["SecurityAssociation", "KeyExchange", "Nonce", "Notify"]
+    assert eve["payload"] == ["SecurityAssociation", "KeyExchange", "Nonce", "Notify", "NoNextPayload"]
     assert eve["ikev2"] == {"errors": 0, "notify": ["16388"]}
     tx, odd = one(ANSWER2, TO_CLIENT)
     assert odd == []
@@ -84,7 +84,7 @@ def test_version_2():
     eve = tx.eve()
     assert (eve["role"], eve["alg_enc"], eve["alg_prf"]) == ("responder", "ENCR_AES_CBC", "PRF_HMAC_SHA2_256")
     assert eve["ikev2"]["errors"] == 1
-    assert one(AUTH2)[0].eve()["payload"] == ["EncryptedAndAuthenticated"]
+    assert one(AUTH2)[0].eve()["payload"] == ["EncryptedAndAuthenticated", "NoNextPayload"]
 
 
 @pytest.mark.parametrize(
@@ -176,6 +176,20 @@ def test_detection(data):
 )
 def test_not_ike(data):
     assert datagram(data) != IKE
+
+
+@pytest.mark.parametrize("data", [bytes(8) + INIT2[8:], bytes(8) + ANSWER2[8:], bytes(16) + INIT2[16:]])
+def test_on_its_port_initiators_need_no_number(data):
+    assert datagram(data, 500) == IKE
+    assert datagram(data, 501) != IKE
+    tx, _ = one(data)
+    assert tx.buffer("ike.init_spi") == (b"0" * 16,)
+
+
+def test_what_has_no_payload_says_so():
+    assert one(ike(body=b""))[0].eve()["payload"] == ["None"]
+    assert one(ike(version=0x20, exchange=37, body=b""))[0].eve()["payload"] == ["NoNextPayload"]
+    assert one(ike((46, b"x"), version=0x20, exchange=37))[0].eve()["payload"][1:] == ["NoNextPayload"]
 
 
 def test_on_its_port_more_may_follow():
