@@ -1,4 +1,4 @@
-"""RDP of one flow: the client's request and the server's answer, each a transaction."""
+"""RDP of one flow: the client's request, the server's answer and its certificates, each a transaction."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from types import MappingProxyType
 from typing import Any
 
 from sensor.model.anomaly import AppAnomaly
-from sensor.model.app import TO_SERVER, TxStage
+from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.proto.messages import STAGE_MESSAGE, Cutter, Framing, MessageTransaction, Reading
 from sensor.proto.rdp import parse
 from sensor.proto.rdp.parse import Connect
+from sensor.proto.rdp.secured import SecuredSide
 from sensor.proto.text import text
 
 PROTOCOLS: Mapping[str, int] = MappingProxyType({"rdp": 0, "ssl": 1, "hybrid": 2, "rds_tls": 4, "hybrid_ex": 8})
@@ -41,31 +42,56 @@ FRAMING = Framing(4, _size, 1024)
 class RdpParser:
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_closed", "_count", "_sides", "done")
+    __slots__ = ("_anomalies", "_closed", "_count", "_secured", "_seen", "_sides", "done")
 
     def __init__(self) -> None:
         self.done = False
         self._sides = (Cutter(FRAMING), Cutter(FRAMING))
         self._closed = [False, False]
         """The side has said what is read of it."""
+        self._seen = [0, 0]
+        """Bytes of its first message."""
+        self._secured = SecuredSide()
+        """What the server says behind its answer."""
         self._count = 0
         self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
         out: list[TxStage] = []
-        if self._closed[side]:
-            return out
-        for raw in self._sides[side].feed(data):
-            self._first(side, raw or b"", out)
-            break
+        if not self._closed[side]:
+            data = self._take_first(side, data, out)
+        if self._closed[side] and side == TO_CLIENT and data:
+            self._on_secured(data, out)
         return out
 
+    def _take_first(self, side: int, data: bytes, out: list[TxStage]) -> bytes:
+        """Take bytes of a side's first message; return what is behind it."""
+        for raw in self._sides[side].feed(data):
+            self._first(side, raw or b"", out)
+            return data[len(raw) - self._seen[side] :] if raw else b""
+        self._seen[side] += len(data)
+        return b""
+
+    def _on_secured(self, data: bytes, out: list[TxStage]) -> None:
+        serials = self._secured.feed(data)
+        if serials is not None:
+            self._tell(Reading(fields={"event_type": "tls_handshake", "x509_serials": serials}), TO_CLIENT, out)
+        self._end()
+
+    def _tell(self, reading: Reading, side: int, out: list[TxStage]) -> None:
+        self._count += 1
+        reading.fields = {"tx_id": self._count} | reading.fields
+        out.append(TxStage(MessageTransaction(self._count - 1, reading), STAGE_MESSAGE, side))
+
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
-        """Give the side up: its first message is not complete."""
+        """Give the side up: its first message, or what the server says behind it, is not complete."""
+        if side == TO_CLIENT:
+            self._secured.done = True
         if not self._closed[side]:
             self._anomalies.append((AppAnomaly.PROTOCOL_GAP, side))
-            self._close(side)
+            self._closed[side] = True
+        self._end()
         return []
 
     def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
@@ -80,18 +106,19 @@ class RdpParser:
 
     def _first(self, side: int, raw: bytes, out: list[TxStage]) -> None:
         """Take the first message of a side."""
-        self._close(side)
+        self._closed[side] = True
         expected = parse.REQUEST if side == TO_SERVER else parse.CONFIRM
         message = parse.connect(raw) if parse.kind(raw) == expected else None
         if message is None:
             self._anomalies.append((AppAnomaly.RDP_MALFORMED, side))
-            return
-        out.append(TxStage(MessageTransaction(self._count, _reading(message)), STAGE_MESSAGE, side))
-        self._count += 1
+        else:
+            self._tell(_reading(message), side, out)
+        if side == TO_CLIENT and message is None:
+            self._secured.done = True
+        self._end()
 
-    def _close(self, side: int) -> None:
-        self._closed[side] = True
-        self.done = all(self._closed)
+    def _end(self) -> None:
+        self.done = all(self._closed) and self._secured.done
 
 
 def _reading(message: Connect) -> Reading:

@@ -1,5 +1,5 @@
 import pytest
-from handshakes import TO_CLIENT, TO_SERVER
+from handshakes import TO_CLIENT, TO_SERVER, certificate, certificates, drive, record, server_hello, tlv
 from rdpmake import CONFIRM, REFUSED, REQUEST, negotiate, x224
 from test_probe import APP_UNDECIDED, stream
 
@@ -17,10 +17,11 @@ def run(*pieces):
 def test_request_and_answer():
     parser, (request, answer), odd = run((TO_SERVER, REQUEST + b"\x16\3\1"), (TO_CLIENT, CONFIRM), (TO_SERVER, b"\x16"))
     assert odd == []
-    assert parser.done
+    assert not parser.done
     assert request.buffer("rdp.cookie") == (b"alice",)
     assert request.numbers("rdp.requested") == (3,)
     assert request.eve() == {
+        "tx_id": 1,
         "event_type": "initial_request",
         "cookie": "alice",
         "flags": ["restricted_admin_mode_required", "correlation_info_present"],
@@ -28,6 +29,7 @@ def test_request_and_answer():
     assert answer.numbers("rdp.protocol") == (2,)
     assert answer.buffer("rdp.cookie") == ()
     assert answer.eve() == {
+        "tx_id": 2,
         "event_type": "initial_response",
         "server_supports": ["extended_client_data", "dynvc_gfx", "restricted_admin", "redirected_authentication"],
         "protocol": "hybrid",
@@ -39,7 +41,52 @@ def test_refusal():
     assert odd == []
     assert tx.numbers("rdp.failure") == (5,)
     assert tx.numbers("rdp.protocol") == ()
-    assert tx.eve() == {"event_type": "initial_response", "error_code": 5, "reason": "hybrid required by server"}
+    assert tx.eve() == {
+        "tx_id": 1, "event_type": "initial_response", "error_code": 5, "reason": "hybrid required by server",
+    }  # fmt: skip
+
+
+def chain_of(*serials):
+    return certificates(*(certificate(serial=tlv(2, serial)) for serial in serials))
+
+
+@pytest.mark.parametrize("size", [None, 1, 7])
+@pytest.mark.parametrize(
+    ("serials", "shown"),
+    [((), []), ((b"\5",), ["5"]), ((b"\0\x9a\1", b"\x7f\0"), ["9a01", "7f00"])],
+)
+def test_certificates_of_the_server(size, serials, shown):
+    parser = SPEC.new_parser()
+    hello = record(22, server_hello()) + record(22, chain_of(*serials))
+    stages = drive(parser, [(TO_SERVER, REQUEST), (TO_CLIENT, CONFIRM + hello + b"\x17\3\3\0\1x")], size)
+    assert [stage.side for stage in stages] == [TO_SERVER, TO_CLIENT, TO_CLIENT]
+    assert stages[2].tx.eve() == {"tx_id": 3, "event_type": "tls_handshake", "x509_serials": shown}
+    assert parser.done
+    assert parser.anomalies() == []
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x14\3\3\0\1\1" + record(22, chain_of(b"\5")), b"\3\0\0\x09\2\xf0\x80\x7f\x65", record(23, b"x" * 9)]
+)
+def test_what_tells_no_certificates_ends_it(data):
+    parser, transactions, odd = run((TO_SERVER, REQUEST), (TO_CLIENT, CONFIRM), (TO_CLIENT, data))
+    assert len(transactions) == 2
+    assert odd == []
+    assert parser.done
+
+
+@pytest.mark.parametrize("answer", [x224(0xD0), x224(0xD0, negotiate(2))])
+def test_tls_counts_whatever_the_server_has_chosen(answer):
+    parser, transactions, _ = run((TO_SERVER, REQUEST), (TO_CLIENT, answer + record(22, chain_of(b"\5"))))
+    assert transactions[2].eve()["x509_serials"] == ["5"]
+    assert parser.done
+
+
+def test_lost_bytes_of_the_server_end_it():
+    parser, _, _ = run((TO_SERVER, REQUEST), (TO_CLIENT, CONFIRM))
+    parser.gap(TO_CLIENT, 3, 0)
+    assert parser.done
+    assert parser.anomalies() == []
 
 
 @pytest.mark.parametrize(
