@@ -61,7 +61,10 @@ def test_rules_without_a_literal_that_is_searched_are_judged_there_too(tmp_path)
 @pytest.mark.parametrize("midstream", [False, True])
 def test_what_stream_rules_ask_of_packets_is_asked_of_the_last_one(tmp_path, midstream):
     text = """
-- {id: 1, title: flags, protocol: tcp-stream, match: [{payload_or_stream: [{regex: "/[0-9]{3}/"}]}, {tcp.flags: {all: A}}]}
+- id: 1
+  title: flags
+  protocol: tcp-stream
+  match: [{payload_or_stream: [{regex: "/[0-9]{3}/"}]}, {tcp.flags: {all: A}}]
 - {id: 2, title: size, protocol: tcp-stream, match: [{payload_or_stream: [{content: ab}]}, {payload.size: "<9"}]}
 """
     settings, rules = settings_of(flow=FlowLimits(midstream=midstream)), rules_of(text, tmp_path)
