@@ -31,6 +31,9 @@ def main() -> int:
     hunts = [hunting.Hunt(target, args.seed) for target in driving.targets(args.only)]
     wants_pipeline = not args.only or any("pipeline".startswith(word) for word in args.only)
     captures = [capturing.CaptureHunt(args.seed)] if wants_pipeline else []
+    if not (hunts or captures):
+        known = ", ".join(target.name for target in driving.targets())
+        parser.error(f"nothing is named {' '.join(args.only)}; known are {known}")
     if args.case is not None:
         for hunt in (*hunts, *captures):
             sys.stdout.write(f"{hunt.report.name}: {hunt.input(args.case)}\n")
