@@ -29,7 +29,7 @@ class SmtpParser:
 
     __slots__ = (
         "_anomalies", "_chunk", "_count", "_greeted", "_heard", "_helo", "_in_mail", "_last", "_lines", "_reader",
-        "_behind", "_policy", "_told", "_tx", "_waiting", "becomes", "done",
+        "_behind", "_named", "_policy", "_told", "_tx", "_waiting", "becomes", "done",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -41,6 +41,8 @@ class SmtpParser:
         self._lines = (LineReader(limits.LINE), LineReader(limits.LINE))
         self._count = 0
         self._helo = b""
+        self._named = b""
+        """The name that rules have seen."""
         self._tx: SmtpTransaction | None = None
         self._waiting: deque[bytes] = deque()
         """Commands that were not answered, the oldest first."""
@@ -296,6 +298,7 @@ class SmtpParser:
         """Reach the stage of the envelope."""
         if not tx.told:
             tx.told = True
+            self._named = tx.helo
             out.append(TxStage(tx, STAGE_ENVELOPE, TO_SERVER))
 
     def _complete(self, tx: SmtpTransaction, out: list[TxStage]) -> None:
@@ -304,10 +307,12 @@ class SmtpParser:
             out.append(TxStage(tx, STAGE_MAIL, TO_SERVER))
 
     def _end_session(self, out: list[TxStage]) -> None:
-        """No mail will follow the envelope at hand."""
-        if self._tx is not None and not self._tx.done:
-            self._tell(self._tx, out)
-            self._complete(self._tx, out)
+        """No mail will follow the envelope at hand; rules see it if it says something new."""
+        tx = self._tx
+        if tx is not None and not tx.done:
+            if tx.mail_from is not None or tx.rcpt_to or tx.helo != self._named:
+                self._tell(tx, out)
+            self._complete(tx, out)
 
     def _report(self, anomaly: AppAnomaly, side: int) -> None:
         if anomaly not in self._told and len(self._anomalies) < limits.ANOMALIES:

@@ -171,7 +171,8 @@ def test_smtp(tmp_path):
     )
     traffic = frames(test_smtp_bytes.talk(), 2525)
     assert both_ways(traffic, used) == [1, 2, 3, 5, 6, 8]
-    (record,) = run(traffic, used).of("smtp")
+    record, rest = run(traffic, used).of("smtp")
+    assert rest["smtp"] == {"helo": "client.example"}
     assert record["email"]["attachment"] == ["p.bin", "g.txt", "plain.txt"]
     alert = next(a for a in run(traffic, used).of("alert") if a["alert"]["signature_id"] == 3)
     assert alert["smtp"]["helo"] == "client.example"
