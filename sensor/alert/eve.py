@@ -235,6 +235,9 @@ class EveBuilder:
             out |= _answered(end.scene)
         if end.scene.app_proto:
             out["app_proto"] = end.scene.app_proto
+        for name, voice in zip(("app_proto_ts", "app_proto_tc"), end.voices, strict=True):
+            if voice:
+                out[name] = voice
         if facts is not None:
             out["flow"] = {
                 "pkts_toserver": facts.pkts_toserver, "pkts_toclient": facts.pkts_toclient,

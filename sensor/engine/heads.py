@@ -36,6 +36,13 @@ class Detector:
         self.mismatches = np.stack([odd[:count], why[:count].astype(np.int32)], axis=1)
         return AppChanges(*(column[:n] for column in found))
 
+    def voices(self, slot: int) -> tuple[list[int], list[int]]:
+        """Return what each side of a flow speaks by itself (`APP_UNDECIDED`: it has not told), and how many bytes tell.
+
+        At most `HEAD` bytes are looked at.
+        """
+        return self._voices[slot].tolist(), self._lengths[slot].tolist()
+
     def _grow(self, slots: int) -> None:
         """Follow the flow table's growth."""
         heads, lengths, voices = self._heads, self._lengths, self._voices

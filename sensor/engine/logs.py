@@ -99,6 +99,7 @@ class Logs:
                 tcp_state=TCP_STATE_NAMES[int(flow["tcpstate"])] if flow["proto"] == _TCP else "",
                 gaps=(int(flow["gaps"][0]), int(flow["gaps"][1])),
                 tx_cnt=transactions,
+                voices=place.view.other_voices(place.slot),
             )
         )
 

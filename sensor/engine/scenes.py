@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,8 +17,16 @@ from sensor.model.app import TO_CLIENT
 from sensor.model.block import PacketBlock
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, FRAG_REASSEMBLED, TUNNEL_IPIP, TUNNEL_NAMES
 from sensor.model.scene import FlowFacts, Scene
+from sensor.proto.ids import FTP, HTTP, SMB, SMTP, SSH, TLS
 
-_PORTED = frozenset({6, 17, 132})
+_TCP = 6
+_PORTED = frozenset({_TCP, 17, 132})
+_GREETED = frozenset({FTP, SMTP})
+"""Suricata knows them by what clients say."""
+_SHOWING = frozenset({HTTP, TLS, SSH, SMB}) | _GREETED
+"""Protocols that show by what is said alone, to Suricata, too: whatever the ports."""
+_TELLING = 17
+"""Bytes after which a side that shows nothing speaks nothing known (Suricata's longest pattern is of so many)."""
 _TUNNEL_SOURCES = ("", "", "gre tunnel", "gre tunnel", "vxlan encapsulation", "geneve encapsulation")
 """Kind of a tunnel (`TUNNEL_NAMES`) → EVE `pkt_src`; ERSPAN is GRE to Suricata."""
 
@@ -73,6 +82,8 @@ class BlockView:
     """uint64[n]: of each row the set of values of `tcp.event`; None: no rule asks."""
     told: np.ndarray | None = None
     """bool[n]: it is a packet on which the protocol has just been told; None: no rule asks."""
+    voices: Callable[[int], tuple[list[int], list[int]]] | None = None
+    """Slot → the protocol that each side of a flow speaks by itself, and of how many bytes that is."""
     _history: History | None = None
     _ends: dict[int, Ends] = field(default_factory=dict)
 
@@ -111,6 +122,29 @@ class BlockView:
         """Return the EVE name of a flow's protocol as it was known at a row (-1: at the end of the block)."""
         app = self.app(slot, row)
         return "" if app == APP_UNDECIDED else "failed" if app == APP_UNKNOWN else self.app_names[app]
+
+    def other_voices(self, slot: int) -> tuple[str, str]:
+        """Return what the client and the server of a connection speak by themselves, where it is not its protocol.
+
+        Of a connection whose protocol was announced elsewhere neither side tells.
+        """
+        flow = self.flows[slot]
+        app = int(flow["app"])
+        if self.voices is None or app <= APP_UNKNOWN or flow["proto"] != _TCP:
+            return "", ""
+        voices, sizes = self.voices(slot)
+        if app not in voices:
+            return "", ""
+        if app in _GREETED and voices[0] == app and voices[1] in _GREETED:
+            voices[1] = APP_UNKNOWN
+        heard = [size >= _TELLING and not lost for size, lost in zip(sizes, flow["gaps"].tolist(), strict=True)]
+        client, server = (self._voice(app, voice, heard[side]) for side, voice in enumerate(voices))
+        return client, server
+
+    def _voice(self, app: int, voice: int, heard: bool) -> str:
+        if voice == APP_UNKNOWN:
+            return "failed" if app in _SHOWING and heard else ""
+        return "" if voice in (APP_UNDECIDED, app) else self.app_names[voice]
 
     def app_name_of_packet(self, slot: int, row: int) -> str:
         """Return the name as rules on packets have it: empty until somebody has answered to what tells the protocol."""

@@ -132,6 +132,8 @@ class FlowEnd(msgspec.Struct, frozen=True, gc=False, tag="flow"):
     tcp_state: str
     gaps: tuple[int, int]
     tx_cnt: int
+    voices: tuple[str, str] = ("", "")
+    """What the client and the server speak by themselves, where it is another protocol."""
 
 
 class TxRecord(msgspec.Struct, frozen=True, gc=False, tag="tx"):

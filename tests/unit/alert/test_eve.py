@@ -138,9 +138,12 @@ def test_flow():
     end = FlowEnd(
         scene=scene(number=0, pkt_src="stream (flow timeout)"), last=START + 2 * 10**9, state="established",
         reason="timeout", alerted=True, tcpflags=(0x1B, 0x12), tcp_state="closed", gaps=(0, 9), tx_cnt=2,
+        voices=("", "failed"),
     )  # fmt: skip
     event = EveBuilder().build(end)
     got = event.fields
+    assert got["app_proto_tc"] == "failed"
+    assert "app_proto_ts" not in got
     assert event.kind == "flow"
     assert "pkt_src" not in got
     assert got["flow"] == {

@@ -10,6 +10,7 @@ from forgekit import Flow, dns, ether, request, response, stamp, vxlan
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forged bytes of the parsers' tests
 
+import bermake
 import nfsforge
 import sipmake
 
@@ -162,3 +163,48 @@ def test_records_of_messages_over_tcp_have_the_client_first():
     talk = ((0, nfsforge.record(nfsforge.lookup3(b"a"))), (1, nfsforge.record(nfsforge.reply(bytes(8)))))
     frames = web(*talk, dport=2049)
     assert [one["src_ip"] for one in both_ways(frames, types=("nfs",)).of("nfs")] == ["10.0.0.1"]
+
+
+NOISE = b"\xde\xad\xbe\xef of nothing known "
+HELLO = b"\x16\3\1\0\x2a\1\0\0\x26\3\3" + b"R" * 32 + b"\0\0\2\0\x2f\1\0"
+
+
+@pytest.mark.parametrize(
+    ("talk", "shown"),
+    [
+        (((0, request()), (1, response(b"x"))), ("http", None, None)),
+        (((0, request()), (1, b"SSH-2.0-x\r\n")), ("http", None, "ssh")),
+        (((0, b"SSH-2.0-x\r\n"), (1, response(b"x"))), ("ssh", None, "http")),
+        (((0, request()), (1, NOISE[:17])), ("http", None, "failed")),
+        (((0, request()), (1, NOISE[:16])), ("http", None, None)),
+        (((0, NOISE), (1, response(b"x"))), ("http", "failed", None)),
+        (((0, HELLO), (1, NOISE[:10]), (1, NOISE)), ("tls", None, "failed")),
+        (((1, b"220 ProFTPD ready\r\n"), (0, b"USER x\r\n"), (1, b"331 ok\r\n")), ("ftp", None, "failed")),
+        (((0, b"EHLO x\r\n"), (1, b"250 ok\r\n")), ("smtp", None, None)),
+        (((0, NOISE), (1, NOISE)), ("failed", None, None)),
+        (((0, request()),), ("http", None, None)),
+    ],
+)
+def test_flows_tell_what_their_sides_speak_by_themselves(talk, shown):
+    for block in (1, 100):
+        (flow,) = both_ways(web(*talk, dport=8080), types=("flow",), block=block).of("flow")
+        assert tuple(flow.get(name) for name in ("app_proto", "app_proto_ts", "app_proto_tc")) == shown
+
+
+def test_a_side_that_was_not_seen_from_its_start_is_said_nothing_of():
+    frames = web((0, request()), (1, NOISE), (1, NOISE), (1, NOISE), dport=8080)
+    del frames[4:6]
+    (flow,) = both_ways(frames, types=("flow",)).of("flow")
+    assert flow["tcp"]["tc_gap"]
+    assert (flow["app_proto"], flow.get("app_proto_tc")) == ("http", None)
+
+
+def test_versions_of_snmp_within_a_flow(suricata):
+    rules = suricata('alert snmp any any -> any any (msg:"v"; app-layer-event:snmp.version_mismatch; sid:1;)')
+    talk = ((0, bermake.snmp(1)), (1, bermake.snmp(1)), (1, bermake.snmp(0)), (0, bermake.snmp(1)))
+    for block in (1, 100):
+        found = both_ways(datagrams(*talk, dport=161), rules, types=("alert", "snmp", "anomaly"), block=block)
+        (alert,) = found.of("alert")
+        assert alert["pcap_cnt"] == 3
+        assert [one["snmp"]["version"] for one in found.of("snmp")] == [2, 2, 1, 2]
+        assert [one["anomaly"]["event"] for one in found.of("anomaly")] == ["version_mismatch"]
