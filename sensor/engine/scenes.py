@@ -135,7 +135,7 @@ class BlockView:
         voices, sizes = self.voices(slot)
         if app not in voices:
             return "", ""
-        if app in _GREETED and voices[0] == app and voices[1] in _GREETED:
+        if app in _GREETED and voices[0] == app and voices[1] in _GREETED | {APP_UNDECIDED}:
             voices[1] = APP_UNKNOWN
         heard = [size >= _TELLING and not lost for size, lost in zip(sizes, flow["gaps"].tolist(), strict=True)]
         client, server = (self._voice(app, voice, heard[side]) for side, voice in enumerate(voices))
