@@ -47,7 +47,7 @@ def _table(names: tuple[bytes, ...]) -> Bytes:
 
 
 _METHODS = _table(_METHOD_NAMES)
-_RESPONSE = np.frombuffer(b"HTTP/", np.uint8)
+_RESPONSE = np.frombuffer(b"http/", np.uint8)
 _PREFACE = np.frombuffer(b"PRI * HTTP/2.0", np.uint8)
 _BANNER = np.frombuffer(b"SSH-", np.uint8)
 
@@ -83,6 +83,18 @@ def _starts(h: Ints, start: int, n: int, word: Bytes) -> int:
         if start + j >= n:
             return _PENDING
         if h[start + j] != word[j]:
+            return _NO
+    return 2
+
+
+@helper
+def _starts_in_any_case(h: Ints, start: int, n: int, word: Bytes) -> int:
+    """Compare with a word in lower case, as `_starts` does."""
+    for j in range(word.size):
+        if start + j >= n:
+            return _PENDING
+        c = h[start + j]
+        if c != word[j] and not (65 <= c <= 90 and c + 32 == word[j]):
             return _NO
     return 2
 
@@ -145,7 +157,7 @@ def _http(h: Ints, n: int, usual_port: bool) -> int:
         start += 1
     if start >= n:
         return _PENDING
-    response = _starts(h, start, n, _RESPONSE)
+    response = _starts_in_any_case(h, start, n, _RESPONSE)  # browsers take it so
     if response == 2:
         return HTTP
     method = _http_method(h, start, n) if 65 <= h[start] <= 90 else _NO

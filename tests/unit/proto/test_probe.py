@@ -60,6 +60,7 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (b"FROB /x HTTP/1.0\r\n", b"", HTTP),
         (b"get /x HTTP/1.0\r\n", b"", HTTP),
         (b"", b"HTTP/1.1 200 OK", HTTP),
+        (b"", b"hTTp/1.0 200 ok", HTTP),
         (b"\x80garbage", b"HTTP/1.1 400", HTTP),
         (HELLO, b"", TLS),
         (rpcforge.request(1, b"x"), b"", DCERPC),
