@@ -19,7 +19,7 @@ class Body:
 
     __slots__ = (
         "_chunks", "_fallback", "_left", "_mode", "_trailer", "cut", "ended", "faults", "framing", "gaps", "hash",
-        "hashed", "limit", "parts", "strict", "tail", "total",
+        "hashed", "limit", "parts", "strict", "tail", "total", "trailers",
     )  # fmt: skip
 
     def __init__(self, mode: int, left: int, limit: int, fallback: int = -1) -> None:
@@ -45,6 +45,8 @@ class Body:
         self.hashed = False
         """What is beyond the limit is to be hashed: some rule asks for hashes of files."""
         self.hash: FileHash | None = None
+        self.trailers: list[bytes] = []
+        """Lines of fields behind the last chunk, with their ends."""
         self.tail: Tail | None = None
         """What is kept beyond the limit."""
 
@@ -199,6 +201,8 @@ class Body:
                 self._mode = _CHUNK_LINE
         else:
             self._trailer += len(line)
+            if newline >= 0 and line.strip() and len(self.trailers) < limits.HEADERS:
+                self.trailers.append(bytes(data[pos : newline + 1]))
             if self._trailer > limits.HEADER_BYTES:
                 self.faults.append(AppAnomaly.HTTP_HEADER_TOO_LONG)
             self.ended = line in (b"", b"\r") or self._trailer > limits.HEADER_BYTES

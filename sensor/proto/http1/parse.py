@@ -36,6 +36,7 @@ _SURE_LINE, _SURE_NAME = 512, 80
 """Longest status line, and name of a field behind it, by which a response is known behind lost bytes."""
 
 _LENGTH = b"content-length"
+_OF_FRAMING = frozenset({_LENGTH, b"transfer-encoding", b"content-encoding"})
 _HEX_DIGITS = frozenset(b"%c" % c for c in b"0123456789abcdefABCDEF")
 
 LENGTH_DIGITS = 18
@@ -76,6 +77,17 @@ class Headers:
     def get(self, name: bytes) -> bytes | None:
         """Return a field's value by lowercase name."""
         return self.values.get(name)
+
+    def add(self, others: Headers) -> None:
+        """Add fields that came behind the body: none that say how it reads (RFC 9110 section 6.5.1)."""
+        for name, (key, value) in zip(others.names, others.values.items(), strict=True):
+            if key in _OF_FRAMING:
+                continue
+            if key in self.values:
+                self.values[key] += b", " + value
+            else:
+                self.names.append(name)
+                self.values[key] = value
 
     def items(self) -> zip[tuple[bytes, bytes]]:
         """Pairs of name and value."""

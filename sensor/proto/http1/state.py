@@ -277,6 +277,7 @@ class RequestSide(Side):
     def on_end(self) -> None:
         """Complete the request."""
         if self._tx is not None:
+            self._tx.add_trailers(TO_SERVER)
             self._exchange.reach_request_body(self._tx)
             self._exchange.reach(self._tx, REQUEST_COMPLETE, TO_SERVER)
             self._exchange.account(self._tx)
@@ -531,6 +532,7 @@ class ResponseSide(Side):
     def on_end(self) -> None:
         """Complete the response."""
         if self._tx is not None:
+            self._tx.add_trailers(TO_CLIENT)
             self._reach_body(self._tx)
             self._exchange.reach(self._tx, RESPONSE_COMPLETE, TO_CLIENT)
             self._exchange.spend(self.body)

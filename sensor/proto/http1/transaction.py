@@ -72,6 +72,23 @@ class HttpTransaction:
             self.response_body.length if self.response_body else 0,
         )
 
+    def add_trailers(self, side: int) -> None:
+        """Add the fields behind a chunked body to those of the head (RFC 9110 section 6.5).
+
+        Rules that were judged on the head before do not see them.
+        """
+        body = self.response_body if side == TO_CLIENT else self.request_body
+        headers = self.response_headers if side == TO_CLIENT else self.request_headers
+        if body is None or headers is None or not body.trailers:
+            return
+        lines, body.trailers = body.trailers, []
+        headers.add(parse.headers(parse.without_ends(lines), split_folded=side == TO_CLIENT))
+        if side == TO_CLIENT:
+            self.response_raw += b"".join(lines)
+        else:
+            self.request_raw += b"".join(lines)
+        self._cache.clear()
+
     def held(self) -> int:
         """Bytes that this transaction keeps in memory."""
         size = len(self.request_raw) + len(self.response_raw)

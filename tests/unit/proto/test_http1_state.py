@@ -305,6 +305,27 @@ def test_what_begins_no_request_belongs_to_the_body_before(head, behind, body):
     assert list(tx.buffer("http.request_body")) == ([] if body is None else [body])
 
 
+def test_fields_behind_chunks_are_fields_of_the_head():
+    chunks = b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nT: %s\r\nContent-Encoding: gzip\r\nHost: g\r\n\r\n"
+    request = b"POST / HTTP/1.1\r\nHost: h\r\n" + chunks % b"a"
+    _, stages = talk((TO_SERVER, request), (TO_CLIENT, b"HTTP/1.1 200 OK\r\n" + chunks % b"b"))
+    tx = stages[0].tx
+    assert list(tx.buffer("http.header")) == [b"Host: h, g\r\nTransfer-Encoding: chunked\r\nT: a\r\n"]
+    assert list(tx.buffer("http.header@to_client")) == [b"Transfer-Encoding: chunked\r\nT: b\r\nHost: g\r\n"]
+    assert list(tx.buffer("http.header_names@to_client")) == [b"\r\nTransfer-Encoding\r\nT\r\nHost\r\n\r\n"]
+    assert b"\r\n\r\nT: a\r\n" in tx.buffer("http.header.raw")[0]
+    assert list(tx.buffer("http.response_body")) == [b"ok"]
+
+
+def test_fields_that_come_later_change_no_buffer_in_hand():
+    parser = HttpParser()
+    tx = parser.feed(TO_SERVER, b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", 0)[0].tx
+    before = list(tx.buffer("http.header_names"))
+    parser.feed(TO_SERVER, b"0\r\nT: a\r\n\r\n", 0)
+    assert b"T\r\n" not in before[0]
+    assert b"\r\nT\r\n" in tx.buffer("http.header_names")[0]
+
+
 def test_a_body_without_a_length_ends_where_the_next_request_begins():
     parser = HttpParser()
     stages = parser.feed(TO_SERVER, b"POST / HTTP/1.1\r\nHost: a\r\n\r\na=1", 0)
