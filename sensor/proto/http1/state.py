@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections import deque
 from types import MappingProxyType
 
@@ -23,6 +25,7 @@ from sensor.proto.http1.transaction import (
 
 _WHITE = b" \t\r\n\x0b\x0c"
 _BLANK = _WHITE + b"\0"
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 _MAX_ANOMALIES = 64
 _OF_REQUESTS = MappingProxyType({AppAnomaly.HTTP_INVALID_CHUNK: AppAnomaly.HTTP_INVALID_REQUEST_CHUNK_LEN})
 _OF_RESPONSES = MappingProxyType({AppAnomaly.HTTP_INVALID_CHUNK: AppAnomaly.HTTP_INVALID_RESPONSE_CHUNK_LEN})
@@ -438,7 +441,7 @@ class ResponseSide(Side):
             self._complete(tx)
             self._exchange.done = True
             if status == 101:
-                self._switch((headers.get(b"upgrade") or b"").lower())
+                self._switch(tx, (headers.get(b"upgrade") or b"").lower())
             self.give_up()
         elif method == b"HEAD":
             self._complete(tx)
@@ -447,12 +450,16 @@ class ResponseSide(Side):
         else:
             self._begin_body(tx)
 
-    def _switch(self, upgrade: bytes) -> None:
+    def _switch(self, tx: HttpTransaction, upgrade: bytes) -> None:
         """Note what the connection goes on with (RFC 9110 section 7.8)."""
         for word, protocol in _UPGRADES:
             if word in upgrade:
                 self._exchange.becomes = protocol
                 self._exchange.behind = bytes(self._buf[self._pos :])
+        said = tx.request_headers.get(b"http2-settings") if tx.request_headers is not None else None
+        if self._exchange.becomes == "http2" and said is not None and not _are_settings(said):
+            for side in (TO_SERVER, TO_CLIENT):
+                self._exchange.anomaly(AppAnomaly.HTTP2_INVALID_HTTP1_SETTINGS, side)
 
     def _doubtful(self, tx: HttpTransaction, headers: parse.Headers) -> None:
         """RFC 9110 forbids a body: only one that is announced nevertheless is looked for."""
@@ -545,6 +552,15 @@ class ResponseSide(Side):
         self.state = START
         self._tx = tx
         self.on_end()
+
+
+def _are_settings(text: bytes) -> bool:
+    """Whether a field can be the payload of a SETTINGS frame in base64url (RFC 7540 section 3.2.1)."""
+    try:
+        payload = base64.b64decode(text.translate(_STANDARD), validate=True)
+    except binascii.Error:
+        return False
+    return len(payload) % 6 == 0
 
 
 def _length(headers: parse.Headers) -> tuple[int, bool]:

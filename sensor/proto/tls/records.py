@@ -20,6 +20,8 @@ HEARTBEAT_PADDING = 16
 """Bytes of padding that a heartbeat has at least (RFC 6520 section 4)."""
 MAX_RECORD = 16384 + 2048
 """TLSCiphertext.length (RFC 5246 section 6.2.3)."""
+_ERROR_SIZE = 3
+"""Type and code."""
 MAX_MESSAGE = 65536
 """Bytes kept of a handshake message; a longer one is cut and reported."""
 MAX_RECORDS = 4096
@@ -39,6 +41,7 @@ class EventKind(IntEnum):
     INVALID_MESSAGE = 5
     TOO_MANY = 6
     HEARTBEAT = 7
+    SSL2_ERROR = 8
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -58,6 +61,8 @@ _BAD_RECORD, _BAD_TYPE, _BAD_VERSION = (Event(EventKind.INVALID_RECORD, why) for
 """`type`: 0 its length is, 1 its type, 2 its version."""
 _BAD_MESSAGE = Event(EventKind.INVALID_MESSAGE)
 _TOO_MANY = Event(EventKind.TOO_MANY)
+_ERROR = Event(EventKind.SSL2_ERROR)
+"""MSG-ERROR of SSLv2 (draft-hickman-netscape-ssl-00 section 2.7), in clear in place of a hello."""
 
 
 class RecordSide:
@@ -148,6 +153,9 @@ class RecordSide:
         """Take up an SSLv2 hello (two-byte header, type 1 or 4), which can only be a side's first record."""
         head = self._head
         size = (head[0] & 0x7F) << 8 | head[1]
+        if self._records == 1 and head[0] == 0x80 and head[2] == 0 and size == _ERROR_SIZE:
+            yield _ERROR
+            return
         if self._records > 1 or head[0] < 0x80 or head[2] not in {1, 4} or size < 9:
             known = CHANGE_CIPHER_SPEC <= head[0] <= HEARTBEAT
             yield _BAD_TYPE if not known else _BAD_RECORD if head[1] in _MAJORS else _BAD_VERSION

@@ -33,6 +33,7 @@ _ANOMALIES = {
     EventKind.INVALID_RECORD: AppAnomaly.TLS_INVALID_RECORD,
     EventKind.INVALID_MESSAGE: AppAnomaly.TLS_INVALID_HANDSHAKE,
     EventKind.TOO_MANY: AppAnomaly.TLS_TOO_MANY_RECORDS,
+    EventKind.SSL2_ERROR: AppAnomaly.TLS_ERROR_MESSAGE_ENCOUNTERED,
 }
 _FAULTS = MappingProxyType({
     x509.Fault.INCOMPLETE: AppAnomaly.TLS_CERTIFICATE_INVALID,
@@ -45,7 +46,7 @@ _FAULTS = MappingProxyType({
     x509.Fault.ISSUER: AppAnomaly.TLS_CERTIFICATE_INVALID_ISSUER,
 })  # fmt: skip
 _RECORDS = (AppAnomaly.TLS_INVALID_RECORD_TYPE, AppAnomaly.TLS_INVALID_RECORD_VERSION)
-_HOPELESS = frozenset({EventKind.INVALID_RECORD, EventKind.TOO_MANY})
+_HOPELESS = frozenset({EventKind.INVALID_RECORD, EventKind.TOO_MANY, EventKind.SSL2_ERROR})
 
 
 class TlsParser:

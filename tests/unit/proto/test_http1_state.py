@@ -326,6 +326,16 @@ def test_fields_that_come_later_change_no_buffer_in_hand():
     assert b"\r\nT\r\n" in tx.buffer("http.header_names")[0]
 
 
+@pytest.mark.parametrize(
+    ("settings", "fits"),
+    [(b"AAMAAABkAARAAAAAAAIAAAAA", True), (b"AAMAAAB_", True), (b"", True), (b"????", False), (b"AAM", False)],
+)
+def test_settings_of_http2_in_an_upgrade(settings, fits):
+    asked = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\nHTTP2-Settings: " + settings + b"\r\n\r\n"
+    parser, _ = talk((TO_SERVER, asked), (TO_CLIENT, b"HTTP/1.1 101 S\r\nUpgrade: h2c\r\n\r\n"))
+    assert (AppAnomaly.HTTP2_INVALID_HTTP1_SETTINGS in odd(parser)) == (not fits)
+
+
 def test_a_body_without_a_length_ends_where_the_next_request_begins():
     parser = HttpParser()
     stages = parser.feed(TO_SERVER, b"POST / HTTP/1.1\r\nHost: a\r\n\r\na=1", 0)

@@ -276,6 +276,15 @@ def test_heartbeats(body, expected):
         assert [what for what, _ in parser.anomalies()] == ([expected] if expected else [])
 
 
+@pytest.mark.parametrize("step", [1, 5])
+def test_an_error_message_of_sslv2(step):
+    parser, data = TlsParser(), b"\x80\x03\0\0\1"
+    parser.feed(TO_SERVER, record(22, client_hello()), 0)
+    for at in range(0, len(data), step):
+        parser.feed(TO_CLIENT, data[at : at + step], 0)
+    assert parser.anomalies() == [(AppAnomaly.TLS_ERROR_MESSAGE_ENCOUNTERED, TO_CLIENT)]
+
+
 @pytest.mark.parametrize(("extensions", "expected"), [
     (sni(b"a.b") + sni(b"c.d"), AppAnomaly.TLS_MULTIPLE_SNI_EXTENSIONS),
     (extension(0, b"\0\4\1\0\1a"), AppAnomaly.TLS_INVALID_SNI_TYPE),
