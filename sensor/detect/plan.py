@@ -32,7 +32,7 @@ from sensor.proto.registry import APP_ID, BY_WORD, SPECS
 from sensor.rules import buffers, fields
 from sensor.rules.compile import protocol, scope, stage
 from sensor.rules.flowwide import of_protocol
-from sensor.rules.nodes import All, BufferMatch, Content, HeaderTest, InList, Rule
+from sensor.rules.nodes import All, BufferMatch, Content, FlowVar, HeaderTest, InList, PacketVar, Rule
 from sensor.rules.walk import buffers_of, leaves, regexes_of, sets_of
 
 __all__ = ["EVENT", "LOOSE", "PACKET", "STREAM", "TX", "Plan", "RulePlan", "make_plan"]
@@ -109,6 +109,8 @@ class Plan:
     """StreamAnomaly → rules judged where the flow table finds it."""
     packet: tuple[int, ...] = ()
     stream: tuple[int, ...] = ()
+    reading: frozenset[int] = frozenset()
+    """Packet rules about text that regexes keep: judged behind the streams of a packet, which may keep it."""
     loose: tuple[int, ...] = ()
     """Stream rules that are judged on payload outside of streams, too."""
     ending: tuple[int, ...] = ()
@@ -179,6 +181,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         mixed=frozenset(p.app for p in tx if not _RAW.isdisjoint(_names(p.rule))),
         packet=tuple(p.number for p in live if p.scope & PACKET),
         stream=tuple(p.number for p in live if p.scope & STREAM),
+        reading=frozenset(p.number for p in live if p.scope & PACKET and _reads_text(p.rule)),
         loose=tuple(p.number for p in live if p.scope & LOOSE),
         ending=tuple(p.number for p in live if p.scope & PACKET and of_protocol(p.rule) and p.rule.established is None),
         events=_by_event([p for p in live if p.scope == EVENT], fields.APP_EVENT, AppAnomaly),
@@ -211,6 +214,10 @@ def _carried(apps: set[int]) -> list[tuple[int, bytes]]:
 
 def _asks(rule: Rule, name: str) -> bool:
     return any(isinstance(leaf, HeaderTest) and leaf.field == name for leaf in leaves(rule.body))
+
+
+def _reads_text(rule: Rule) -> bool:
+    return any(isinstance(leaf, FlowVar | PacketVar) for leaf in leaves(rule.body))
 
 
 def _names(rule: Rule) -> list[str]:

@@ -51,7 +51,7 @@ _VOICES: Mapping[AppAnomaly, int] = MappingProxyType({
     AppAnomaly.DETECT_PROTOCOL_ONLY_ONE_DIRECTION: kernels_heads.ONE_SIDE,
     AppAnomaly.WRONG_DIRECTION_FIRST_DATA: kernels_heads.SERVER_FIRST,
 })  # fmt: skip
-_TIME_OUT, _ODD, _PACKET, _STREAM, _MISMATCH = range(5)
+_TIME_OUT, _ODD, _PACKET, _STREAM, _MISMATCH, _READING = range(6)
 """Order of events at one row."""
 
 
@@ -106,6 +106,8 @@ class Walk:
         self.keeps = KEEP_WINDOW if plan.multi_step else KEEP_NONE
         """What the journal keeps of a flow that no parser will ask for."""
         self._plan = plan
+        self._unread: set[int] = set()
+        """Rows of the block whose `plan.reading` rules are still to be judged."""
         asked = plan.transactions.everything
         self._framed = frozenset(
             spec.name for app, spec in SPECS.items() if any(asked(app, at, file=False) for at in spec.frame_stages)
@@ -177,6 +179,8 @@ class Walk:
                 self._logs.packet(work.view, row)
             elif phase == _MISMATCH:
                 self._mismatch(work, index)
+            elif phase == _READING:
+                self._read_text(work, row)
             else:
                 self._segment(work, index)
         for slot in list(self._held):
@@ -365,6 +369,10 @@ class Walk:
     def _events(self, work: BlockWork) -> list[tuple[int, int, int]]:
         events = [(row, _PACKET, row) for row in {*work.found.packets, *work.apps}]
         events += [(row, _ODD, row) for row in self._logs.odd_rows(work.view.rows)]
+        if self._plan.reading:
+            found = work.found.packets.items()
+            self._unread = {row for row, rules in found if not self._plan.reading.isdisjoint(rules)}
+            events += ((row, _READING, row) for row in self._unread)
         segs = work.segs
         if not segs.size:
             return events
@@ -395,12 +403,12 @@ class Walk:
     def _row(self, work: BlockWork, row: int) -> None:
         view = work.view
         rules = work.found.packets.get(row)
-        awake = self._judge.awake(int(view.rows["flow"][row]), rules) if rules else None
-        if awake:
-            self._judge.packet(view, row, sorted(awake))
+        if rules:
+            self._judge_row(work, row, rules - self._plan.reading if self._plan.reading else rules)
         app = work.apps.get(row)
         if app is None:
             return
+        self._read_text(work, row)
         r = view.rows[row]
         side, start, slot = int(r["side"]), int(r["pay"]), int(r["flow"])
         data = view.buf[start : start + int(r["paylen"])].tobytes()
@@ -420,6 +428,17 @@ class Walk:
         for anomaly, side in odd:
             self._odd(place, spec, anomaly, side, data, [stage.tx for stage in stages])
 
+    def _read_text(self, work: BlockWork, row: int) -> None:
+        """Judge packet rules about kept text: behind the other rules on payload, in front of transactions."""
+        if row in self._unread:
+            self._unread.discard(row)
+            self._judge_row(work, row, work.found.packets[row] & self._plan.reading)
+
+    def _judge_row(self, work: BlockWork, row: int, rules: set[int]) -> None:
+        awake = self._judge.awake(int(work.view.rows["flow"][row]), rules) if rules else None
+        if awake:
+            self._judge.packet(work.view, row, sorted(awake))
+
     def _datagram_of_flow(self, work: BlockWork, place: Place, app: int, data: bytes) -> None:
         """Give a datagram to the parser of its flow."""
         flow = self.apps.get(place.slot)
@@ -438,6 +457,7 @@ class Walk:
             awake = self._judge.awake(slot, rules) if rules else None
             if awake:
                 self._judge.window(place, self._window_of(work, index, slot, side), sorted(awake))
+            self._read_text(work, place.row)
         elif kind == SEG_NOTE:
             anomaly = work.columns.args[index]
             noting = self._plan.notes.get(anomaly)
