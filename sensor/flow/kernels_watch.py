@@ -41,6 +41,8 @@ WATCH = np.dtype(
 UNKNOWN, FRESH, SYN_SENT, SYN_RECV, OPEN, HALF, LAST, OVER = range(8)
 """Phases: nothing seen; no SYN yet; …; one side has finished, both have, reset."""
 FIN, SYN, RST, ACK = 1, 2, 4, 16
+_TIMESTAMP, _TIMESTAMP_SIZE, _FAST_OPEN = 8, 10, 34
+"""Options (RFC 7323 section 3, RFC 7413 section 4.1.1)."""
 SYN_QUEUE, SYNACK_QUEUE = 10, 5
 """SYNs and SYN/ACKs with numbers of their own that Suricata remembers."""
 _MASK = 0xFFFFFFFF
@@ -303,19 +305,20 @@ def _timewait(
 
 @helper
 @no_type_check
-def _fast_open(b: np.ndarray, at: int, end: int) -> bool:  # pragma: no cover
-    """Whether an option asks for TCP Fast Open (RFC 7413 section 4.1.1)."""
+def _option(b: np.ndarray, at: int, end: int, kind: int, size: int) -> int:  # pragma: no cover
+    """Return where the first option of a kind and size (0: any) begins (RFC 9293 section 3.2), -1: there is none."""
     while at < end:
-        kind = np.int64(b[at])
-        if kind == 34:
-            return True
-        if kind == 0:
-            return False
-        size = np.int64(b[at + 1]) if kind != 1 and at + 1 < end else 1
-        if size < 2 and kind != 1:
-            return False
-        at += size
-    return False
+        this = np.int64(b[at])
+        if this == 1:
+            at += 1
+            continue
+        long = np.int64(b[at + 1]) if at + 1 < end else 0
+        if this == kind and (size == 0 or (long == size and at + size <= end)):
+            return at
+        if this == 0 or long < 2:
+            return -1
+        at += long
+    return -1
 
 
 @helper
@@ -355,23 +358,13 @@ def _last(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
 @no_type_check
 def _timestamp(b: np.ndarray, at: int, end: int) -> int:  # pragma: no cover
     """Return the timestamp option's value (RFC 7323 section 3), -1: none."""
-    while at < end:
-        kind = np.int64(b[at])
-        if kind == 0:
-            return -1
-        if kind == 1:
-            at += 1
-            continue
-        size = np.int64(b[at + 1]) if at + 1 < end else 0
-        if size < 2 or at + size > end:
-            return -1
-        if kind == 8 and size == 10:
-            value = np.int64(0)
-            for k in range(at + 2, at + 6):
-                value = value << 8 | np.int64(b[k])
-            return value
-        at += size
-    return -1
+    at = _option(b, at, end, _TIMESTAMP, _TIMESTAMP_SIZE)
+    if at < 0:
+        return -1
+    value = np.int64(0)
+    for k in range(at + 2, at + 6):
+        value = value << 8 | np.int64(b[k])
+    return value
 
 
 @helper
@@ -489,7 +482,7 @@ def watch(
             out[i] = np.uint64(STAMP)
             continue
         win = np.int64(r["win"]) if flags & SYN else np.int64(r["win"]) << np.int64(flows["wscale"][slot, d])
-        if w["phase"] == FRESH and flags & SYN and r["paylen"] > 0 and _fast_open(b, l4 + 20, end):
+        if w["phase"] == FRESH and flags & SYN and r["paylen"] > 0 and _option(b, l4 + 20, end, _FAST_OPEN, 0) >= 0:
             w["early"] = 1
             early[0] = slot
         found = _judge(w, d, np.int64(r["seq"]), np.int64(r["paylen"]), np.int64(r["ack"]), flags, win)
