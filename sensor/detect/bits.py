@@ -85,12 +85,6 @@ class FlowVars:
         return value if isinstance(value, int) else self.ints.get(value)
 
 
-def keep(texts: dict[str, bytes], name: str, value: bytes) -> None:
-    """Keep a text for a packet, within the bounds that hold for a flow."""
-    if name in texts or len(texts) < MAX_NAMES:
-        texts[name] = value[:MAX_TEXT]
-
-
 def change_bits(node: FlowBits, flow: FlowVars) -> None:
     """Carry out set, unset and toggle; conditions change nothing."""
     for name in node.names:

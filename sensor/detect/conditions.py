@@ -128,19 +128,17 @@ def _int_holds(flow: FlowVars, test: FlowInt, compare: _Compare) -> bool:
 
 def flow_var_check(test: FlowVar) -> Check:
     """Return the check of text that was kept for the flow."""
-    name, wanted = test.name, test.content
-
-    def check(ctx: Context, _meter: Meter) -> bool:
-        kept = ctx.flow_vars
-        return kept is not None and wanted in kept.texts.get(name, b"") and name in kept.texts
-
-    return check
+    return lambda ctx, _meter: _text_stands(ctx.flow_vars, test)
 
 
 def packet_var_check(test: PacketVar) -> Check:
     """Return the check of text that was kept for the packet."""
-    name, wanted = test.name, test.content
-    return lambda ctx, _meter: wanted in ctx.packet_vars.get(name, b"") and name in ctx.packet_vars
+    return lambda ctx, _meter: _text_stands(ctx.packet_vars, test)
+
+
+def _text_stands(kept: FlowVars | None, test: FlowVar | PacketVar) -> bool:
+    text = kept.texts.get(test.name) if kept is not None else None
+    return text is not None and test.content in text
 
 
 def bit_key(node: HostBit, ctx: Context) -> Key:

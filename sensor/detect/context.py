@@ -58,8 +58,8 @@ class Context(Protocol):
         """None: the packet belongs to no flow (conditions on flow variables then fail, negated ones too)."""
 
     @property
-    def packet_vars(self) -> dict[str, bytes]:
-        """Return what regexes have kept for the packet at hand, by name; to be added to."""
+    def packet_vars(self) -> FlowVars:
+        """Return the texts that regexes have kept for the packet at hand; to be added to."""
 
     def instances(self, buffer: str) -> Sequence[Window]:
         """Return the instances of a buffer (none: it is absent), the same objects each time: they cache."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sensor.detect import pcre
-from sensor.detect.bits import change_bits, change_int, keep
+from sensor.detect.bits import change_bits, change_int
 from sensor.detect.budget import Budget, BudgetExceededError, Meter
 from sensor.detect.chain import Step, accept, retry_helps
 from sensor.detect.conditions import (
@@ -237,10 +237,9 @@ def apply_captures(meter: Meter, ctx: Context) -> None:
     """Keep the texts that the last judgement has noted. Call it after each match."""
     captured, meter.captured = meter.captured, []
     for of_packet, name, value in captured:
-        if of_packet:
-            keep(ctx.packet_vars, name, value)
-        elif (flow_vars := ctx.flow_vars) is not None:
-            flow_vars.set_text(name, value)
+        kept = ctx.packet_vars if of_packet else ctx.flow_vars
+        if kept is not None:
+            kept.set_text(name, value)
 
 
 def told(meter: Meter) -> tuple[tuple[bytes, ...], ...]:

@@ -38,7 +38,7 @@ class Known(Protocol):
     def flow_vars(self, slot: int) -> FlowVars | None:
         """Return the variables of a flow."""
 
-    def packet_vars(self, place: Place) -> dict[str, bytes]:
+    def packet_vars(self, place: Place) -> FlowVars:
         """Return what regexes have kept for a packet."""
 
 
@@ -143,7 +143,7 @@ class EventContext:
         return self._vars(self.place.slot)
 
     @property
-    def packet_vars(self) -> dict[str, bytes]:
+    def packet_vars(self) -> FlowVars:
         """What regexes have kept for the packet."""
         return self._packet_vars(self.place)
 

@@ -157,14 +157,14 @@ class Judge:
         self._ready: list[_Ready | None] = [None] * len(plan.rules)
         self._vars: dict[int, FlowVars] = {}
         self._packet_at = (0, 0)
-        self._packet_vars: dict[str, bytes] = {}
-        """What regexes have kept for one packet: events come in the order of packets."""
         self.fired = SideMarks()
         """Where the bytes end on which a stream rule fired."""
         self.budget = Budget()
         self.budget.meter.sets = Datasets(plan.sets)
         self.counters = JudgeCounters()
         self.var_counters = FlowVarCounters()
+        self._packet_vars = FlowVars(self.var_counters)
+        """What regexes have kept for one packet: events come in the order of packets."""
         self.host_bits = HostBits()
         self.tagging = Tagging(emit)
 
@@ -329,11 +329,11 @@ class Judge:
             found = self._vars[slot] = FlowVars(self.var_counters)
         return found
 
-    def packet_vars(self, place: Place) -> dict[str, bytes]:
+    def packet_vars(self, place: Place) -> FlowVars:
         """Return what regexes have kept for a packet."""
         at = place.number, place.row
         if at != self._packet_at:
-            self._packet_at, self._packet_vars = at, {}
+            self._packet_at, self._packet_vars = at, FlowVars(self.var_counters)
         return self._packet_vars
 
     def _make(self, number: int) -> _Ready:
@@ -466,7 +466,7 @@ class Judge:
                 flowbits=tuple(sorted(known.bits)) if known is not None else (),
                 flowints=tuple(known.ints.items()) if known is not None else (),
                 flowvars=tuple(known.texts.items()) if known is not None else (),
-                pktvars=tuple(self.packet_vars(place).items()) if self._packet_vars else (),
+                pktvars=tuple(self.packet_vars(place).texts.items()) if self._packet_vars.texts else (),
                 files=files_at(context.stage, context.app, self._options.settings.eve.force_hash),
                 told=values,
             )

@@ -1,5 +1,6 @@
 """A context made of plain values, and one-line judgements for tables of cases."""
 
+from sensor.detect.bits import FlowVars
 from sensor.detect.budget import Budget
 from sensor.detect.context import Window
 from sensor.detect.hostbits import HostBits
@@ -13,7 +14,7 @@ class FakeContext:
         self.src, self.dest = ends
         self.host_bits = HostBits() if host_bits is None else host_bits
         self.flow_vars = flow_vars
-        self.packet_vars = {}
+        self.packet_vars = FlowVars()
         self.numbers = header or {}
         self.buffers = {
             name: [

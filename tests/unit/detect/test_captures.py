@@ -3,7 +3,7 @@
 import pytest
 from judgekit import FakeContext, body_holds, rule
 
-from sensor.detect.bits import FlowVars
+from sensor.detect.bits import MAX_TEXT, FlowVars
 from sensor.detect.budget import Budget
 from sensor.detect.naive import RuleCompiler, apply_captures, judge
 from sensor.errors import RuleError
@@ -16,7 +16,7 @@ def kept(payload, *tests):
     found = judge(RuleCompiler().compile(rule(BufferMatch("payload", tests))), context, budget)
     if found:
         apply_captures(budget.meter, context)
-    return found, dict(context.flow_vars.texts), context.packet_vars
+    return found, dict(context.flow_vars.texts), dict(context.packet_vars.texts)
 
 
 CASES = [
@@ -53,7 +53,7 @@ def test_what_is_kept_can_be_asked_for():
     flow = FlowVars()
     flow.set_text("who", b"Robert")
     context = FakeContext(flow_vars=flow)
-    context.packet_vars["num"] = b"77"
+    context.packet_vars.set_text("num", b"77")
     held = [FlowVar("who", b"ob"), FlowVar("who", b""), PacketVar("num", b"7"), Not(FlowVar("else", b""))]
     failing = [FlowVar("who", b"OB"), FlowVar("num", b"7"), PacketVar("who", b"ob"), FlowVar("else", b"")]
     assert all(body_holds(node, context) for node in held)
@@ -71,3 +71,15 @@ def test_what_is_kept_can_be_asked_for():
 def test_what_cannot_be_kept(body):
     with pytest.raises(RuleError):
         RuleCompiler().compile(rule(body))
+
+
+@pytest.mark.parametrize("subject", ["flow", "packet"])
+def test_what_is_kept_is_bounded_and_counted(subject):
+    context, budget = FakeContext({"payload": b"a" * (MAX_TEXT + 1)}, flow_vars=FlowVars()), Budget()
+    word = {"flow": "flow:long", "packet": "pkt:long"}[subject]
+    compiled = RuleCompiler().compile(rule(BufferMatch("payload", (Regex("(a+)", captures=(word,)),))))
+    assert judge(compiled, context, budget)
+    apply_captures(budget.meter, context)
+    kept_of = {"flow": context.flow_vars, "packet": context.packet_vars}[subject]
+    assert kept_of.texts == {"long": b"a" * MAX_TEXT}
+    assert kept_of.counters.flow_names_dropped == 1

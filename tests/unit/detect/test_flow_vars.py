@@ -6,7 +6,6 @@ from sensor.detect.bits import (
     FlowVars,
     change_bits,
     change_int,
-    keep,
 )
 from sensor.rules.nodes import FlowBits, FlowInt
 
@@ -77,7 +76,7 @@ def test_texts_are_bounded():
         flow.set_text(f"t{i}", b"")
     assert len(flow.texts) == MAX_NAMES
     assert counters.flow_names_dropped == 2
-    of_packet = {}
+    of_packet = FlowVars()
     for i in range(MAX_NAMES + 1):
-        keep(of_packet, f"t{i}", b"y")
-    assert len(of_packet) == MAX_NAMES
+        of_packet.set_text(f"t{i}", b"y")
+    assert len(of_packet.texts) == MAX_NAMES
