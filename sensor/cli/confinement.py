@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sensor.cli.common import cache_dir
 from sensor.config.settings import Settings
-from sensor.engine import landlock
+from sensor.engine.live import landlock
 from sensor.metrics.http import parse_address
 
 _DNS = 53

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from sensor.engine.crew.hostbits import Deferred, Ids
     from sensor.engine.crew.outbox import Outbox
     from sensor.engine.crew.supervisor import Staff
-    from sensor.engine.ctlsocket import ControlSocket
-    from sensor.engine.daemon import Surroundings
-    from sensor.engine.figures import Figures
+    from sensor.engine.live.ctlsocket import ControlSocket
+    from sensor.engine.live.daemon import Surroundings
+    from sensor.engine.live.figures import Figures
+    from sensor.engine.live.signals import Signals
     from sensor.engine.packetclock import ClockSteps
     from sensor.engine.pipeline import Pipeline
     from sensor.engine.replay import Summary
-    from sensor.engine.signals import Signals
     from sensor.engine.writer import Writer
     from sensor.metrics.names import Snapshot
     from sensor.rules.outside import Outside
@@ -41,7 +41,7 @@ class Alone:
 
     def figures(self, figures: Figures, writer: Writer) -> Snapshot:
         """Return the values of metrics before there is any packet."""
-        from sensor.engine.figures import worker_figures
+        from sensor.engine.live.figures import worker_figures
 
         return figures.snapshot(
             self._pipeline.plan, writer, self._pipeline.thresholds, worker_figures(self._pipeline, self._source)
@@ -54,7 +54,7 @@ class Alone:
     def watch(self, writer: Writer, around: Surroundings, figures: Figures, signals: Signals,
               control: ControlSocket | None) -> Summary:  # fmt: skip
         """Run until a signal."""
-        from sensor.engine.daemon import Daemon
+        from sensor.engine.live.daemon import Daemon
 
         outlets = figures.outlets
         if outlets is not None and outlets.evidence is not None:

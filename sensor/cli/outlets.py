@@ -14,7 +14,7 @@ from sensor.errors import ConfigError
 if TYPE_CHECKING:
     from sensor.config.settings import Settings
     from sensor.engine.evidence import Evidence
-    from sensor.engine.outlets import Outlets, Watched
+    from sensor.engine.live.outlets import Outlets, Watched
     from sensor.engine.sinks import Sink
     from sensor.outputs.courier import Courier
     from sensor.outputs.disk import Disk
@@ -33,7 +33,7 @@ def outlets(settings: Settings, tell: Tell) -> Outlets:
     """Open everything: without a log folder that is standard output. Raises OutputError, ConfigError."""
     from sensor.cli.screen import Screen
     from sensor.cli.terminal import FastStdout
-    from sensor.engine.outlets import Outlets
+    from sensor.engine.live.outlets import Outlets
 
     check(settings)
     if not settings.run.log_dir:
@@ -56,8 +56,8 @@ def check(settings: Settings) -> None:
 
 
 def _in_folder(settings: Settings, folder: Path, tell: Tell) -> Outlets:
-    from sensor.engine.housekeeping import Housekeeper
-    from sensor.engine.outlets import Outlets
+    from sensor.engine.live.housekeeping import Housekeeper
+    from sensor.engine.live.outlets import Outlets
     from sensor.outputs.archive import Archive
     from sensor.outputs.disk import ROOMY, Disk
     from sensor.outputs.lines import EveFile, FastFile

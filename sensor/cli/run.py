@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from sensor.capture.team import Team
     from sensor.config.settings import Settings
     from sensor.engine.bookstore import ReadyRules
-    from sensor.engine.ctlsocket import ControlSocket
-    from sensor.engine.daemon import Surroundings
-    from sensor.engine.figures import Figures
-    from sensor.engine.guests import GuestWatch
-    from sensor.engine.mirror import MirrorWatch
+    from sensor.engine.live.ctlsocket import ControlSocket
+    from sensor.engine.live.daemon import Surroundings
+    from sensor.engine.live.figures import Figures
+    from sensor.engine.live.guests import GuestWatch
+    from sensor.engine.live.mirror import MirrorWatch
+    from sensor.engine.live.signals import Signals
     from sensor.engine.replay import Summary
-    from sensor.engine.signals import Signals
     from sensor.engine.writer import Writer
     from sensor.metrics.access import Access
     from sensor.metrics.names import Snapshot
@@ -53,8 +53,8 @@ What follows after -- is a capture filter in tcpdump's language: xensor run -i e
 
 
 _LATER = (
-    "sensor.engine.daemon", "sensor.engine.evidence", "sensor.engine.headroom", "sensor.engine.housekeeping",
-    "sensor.metrics.http",
+    "sensor.engine.evidence", "sensor.engine.live.daemon", "sensor.engine.live.headroom",
+    "sensor.engine.live.housekeeping", "sensor.metrics.http",
     "sensor.outputs.filestore", "sensor.outputs.logfile", "sensor.outputs.lines", "sensor.outputs.remote",
     "sensor.outputs.syslog", "sensor.outputs.transports", "sensor.cli.screen", "sensor.cli.summary",
     "sensor.cli.terminal",
@@ -143,9 +143,9 @@ def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, 
 
 def _run(args: argparse.Namespace, settings: Settings, loaded: Runnable, expression: str | None) -> int:
     from sensor.cli.confinement import confine
-    from sensor.engine.ctlsocket import ControlSocket
-    from sensor.engine.figures import Figures
-    from sensor.engine.signals import Signals
+    from sensor.engine.live.ctlsocket import ControlSocket
+    from sensor.engine.live.figures import Figures
+    from sensor.engine.live.signals import Signals
     from sensor.engine.sinks import Sinks
 
     # Everything that is loaded, compiled or needs a privilege comes first, then that is given up for good.
@@ -289,7 +289,7 @@ _FAILED_MAX = 1000
 
 def _harden(user: str | None) -> None:
     """Give up privileges. Some go thread by thread, so no thread may have been started."""
-    from sensor.engine import hardening
+    from sensor.engine.live import hardening
 
     if user:
         hardening.drop_privileges(user)
@@ -365,7 +365,7 @@ def _access(settings: Settings) -> Access:
 
 def _mirror(settings: Settings) -> MirrorWatch | None:
     """Open where dom0 tells about the mirror: the device of xenstore only root may open."""
-    from sensor.engine.mirror import MirrorWatch
+    from sensor.engine.live.mirror import MirrorWatch
     from sensor.xen.report import ReportError
     from sensor.xen.sources import open_source
 
@@ -378,7 +378,7 @@ def _mirror(settings: Settings) -> MirrorWatch | None:
 
 def _guests(settings: Settings, writer: Writer) -> GuestWatch | None:
     """Open where it stands who is which guest, and read it."""
-    from sensor.engine.guests import GuestWatch
+    from sensor.engine.live.guests import GuestWatch
 
     source = assembly.inventory(settings)
     if source is None:
@@ -393,8 +393,8 @@ def _surroundings(
     publish: Callable[[Snapshot], None],
 ) -> Surroundings:
     from sensor.config.load import as_text
-    from sensor.engine.daemon import Surroundings
-    from sensor.engine.notify import Notifier
+    from sensor.engine.live.daemon import Surroundings
+    from sensor.engine.live.notify import Notifier
 
     if parts.mirror is not None and parts.guests is not None:
         parts.mirror.named = parts.guests.named
@@ -407,7 +407,7 @@ def _surroundings(
 
 def _make_sure_that_fits(paths: Sequence[Path]) -> None:
     """Raise RuleError where there is no memory for rules beside those that run."""
-    from sensor.engine.headroom import available, refusal
+    from sensor.engine.live.headroom import available, refusal
     from sensor.rules.load import found_in
 
     reason = refusal(found_in(common.rule_files(paths), []), available())

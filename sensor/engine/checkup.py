@@ -13,7 +13,7 @@ from typing import Final
 
 from sensor.capture import ifcheck
 from sensor.capture.uapi import ETH_P_ALL
-from sensor.engine import landlock
+from sensor.engine.live import landlock
 from sensor.outputs.limits import DiskOptions, KeepOptions
 
 GOOD, WARNING, ERROR = "good", "warning", "error"

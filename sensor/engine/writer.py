@@ -13,7 +13,7 @@ import msgspec
 from sensor.alert.eve import EveBuilder
 from sensor.alert.flood import FloodControl
 from sensor.alert.guests import identity, names
-from sensor.engine.guests import GuestAlerts
+from sensor.engine.guestalerts import GuestAlerts
 from sensor.engine.sinks import Sinks
 from sensor.model.records import Event
 from sensor.model.scene import FileRecord, Match, Record

@@ -13,8 +13,8 @@ import pytest
 from livekit import ADDRESSES, RULES, Sensor, inside, unhappy, write_pcap
 
 from sensor.cli.main import main
-from sensor.engine import landlock
 from sensor.engine.forge import Conversation
+from sensor.engine.live import landlock
 
 pytestmark = pytest.mark.live
 

@@ -38,12 +38,12 @@ from sensor.engine.crew.wire import (
     encode,
 )
 from sensor.engine.evidence import Evidence
-from sensor.engine.figures import capture_stats, worker_figures
+from sensor.engine.live.figures import capture_stats, worker_figures
+from sensor.engine.live.reload import Reloaded, Reloader
+from sensor.engine.live.seen import flow_stats
 from sensor.engine.packetclock import ClockSteps, PacketClock, told
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.reload import Reloaded, Reloader
 from sensor.engine.replay import part_of
-from sensor.engine.seen import flow_stats
 from sensor.errors import RuleError
 from sensor.model.block import PacketBlock
 from sensor.model.scene import Match, Scene
@@ -57,7 +57,7 @@ BEHIND_NS: Final = 100_000_000
 """How far a worker without packets stays behind the clock, beside the time that a block may wait in its ring."""
 BEAT_SECONDS: Final = 1.0
 QUIET_NS: Final = 2_000_000_000
-"""How far time on a quiet link stays behind the clock, as `engine.daemon` has it."""
+"""How far time on a quiet link stays behind the clock, as `engine.live.daemon` has it."""
 DRAIN_SECONDS: Final = 10.0
 
 

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sensor.detect.plan import Plan
-from sensor.engine.asks import Answer, Ask
 from sensor.engine.bookstore import Image, ReadyRules
 from sensor.engine.crew.hostbits import Deferred, Ids, split
 from sensor.engine.crew.members import Members
 from sensor.engine.crew.verdicts import Verdicts
 from sensor.engine.crew.wire import Prepare, Ready, Rules, Swap
-from sensor.engine.daemon import Surroundings
-from sensor.engine.figures import Figures
+from sensor.engine.live.asks import Answer, Ask
+from sensor.engine.live.daemon import Surroundings
+from sensor.engine.live.figures import Figures
+from sensor.engine.live.reload import Reloader, implausible
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.reload import Reloader, implausible
 from sensor.errors import RuleError
 from sensor.rules.ruleset import RuleSet
 

@@ -1,6 +1,6 @@
 """The live sensor with several workers: what they raise is merged, judged as one, and written here.
 
-No packet comes through this process. It has what `engine.daemon` has beside its packet loop: outputs, metrics,
+No packet comes through this process. It has what `engine.live.daemon` has beside its packet loop: outputs, metrics,
 commands.
 """
 
@@ -16,8 +16,6 @@ from typing import Any, Final
 from sensor.capture.afpacket import LiveSource
 from sensor.detect.datasets import Datasets
 from sensor.detect.threshold import Closed
-from sensor.engine import mirror
-from sensor.engine.asks import Answer, Ask, Asks
 from sensor.engine.crew.hostbits import Deferred, Ids
 from sensor.engine.crew.liveworker import live_part
 from sensor.engine.crew.members import Member, Members
@@ -42,14 +40,16 @@ from sensor.engine.crew.wire import (
     Shut,
     encode,
 )
-from sensor.engine.daemon import DRAIN_SECONDS, QUIET_NS, SECOND_EVERY, STATS_EVERY, TICK, Every, Surroundings
-from sensor.engine.figures import Figures
-from sensor.engine.figures_caps import of_hosts
+from sensor.engine.live import mirror
+from sensor.engine.live.asks import Answer, Ask, Asks
+from sensor.engine.live.daemon import DRAIN_SECONDS, QUIET_NS, SECOND_EVERY, STATS_EVERY, TICK, Every, Surroundings
+from sensor.engine.live.figures import Figures
+from sensor.engine.live.figures_caps import of_hosts
+from sensor.engine.live.signals import Signals
+from sensor.engine.live.verbs import Controls, run
 from sensor.engine.packetclock import PacketClock
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.replay import Summary, summary
-from sensor.engine.signals import Signals
-from sensor.engine.verbs import Controls, run
 from sensor.engine.writer import Writer
 from sensor.model.scene import Match, Scene
 

@@ -39,8 +39,8 @@ def test_what_is_named_is_left():
 
 
 def test_it_can_be_switched_off(monkeypatch):
-    monkeypatch.setattr("sensor.engine.landlock.confine", lambda *_: False)
-    monkeypatch.setattr("sensor.engine.landlock.missing", lambda: "there is none")
+    monkeypatch.setattr("sensor.engine.live.landlock.confine", lambda *_: False)
+    monkeypatch.setattr("sensor.engine.live.landlock.missing", lambda: "there is none")
     log = []
     confine(settings(security__landlock__enabled="no"), None, log.append)
     assert log == []
@@ -58,7 +58,7 @@ def test_why_there_is_none_is_told(monkeypatch, number, why):
         ctypes.set_errno(number)
         return -1
 
-    monkeypatch.setattr("sensor.engine.landlock._call", refused)
+    monkeypatch.setattr("sensor.engine.live.landlock._call", refused)
     log = []
     confine(settings(), None, log.append)
     assert why in log[0]

@@ -119,5 +119,5 @@ def test_this_machine_s_files_are_where_they_are_looked_for():
 
 def test_confinement(monkeypatch):
     for version, state in ((6, "good"), (0, "warning")):
-        monkeypatch.setattr("sensor.engine.landlock.abi", lambda version=version: version)
+        monkeypatch.setattr("sensor.engine.live.landlock.abi", lambda version=version: version)
         assert checkup.confinement().state == state

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from sensor.cli import ctl
-from sensor.engine.asks import Answer, Ask, Asks
-from sensor.engine.ctlsocket import CLIENTS_MAX, ControlSocket
-from sensor.engine.verbs import RELOADS, VERBS
+from sensor.engine.live.asks import Answer, Ask, Asks
+from sensor.engine.live.ctlsocket import CLIENTS_MAX, ControlSocket
+from sensor.engine.live.verbs import RELOADS, VERBS
 from sensor.errors import OutputError, SensorError, UsageError
 
 

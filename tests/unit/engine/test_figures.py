@@ -9,7 +9,7 @@ from sensor.alert.flood import SECOND, FloodControl, FloodLimits
 from sensor.capture.ring import RingCounters
 from sensor.cli.outlets import outlets
 from sensor.config.make import make
-from sensor.engine.figures import Figures, worker_figures
+from sensor.engine.live.figures import Figures, worker_figures
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.sinks import Sinks

@@ -4,7 +4,7 @@ import pytest
 
 from sensor.detect.ruleplan import PACKET, RulePlan
 from sensor.detect.ruletable import make_table
-from sensor.engine.figures_alerts import MAX_CATEGORIES, MAX_RULES, AlertFigures
+from sensor.engine.live.figures_alerts import MAX_CATEGORIES, MAX_RULES, AlertFigures
 from sensor.rules import nodes
 
 

@@ -7,7 +7,7 @@ from forgekit import ether
 from scapy.layers.inet import IP, UDP
 
 from sensor.detect.budget import Budget
-from sensor.engine.figures_caps import caps, given_way
+from sensor.engine.live.figures_caps import caps, given_way
 from sensor.flow.limits import FlowLimits
 
 PCAPS = Path(__file__).resolve().parents[3] / "pcaps"

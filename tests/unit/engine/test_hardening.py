@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from sensor.engine import hardening
+from sensor.engine.live import hardening
 from sensor.errors import UsageError
 
 TRY = """
 import mmap
-from sensor.engine import hardening
+from sensor.engine.live import hardening
 assert hardening.no_new_privileges()
 mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC).close()
 if not hardening.deny_new_code():
@@ -37,7 +37,7 @@ def test_an_unknown_user():
 
 
 CAPABILITIES = """
-from sensor.engine import hardening
+from sensor.engine.live import hardening
 assert hardening.drop_capabilities()
 lines = open("/proc/self/status").read().splitlines()
 held = {line.split(":")[1].strip() for line in lines if line.startswith(("CapInh", "CapPrm", "CapEff", "CapAmb"))}

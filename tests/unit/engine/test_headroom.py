@@ -2,7 +2,7 @@
 
 import pytest
 
-from sensor.engine.headroom import available, refusal
+from sensor.engine.live.headroom import available, refusal
 
 MIB = 1 << 20
 

@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from sensor.engine import landlock
+from sensor.engine.live import landlock
 
 TRY = """
 import json, os, signal, socket, subprocess, sys, threading
 from pathlib import Path
-from sensor.engine import hardening, landlock
+from sensor.engine.live import hardening, landlock
 
 own, other = map(Path, sys.argv[1:3])
 listening = socket.create_server(("127.0.0.1", 0))

@@ -2,7 +2,7 @@
 
 import json
 
-from sensor.engine.mirror import GID, HOLD, MirrorWatch, alert
+from sensor.engine.live.mirror import GID, HOLD, MirrorWatch, alert
 
 BRIDGE = {
     "bridge": "xenbr0", "ports": 3, "missing": 0, "copied": 100, "failed": 0, "mtu": 1500, "missing_names": [],

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from sensor.engine.notify import Notifier
+from sensor.engine.live.notify import Notifier
 
 
 @pytest.mark.parametrize("abstract", [False, True])

@@ -15,9 +15,9 @@ from enginekit import TESTS
 
 from sensor.capture.memory import MemorySource
 from sensor.engine.forge import Conversation
+from sensor.engine.live.reload import Reloader, implausible
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.reload import Reloader, implausible
 from sensor.errors import RuleError
 from sensor.rules.ruleset import RuleSet
 

@@ -13,12 +13,12 @@ from sensor.alert.flood import SECOND, FloodControl, FloodLimits
 from sensor.capture.counters import CaptureCounters
 from sensor.capture.memory import MemorySource
 from sensor.capture.ring import RingCounters
-from sensor.engine import daemon
-from sensor.engine.figures import Figures
-from sensor.engine.notify import Notifier
+from sensor.engine.live import daemon
+from sensor.engine.live.figures import Figures
+from sensor.engine.live.notify import Notifier
+from sensor.engine.live.signals import Signals
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.signals import Signals
 from sensor.engine.sinks import Sinks
 from sensor.engine.writer import Writer
 

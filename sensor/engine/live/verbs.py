@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from sensor import __version__
-from sensor.engine.asks import Answer, Ask
-from sensor.engine.figures import Figures
+from sensor.engine.live.asks import Answer, Ask
+from sensor.engine.live.figures import Figures
 
 Arguments = Mapping[str, Any]
 

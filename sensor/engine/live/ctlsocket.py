@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from sensor.engine.asks import Answer, Ask
+from sensor.engine.live.asks import Answer, Ask
 from sensor.errors import OutputError
 
 VERSIONS: Final = ("0.1", "0.2")

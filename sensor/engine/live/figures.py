@@ -9,10 +9,10 @@ from sensor.capture.afpacket import LiveSource
 from sensor.detect.plan import Plan
 from sensor.detect.threshold import Thresholds
 from sensor.engine.evidence import Evidence
-from sensor.engine.figures_alerts import AlertFigures
-from sensor.engine.figures_caps import caps, decided
 from sensor.engine.frames import FrameCounters
-from sensor.engine.outlets import Outlets
+from sensor.engine.live.figures_alerts import AlertFigures
+from sensor.engine.live.figures_caps import caps, decided
+from sensor.engine.live.outlets import Outlets
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.writer import Writer
 from sensor.metrics.names import Snapshot

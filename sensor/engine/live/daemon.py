@@ -13,20 +13,20 @@ from typing import Any, Final, cast
 
 from sensor.capture.afpacket import LiveSource
 from sensor.capture.files import FileSource
-from sensor.engine import mirror
-from sensor.engine.asks import Answer, Ask, Asks
 from sensor.engine.bookstore import ReadyRules
-from sensor.engine.figures import Figures, capture_stats, worker_figures
-from sensor.engine.guests import GuestWatch
-from sensor.engine.notify import Notifier
+from sensor.engine.live import mirror
+from sensor.engine.live.asks import Answer, Ask, Asks
+from sensor.engine.live.figures import Figures, capture_stats, worker_figures
+from sensor.engine.live.guests import GuestWatch
+from sensor.engine.live.notify import Notifier
+from sensor.engine.live.reload import Reloaded, Reloader, implausible, release
+from sensor.engine.live.seen import Seen
+from sensor.engine.live.signals import Signals
+from sensor.engine.live.verbs import Controls, run
 from sensor.engine.packetclock import ClockSteps, PacketClock, told
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.reload import Reloaded, Reloader, implausible, release
 from sensor.engine.replay import Replay, Summary
-from sensor.engine.seen import Seen
-from sensor.engine.signals import Signals
 from sensor.engine.stats import stats
-from sensor.engine.verbs import Controls, run
 from sensor.engine.writer import Writer
 from sensor.metrics.names import Snapshot
 from sensor.rules.ruleset import RuleSet

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from sensor.engine.evidence import Evidence
-from sensor.engine.housekeeping import Housekeeper
+from sensor.engine.live.housekeeping import Housekeeper
 from sensor.engine.sinks import Sink
 from sensor.outputs.backlog import OutputCounters
 from sensor.outputs.filestore import FileStore

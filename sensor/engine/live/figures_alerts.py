@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sensor.detect.plan import Plan
-from sensor.engine import mirror
+from sensor.engine.live import mirror
 from sensor.xen.faults import SIDS
 
 RuleKey = tuple[int, int]
