@@ -13,6 +13,9 @@ LAYER = {
     "capture": 2, "decode": 2, "flow": 2, "proto": 2, "outputs": 2, "metrics": 2, "xen": 2,
     "rules": 3, "detect": 4, "alert": 4, "config": 5, "engine": 6, "cli": 7,
 }  # fmt: skip
+WITHIN_ENGINE = {"": {"crew.wire"}, "live": set(), "doctor": {"live"}, "crew": {"live"}}
+"""Package of the engine → packages of the engine, or modules of them, that it may import beside the engine's own
+modules and itself: a replay loads nothing that only a running sensor needs. `crew.wire` holds plain values."""
 PURE = ("model", "decode", "flow", "proto", "detect", "alert")
 IMPURE_MODULES = {
     "socket",
@@ -78,6 +81,25 @@ def test_imports_point_down(trees):
             ):
                 wrong.append(f"{path.relative_to(ROOT)} imports {name}: config reads only limits")
             elif LAYER[other] >= LAYER[mine]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_packages_of_the_engine(trees):
+    engine = PACKAGE / "engine"
+    folders = {p.parent.name for p in engine.glob("*/__init__.py")}
+    assert folders == set(WITHIN_ENGINE) - {""}
+    wrong = []
+    for path, tree in trees.items():
+        if not path.is_relative_to(engine):
+            continue
+        mine = path.relative_to(engine).parts[0] if path.parent != engine else ""
+        for name in imports(tree):
+            other = name.removeprefix("sensor.engine").removeprefix(".")
+            package = other.split(".")[0]
+            if not name.startswith("sensor.engine") or package not in folders or package == mine:
+                continue
+            if not {other, package} & WITHIN_ENGINE[mine]:
                 wrong.append(f"{path.relative_to(ROOT)} imports {name}")
     assert not wrong, "\n".join(wrong)
 

@@ -18,7 +18,7 @@ from sensor.errors import CaptureError, SensorError, UsageError
 if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
     from sensor.config.settings import Settings
-    from sensor.engine.checkup import Finding
+    from sensor.engine.doctor.checkup import Finding
 
 PROG = "xensor doctor"
 
@@ -44,7 +44,7 @@ def parser() -> Parser:
 
 def main(words: Sequence[str]) -> int:
     """Run the subcommand; return the exit status: 0: nothing is wrong but what warnings say."""
-    from sensor.engine.checkup import ERROR, WARNING, worst
+    from sensor.engine.doctor.checkup import ERROR, WARNING, worst
 
     args = parser().parse_args(words)
     settings = common.settings(args.config, args.overrides)
@@ -62,8 +62,8 @@ def main(words: Sequence[str]) -> int:
 
 
 def _findings(args: argparse.Namespace, settings: Settings) -> Iterator[Finding]:
-    from sensor.engine import checkup
-    from sensor.engine.listening import judge, listen
+    from sensor.engine.doctor import checkup
+    from sensor.engine.doctor.listening import judge, listen
     from sensor.engine.options import EngineOptions
 
     try:
@@ -98,8 +98,8 @@ def _findings(args: argparse.Namespace, settings: Settings) -> Iterator[Finding]
 
 def _dom0(settings: Settings) -> Iterator[Finding]:
     """Read what dom0 tells about the mirror, if anybody is to tell."""
-    from sensor.engine.checkup import ERROR, Finding
-    from sensor.engine.checkup_dom0 import SUBJECT, check
+    from sensor.engine.doctor.checkup import ERROR, Finding
+    from sensor.engine.doctor.dom0 import SUBJECT, check
     from sensor.xen.report import ReportError
     from sensor.xen.sources import open_source
 
@@ -117,12 +117,12 @@ def _dom0(settings: Settings) -> Iterator[Finding]:
 
 def _guests(settings: Settings) -> Iterator[Finding]:
     """Read who is which guest, if anybody is to tell."""
-    from sensor.engine import checkup_dom0
+    from sensor.engine.doctor import dom0
 
     source = assembly.inventory(settings)
     if source is not None:
         try:
-            yield checkup_dom0.inventory(source)
+            yield dom0.inventory(source)
         finally:
             source.close()
 
@@ -144,7 +144,7 @@ def _open(args: argparse.Namespace, settings: Settings) -> LiveSource | None:
 def _running(path: str) -> Iterator[Finding]:
     """Ask a running sensor, if there is one, whether it loses anything."""
     from sensor.cli.ctl import ask
-    from sensor.engine.checkup import ERROR, GOOD, WARNING, Finding
+    from sensor.engine.doctor.checkup import ERROR, GOOD, WARNING, Finding
 
     if not Path(path).exists():
         return

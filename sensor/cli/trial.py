@@ -13,7 +13,7 @@ from sensor.errors import OutputError, RuleError, UsageError
 
 if TYPE_CHECKING:
     from sensor.config.settings import Settings
-    from sensor.engine.checkup import Finding
+    from sensor.engine.doctor.checkup import Finding
 
 
 def trial(loaded: Loaded, folder: str, files: Sequence[str], expression: str | None, *, fatal: bool) -> None:
@@ -87,7 +87,7 @@ def try_addresses(metrics: str | None, user: str | None) -> None:
 
 def findings(settings: Settings, interfaces: Sequence[str]) -> Iterator[Finding]:
     """Look at the permission to capture, the interfaces and the disk."""
-    from sensor.engine import checkup
+    from sensor.engine.doctor import checkup
 
     for name in interfaces:
         yield from checkup.interface(name)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from sensor.capture.memory import MemorySource
-from sensor.engine import checkup
-from sensor.engine.checkup import ERROR, GOOD, WARNING, Finding, worst
+from sensor.engine.doctor import checkup
+from sensor.engine.doctor.checkup import ERROR, GOOD, WARNING, Finding, worst
+from sensor.engine.doctor.listening import Heard, judge, one_way
 from sensor.engine.forge import Conversation
-from sensor.engine.listening import Heard, judge, one_way
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
 from sensor.model.rows import FLOW

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sensor.engine import checkup_dom0
+from sensor.engine.doctor import dom0
 from sensor.xen.report import ReportError
 
 BRIDGE = {
@@ -47,12 +47,12 @@ def report(bridge=None, vif=None):
      [("warning", "its report about the mirror cannot be read: xenstore: data/ids/mirror: ENOENT")]),
 ])  # fmt: skip
 def test_findings(answers, now, found):
-    assert [(f.state, f.text) for f in checkup_dom0.check(Answers(*answers), 60.0, lambda: now)] == found
+    assert [(f.state, f.text) for f in dom0.check(Answers(*answers), 60.0, lambda: now)] == found
 
 
 def test_a_silent_store_is_not_waited_for_without_end(monkeypatch):
-    monkeypatch.setattr(checkup_dom0, "_PATIENCE", 0.2)
-    (found,) = checkup_dom0.check(Answers(), 60.0)
+    monkeypatch.setattr(dom0, "_PATIENCE", 0.2)
+    (found,) = dom0.check(Answers(), 60.0)
     assert (found.state, found.text) == ("warning", "it does not tell about the mirror")
 
 
@@ -69,5 +69,5 @@ def guests(*macs):
     ((ReportError("gone"),), ("warning", "the inventory cannot be read: gone")),
 ])  # fmt: skip
 def test_the_inventory(answers, found):
-    told = checkup_dom0.inventory(Answers(*answers))
+    told = dom0.inventory(Answers(*answers))
     assert (told.subject, told.state, told.text) == ("guests", *found)
