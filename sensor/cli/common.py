@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sensor.cli.screen import plural
 from sensor.config.load import load as load_config
 from sensor.config.make import by_section, hint
 from sensor.errors import RuleError
@@ -203,7 +204,7 @@ def report(problems: Sequence[Problem]) -> None:
     for problem in problems[:_PROBLEMS_SHOWN]:
         warn(problem)
     if len(problems) > _PROBLEMS_SHOWN:
-        warn(f"… and {len(problems) - _PROBLEMS_SHOWN} problems more: `xensor rules check` lists all")
+        warn(f"… and {plural(len(problems) - _PROBLEMS_SHOWN, 'problem')} more: `xensor rules check` lists all")
 
 
 def rules_to_run(paths: Iterable[Path], made: Settings, *, fatal: bool) -> Loaded:
@@ -217,9 +218,9 @@ def tell(problems: Sequence[Problem], unmatchable: Mapping[str, int], good: int,
     """Print what is wrong with rules. Raises RuleError where all are bad, or one is and `fatal`."""
     report(problems)
     for reason, n in unmatchable.items():
-        warn(f"{n} rules can never match: {reason}")
+        warn(f"{plural(n, 'rule')} can never match: {reason}")
     if problems and (fatal or not good):
-        raise RuleError(f"{len(problems)} problems in the rules, {good} rules are good")
+        raise RuleError(f"{plural(len(problems), 'problem')} in the rules, {plural(good, 'rule')} left")
     if not good:
         warn("there are no rules: nothing can alert")
 

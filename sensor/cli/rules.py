@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sensor.cli import common, exits
 from sensor.cli.parser import Parser, add_config, choose
-from sensor.cli.screen import out
+from sensor.cli.screen import out, plural
 from sensor.errors import RuleError, SelfTestError, UsageError
 
 if TYPE_CHECKING:
@@ -89,13 +89,11 @@ def check(args: argparse.Namespace) -> int:
     warnings = lint(loaded.rules.rules)
     for found in (*problems, *warnings):
         out(str(found))
-    print(
-        f"{len(loaded.result.files)} files, {len(loaded.rules) - len(broken)} rules, {len(problems)} errors, "
-        f"{len(warnings)} warnings",
-        file=sys.stderr,
-    )
+    counts = {"file": len(loaded.result.files), "rule": len(loaded.rules) - len(broken),
+              "error": len(problems), "warning": len(warnings)}  # fmt: skip
+    print(", ".join(plural(n, word) for word, n in counts.items()), file=sys.stderr)
     for reason, n in loaded.result.unmatchable().items():
-        print(f"{n} rules can never match: {reason}", file=sys.stderr)
+        print(f"{plural(n, 'rule')} can never match: {reason}", file=sys.stderr)
     if problems or (args.strict and warnings):
         raise RuleError("the rules are not good")
     return 0
@@ -113,7 +111,7 @@ def report(args: argparse.Namespace) -> int:
     if args.json:
         out(msgspec.json.encode(found).decode())
         return 0
-    out(f"{found.loaded} rules run, {len(found.refused)} refusals")
+    out(f"{plural(found.loaded, 'rule')} run, {plural(len(found.refused), 'refusal')}")
     _counts("refusals by reason", found.reasons)
     for problem in found.refused:
         out(f"  {problem}")
@@ -125,6 +123,8 @@ def report(args: argparse.Namespace) -> int:
 
 
 def _counts(title: str, counts: Mapping[str, int]) -> None:
+    if not counts:
+        return
     out(f"\n{title}:")
     for name, number in counts.items():
         out(f"{number:>8}  {name}")
@@ -156,7 +156,8 @@ def convert(args: argparse.Namespace) -> int:
         except (OSError, UnicodeDecodeError) as error:
             raise RuleError(f"{source}: {error}") from None
         common.report([*found.problems, *copy_lists(found, source.parent, folder)])
-        out(f"{target}: {found.rules} rules, {found.disabled} switched off, {len(found.problems)} refusals")
+        refused = plural(len(found.problems), "refusal")
+        out(f"{target}: {plural(found.rules, 'rule')}, {found.disabled} switched off, {refused}")
         total += found.rules + found.disabled
     if not total:
         raise RuleError("no rule could be taken over")
@@ -222,7 +223,7 @@ def test(args: argparse.Namespace) -> int:
             out(f"FAILED  {name}: {outcome.reason}  [{outcome.rule.msg}]")
         elif args.verbose:
             out(f"ok      {name}: {outcome.alerts} alerts")
-    print(f"{total} examples of {len(rules)} rules, {bad} failed", file=sys.stderr)
+    print(f"{plural(total, 'example')} of {plural(len(rules), 'rule')}, {bad} failed", file=sys.stderr)
     if loaded.problems or broken:
         raise RuleError(f"{len(loaded.problems) + len(broken)} rules were not tested: they are not good")
     if bad:

@@ -43,8 +43,9 @@ def rules_to_run(paths: Iterable[Path], made: Settings, *, fatal: bool) -> Runna
 
     files, how = common.rule_files(paths), common.given(made)
     crew = made.run.workers > 1
-    store, key = BookStore(common.cache_dir()), how.key() + repr((files, crew)).encode()
-    read = list(found_in(files, []))
+    unread: list[Problem] = []
+    read = list(found_in(files, unread))
+    store, key = BookStore(common.cache_dir()), how.key() + repr((files, crew, unread)).encode()
     found = store.find(key, read, how.outside)
     if found is None and store.damaged is not None:
         common.warn(f"{store.damaged}: the plan of the rules kept here is damaged, it is made anew")

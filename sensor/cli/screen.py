@@ -31,6 +31,11 @@ def flush() -> None:
         raise OutputError(f"standard output: {e.strerror}") from e
 
 
+def plural(n: int, word: str) -> str:
+    """Return a count with its noun."""
+    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
+
+
 def coloured(stream: TextIO) -> bool:
     """Tell whether to use colours on a stream (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

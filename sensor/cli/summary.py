@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from sensor.cli.screen import plural
 from sensor.cli.terminal import BOLD, COLOURS, DIM, RESET, SEVERITIES
 
 if TYPE_CHECKING:
@@ -29,11 +30,6 @@ def duration(seconds: float) -> str:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
-
-
-def plural(n: int, word: str) -> str:
-    """Return a count with its noun."""
-    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
 
 
 def _seen(summary: Summary, style: tuple[str, str, str]) -> Iterator[str]:

@@ -166,5 +166,6 @@ def eve_types(text: Any) -> tuple[str, ...]:
     found = tuple(_SURICATAS.get(word, word) for word in words(text))
     for name in found:
         if name not in EVE_TYPES and name not in FOREIGN_EVE_TYPES:
-            raise ValueError(f"expected one or more of {', '.join(EVE_TYPES)}, not {name!r}")
+            unlike = f", not {name!r}" if len(found) > 1 else ""
+            raise ValueError(f"expected one or more of {', '.join(EVE_TYPES)}{unlike}")
     return tuple(dict.fromkeys(name for name in found if name in EVE_TYPES))

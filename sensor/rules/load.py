@@ -102,7 +102,7 @@ def found_in(paths: Iterable[str | os.PathLike[str]], errors: list[Problem]) -> 
     seen: set[str] = set()
     for given in paths:
         path = os.fspath(given)
-        found = _walk(path) if Path(path).is_dir() else iter((path,))
+        found = _walk(path, errors) if Path(path).is_dir() else iter((path,))
         for file in found:
             if file in seen:
                 errors.append(Problem(file, 0, 0, "the file is named twice", "loaded once"))
@@ -111,8 +111,11 @@ def found_in(paths: Iterable[str | os.PathLike[str]], errors: list[Problem]) -> 
             yield file
 
 
-def _walk(folder: str) -> Iterator[str]:
-    for directory, names, files in os.walk(folder):
+def _walk(folder: str, errors: list[Problem]) -> Iterator[str]:
+    def unreadable(error: OSError) -> None:
+        errors.append(Problem(str(error.filename), 0, 0, f"the folder cannot be read: {error.strerror or error}"))
+
+    for directory, names, files in os.walk(folder, onerror=unreadable):
         names[:] = sorted(name for name in names if not name.startswith("."))
         for file in sorted(files):
             if not file.startswith(".") and Path(file).suffix in FRONT_ENDS:

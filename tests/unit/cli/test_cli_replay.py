@@ -280,7 +280,7 @@ def test_without_rules(box):
 def test_rules_that_never_match_are_announced(box):
     never = box.folder / "never.yaml"
     never.write_text("- {id: 7, title: x, severity: low, protocol: tcp, source: '!any', match: [{content: abcd}]}\n")
-    assert "1 rules can never match" in box.replay(rules=str(never)).err
+    assert "1 rule can never match" in box.replay(rules=str(never)).err
 
 
 def test_settings_without_effect_are_said_once_per_section(box):

@@ -29,7 +29,7 @@ def write(box, text, name="some.yaml"):
 def test_check_good(box):
     ran = box.xensor("rules", "check", write(box, GOOD))
     assert ran.status == 0
-    assert ran.err == "1 files, 1 rules, 0 errors, 0 warnings\n"
+    assert ran.err == "1 file, 1 rule, 0 errors, 0 warnings\n"
 
 
 def test_check_names_the_place(box):
@@ -55,7 +55,7 @@ def test_warnings_are_errors_only_when_strict(box):
 
 def test_check_tells_what_never_matches(box):
     never = write(box, GOOD.replace("match: [", "source: '!any'\n  match: [", 1))
-    assert "1 rules can never match" in box.xensor("rules", "check", never).err
+    assert "1 rule can never match" in box.xensor("rules", "check", never).err
 
 
 def test_folder_without_rules(box):
@@ -99,7 +99,7 @@ def test_examples(box):
     good = write(box, GOOD)
     ran = box.xensor("rules", "test", good, "-v")
     assert ran.status == 0
-    assert ran.err == "2 examples of 1 rules, 0 failed\n"
+    assert ran.err == "2 examples of 1 rule, 0 failed\n"
     assert ran.out.count("ok ") == 2
 
 
@@ -122,7 +122,7 @@ def test_examples_of_captures(box):
 def test_rules_that_cannot_be_tested_are_no_success(box):
     ran = box.xensor("rules", "test", write(box, GOOD + BAD))
     assert ran.status == 4
-    assert "2 examples of 1 rules, 0 failed" in ran.err
+    assert "2 examples of 1 rule, 0 failed" in ran.err
 
 
 def test_limits_and_classes_beside_the_rules(box):
@@ -179,7 +179,7 @@ def test_reputations_and_countries_of_the_configuration(box):
     assert "scores.list:2:1: not a score" in ran.out
     assert "none.mmdb" in ran.out
     assert "a.rules:2:" in ran.out
-    assert "1 rules, 3 errors" in ran.err
+    assert "1 rule, 3 errors" in ran.err
     capture = pcap(box.folder / "a.pcap", http() + http(client="10.0.0.9", port=40001))
     sets = [word for one in given for word in ("--set", one)]
     ran = box.xensor("replay", capture, "-S", rules, "--eve-stdout", *sets)
@@ -230,7 +230,7 @@ def test_import_writes_yaml_that_loads_as_the_same_rules(box):
     )
     ran = box.xensor("rules", "import", source, "-o", box.folder / "made")
     assert ran.status == 0, ran.err
-    assert ran.out == f"{box.folder}/made/a.yaml: 2 rules, 1 switched off, 1 refusals\n"
+    assert ran.out == f"{box.folder}/made/a.yaml: 2 rules, 1 switched off, 1 refusal\n"
     assert "keyword 'lua'" in ran.err
     target = box.folder / "made" / "a.yaml"
 

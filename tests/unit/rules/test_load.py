@@ -37,6 +37,20 @@ def test_rules_in_a_form_without_front_end_are_not_passed_over(folder, monkeypat
     assert len(result.rules) + len([e for e in result.errors if "x.rules" in e.file]) == 3
 
 
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(folder, monkeypatch):
+    scan = os.scandir
+
+    def denied(path):
+        if str(path) == str(folder / "b"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr("os.scandir", denied)
+    result = load_rules([folder / "b"])
+    assert [str(e) for e in result.errors] == [f"{folder / 'b'}: the folder cannot be read: Permission denied"]
+    assert [e.file for e in load_rules([folder]).errors] == [str(folder / "a.yaml"), str(folder / "b")]
+
+
 def test_a_file_named_twice_is_loaded_once(folder):
     result = load_rules([folder / "b", str(folder / "b" / "two.yml")])
     assert len(result.rules) == 1
