@@ -39,8 +39,6 @@ _OTHER_BIT = _ICMP_BIT + 1
 _APP_BASE = _OTHER_BIT + 1
 _APP_LAST = 63 - _APP_BASE  # protocols beyond share the last bit
 
-_ALL_APPS = sum(1 << b for b in range(_APP_BASE, 64))
-
 
 def _table(classes: tuple[tuple[int, ...], ...]) -> np.ndarray:
     table = np.zeros(65536, np.uint8)

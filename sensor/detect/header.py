@@ -9,7 +9,6 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 import msgspec
-import numpy as np
 
 from sensor.decode.details import details
 from sensor.detect.checksums import ipv4_state, transport_state
@@ -36,13 +35,6 @@ class FlowView(msgspec.Struct, frozen=True, gc=False):
     isn: tuple[int, int]
     """Sequence number of stream offset 0."""
     synced: tuple[int, int]
-
-
-def flow_view(flows: np.ndarray, slot: int) -> FlowView:
-    """Return a slot of a FLOW array as it is now."""
-    flow = flows[slot]
-    pairs = [(int(flow[name][0]), int(flow[name][1])) for name in ("pkts", "bytes", "isn", "synced")]
-    return FlowView(int(flow["first"]), *pairs)
 
 
 Get = Callable[[PacketRow, Buffer, "FlowView | None"], "int | None"]

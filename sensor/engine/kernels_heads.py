@@ -169,21 +169,6 @@ detect, detect_datagrams = _build(  # type: ignore[no-untyped-call]
     stamp(kernels_probe, kernels_more, *kernels_more.SOURCES)
 )
 
-@allocating_kernel(int64(numba.uint8[::1], _UNIT, numba.boolean[::1], int64, numba.boolean[::1]))
-def contains(data, units, wanted, byte, out):  # pragma: no cover
-    """Set out[i] where unit i is wanted and holds a byte; return how many do."""
-    starts, ends = units["start"], units["end"]
-    found = np.int64(0)
-    for i in range(units.size):
-        out[i] = False
-        if wanted[i]:
-            for p in range(starts[i], ends[i]):
-                if data[p] == byte:
-                    out[i] = True
-                    found += 1
-                    break
-    return found
-
 
 @allocating_kernel(int64(numba.uint8[::1], _UNIT, numba.boolean[::1], numba.boolean[::1]))
 def contains_netbios(data, units, wanted, out):  # pragma: no cover

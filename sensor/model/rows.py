@@ -110,7 +110,6 @@ END_TIMEOUT, END_CLOSED, END_FORCED, END_SHUTDOWN = 0, 1, 2, 3
 END_REASONS = ("timeout", "closed", "forced", "shutdown")
 
 STATE_FREE, STATE_NEW, STATE_ESTABLISHED, STATE_CLOSED, STATE_ENDED = 0, 1, 2, 3, 4
-STATE_NAMES = ("free", "new", "established", "closed", "ended")
 
 APP_UNDECIDED, APP_UNKNOWN = 0, 1
 """Values of `FLOW.app`; ids of protocols start at 2 (see `sensor.proto.registry`)."""

@@ -11,7 +11,7 @@ from sensor.proto.dns import limits
 from sensor.proto.kernels_parts import REFUSED, own, refuse, u16
 
 _OPCODES = 0b1000001111110111
-"""Those of real traffic, as bits (`parse.plausible_header`)."""
+"""Those of real traffic, as bits (RFC 6895 section 2.2, RFC 1002 section 4.2.1.1)."""
 _HEADER, _COUNT = limits.MESSAGE_MIN, limits.PROBE_COUNT
 
 _UNITS, _FLOWS = numba.from_dtype(UNIT)[::1], numba.from_dtype(FLOW)[::1]
@@ -20,7 +20,7 @@ _U1, _I8, _U8 = numba.uint8[::1], int64[::1], numba.uint64[::1]
 
 @helper
 def _plausible(data, at):  # pragma: no cover
-    """Tell whether twelve bytes can be a header, as `parse.plausible_header` does."""
+    """Tell whether twelve bytes can be a header of real traffic: opcode, counts, and something in it."""
     if not _OPCODES >> (np.int64(data[at + 2]) >> 3 & 15) & 1:
         return False
     for k in range(4, _HEADER, 2):

@@ -20,9 +20,6 @@ from sensor.proto.reader import Reader, WireError
 _HEADER = struct.Struct("!6H")
 _QUESTION = struct.Struct("!HH")
 _RECORD = struct.Struct("!HHIH")
-_OPCODES = frozenset({0, 1, 2, 4, 5, 6, 7, 8, 9, 15})
-"""RFC 6895 section 2.2 and RFC 1002 section 4.2.1.1."""
-_CLASSES = frozenset({1, 3, 4, 254, 255})
 _NB_LABEL = frozenset(b"ABCDEFGHIJKLMNOP")
 
 
@@ -179,35 +176,3 @@ def netbios(name: bytes) -> bytes:
         return name
     raw = bytes(name[i] - 65 << 4 | name[i + 1] - 65 for i in range(0, 32, 2))
     return raw[:15].rstrip(b" \0") + b"<%02x>" % raw[15] + name[32:]
-
-
-def plausible_header(data: bytes, pos: int = 0) -> bool:
-    """Whether twelve bytes can be a header of real traffic: opcode, counts, and something in it."""
-    if len(data) < pos + limits.MESSAGE_MIN:
-        return False
-    flags = data[pos + 2] << 8 | data[pos + 3]
-    counts = [data[pos + i] << 8 | data[pos + i + 1] for i in (4, 6, 8, 10)]
-    if flags >> 11 & 15 not in _OPCODES or max(counts) > limits.PROBE_COUNT:
-        return False
-    return flags & 0x8000 != 0 if counts[0] == 0 else True
-
-
-def looks_like(data: bytes) -> bool:
-    """Whether bytes are a DNS message, bare (a datagram) or behind its length (the start of a stream)."""
-    if _looks_like(data):
-        return True
-    return len(data) > 14 and int.from_bytes(data[:2], "big") >= limits.MESSAGE_MIN and _looks_like(data[2:])
-
-
-def _looks_like(data: bytes) -> bool:
-    if not plausible_header(data):
-        return False
-    reader = Reader(data, limits.MESSAGE_MIN)
-    counts = int.from_bytes(data[4:12], "big")
-    if not counts:  # a refusal may come without its question
-        return len(data) == limits.MESSAGE_MIN and data[3] & 15 != 0
-    try:
-        read_name(reader, {})
-        return reader.u16() > 0 and reader.u16() & 0x7FFF in _CLASSES
-    except WireError:
-        return False

@@ -23,7 +23,7 @@ LAST_HANDLE = b"\xff" * 16
 """In a compound: the file of the request before."""
 
 _HEADER = struct.Struct("<4xH2xIH2xIIQ4xIQ").unpack_from
-_RESPONSE, _ASYNC, _RELATED = 1, 2, 4
+_RESPONSE, _ASYNC = 1, 2
 _RENAME = 10
 _DIRECTORY, _DELETE_ON_CLOSE = 0x1, 0x1000
 """Bits of the create options."""
@@ -45,11 +45,6 @@ class Header(msgspec.Struct, frozen=True, gc=False):
     def response(self) -> bool:
         """Sent by the server."""
         return bool(self.flags & _RESPONSE)
-
-    @property
-    def related(self) -> bool:
-        """Goes on with the session, tree and file of the message before."""
-        return bool(self.flags & _RELATED)
 
 
 class Negotiated(msgspec.Struct, frozen=True, gc=False):

@@ -7,12 +7,11 @@ from sensor.detect.header import (
     FIELDS,
     RAW,
     FlowView,
-    flow_view,
     header_value,
     raw_header,
 )
 from sensor.detect.packetrow import PacketRow, packet_row
-from sensor.model.rows import FLOW, FRAG_PART, ROW, new_rows
+from sensor.model.rows import FRAG_PART, ROW, new_rows
 from sensor.proto.registry import NUMBERS
 from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, APP_TOLD, STREAM_EVENT, TCP_EVENT
 from sensor.rules.fields import FIELDS as LANGUAGE
@@ -158,12 +157,7 @@ def test_bad_header_lengths_have_no_raw_header(first):
 
 
 def test_flow_values():
-    flows = np.zeros(2, FLOW)
-    flows["first"][1] = 2 * 10**9
-    flows["pkts"][1], flows["bytes"][1] = (3, 4), (500, 600)
-    flows["isn"][1], flows["synced"][1] = (901, 4901), (1, 1)
-    flow = flow_view(flows, 1)
-    assert flow == FlowView(2 * 10**9, (3, 4), (500, 600), (901, 4901), (1, 1))
+    flow = FlowView(2 * 10**9, (3, 4), (500, 600), (901, 4901), (1, 1))
     row = tcp_row(tcpflags=0x10)
     values = [
         header_value(f"flow.{f}", row, FRAME, flow) for f in ("age", "pkts.to_server", "bytes.to_client")

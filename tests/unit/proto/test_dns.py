@@ -258,26 +258,6 @@ def test_lengths_with_nothing_behind_them_hide_nothing(empty):
     assert parser.anomalies() == []
 
 
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        (QUERY_BYTES, True),
-        (RESPONSE_BYTES, True),
-        (len(QUERY_BYTES).to_bytes(2, "big") + QUERY_BYTES, True),
-        (header(0x8005, qd=0), True),
-        (header(qd=0), False),
-        (b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n", False),
-        (b"SSH-2.0-OpenSSH_9.0\r\n" + b"\0" * 20, False),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 60, False),
-        (b"", False),
-        (bytes(64), False),
-        (b"\xff" * 64, False),
-    ],
-)
-def test_looks_like(data, expected):
-    assert parse.looks_like(data) is expected
-
-
 def test_the_root_has_no_name():
     (stage,) = DnsParser(stream=False).feed(TO_SERVER, QUERY_BYTES[:12] + b"\0\0\2\0\1", 0)
     assert stage.tx.buffer("dns.query") == []
