@@ -61,12 +61,16 @@ def _yes(name: str, target: str, text: str) -> Setting:
     return Setting(name, boolean, target, text, _yes_no)
 
 
+_FLOWS = {"tcp": "TCP flow", "udp": "UDP flow", "icmp": "ICMP flow", "default": "flow of another protocol"}
+_STATES = {"new": "a new", "established": "an established", "closed": "a closed"}
+
+
 def _timeouts() -> Iterator[Setting]:
     for proto in ("tcp", "udp", "icmp", "default"):
         for state in ("new", "established", "closed") if proto == "tcp" else ("new", "established"):
             yield Setting(
                 f"flow-timeouts.{proto}.{state}", count, f"flow.timeouts.{proto}_{state}",
-                f"seconds until a {state} {proto} flow ends",
+                f"seconds of silence that end {_STATES[state]} {_FLOWS[proto]}",
             )  # fmt: skip
 
 

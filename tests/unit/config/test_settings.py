@@ -1,9 +1,11 @@
 """Settings: names, values, overrides."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 
+from sensor.config.document import document
 from sensor.config.load import as_text, dump, load, need_restart
 from sensor.config.make import by_section, hint, make
 from sensor.config.readers import (
@@ -301,3 +303,8 @@ def test_sets_of_values_are_described_as_in_suricata():
     assert made.settings.run.dataset_folder == "/var/lib/x"
     assert made.ignored == ["datasets.defaults.memcap"]
     assert "datasets.seen.state = seen.lst" in dump(made.settings)
+
+
+def test_the_page_of_settings_is_current():
+    page = Path(__file__).resolve().parents[3] / "docs/settings.md"
+    assert page.read_text() == document(), "run: python -m sensor.config.document > docs/settings.md"
