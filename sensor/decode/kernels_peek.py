@@ -1,7 +1,4 @@
-"""What the decode kernel asks about bytes and types: compiled into it, and the same as plain Python.
-
-numba keys its cache on `kernels.py` alone: after a change here, touch that file.
-"""
+"""What the decode kernel asks about bytes and types: compiled into it, and the same as plain Python."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Caps of the decode stage: what bounds the work that one packet can cause.
-
-The kernel is compiled with these values and numba keys its cache on `kernels.py` alone: after a change here,
-touch that file.
-"""
+"""Caps of the decode stage: what bounds the work that one packet can cause."""
 
 from __future__ import annotations
 
