@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TxStage
+from sensor.proto.oddities import OdditiesOnce
 from sensor.proto.pieces import Piece, Pieces
 
 
-class ExchangeParser:
+class ExchangeParser(OdditiesOnce):
     """Parser of one flow (see `sensor.model.app.AppParser`), all but what the messages say."""
 
-    __slots__ = ("_malformed", "_odd", "_out", "_seen", "_sides", "done")
+    __slots__ = ("_malformed", "_out", "_sides", "done")
 
     def __init__(self, sides: tuple[Pieces, Pieces], malformed: AppAnomaly) -> None:
+        super().__init__()
         self.done = False
         self._sides = sides
         self._malformed = malformed
         self._out: list[TxStage] = []
-        self._odd: list[tuple[AppAnomaly, int]] = []
-        self._seen: set[tuple[AppAnomaly, int]] = set()
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
@@ -43,11 +43,6 @@ class ExchangeParser:
         """Do nothing: an answer that never came completes nothing."""
         return []
 
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd; each (anomaly, side) comes once in a flow."""
-        found, self._odd = self._odd, []
-        return found
-
     def _take(self, side: int, pieces: list[Piece]) -> None:
         """Read messages, until the parser is done."""
         raise NotImplementedError
@@ -60,8 +55,3 @@ class ExchangeParser:
     def _reached(self) -> list[TxStage]:
         found, self._out = self._out, []
         return found
-
-    def _report(self, anomaly: AppAnomaly, side: int) -> None:
-        if (anomaly, side) not in self._seen:
-            self._seen.add((anomaly, side))
-            self._odd.append((anomaly, side))

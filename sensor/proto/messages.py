@@ -11,14 +11,13 @@ from typing import Any
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TxStage
+from sensor.proto.oddities import Oddities
 
 STAGE_MESSAGE = 0
 """The one stage of such a protocol."""
 
 MAX_BAD = 8
 """Malformed messages in a row after which a side is read no further."""
-MAX_ANOMALIES = 64
-"""Anomalies kept between two calls of `anomalies`."""
 
 
 @dataclass(slots=True)
@@ -134,19 +133,19 @@ class Cutter:
         return True
 
 
-class MessageParser:
+class MessageParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_count", "_malformed", "_read", "_sides", "done")
+    __slots__ = ("_count", "_malformed", "_read", "_sides", "done")
 
     def __init__(self, read: Read, framing: Framing | None, malformed: AppAnomaly) -> None:
         """framing: of a stream; None: each call of `feed` brings one datagram."""
+        super().__init__()
         self.done = False
         self._read = read
         self._sides = (Cutter(framing), Cutter(framing)) if framing else None
         self._malformed = malformed
         self._count = 0
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side, or one datagram."""
@@ -158,7 +157,7 @@ class MessageParser:
             return out
         for one in self._sides[side].feed(data):
             if one is None:
-                self._note(self._malformed, side)
+                self._report(self._malformed, side)
             elif self._take(side, one, out):
                 self._sides[side].bad = 0
             else:
@@ -170,7 +169,7 @@ class MessageParser:
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Pass over lost bytes of a message; give the side up where they held more."""
         if not self.done and self._sides and not self._sides[side].dead and not self._sides[side].gap(length):
-            self._note(AppAnomaly.PROTOCOL_GAP, side)
+            self._report(AppAnomaly.PROTOCOL_GAP, side)
             self._end_if_dead()
         return []
 
@@ -179,26 +178,17 @@ class MessageParser:
         self.done = True
         return []
 
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
-
     def _take(self, side: int, data: bytes, out: list[TxStage]) -> bool:
         """Read one message; False: it is malformed."""
         reading = self._read(data, side)
         if reading is None:
-            self._note(self._malformed, side)
+            self._report(self._malformed, side)
             return False
         for anomaly in reading.odd:
-            self._note(anomaly, side)
+            self._report(anomaly, side)
         out.append(TxStage(MessageTransaction(self._count, reading), STAGE_MESSAGE, side))
         self._count += 1
         return True
 
     def _end_if_dead(self) -> None:
         self.done = self._sides is not None and self._sides[0].dead and self._sides[1].dead
-
-    def _note(self, anomaly: AppAnomaly, side: int) -> None:
-        if len(self._anomalies) < MAX_ANOMALIES:
-            self._anomalies.append((anomaly, side))

@@ -9,23 +9,23 @@ from sensor.proto.dcerpc.association import Association
 from sensor.proto.dcerpc.call import Call
 from sensor.proto.dcerpc.parse import Pdu
 from sensor.proto.dcerpc.stream import PduStream
+from sensor.proto.oddities import OdditiesOnce
 
 STAGE_REQUEST, STAGE_RESPONSE = 0, 1
 
 
-class DcerpcParser:
+class DcerpcParser(OdditiesOnce):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_association", "_count", "_seen", "_sides", "_started", "done")
+    __slots__ = ("_association", "_count", "_sides", "_started", "done")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self._association = Association(self._new_call)
         self._count = 0
         self._started = False
         self._sides = (PduStream(), PduStream())
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
-        self._seen: set[tuple[AppAnomaly, int]] = set()
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side (TCP), or one datagram (UDP)."""
@@ -60,11 +60,6 @@ class DcerpcParser:
         """Do nothing: an answer that never came completes nothing."""
         return []
 
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd; each (anomaly, side) comes once in a flow."""
-        found, self._anomalies = self._anomalies, []
-        return found
-
     def _datagram(self, side: int, data: bytes) -> list[TxStage]:
         self.done = True
         try:
@@ -77,8 +72,3 @@ class DcerpcParser:
     def _new_call(self, head: Pdu) -> Call:
         self._count += 1
         return Call(self._count - 1, head.call, little=head.little)
-
-    def _report(self, anomaly: AppAnomaly, side: int) -> None:
-        if (anomaly, side) not in self._seen:
-            self._seen.add((anomaly, side))
-            self._anomalies.append((anomaly, side))

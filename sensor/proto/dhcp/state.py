@@ -8,11 +8,9 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TxStage
 from sensor.proto.dhcp import eve, parse
 from sensor.proto.dhcp.parse import DhcpMessage
+from sensor.proto.oddities import Oddities
 
 STAGE_MESSAGE = 0
-
-MAX_ANOMALIES = 64
-"""Anomalies kept between two calls of `anomalies`."""
 
 
 class DhcpTransaction:
@@ -35,25 +33,25 @@ class DhcpTransaction:
         return eve.fields(self.message)
 
 
-class DhcpParser:
+class DhcpParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_count", "done")
+    __slots__ = ("_count", "done")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self._count = 0
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take one datagram."""
         message = parse.message(data)
-        if (message is None or message.malformed) and len(self._anomalies) < MAX_ANOMALIES:
-            self._anomalies.append((AppAnomaly.DHCP_MALFORMED, side))
+        if message is None or message.malformed:
+            self._report(AppAnomaly.DHCP_MALFORMED, side)
         if message is None:
             return []
-        if message.truncated and len(self._anomalies) < MAX_ANOMALIES:
-            self._anomalies.append((AppAnomaly.DHCP_TRUNCATED_OPTIONS, side))
+        if message.truncated:
+            self._report(AppAnomaly.DHCP_TRUNCATED_OPTIONS, side)
         tx = DhcpTransaction(self._count, message)
         self._count += 1
         return [TxStage(tx, STAGE_MESSAGE, side)]
@@ -65,11 +63,6 @@ class DhcpParser:
     def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Do nothing: nothing is pending."""
         return []
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
 
 
 def _option(code: int) -> Callable[[DhcpMessage], bytes]:

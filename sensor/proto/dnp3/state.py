@@ -9,7 +9,8 @@ from sensor.model.app import TO_SERVER, TxStage
 from sensor.proto.dnp3 import eve, link, parse
 from sensor.proto.dnp3.link import Frame
 from sensor.proto.dnp3.parse import Fragment
-from sensor.proto.messages import MAX_ANOMALIES, STAGE_MESSAGE, Cutter, Framing, MessageTransaction, Reading
+from sensor.proto.messages import STAGE_MESSAGE, Cutter, Framing, MessageTransaction, Reading
+from sensor.proto.oddities import Oddities
 
 MAX_FRAGMENT = 16384
 """Bytes of an application fragment; stations agree on 2048."""
@@ -20,19 +21,19 @@ _FIN, _FIR = 0x80, 0x40
 FRAMING = Framing(link.HEADER, link.size, 512)
 
 
-class Dnp3Parser:
+class Dnp3Parser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_count", "_open", "_segments", "_sides", "done")
+    __slots__ = ("_count", "_open", "_segments", "_sides", "done")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self._sides = (Cutter(FRAMING), Cutter(FRAMING))
         self._segments = (bytearray(), bytearray())
         self._open = [False, False]
         """A first segment came, and no last one yet."""
         self._count = 0
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
@@ -41,7 +42,7 @@ class Dnp3Parser:
             return out
         for raw in self._sides[side].feed(data):
             if raw is None:
-                self._odd(AppAnomaly.DNP3_LEN_TOO_SMALL, side)
+                self._report(AppAnomaly.DNP3_LEN_TOO_SMALL, side)
             else:
                 self._frame(side, link.frame(raw), out)
         self.done = self._sides[0].dead and self._sides[1].dead
@@ -52,7 +53,7 @@ class Dnp3Parser:
         if not self.done and not self._sides[side].dead:
             self._open[side] = False
             if not self._sides[side].gap(length):
-                self._odd(AppAnomaly.PROTOCOL_GAP, side)
+                self._report(AppAnomaly.PROTOCOL_GAP, side)
                 self.done = self._sides[0].dead and self._sides[1].dead
         return []
 
@@ -61,16 +62,11 @@ class Dnp3Parser:
         self.done = True
         return []
 
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
-
     def _frame(self, side: int, frame: Frame, out: list[TxStage]) -> None:
         """Take the transport segment of a frame. Frames without data only manage the link."""
         if not frame.header_ok or not frame.data_ok:
             bad = AppAnomaly.DNP3_BAD_TRANSPORT_CRC if frame.header_ok else AppAnomaly.DNP3_BAD_LINK_CRC
-            self._odd(bad, side)
+            self._report(bad, side)
             return
         if not frame.data:
             return
@@ -82,7 +78,7 @@ class Dnp3Parser:
             return
         held += frame.data[1:]
         if len(held) > MAX_FRAGMENT:
-            self._odd(AppAnomaly.DNP3_FLOODED, side)
+            self._report(AppAnomaly.DNP3_FLOODED, side)
             self._open[side] = False
         elif transport & _FIN:
             self._open[side] = False
@@ -91,19 +87,15 @@ class Dnp3Parser:
     def _fragment(self, side: int, frame: Frame, data: bytes, out: list[TxStage]) -> None:
         fragment = parse.fragment(data)
         if fragment is None or fragment.malformed:
-            self._odd(AppAnomaly.DNP3_MALFORMED, side)
+            self._report(AppAnomaly.DNP3_MALFORMED, side)
         if fragment is None:
             return
         if fragment.unknown:
-            self._odd(AppAnomaly.DNP3_UNKNOWN_OBJECT, side)
+            self._report(AppAnomaly.DNP3_UNKNOWN_OBJECT, side)
         if side == TO_SERVER and fragment.function == parse.CONFIRM:
             return  # no exchange of its own, as in Suricata
         out.append(TxStage(MessageTransaction(self._count, _reading(frame, fragment, data)), STAGE_MESSAGE, side))
         self._count += 1
-
-    def _odd(self, anomaly: AppAnomaly, side: int) -> None:
-        if len(self._anomalies) < MAX_ANOMALIES:
-            self._anomalies.append((anomaly, side))
 
 
 def _reading(frame: Frame, fragment: Fragment, data: bytes) -> Reading:

@@ -9,6 +9,7 @@ from typing import Any
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.proto.dns import eve, limits, parse
+from sensor.proto.oddities import Oddities
 
 QUERY, RESPONSE = 0, 1
 """Stages, in the order of `fields.SPEC.stages`."""
@@ -147,17 +148,17 @@ class _Stream:
         return self._skip >= 0
 
 
-class DnsParser:
+class DnsParser(Oddities):
     """`AppParser` of DNS over TCP or, one message a datagram, over UDP."""
 
     def __init__(self, *, stream: bool) -> None:
+        super().__init__()
         self.done = False
         """Both sides (or the datagrams) are not DNS."""
         self._stream = stream
         self._sides = (_Stream(), _Stream())
         self._bad = [0, 0]
         self._next = 0
-        self._odd: list[tuple[AppAnomaly, int]] = []
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 (contract of AppParser)
         """Take the next bytes of a side, or one datagram."""
@@ -177,7 +178,7 @@ class DnsParser:
         if self.done or length <= 0:
             return []
         if not self._sides[side].gap(length):
-            self._note(AppAnomaly.PROTOCOL_GAP, side)
+            self._report(AppAnomaly.PROTOCOL_GAP, side)
             self._give_up(side)
         return []
 
@@ -186,16 +187,11 @@ class DnsParser:
         self.done = True
         return []
 
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget the (anomaly, side) pairs found since the last call."""
-        found, self._odd = self._odd, []
-        return found
-
     def _message(self, side: int, data: bytes) -> list[TxStage]:
         message = parse.message(data)
         fault = message.fault if message is not None else AppAnomaly.DNS_MALFORMED
         if fault is not None:
-            self._note(fault, side)
+            self._report(fault, side)
         if message is not None:
             self._flags(message, side)
         if message is None or not _says_anything(message):
@@ -211,21 +207,21 @@ class DnsParser:
     def _flags(self, message: parse.Message, side: int) -> None:
         """Look at what the header says of itself. Of datagrams sides prove nothing: an answer may be seen first."""
         if message.flags & _RESERVED:
-            self._note(AppAnomaly.DNS_Z_FLAG_SET, side)
+            self._report(AppAnomaly.DNS_Z_FLAG_SET, side)
         if message.opcode > _LAST_OPCODE:
-            self._note(AppAnomaly.DNS_INVALID_OPCODE, side)
+            self._report(AppAnomaly.DNS_INVALID_OPCODE, side)
         if self._stream and message.is_response != (side == TO_CLIENT):
             odd = AppAnomaly.DNS_NOT_A_RESPONSE if side == TO_CLIENT else AppAnomaly.DNS_NOT_A_REQUEST
-            self._note(odd, side)
+            self._report(odd, side)
 
     def _give_up(self, side: int) -> None:
         self._sides[side].dead = True
         if not self._stream or (self._sides[TO_SERVER].dead and self._sides[TO_CLIENT].dead):
             self.done = True
 
-    def _note(self, what: AppAnomaly, side: int) -> None:
-        if (what, side) not in self._odd:
-            self._odd.append((what, side))
+    def _report(self, anomaly: AppAnomaly, side: int) -> None:
+        if (anomaly, side) not in self._odd:
+            super()._report(anomaly, side)
 
 
 def _says_anything(message: parse.Message) -> bool:

@@ -12,5 +12,3 @@ REPLY_LINES = 200
 """Lines of replies to one command that are kept."""
 REPLY_BYTES = 64 * 1024
 """Bytes of them."""
-ANOMALIES = 64
-"""Anomalies kept between two calls of `anomalies`."""

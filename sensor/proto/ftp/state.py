@@ -7,6 +7,7 @@ from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.proto.ftp import limits, parse
 from sensor.proto.ftp.transaction import ACTIVE_MODE, PASSIVE_MODE, FtpTransaction
 from sensor.proto.lines import Line, LineReader
+from sensor.proto.oddities import Oddities
 
 STAGE_COMMAND, STAGE_DONE = 0, 1
 
@@ -14,12 +15,13 @@ _TLS = b"234"
 """Reply to AUTH: what follows is TLS (RFC 4217 section 4)."""
 
 
-class FtpParser:
+class FtpParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_bytes", "_client", "_count", "_first", "_lines", "_pending", "becomes", "done")
+    __slots__ = ("_bytes", "_client", "_count", "_first", "_lines", "_pending", "becomes", "done")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self.becomes = ""
         self._lines = (LineReader(limits.LINE), LineReader(limits.LINE))
@@ -30,7 +32,6 @@ class FtpParser:
         self._bytes = 0
         self._first = b""
         """Code of the reply of several lines that is under way."""
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def ends(self, client: bytes, server: bytes) -> None:  # noqa: ARG002 - see `sensor.model.app.KnowsEnds`
         """Learn who talks: 4 or 16 bytes each."""
@@ -66,11 +67,6 @@ class FtpParser:
         while self._pending:
             self._complete(out)
         return out
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
 
     def _on_line(self, side: int, line: Line, out: list[TxStage]) -> bool:
         """Take a line; False: nothing that follows can be read."""
@@ -135,7 +131,3 @@ class FtpParser:
         tx = self._pending.pop(next(iter(self._pending)))
         self._bytes -= tx.size
         out.append(TxStage(tx, STAGE_DONE, TO_CLIENT))
-
-    def _report(self, anomaly: AppAnomaly, side: int) -> None:
-        if len(self._anomalies) < limits.ANOMALIES:
-            self._anomalies.append((anomaly, side))

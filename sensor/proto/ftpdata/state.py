@@ -11,6 +11,7 @@ from sensor.model.expected import Announced
 from sensor.model.files import FileInfo
 from sensor.model.keeping import FilePolicy
 from sensor.proto.files import HASHED, FileBuilder
+from sensor.proto.oddities import Oddities
 from sensor.proto.text import text
 
 STAGE_COMMAND, STAGE_SENT, STAGE_RECEIVED = 0, 1, 2
@@ -49,18 +50,18 @@ class FtpDataTransaction:
         return found | ({"command": self.announced.command.decode().upper()} if self.announced.command else {})
 
 
-class FtpDataParser:
+class FtpDataParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_announced", "_builder", "_policy", "_tx", "done")
+    __slots__ = ("_announced", "_builder", "_policy", "_tx", "done")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self._announced = Announced(b"", b"")
         self._tx: FtpDataTransaction | None = None
         self._builder: FileBuilder | None = None
         self._policy = HASHED
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def announced(self, what: Announced) -> None:
         """Learn what the control connection said (see `sensor.model.app.Expects`)."""
@@ -84,8 +85,8 @@ class FtpDataParser:
         out: list[TxStage] = []
         if not self.done:
             tx, builder = self._begin(side, out)
-            self._anomalies.append((AppAnomaly.PROTOCOL_GAP, side))
-            self._anomalies = self._anomalies[:1]
+            if not self._odd:
+                self._report(AppAnomaly.PROTOCOL_GAP, side)
             if side == tx.side:
                 builder.gap(length)
         return out
@@ -97,11 +98,6 @@ class FtpDataParser:
         self.done = True
         self._tx.file = self._builder.close()
         return [TxStage(self._tx, STAGE_SENT if self._tx.side == TO_SERVER else STAGE_RECEIVED, self._tx.side)]
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
 
     def _begin(self, side: int, out: list[TxStage]) -> tuple[FtpDataTransaction, FileBuilder]:
         """Return transaction and file, made with the first byte."""

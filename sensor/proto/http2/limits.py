@@ -22,5 +22,3 @@ VALUES = 64
 """Kinds of frames, and values in them, that are told apart on one stream."""
 FRAMES = 65_536
 """Frames of one stream; more is an event (Suricata's max-frames)."""
-ANOMALIES = 64
-"""Anomalies kept between two calls of `anomalies`."""

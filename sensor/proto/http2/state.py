@@ -25,6 +25,7 @@ from sensor.proto.http2.control import facts
 from sensor.proto.http2.frames import Frame, FrameReader
 from sensor.proto.http2.hpack import Decoder, IntegerError
 from sensor.proto.http2.transaction import Http2Frame, Http2Transaction, logged
+from sensor.proto.oddities import Oddities
 from sensor.proto.reader import Reader, WireError
 
 STAGE_FRAME, STAGE_SERVER_FRAME = 6, 7
@@ -54,10 +55,11 @@ class _Stream:
         """What frames said before: it counts once."""
 
 
-class Http2Parser:
+class Http2Parser(Oddities):
     """`AppParser` of HTTP/2."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self._readers = (FrameReader(), FrameReader())
         self._decoders = (Decoder(), Decoder())
@@ -74,7 +76,6 @@ class Http2Parser:
         self._files = NO_POLICY
         self._spent: list[Body] = []
         """Bodies that are complete; what is kept of them is given back once it was seen."""
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def treat_files(self, policy: FilePolicy) -> None:
         """Learn what to do with files."""
@@ -113,11 +114,6 @@ class Http2Parser:
         out: list[TxStage] = []
         self._end_all(out)
         return out
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
 
     def _take_preface(self, data: bytes) -> bytes:
         """Take the client's preface; return what follows it."""
@@ -387,10 +383,6 @@ class Http2Parser:
         self.done = True
         for number in tuple(self._streams):
             self._finish(number, out)
-
-    def _report(self, anomaly: AppAnomaly, side: int) -> None:
-        if len(self._anomalies) < limits.ANOMALIES:
-            self._anomalies.append((anomaly, side))
 
 
 def _fragment(frame: Frame) -> bytes | None:

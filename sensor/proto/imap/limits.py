@@ -6,5 +6,3 @@ PENDING = 256
 """Commands that wait for their replies."""
 FILE_BYTES = 512 * 1024
 """Bytes of files that are kept until a command is complete."""
-ANOMALIES = 64
-"""Anomalies kept between two calls of `anomalies`."""

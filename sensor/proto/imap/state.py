@@ -13,6 +13,7 @@ from sensor.proto.files import HASHED
 from sensor.proto.imap import limits, parse
 from sensor.proto.lines import LineReader
 from sensor.proto.mime.carried import CarriedMail
+from sensor.proto.oddities import Oddities
 from sensor.proto.text import text
 
 STAGE_COMMAND, STAGE_STORED, STAGE_FETCHED, STAGE_DONE = 0, 1, 2, 3
@@ -70,12 +71,13 @@ class _Literal:
         self.mail = CarriedMail(length, policy) if mail and length else None
 
 
-class ImapParser:
+class ImapParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_count", "_lines", "_literals", "_pending", "_policy", "_tails", "becomes", "done")
+    __slots__ = ("_count", "_lines", "_literals", "_pending", "_policy", "_tails", "becomes", "done")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self.becomes = ""
         self._policy = HASHED
@@ -86,7 +88,6 @@ class ImapParser:
         self._count = 0
         self._pending: dict[bytes, ImapTransaction] = {}
         """Tag → command that waits for its reply, the oldest first."""
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def treat_files(self, policy: FilePolicy) -> None:
         """Learn what to do with files."""
@@ -109,8 +110,7 @@ class ImapParser:
         out: list[TxStage] = []
         if self.done:
             return out
-        if len(self._anomalies) < limits.ANOMALIES:
-            self._anomalies.append((AppAnomaly.PROTOCOL_GAP, side))
+        self._report(AppAnomaly.PROTOCOL_GAP, side)
         found = self._literals[side]
         if found is not None:
             self._files(side, found.mail.finish() if found.mail is not None else [], out)
@@ -130,11 +130,6 @@ class ImapParser:
         out += [TxStage(tx, STAGE_DONE, TO_CLIENT) for tx in self._pending.values()]
         self._pending.clear()
         return out
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
 
     def _on_lines(self, side: int, data: bytes, out: list[TxStage]) -> bytes:
         """Take lines; return the bytes behind a line that announces a literal."""

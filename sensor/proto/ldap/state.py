@@ -57,9 +57,9 @@ class LdapParser(MessageParser):
         self._sealed |= bool(message.mechanism) or message.name == parse.START_TLS
         return read(message)
 
-    def _note(self, anomaly: AppAnomaly, side: int) -> None:
+    def _report(self, anomaly: AppAnomaly, side: int) -> None:
         if not self._sealed:
-            super()._note(anomaly, side)
+            super()._report(anomaly, side)
 
 
 def read(message: LdapMessage) -> Reading:

@@ -10,5 +10,3 @@ MAX_MESSAGES = 64
 """Messages of one transaction; an exchange has at most four (MQTT 5 section 4.3.3)."""
 MAX_ITEMS = 1000
 """Topics, reason codes or properties of one message."""
-MAX_ANOMALIES = 64
-"""Anomalies kept between two calls of `anomalies`."""

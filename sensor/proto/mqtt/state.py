@@ -5,10 +5,11 @@ from __future__ import annotations
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TxStage
 from sensor.proto.mqtt import parse
-from sensor.proto.mqtt.limits import MAX_ANOMALIES, MAX_MESSAGES, MAX_PENDING, MAX_PENDING_BYTES
+from sensor.proto.mqtt.limits import MAX_MESSAGES, MAX_PENDING, MAX_PENDING_BYTES
 from sensor.proto.mqtt.parse import Message
 from sensor.proto.mqtt.stream import MqttSide, Packet
 from sensor.proto.mqtt.transaction import MqttFrame, MqttTransaction
+from sensor.proto.oddities import Oddities
 from sensor.proto.reader import WireError
 
 STAGE_MESSAGE, STAGE_DONE, STAGE_OPEN = 0, 1, 2
@@ -29,12 +30,13 @@ _MISSING = {
 """What an answer to nothing is."""
 
 
-class MqttParser:
+class MqttParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_bytes", "_connected", "_count", "_pending", "_sides", "_version", "done")
+    __slots__ = ("_bytes", "_connected", "_count", "_pending", "_sides", "_version", "done")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self._sides = (MqttSide(), MqttSide())
         self._version = 0
@@ -44,7 +46,6 @@ class MqttParser:
         """Packet identifier → exchange that waits for an answer, the oldest first; below -1: it was taken."""
         self._bytes = 0
         """Bytes of the messages in `_pending`."""
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
@@ -69,11 +70,6 @@ class MqttParser:
         out: list[TxStage] = []
         self._end(out)
         return out
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
 
     def _on_packet(self, side: int, packet: Packet, out: list[TxStage]) -> None:
         message = _read(packet, self._version)
@@ -150,10 +146,6 @@ class MqttParser:
         out += [TxStage(tx, STAGE_OPEN, tx.side) for tx in self._pending.values()]
         self._pending.clear()
         self._bytes = 0
-
-    def _report(self, anomaly: AppAnomaly, side: int) -> None:
-        if len(self._anomalies) < MAX_ANOMALIES:
-            self._anomalies.append((anomaly, side))
 
 
 def _read(packet: Packet, version: int) -> Message | None:

@@ -12,7 +12,5 @@ FILES_HELD = 4 * 1024 * 1024
 """Bytes of files held together; the oldest file is given up then."""
 OPERATIONS = 64
 """Operations of one compound that are read; Linux sends up to 10."""
-ANOMALIES = 64
-"""Anomalies kept between two calls of `anomalies`."""
 MALFORMED = 64
 """Malformed messages after which nothing more is read: such a message costs as much as a sound one of 1,000 bytes."""

@@ -8,6 +8,7 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_SERVER, TxStage
 from sensor.proto.nfs import frames, limits, rpc, stages
 from sensor.proto.nfs.session import Session
+from sensor.proto.oddities import OdditiesOnce
 from sensor.proto.pieces import Pieces
 from sensor.proto.reader import WireError
 
@@ -17,15 +18,16 @@ if TYPE_CHECKING:
     from sensor.proto.pieces import Piece
 
 
-class NfsParser:
+class NfsParser(OdditiesOnce):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
     __slots__ = (
-        "_datagrams", "_failures", "_odd", "_pieces", "_seen", "_session", "_sinks", "done", "shows_frames",
+        "_datagrams", "_failures", "_pieces", "_session", "_sinks", "done", "shows_frames",
     )  # fmt: skip
 
     def __init__(self, *, datagrams: bool = False) -> None:
         """datagrams: each call of `feed` brings one."""
+        super().__init__()
         self.done = False
         self.shows_frames = False
         self._datagrams = datagrams
@@ -34,8 +36,6 @@ class NfsParser:
         self._pieces = (Pieces(rpc.Records(), limits.RECORD), Pieces(rpc.Records(), limits.RECORD))
         self._sinks: list[Sink | None] = [None, None]
         """Where the rest of each side's record goes."""
-        self._odd: list[tuple[AppAnomaly, int]] = []
-        self._seen: set[tuple[AppAnomaly, int]] = set()
 
     def treat_files(self, policy: FilePolicy) -> None:
         """Learn what to do with files."""
@@ -68,11 +68,6 @@ class NfsParser:
             self._session.files.finish()
         return self._reached()
 
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd; each (anomaly, side) comes once in a flow."""
-        found, self._odd = self._odd, []
-        return found
-
     def _take(self, side: int, pieces: list[Piece]) -> None:
         for piece in pieces:
             if self.done:
@@ -103,10 +98,6 @@ class NfsParser:
             self._session.files.finish()
             self.done = True
 
-    def _report(self, anomaly: AppAnomaly, side: int) -> None:
-        if (anomaly, side) not in self._seen:
-            self._seen.add((anomaly, side))
-            self._odd.append((anomaly, side))
 
     def _reached(self) -> list[TxStage]:
         if self._session.crowded:

@@ -6,5 +6,3 @@ PENDING = 256
 """Commands that wait for their replies."""
 FILE_BYTES = 512 * 1024
 """Bytes of files of one mail that are kept until its end."""
-ANOMALIES = 64
-"""Anomalies kept between two calls of `anomalies`."""

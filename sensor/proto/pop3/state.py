@@ -13,6 +13,7 @@ from sensor.model.keeping import FilePolicy
 from sensor.proto.files import HASHED
 from sensor.proto.lines import Line, LineReader
 from sensor.proto.mime.carried import CarriedMail
+from sensor.proto.oddities import Oddities
 from sensor.proto.pop3 import limits
 from sensor.proto.text import text
 
@@ -70,12 +71,13 @@ class Pop3Transaction:
         return found
 
 
-class Pop3Parser:
+class Pop3Parser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_count", "_lines", "_listing", "_mail", "_pending", "_policy", "_tx", "becomes", "done")
+    __slots__ = ("_count", "_lines", "_listing", "_mail", "_pending", "_policy", "_tx", "becomes", "done")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self.becomes = ""
         self._policy = HASHED
@@ -86,7 +88,6 @@ class Pop3Parser:
         """Whose reply of several lines is under way."""
         self._listing = False
         self._mail: CarriedMail | None = None
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def treat_files(self, policy: FilePolicy) -> None:
         """Learn what to do with files."""
@@ -107,8 +108,7 @@ class Pop3Parser:
         """Go on with the next line; a mail ends before what is lost."""
         out: list[TxStage] = []
         if not self.done:
-            if len(self._anomalies) < limits.ANOMALIES:
-                self._anomalies.append((AppAnomaly.PROTOCOL_GAP, side))
+            self._report(AppAnomaly.PROTOCOL_GAP, side)
             self._lines[side].forget()
             if side == TO_CLIENT:
                 self._end(out)
@@ -122,11 +122,6 @@ class Pop3Parser:
         out += [TxStage(tx, STAGE_DONE, TO_CLIENT) for tx in self._pending]
         self._pending.clear()
         return out
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
 
     def _on_lines(self, side: int, data: bytes, out: list[TxStage]) -> bytes:
         """Take lines; return the bytes that belong to a mail."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
+from sensor.proto.oddities import Oddities
 from sensor.proto.quic import google, keys, parse
 from sensor.proto.quic.keys import Keys
 from sensor.proto.quic.parse import INITIAL, Packet
@@ -50,12 +51,13 @@ class Crypto:
         return (joined[0], bytes(joined[4 : 4 + size])) if len(joined) >= 4 + size and len(joined) > 3 else None
 
 
-class QuicParser:
+class QuicParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_closed", "_count", "_crypto", "_dcid", "_keys", "_packets", "done")
+    __slots__ = ("_closed", "_count", "_crypto", "_dcid", "_keys", "_packets", "done")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self._keys: tuple[Keys, Keys] | None = None
         self._dcid = b""
@@ -65,7 +67,6 @@ class QuicParser:
         """The side has sent its hello, or will be read no further."""
         self._packets = [0, 0]
         self._count = 0
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take one datagram."""
@@ -92,11 +93,6 @@ class QuicParser:
         self.done = True
         return []
 
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
-
     def _on_plain(self, side: int, plain: google.Plain, out: list[TxStage]) -> None:
         tx = self._transaction(side, plain.version, out)
         tx.google = plain.hello
@@ -110,16 +106,16 @@ class QuicParser:
         frames = self._open(side, packet)
         if frames is None:
             if self._keys is not None:
-                self._odd(AppAnomaly.QUIC_FAILED_DECRYPT, side)
+                self._report(AppAnomaly.QUIC_FAILED_DECRYPT, side)
             return
         try:
             for offset, data in parse.crypto(frames):
                 if not self._crypto[side].add(offset, data):
-                    self._odd(AppAnomaly.QUIC_CRYPTO_FRAG_TOO_LONG, side)
+                    self._report(AppAnomaly.QUIC_CRYPTO_FRAG_TOO_LONG, side)
                     self._close(side)
                     return
         except WireError:
-            self._odd(AppAnomaly.QUIC_ERROR_ON_DATA, side)
+            self._report(AppAnomaly.QUIC_ERROR_ON_DATA, side)
         self._hello(side, tx)
 
     def _open(self, side: int, packet: Packet) -> bytes | None:
@@ -149,7 +145,7 @@ class QuicParser:
             return
         kind, body = message
         if kind != _HELLO[side]:
-            self._odd(AppAnomaly.QUIC_ERROR_ON_DATA, side)
+            self._report(AppAnomaly.QUIC_ERROR_ON_DATA, side)
         elif side == TO_SERVER:
             tx.client = client_hello(body)
         else:
@@ -169,6 +165,3 @@ class QuicParser:
         self._closed[side] = True
         self._crypto[side].pieces.clear()
         self.done = all(self._closed)
-
-    def _odd(self, anomaly: AppAnomaly, side: int) -> None:
-        self._anomalies.append((anomaly, side))

@@ -9,6 +9,7 @@ from typing import Any
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.proto.messages import STAGE_MESSAGE, Cutter, Framing, MessageTransaction, Reading
+from sensor.proto.oddities import Oddities
 from sensor.proto.rdp import parse
 from sensor.proto.rdp.parse import Connect
 from sensor.proto.rdp.secured import SecuredSide
@@ -39,12 +40,13 @@ def _size(head: bytes) -> int:
 FRAMING = Framing(4, _size, 1024)
 
 
-class RdpParser:
+class RdpParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_closed", "_count", "_secured", "_seen", "_sides", "done")
+    __slots__ = ("_closed", "_count", "_secured", "_seen", "_sides", "done")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self._sides = (Cutter(FRAMING), Cutter(FRAMING))
         self._closed = [False, False]
@@ -54,7 +56,6 @@ class RdpParser:
         self._secured = SecuredSide()
         """What the server says behind its answer."""
         self._count = 0
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
@@ -89,7 +90,7 @@ class RdpParser:
         if side == TO_CLIENT:
             self._secured.done = True
         if not self._closed[side]:
-            self._anomalies.append((AppAnomaly.PROTOCOL_GAP, side))
+            self._report(AppAnomaly.PROTOCOL_GAP, side)
             self._closed[side] = True
         self._end()
         return []
@@ -99,18 +100,13 @@ class RdpParser:
         self.done = True
         return []
 
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
-
     def _first(self, side: int, raw: bytes, out: list[TxStage]) -> None:
         """Take the first message of a side."""
         self._closed[side] = True
         expected = parse.REQUEST if side == TO_SERVER else parse.CONFIRM
         message = parse.connect(raw) if parse.kind(raw) == expected else None
         if message is None:
-            self._anomalies.append((AppAnomaly.RDP_MALFORMED, side))
+            self._report(AppAnomaly.RDP_MALFORMED, side)
         else:
             self._tell(_reading(message), side, out)
         if side == TO_CLIENT and message is None:

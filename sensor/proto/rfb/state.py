@@ -7,6 +7,7 @@ from collections.abc import Generator
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
+from sensor.proto.oddities import Oddities
 from sensor.proto.rfb.transaction import FAIL, OK, TOO_MANY, VNC, RfbTransaction
 from sensor.proto.view import View
 
@@ -28,19 +29,19 @@ Script = Generator[tuple[int, int], bytes, None]
 """Yields (side, bytes wanted) and is sent these bytes."""
 
 
-class RfbParser:
+class RfbParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_buffers", "_message", "_out", "_script", "_tx", "_want", "done", "shows_frames")
+    __slots__ = ("_buffers", "_message", "_out", "_script", "_tx", "_want", "done", "shows_frames")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self.shows_frames = False
         self._message = bytearray()
         """What the script has taken of the message at hand."""
         self._tx = RfbTransaction()
         self._buffers = (bytearray(), bytearray())
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
         self._out: list[TxStage] = []
         self._script = self._talk()
         self._want = next(self._script)
@@ -52,7 +53,7 @@ class RfbParser:
         self._buffers[side].extend(data)
         self._advance()
         if not self.done and len(self._buffers[side]) > MAX_AHEAD:
-            self._odd(AppAnomaly.RFB_CONFUSED_STATE, side)
+            self._report(AppAnomaly.RFB_CONFUSED_STATE, side)
             self.done = True
         out, self._out = self._out, []
         return out
@@ -60,7 +61,7 @@ class RfbParser:
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Give up: what follows cannot be told."""
         if not self.done:
-            self._odd(AppAnomaly.PROTOCOL_GAP, side)
+            self._report(AppAnomaly.PROTOCOL_GAP, side)
             self.done = True
         return []
 
@@ -68,11 +69,6 @@ class RfbParser:
         """Do nothing: no stage is pending."""
         self.done = True
         return []
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
 
     def _advance(self) -> None:
         """Go on with the script as long as the bytes that it waits for are there."""
@@ -97,7 +93,7 @@ class RfbParser:
             found = _VERSION.fullmatch((yield side, 12))
             self._end(side)
             if found is None:
-                self._odd(AppAnomaly.RFB_MALFORMED_MESSAGE, side)
+                self._report(AppAnomaly.RFB_MALFORMED_MESSAGE, side)
                 return
             tx.versions[side] = found[1]
             self._reach(stage, side)
@@ -109,7 +105,7 @@ class RfbParser:
             self._end(TO_SERVER)
         elif tx.security != _NONE:
             if tx.security:
-                self._odd(AppAnomaly.RFB_UNIMPLEMENTED_SECURITY_TYPE, TO_SERVER)
+                self._report(AppAnomaly.RFB_UNIMPLEMENTED_SECURITY_TYPE, TO_SERVER)
             return
         if tx.security == VNC or tx.versions[TO_SERVER] >= b"003.008":
             yield from self._result()
@@ -141,7 +137,7 @@ class RfbParser:
         tx.result = int.from_bytes((yield TO_CLIENT, 4), "big")
         self._end(TO_CLIENT)
         if tx.result > FAIL:
-            self._odd(AppAnomaly.RFB_UNKNOWN_SECURITY_RESULT, TO_CLIENT)
+            self._report(AppAnomaly.RFB_UNKNOWN_SECURITY_RESULT, TO_CLIENT)
         self._reach(STAGE_RESULT, TO_CLIENT)
         if tx.result in (FAIL, TOO_MANY) and tx.versions[TO_SERVER] >= b"003.008":
             yield from self._reason()
@@ -151,7 +147,7 @@ class RfbParser:
         if size <= MAX_TEXT:
             self._tx.reason = yield TO_CLIENT, size
         else:
-            self._odd(AppAnomaly.RFB_MALFORMED_MESSAGE, TO_CLIENT)
+            self._report(AppAnomaly.RFB_MALFORMED_MESSAGE, TO_CLIENT)
         self._message.clear()  # which belongs to what it is the reason of
 
     def _init(self) -> Script:
@@ -162,7 +158,7 @@ class RfbParser:
         tx.init = yield TO_CLIENT, _INIT_SIZE
         size = int.from_bytes((yield TO_CLIENT, 4), "big")
         if size > MAX_TEXT:
-            self._odd(AppAnomaly.RFB_MALFORMED_MESSAGE, TO_CLIENT)
+            self._report(AppAnomaly.RFB_MALFORMED_MESSAGE, TO_CLIENT)
             return
         tx.name = yield TO_CLIENT, size
         self._end(TO_CLIENT)
@@ -177,6 +173,3 @@ class RfbParser:
 
     def _reach(self, stage: int, side: int) -> None:
         self._out.append(TxStage(self._tx, stage, side))
-
-    def _odd(self, anomaly: AppAnomaly, side: int) -> None:
-        self._anomalies.append((anomaly, side))

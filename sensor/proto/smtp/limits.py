@@ -10,5 +10,3 @@ RECIPIENT_BYTES = 64 * 1024
 """Bytes of them."""
 FILE_BYTES = 512 * 1024
 """Bytes of files that are kept until the end of the mail, for rules that test them beside its headers."""
-ANOMALIES = 64
-"""Anomalies kept between two calls of `anomalies`."""

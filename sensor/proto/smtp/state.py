@@ -11,6 +11,7 @@ from sensor.proto.files import HASHED
 from sensor.proto.lines import Line, LineReader
 from sensor.proto.mime.lines import DataReader
 from sensor.proto.mime.parser import MimeParser
+from sensor.proto.oddities import Oddities
 from sensor.proto.smtp import limits, parse
 from sensor.proto.smtp.transaction import SmtpTransaction
 
@@ -24,15 +25,16 @@ _TURNS = frozenset({b"DATA", b"STARTTLS"})
 """Commands behind which nothing may be sent before they are answered (RFC 2920 section 3.1)."""
 
 
-class SmtpParser:
+class SmtpParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
     __slots__ = (
-        "_anomalies", "_chunk", "_count", "_greeted", "_heard", "_helo", "_in_mail", "_last", "_lines", "_reader",
+        "_chunk", "_count", "_greeted", "_heard", "_helo", "_in_mail", "_last", "_lines", "_reader",
         "_behind", "_named", "_policy", "_told", "_tx", "_waiting", "becomes", "done",
     )  # fmt: skip
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self.becomes = ""
         self._policy = HASHED
@@ -59,7 +61,6 @@ class SmtpParser:
         """It is the mail's last chunk."""
         self._told: set[AppAnomaly] = set()
         """Anomalies of the transaction at hand: each counts once."""
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def treat_files(self, policy: FilePolicy) -> None:
         """Learn what to do with files."""
@@ -102,11 +103,6 @@ class SmtpParser:
         self._end_session(out)
         self.done = True
         return out
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
 
     # ---- lines
 
@@ -315,6 +311,6 @@ class SmtpParser:
             self._complete(tx, out)
 
     def _report(self, anomaly: AppAnomaly, side: int) -> None:
-        if anomaly not in self._told and len(self._anomalies) < limits.ANOMALIES:
+        if anomaly not in self._told:
             self._told.add(anomaly)
-            self._anomalies.append((anomaly, side))
+            super()._report(anomaly, side)

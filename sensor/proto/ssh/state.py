@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_SERVER, TxStage
+from sensor.proto.oddities import OdditiesOnce
 from sensor.proto.ssh import parse
 from sensor.proto.ssh.stream import Event, EventKind, SshSide
 from sensor.proto.ssh.transaction import SshTransaction
@@ -11,24 +12,23 @@ from sensor.proto.ssh.transaction import SshTransaction
 STAGE_CLIENT_BANNER, STAGE_SERVER_BANNER, STAGE_CLIENT_KEX, STAGE_SERVER_KEX, STAGE_ESTABLISHED = range(5)
 
 
-class SshParser:
+class SshParser(OdditiesOnce):
     """Parser of one flow (see `sensor.model.app.AppParser`).
 
     Stages are reached at most once each, in the order of the wire (a server may offer before the client);
     `established` when both ends have made their offer or changed keys, or the flow ends.
     """
 
-    __slots__ = ("_anomalies", "_keyed", "_reached", "_seen", "_sides", "_tx", "done")
+    __slots__ = ("_keyed", "_reached", "_sides", "_tx", "done")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self._tx: SshTransaction | None = None
         self._sides = (SshSide(), SshSide())
         self._keyed = [False, False]
         """The side made its offer, or encrypts."""
         self._reached = 0
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
-        self._seen: set[tuple[AppAnomaly, int]] = set()
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
@@ -54,11 +54,6 @@ class SshParser:
         out: list[TxStage] = []
         self._end(TO_SERVER, out)
         return out
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd; each (anomaly, side) comes once in a flow."""
-        found, self._anomalies = self._anomalies, []
-        return found
 
     def _on_event(self, side: int, event: Event, out: list[TxStage]) -> None:
         if event.kind == EventKind.LINE:
@@ -115,8 +110,3 @@ class SshParser:
         if self._tx is not None and not self._reached >> stage & 1:
             self._reached |= 1 << stage
             out.append(TxStage(self._tx, stage, side))
-
-    def _report(self, anomaly: AppAnomaly, side: int) -> None:
-        if (anomaly, side) not in self._seen:
-            self._seen.add((anomaly, side))
-            self._anomalies.append((anomaly, side))

@@ -8,6 +8,7 @@ from typing import Any
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TxStage
+from sensor.proto.oddities import Oddities
 from sensor.proto.text import text
 
 STAGE_CLIENT, STAGE_SERVER = 0, 1
@@ -102,16 +103,16 @@ class _Side:
             yield found, True
 
 
-class TelnetParser:
+class TelnetParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_count", "_sides", "done")
+    __slots__ = ("_count", "_sides", "done")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self._sides = (_Side(), _Side())
         self._count = 0
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
@@ -124,18 +125,13 @@ class TelnetParser:
         """End the line before what is lost."""
         if self.done:
             return []
-        self._anomalies = [(AppAnomaly.PROTOCOL_GAP, side)]
+        self._report(AppAnomaly.PROTOCOL_GAP, side)
         return self._told(side, self._sides[side].flush())
 
     def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """End the lines that have begun."""
         self.done = True
         return [stage for side in (0, 1) for stage in self._told(side, self._sides[side].flush())]
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
 
     def _told(self, side: int, pieces: Iterator[tuple[bytes, bool]]) -> list[TxStage]:
         out = []

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
+from sensor.proto.oddities import OdditiesOnce
 from sensor.proto.tls import parse, x509
 from sensor.proto.tls.records import (
     CERTIFICATE,
@@ -49,7 +50,7 @@ _RECORDS = (AppAnomaly.TLS_INVALID_RECORD_TYPE, AppAnomaly.TLS_INVALID_RECORD_VE
 _HOPELESS = frozenset({EventKind.INVALID_RECORD, EventKind.TOO_MANY, EventKind.SSL2_ERROR})
 
 
-class TlsParser:
+class TlsParser(OdditiesOnce):
     """Parser of one flow (see `sensor.model.app.AppParser`).
 
     Stages are reached at most once each. `certificates` and `client_certificates` are also reached, without
@@ -58,11 +59,11 @@ class TlsParser:
     """
 
     __slots__ = (
-        "_anomalies", "_encrypted", "_now", "_over", "_progress", "_reached", "_records", "_seen", "_sides", "_tx",
-        "done", "shows_frames",
+        "_encrypted", "_now", "_over", "_progress", "_reached", "_records", "_sides", "_tx", "done", "shows_frames",
     )  # fmt: skip
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self.shows_frames = False
         self._over = False
@@ -76,8 +77,6 @@ class TlsParser:
         self._now = 0
         self._reached = 0
         """Bit set of stages."""
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
-        self._seen: set[tuple[AppAnomaly, int]] = set()
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:
         """Take the next bytes of a side."""
@@ -121,11 +120,6 @@ class TlsParser:
         self._end(TO_CLIENT, out)
         self.done = True
         return out
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd; each (anomaly, side) comes once in a flow."""
-        found, self._anomalies = self._anomalies, []
-        return found
 
     def _on_event(self, side: int, event: Event, out: list[TxStage]) -> bool:
         """Take one event; True: nothing more is to be read."""
@@ -252,8 +246,3 @@ class TlsParser:
         if self._tx is None:
             self._tx = TlsTransaction()
         return self._tx
-
-    def _report(self, anomaly: AppAnomaly, side: int) -> None:
-        if (anomaly, side) not in self._seen:
-            self._seen.add((anomaly, side))
-            self._anomalies.append((anomaly, side))

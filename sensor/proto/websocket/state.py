@@ -7,26 +7,27 @@ from typing import Any
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TxStage
-from sensor.proto.messages import MAX_ANOMALIES, STAGE_MESSAGE, MessageTransaction, Reading
+from sensor.proto.messages import STAGE_MESSAGE, MessageTransaction, Reading
+from sensor.proto.oddities import Oddities
 from sensor.proto.websocket.frames import FIN, Frame, FrameReader
 from sensor.proto.websocket.messages import Messages
 
 OPCODES = MappingProxyType({0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"})
 
 
-class WebSocketParser:
+class WebSocketParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_anomalies", "_count", "_dead", "_messages", "_readers", "done")
+    __slots__ = ("_count", "_dead", "_messages", "_readers", "done")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self._count = 0
         self._readers = (FrameReader(), FrameReader())
         self._messages = (Messages(), Messages())
         self._dead = [False, False]
         """Where frames begin is lost."""
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
@@ -47,11 +48,6 @@ class WebSocketParser:
         self.done = True
         return []
 
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found
-
     def _take(self, side: int, frame: Frame) -> TxStage:
         messages = self._messages[side]
         payload = messages.payload(frame)
@@ -69,10 +65,6 @@ class WebSocketParser:
         stage = TxStage(MessageTransaction(self._count, reading), STAGE_MESSAGE, side)
         self._count += 1
         return stage
-
-    def _report(self, anomaly: AppAnomaly, side: int) -> None:
-        if len(self._anomalies) < MAX_ANOMALIES:
-            self._anomalies.append((anomaly, side))
 
 
 def _fields(frame: Frame) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Generator
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TxStage
+from sensor.proto.oddities import Oddities
 from sensor.proto.xenmigration import parse
 from sensor.proto.xenmigration.transaction import MigrationTransaction
 
@@ -103,15 +104,15 @@ class Side:
         return True
 
 
-class MigrationParser:
+class MigrationParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`). Either side may be the one that sends the guest."""
 
-    __slots__ = ("_anomalies", "_sides", "done")
+    __slots__ = ("_sides", "done")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
         self._sides = (Side(0), Side(1))
-        self._anomalies: list[tuple[AppAnomaly, int]] = []
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
@@ -120,10 +121,10 @@ class MigrationParser:
             return []
         reached = one.feed(data)
         if any(stage == STAGE_MEMORY for stage, _ in reached):
-            self._anomalies.append((AppAnomaly.XEN_MIGRATION_MEMORY_IN_CLEAR, side))
+            self._report(AppAnomaly.XEN_MIGRATION_MEMORY_IN_CLEAR, side)
             self.done = True
         if not one.sound:
-            self._anomalies.append((AppAnomaly.XEN_MIGRATION_MALFORMED_DATA, side))
+            self._report(AppAnomaly.XEN_MIGRATION_MALFORMED_DATA, side)
         self.done |= self._sides[0].over and self._sides[1].over
         return [TxStage(tx, stage, side) for stage, tx in reached]
 
@@ -131,7 +132,7 @@ class MigrationParser:
         """Give the side up."""
         if not self._sides[side].over:
             self._sides[side].end()
-            self._anomalies.append((AppAnomaly.PROTOCOL_GAP, side))
+            self._report(AppAnomaly.PROTOCOL_GAP, side)
             self.done |= self._sides[0].over and self._sides[1].over
         return []
 
@@ -139,8 +140,3 @@ class MigrationParser:
         """Do nothing: no stage is pending."""
         self.done = True
         return []
-
-    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
-        """Return and forget what was odd."""
-        found, self._anomalies = self._anomalies, []
-        return found

@@ -6,6 +6,7 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.proto.dhcp import parse, state
 from sensor.proto.dhcp.fields import SPEC
 from sensor.proto.dhcp.state import DhcpParser
+from sensor.proto.oddities import MAX_ANOMALIES
 
 END = b"\xff"
 ACK = (
@@ -185,7 +186,7 @@ def test_anomalies_are_bounded():
     parser = DhcpParser()
     for _ in range(1000):
         parser.feed(TO_SERVER, b"", 0)
-    assert len(parser.anomalies()) == state.MAX_ANOMALIES
+    assert len(parser.anomalies()) == MAX_ANOMALIES
 
 
 @pytest.mark.parametrize("data", [dhcp(1, REQUEST), dhcp(2, ACK, yiaddr=b"\x0a\0\0\x64")])
