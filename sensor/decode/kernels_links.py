@@ -3,9 +3,10 @@
 import numpy as np
 
 from sensor.decode import bits, steps
-from sensor.decode.kernels_peek import ethernet_at, step_of, u16, u32
+from sensor.decode.kernels_peek import ethernet_at, step_of
 from sensor.decode.limits import MAX_LAYERS, MAX_MPLS_LABELS, MAX_VLAN_TAGS
 from sensor.model.jit import helper, inlined
+from sensor.model.kernels_bytes import u16, u32
 
 _LENGTH_MAX = 1500
 """IEEE 802.3: up to here, the field is a length."""

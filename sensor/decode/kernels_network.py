@@ -4,9 +4,10 @@ import numpy as np
 
 from sensor.decode import bits, steps
 from sensor.decode.checksum import ipv4_header_state
-from sensor.decode.kernels_peek import has_transport, jumbo, options_valid, u16, u32, u64, unknown_option
+from sensor.decode.kernels_peek import has_transport, jumbo, options_valid, unknown_option
 from sensor.decode.limits import MAX_IPV6_EXT_BYTES, MAX_IPV6_EXT_HEADERS
 from sensor.model.jit import helper, inlined
+from sensor.model.kernels_bytes import u16, u32, u64
 from sensor.model.rows import FRAG_PART
 
 NO_TRANSPORT, ANY_LENGTH, UNSURE = 1, 2, 4

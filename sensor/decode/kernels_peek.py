@@ -22,29 +22,7 @@ from sensor.model.block import (
     LINKTYPE_RAW,
 )
 from sensor.model.jit import helper
-
-
-@helper
-@no_type_check
-def u16(b: np.ndarray, o: int) -> int:
-    """Big-endian 16 bits."""
-    return (np.int64(b[o]) << 8) | np.int64(b[o + 1])
-
-
-@helper
-@no_type_check
-def u32(b: np.ndarray, o: int) -> int:
-    """Big-endian 32 bits, as int64."""
-    return (
-        (np.int64(b[o]) << 24) | (np.int64(b[o + 1]) << 16) | (np.int64(b[o + 2]) << 8) | np.int64(b[o + 3])
-    )
-
-
-@helper
-@no_type_check
-def u64(b: np.ndarray, o: int) -> int:
-    """Big-endian 64 bits, as uint64."""
-    return (np.uint64(u32(b, o)) << np.uint64(32)) | np.uint64(u32(b, o + 4))
+from sensor.model.kernels_bytes import u16, u32
 
 
 @helper

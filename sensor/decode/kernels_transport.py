@@ -5,11 +5,12 @@ import numpy as np
 from sensor.decode import bits, steps
 from sensor.decode.checksum import ones_sum, transport_state
 from sensor.decode.kernels_network import ANY_LENGTH, NO_TRANSPORT, UNSURE
-from sensor.decode.kernels_peek import options_valid, u16, u32
+from sensor.decode.kernels_peek import options_valid
 from sensor.decode.kernels_tunnels import gre, ip_in_ip, over_udp
 from sensor.decode.limits import MAX_TUNNEL_PORTS
 from sensor.model.block import HINT_CSUM_PARTIAL, HINT_CSUM_VALID
 from sensor.model.jit import helper, inlined
+from sensor.model.kernels_bytes import u16, u32
 from sensor.model.rows import CSUM_BAD, CSUM_OK, CSUM_PARTIAL, CSUM_UNVERIFIED
 
 

@@ -6,9 +6,10 @@ What is found is written into a record of INNER; its `step` stays `steps.NONE` w
 import numpy as np
 
 from sensor.decode import bits, steps
-from sensor.decode.kernels_peek import ethernet_at, ip_at, step_of, u16, u32
+from sensor.decode.kernels_peek import ethernet_at, ip_at, step_of
 from sensor.decode.limits import MAX_TUNNEL_PORTS
 from sensor.model.jit import helper, inlined
+from sensor.model.kernels_bytes import u16, u32
 from sensor.model.rows import TUNNEL_ERSPAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_IPIP, TUNNEL_VXLAN
 
 INNER = np.dtype([

@@ -8,6 +8,7 @@ from numba import int64, types
 
 from sensor.flow.limits_fragments import DEDUP_DEPTH, DEDUP_MAX_PACKET, DEDUP_PAIRS
 from sensor.model.jit import helper, kernel
+from sensor.model.kernels_bytes import copy
 from sensor.model.rows import ROW, TUNNEL_ERSPAN
 
 RING = np.dtype(
@@ -94,14 +95,6 @@ def _same(a: np.ndarray, i: int, b: np.ndarray, j: int, size: int, ipv: int) -> 
     for k in range(words * 8, size - head):
         diff |= x[k] ^ y[k]
     return diff == 0
-
-
-@helper
-@no_type_check
-def _copy(to: np.ndarray, at: int, source: np.ndarray, start: int, size: int) -> None:
-    x, y = to[at : at + size], source[start : start + size]
-    for k in range(size):
-        x[k] = y[k]
 
 
 @kernel(int64(numba.from_dtype(ROW)[::1], _RO, numba.from_dtype(RING)[::1], numba.int64[::1],
@@ -252,9 +245,9 @@ def mark(
             continue
         at = r_at[k]
         if r_carried[k] == 1:
-            _copy(new, used, old, at, size)
+            copy(new, used, old, at, size)
         else:
-            _copy(new, used, buf, at, size)
+            copy(new, used, buf, at, size)
         r_at[k] = used
         r_carried[k] = 1
         used += size

@@ -13,6 +13,7 @@ from numba import int64, types
 from sensor.flow.limits_fragments import FRAG_MAX_DATAGRAM, FRAG_MAX_HEADER
 from sensor.model.anomaly import DecodeAnomaly
 from sensor.model.jit import helper, kernel
+from sensor.model.kernels_bytes import copy
 from sensor.model.rows import ROW
 
 TRACK = np.dtype(
@@ -97,14 +98,6 @@ _NODES = numba.from_dtype(NODE)[::1]
 def _mix(h: int, x: int) -> int:
     p = (h ^ (x & _WORD) ^ (x >> 32 & _WORD)) * _MIX
     return (p ^ p >> 29) & _WORD
-
-
-@helper
-@no_type_check
-def _copy(to: np.ndarray, at: int, source: np.ndarray, start: int, size: int) -> None:
-    x, y = to[at : at + size], source[start : start + size]
-    for k in range(size):
-        x[k] = y[k]
 
 
 @helper
@@ -274,11 +267,11 @@ def _assemble(
     fixed = 40 if tracks["ipv"][t] == 6 else 0
     if hlen - fixed + total > FRAG_MAX_DATAGRAM:
         return 0
-    _copy(out, 0, data, tracks["header"][t] % data.size, hlen)
+    copy(out, 0, data, tracks["header"][t] % data.size, hlen)
     if tracks["overlaps"][t] == 0:
         k = np.int64(tracks["first"][t])
         while k >= 0:
-            _copy(out, hlen + nodes["off"][k], data, nodes["at"][k] % data.size, np.int64(nodes["size"][k]))
+            copy(out, hlen + nodes["off"][k], data, nodes["at"][k] % data.size, np.int64(nodes["size"][k]))
             k = np.int64(nodes["next"][k])
     else:
         _paint(t, policy, tracks, nodes, own, begin)
@@ -290,7 +283,7 @@ def _assemble(
             while e < units and own[e] == k:
                 e += 1
             size = min(e * 8, total) - u * 8
-            _copy(out, hlen + u * 8, data, nodes["at"][k] % data.size + u * 8 - nodes["off"][k], size)
+            copy(out, hlen + u * 8, data, nodes["at"][k] % data.size + u * 8 - nodes["off"][k], size)
             u = e
     _finish(out, hlen + total, tracks["ipv"][t], hlen, tracks["nh_at"][t], tracks["nh"][t])
     return hlen + total
@@ -423,8 +416,8 @@ def step(
             continue
         if off == 0 and more == 0:
             # An atomic fragment stands alone whatever else has its identification (RFC 6946).
-            _copy(out, used, buf, start, hlen)
-            _copy(out, used + hlen, buf, start + at, length)
+            copy(out, used, buf, start, hlen)
+            copy(out, used + hlen, buf, start + at, length)
             _finish(out[used:], hlen + length, ipv[i], hlen, nh_at, nh)
             used += _emit(i, used, hlen + length, done, meta)
             continue
@@ -544,12 +537,12 @@ def step(
             nodes["size"][k] = length
             nodes["next"][k] = -1
             if head > 0:
-                _copy(data, base % data.size, buf, start, head)
+                copy(data, base % data.size, buf, start, head)
                 tracks["header"][t] = base
                 tracks["hlen"][t] = head
                 tracks["nh_at"][t] = nh_at
                 tracks["nh"][t] = nh
-            _copy(data, base % data.size + head, buf, start + at, length)
+            copy(data, base % data.size + head, buf, start + at, length)
             if tracks["last"][t] >= 0:
                 nodes["next"][tracks["last"][t]] = k
             else:

@@ -7,6 +7,7 @@ import numpy as np
 from numba import int64, types
 
 from sensor.model.jit import helper, kernel
+from sensor.model.kernels_bytes import copy
 from sensor.model.rows import FLOW, KEEP_ALL, KEEP_NONE, KEEP_WINDOW, ROW, SEG, SEG_DATA, SEG_GAP
 
 SIDE = np.dtype(
@@ -34,14 +35,6 @@ M_FREE, M_FREE_COUNT, M_EPOCH, M_ORDER, M_DROPPED, M_DROPPED_BYTES, M_WRITTEN = 
 _RO = types.Array(types.uint8, 1, "C", readonly=True)
 _SIDES = numba.from_dtype(SIDE)[::1]
 _PAGES = numba.from_dtype(PAGE)[::1]
-
-
-@helper
-@no_type_check
-def _copy(to: np.ndarray, at: int, source: np.ndarray, start: int, size: int) -> None:
-    x, y = to[at : at + size], source[start : start + size]
-    for k in range(size):
-        x[k] = y[k]
 
 
 @helper
@@ -145,7 +138,7 @@ def append(
             if gap:
                 p_used[page] = used + HEADER
                 break
-            _copy(pool, base + HEADER, data, at, size)
+            copy(pool, base + HEADER, data, at, size)
             p_used[page] = used + HEADER + ((size + 7) & ~7)
             p_data[page] += size
             s_data[s] += size
@@ -190,7 +183,7 @@ def window(
             if a < b:
                 if first == end or a != reached:
                     first = a
-                _copy(out, a - start, pool, base + HEADER + a - where, b - a)
+                copy(out, a - start, pool, base + HEADER + a - where, b - a)
                 reached = b
             base += HEADER + ((size + 7) & ~7)
         page = np.int64(pages["next"][page])

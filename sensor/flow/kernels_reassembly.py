@@ -19,6 +19,7 @@ from sensor.flow.limits import CHUNK
 from sensor.model import rows as m
 from sensor.model.anomaly import StreamAnomaly
 from sensor.model.jit import helper, inlined
+from sensor.model.kernels_bytes import copy
 
 MASK = 0xFFFFFFFF
 
@@ -303,12 +304,6 @@ def _merge(w: lay.World, f: np.void, a: np.void, buf: np.ndarray, row: int, slot
 
 
 @helper
-def _copy(pool: np.ndarray, to: int, buf: np.ndarray, off: int, n: int) -> None:
-    for j in range(n):  # a slice assignment would need an allocation, in case the two overlap
-        pool[to + j] = buf[off + j]
-
-
-@helper
 def _store(w: lay.World, f: np.void, a: np.void, buf: np.ndarray, side: int, before: int, after: int,
            seq: int, end: int, cur: int, off: int, n: int) -> int:  # fmt: skip
     """Copy n <= CHUNK bytes at cur into a new piece between two others; return it, or -1 at a cap."""
@@ -327,7 +322,7 @@ def _store(w: lay.World, f: np.void, a: np.void, buf: np.ndarray, side: int, bef
     piece = w.pieces[new]
     piece["seq"], piece["start"], piece["end"] = cur, seq, end
     piece["len"], piece["off"], piece["nxt"] = n, 0, after
-    _copy(w.pool, new * CHUNK, buf, off, n)
+    copy(w.pool, new * CHUNK, buf, off, n)
     if before < 0:
         f["queue"][side] = new
     else:
@@ -367,7 +362,7 @@ def _enqueue(w: lay.World, f: np.void, a: np.void, buf: np.ndarray, row: int, sl
                 if ov > 0:
                     if _judge(w, f, a, buf, row, slot, side, n, seq, end, here, off + at, ov) == 1:
                         to = n * CHUNK + np.int64(piece["off"]) - ahead
-                        _copy(w.pool, to, buf, off + at, ov)
+                        copy(w.pool, to, buf, off + at, ov)
                     at += ov
                 before, n = n, np.int64(piece["nxt"])
                 continue

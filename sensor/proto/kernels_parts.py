@@ -9,24 +9,6 @@ REFUSED = 1
 
 
 @helper
-def u16(data, at):  # pragma: no cover
-    """Return the big-endian number of two bytes."""
-    return np.int64(data[at]) << 8 | np.int64(data[at + 1])
-
-
-@helper
-def u24(data, at):  # pragma: no cover
-    """Return that of three bytes."""
-    return u16(data, at) << 8 | np.int64(data[at + 2])
-
-
-@helper
-def u32(data, at):  # pragma: no cover
-    """Return that of four bytes."""
-    return u16(data, at) << 16 | u16(data, at + 2)
-
-
-@helper
 def decimal(value, text, at):  # pragma: no cover
     """Write a number of 32 bits; return where it ends."""
     scale = 10000 if value < 100000 else 1000000000

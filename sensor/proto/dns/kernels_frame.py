@@ -5,10 +5,11 @@ import numpy as np
 from numba.types import int64
 
 from sensor.model.jit import helper, kernel
+from sensor.model.kernels_bytes import u16
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT, UNIT_STREAM
 from sensor.proto.dns import limits
-from sensor.proto.kernels_parts import REFUSED, own, refuse, u16
+from sensor.proto.kernels_parts import REFUSED, own, refuse
 
 _OPCODES = 0b1000001111110111
 """Those of real traffic, as bits (RFC 6895 section 2.2, RFC 1002 section 4.2.1.1)."""

@@ -6,10 +6,11 @@ from numba.types import int64
 
 from sensor.model.frames import ABSENT, APART, CONTINUED, FRAME, UNKNOWN
 from sensor.model.jit import allocating_kernel, helper
+from sensor.model.kernels_bytes import u32
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT
 from sensor.proto.kernels_digest import md5
-from sensor.proto.kernels_parts import REFUSED, clear, own, put, refuse, u32
+from sensor.proto.kernels_parts import REFUSED, clear, own, put, refuse
 from sensor.proto.ssh import parts as p
 from sensor.proto.ssh.limits import MAX_BANNER, MAX_PACKET
 

@@ -4,8 +4,9 @@ import numpy as np
 
 from sensor.model.frames import UNKNOWN
 from sensor.model.jit import helper
+from sensor.model.kernels_bytes import u24
 from sensor.proto.kernels_digest import sha1
-from sensor.proto.kernels_parts import decimal, put, u24
+from sensor.proto.kernels_parts import decimal, put
 from sensor.proto.tls import parts as p
 
 LABEL = np.dtype([("oid", "<i4"), ("oid_size", "<i4"), ("at", "<i4"), ("size", "<i4")])

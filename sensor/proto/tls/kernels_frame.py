@@ -6,10 +6,11 @@ from numba.types import int64
 
 from sensor.model.frames import ABSENT, APART, CONTINUED, FRAME, PARTS, UNKNOWN
 from sensor.model.jit import allocating_kernel, helper
+from sensor.model.kernels_bytes import u16, u24
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT
 from sensor.proto.kernels_digest import md5
-from sensor.proto.kernels_parts import REFUSED, clear, decimal, own, put, refuse, u16, u24
+from sensor.proto.kernels_parts import REFUSED, clear, decimal, own, put, refuse
 from sensor.proto.tls import parts as p
 from sensor.proto.tls.kernels_certificates import LABEL, LIST, chain_of
 
