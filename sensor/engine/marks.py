@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -29,12 +29,6 @@ class SideMarks:
     def __len__(self) -> int:
         return self._size
 
-    def __contains__(self, side: int) -> bool:
-        return side in self._of
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._of)
-
     def of(self, side: int) -> Mapping[int, int]:
         """Return rule → offset of a side."""
         return self._of.get(side, _NONE)
@@ -52,17 +46,6 @@ class SideMarks:
             lost = len(self._of.popitem(last=False)[1])
             self._size -= lost
             self.forgotten += lost
-
-    def drop_before(self, side: int, offset: int) -> None:
-        """Drop the rules of a side whose offset is lower."""
-        rules = self._of.get(side)
-        if rules is None:
-            return
-        for rule in [rule for rule, at in rules.items() if at < offset]:
-            del rules[rule]
-            self._size -= 1
-        if not rules:
-            del self._of[side]
 
     def forget(self, slots: Iterable[int]) -> None:
         """Drop both sides of flows that ended."""

@@ -25,7 +25,7 @@ from sensor.engine.history import AppChanges
 from sensor.engine.kernels_heads import contains_netbios
 from sensor.engine.kernels_segments import packets_of_hits
 from sensor.engine.late import Late, Pairs
-from sensor.engine.marks import SideMarks
+from sensor.engine.recent import RecentHits, StreamHits
 from sensor.engine.sift import Sift
 from sensor.model.app import RAW_NAME
 from sensor.model.rows import APP_UNDECIDED, COLD, FRAG_PART, SEG_DATA, STREAM_IGNORED, new_rows
@@ -38,10 +38,6 @@ from sensor.proto.registry import SPECS
 _UDP = 17
 _ANY_APP = ~np.uint64(0)
 _DATAGRAMS = tuple(app for app, spec in SPECS.items() if _UDP in spec.transports)
-
-
-BySide = dict[int, list[tuple[int, int, int]]]
-"""2 * slot + side → (end, begin, rule) of literals of stream rules: stream offsets."""
 
 
 @dataclass(slots=True)
@@ -149,9 +145,10 @@ class Selector:
         self.counters = FrameCounters()
         self._scopes, self._last = plan.table.scopes, plan.table.last
         self._apps, self._low, self._high = (plan.headers.table[name] for name in ("apps", "pay_low", "pay_high"))
-        self._lengths = plan.literals.index.lengths
-        self.recent = SideMarks()
-        """Where the latest literal of a stream rule begins."""
+        self._lengths = np.array(plan.literals.index.lengths, np.int64)
+        self.recent = RecentHits()
+        self._stream_hits: list[StreamHits] = []
+        """Of the block at hand."""
         self._late = Late()
         self._unit_of = np.zeros(0, np.int32)
         self._inherited = Candidates()
@@ -175,19 +172,19 @@ class Selector:
         sift = self._sift = Sift(plan, flows, changes)
         self._bare_packets(rows, buf, segments, told)
         self._bare_untied(rows, buf)
-        by_side: BySide = {}
+        self._stream_hits = []
         if (plan.segs.size or plan.sides.size) and gathered.segs.size:
-            self._bare_windows(gathered, flows, by_side)
+            self._bare_windows(gathered, flows)
         if gathered.units.size and (plan.literals.index.size or self.frames):
-            self._literals(found, rows, gathered, flows, messages, by_side)
+            self._literals(found, rows, gathered, flows, messages)
         self._count_smb(found, flows)
         for app, slots in self._contents.look(gathered.data, gathered.units, flows) if plan.contents else ():
             self.counters.smb_flows_contents += len([slot for slot in slots if slot not in found.flows])
             found.parse(slots, 1 << app)
         for one in self.datagrams:
             found.datagrams |= one.wanted(rows, buf, messages, flows)
-        if by_side or len(self.recent):
-            self._windows(by_side, gathered.segs)
+        if self._stream_hits or len(self.recent):
+            self._windows(gathered.segs)
         found.packets, found.windows = sift.packets(rows, buf), sift.windows(gathered, self._window)
         if plan.names.index.size or plan.short_names:
             self._questions(found, rows, buf, gathered, flows, messages)
@@ -209,7 +206,7 @@ class Selector:
         for rule, side, pos in zip(pairs.rules.tolist(), pairs.sides.tolist(), pairs.pos.tolist(), strict=True):
             number = renumbered.get(rule)
             if number is not None and self._scopes[number] & STREAM:
-                self.recent.note(side, number, pos)
+                self.recent.add(side, number, pos)
             elif number is not None:
                 self._inherited.parse([side >> 1], int(self._apps[number]))
 
@@ -241,7 +238,7 @@ class Selector:
         found, rules = self._plan.untied.select(self._plan.headers, part, buf, at, size, base, apps)
         self._sift.add_rows(where[found].astype(np.int32), rules)
 
-    def _bare_windows(self, gathered: Gathered, flows: np.ndarray, by_side: BySide) -> None:
+    def _bare_windows(self, gathered: Gathered, flows: np.ndarray) -> None:
         """Choose windows by headers, and by literals that are too short for the scan."""
         segs, units, plan = gathered.segs, gathered.units, self._plan
         rows = _stand_ins(segs, flows, segs["kind"] != SEG_DATA)
@@ -257,20 +254,19 @@ class Selector:
         at, size = stream["start"].astype(np.int32), (stream["end"] - stream["start"]).astype(np.int32)
         base, apps = np.zeros(stream.size, np.int64), _spoken(stream, flows)
         where, rules = plan.sides.select(plan.headers, rows, gathered.data, at, size, base, apps)
-        self._note_sides(stream[where], rules, by_side)
+        self._note_sides(stream[where], rules)
 
-    def _note_sides(self, units: np.ndarray, rules: np.ndarray, by_side: BySide) -> None:
+    def _note_sides(self, units: np.ndarray, rules: np.ndarray) -> None:
         """Note rules as if their literal stood all over a unit. units: UNIT[n], of each rule."""
         first = units["pos"] - (units["fresh"] - units["start"])
         last = units["pos"] + (units["end"] - units["fresh"])
         sides = 2 * units["flow"].astype(np.int64) + units["side"]
-        for side, begin, end, rule in zip(sides.tolist(), first.tolist(), last.tolist(), rules.tolist(), strict=True):
-            by_side.setdefault(side, []).append((begin, end, rule))
+        self._stream_hits.append(StreamHits(sides, rules, first, last))
 
     # ---- literals in the raw bytes
 
     def _literals(self, found: Candidates, rows: np.ndarray, gathered: Gathered, flows: np.ndarray,
-                  messages: tuple[np.ndarray, np.ndarray], by_side: BySide) -> None:  # fmt: skip
+                  messages: tuple[np.ndarray, np.ndarray]) -> None:  # fmt: skip
         data, units, index = gathered.data, gathered.units, self._plan.literals.index
         framed = [frames.cut(data, units, flows) for frames in self.frames]
         plain = np.zeros(units.size, np.uint8)
@@ -280,7 +276,7 @@ class Selector:
         hits = index.scan(data, units, self._groups.unit_bits(units, rows, flows))
         kernels_sides.mark(units, what.unit_of)
         if self._late.size:
-            self._streams(found, self._completed(what), by_side)
+            self._streams(found, self._completed(what))
         for frames, cut in zip(self.frames, framed, strict=True):
             self._want(found, frames.app, frames.look(cut, data, units, flows, hits))
             if frames.app == ids.HTTP:
@@ -288,7 +284,7 @@ class Selector:
                 found.inside = bodies.inside(cut.frames, gathered.seg_at, sizes, limits.RESPONSE_BODY)
         if hits.lit.size:
             self._escapes(found, hits, units, plain)
-            self._pairs(found, hits, what, gathered, messages, by_side)
+            self._pairs(found, hits, what, gathered, messages)
         kernels_sides.clear(units, what.unit_of)
 
     def _want(self, found: Candidates, app: int, wanted: Wanted) -> None:
@@ -315,8 +311,7 @@ class Selector:
         return spoken
 
     def _pairs(self, found: Candidates, hits: Hits, what: Bytes, gathered: Gathered,
-               messages: tuple[np.ndarray, np.ndarray],
-               by_side: BySide) -> None:  # fmt: skip
+               messages: tuple[np.ndarray, np.ndarray]) -> None:  # fmt: skip
         units, rows = what.units, what.rows
         pairs = self._raw.find(hits, what)
         unit = hits.unit[pairs.hit]
@@ -330,8 +325,8 @@ class Selector:
         here = self._at(pairs.rules[stream], pairs.hit[stream], hits, units)
         late_hit = (pairs.late_hit & 0xFFFFFFFF).astype(np.int64)
         waiting = self._at(pairs.late_rules, late_hit, hits, units)
-        self._streams(found, here, by_side)
-        self._streams(found, self._late.add(waiting, pairs.late_hit >> 32), by_side)
+        self._streams(found, here)
+        self._streams(found, self._late.add(waiting, pairs.late_hit >> 32))
 
     def _at(self, rules: np.ndarray, hit: np.ndarray, hits: Hits, units: np.ndarray) -> Pairs:
         """Return pairs with the place in the stream of their hits."""
@@ -358,17 +353,16 @@ class Selector:
             fits = (messages[0][at] == rows[tx]) & (self._apps[rules[tx]] >> app & np.uint64(1) != 0)
             found.datagrams.update(rows[tx][fits].tolist())
 
-    def _streams(self, found: Candidates, pairs: Pairs, by_side: BySide) -> None:
-        """Have flows parsed for transaction rules, and note hits of stream rules: side → (end, begin, rule)."""
+    def _streams(self, found: Candidates, pairs: Pairs) -> None:
+        """Have flows parsed for transaction rules, and note hits of stream rules."""
         scope = self._scopes[pairs.rules]
         tx = scope == TX
         apps = self._apps[pairs.rules[tx]]
-        for slot, mask in zip((pairs.sides[tx] >> 1).tolist(), apps.tolist(), strict=True):
+        for slot, mask in dict.fromkeys(zip((pairs.sides[tx] >> 1).tolist(), apps.tolist(), strict=True)):
             found.flows[slot] = found.flows.get(slot, 0) | mask
         stream = (scope & STREAM != 0) & self._in_reach(pairs.rules, pairs.pos)
-        columns = (column[stream].tolist() for column in pairs)
-        for rule, side, lit, pos in zip(*columns, strict=True):
-            by_side.setdefault(side, []).append((pos + self._lengths[lit], pos, rule))
+        rules, sides, lits, pos = (column[stream] for column in pairs)
+        self._stream_hits.append(StreamHits(sides, rules, pos + self._lengths[lits], pos))
 
     def _packets_of_segments(self, pairs: Hits, units: np.ndarray, gathered: Gathered, table: np.ndarray) -> None:
         """In-order segments are scanned as stream: find the rows whose payload holds a hit (or a suppressed repeat).
@@ -403,37 +397,14 @@ class Selector:
         known = out[0] >= 0
         self._sift.add_rows(out[0][known], out[1][known])
 
-    def _windows(self, by_side: BySide, segs: np.ndarray) -> None:
-        """Walk the sides that have hits, in this block or shortly before, and mark the windows that hold one."""
-        keys = segs["flow"].astype(np.int64) * 2 + segs["side"]
-        data = segs["kind"] == SEG_DATA
-        mine = np.flatnonzero(data & np.isin(keys, self._marked(by_side, keys[data])))
-        for lists in by_side.values():
-            lists.sort(reverse=True)
-        columns = (mine.tolist(), keys[mine].tolist(), segs["pos"][mine].tolist(), segs["len"][mine].tolist())
-        numbers: list[int] = []
-        counts: list[int] = []
-        rules: list[int] = []
-        for seg, key, pos, length in zip(*columns, strict=True):
-            todo = by_side.get(key, [])
-            while todo and todo[-1][0] <= pos + length:
-                _, start, rule = todo.pop()
-                self.recent.note(key, rule, max(start, self.recent.of(key).get(rule, -1)))
-            self.recent.drop_before(key, pos - self._window - REPEAT)
-            marked = self.recent.of(key)
-            numbers.append(seg)
-            counts.append(len(marked))
-            rules += marked
-        self._sift.add_windows(np.repeat(np.array(numbers, np.int32), counts), np.array(rules, np.int32))
-
-    def _marked(self, by_side: BySide, keys: np.ndarray) -> np.ndarray:
-        """Return the sides of a block that have hits. keys: int64[n], the sides of its segments.
-
-        The shorter list is gone through: what other flows have brought must cost a block nothing.
-        """
-        if len(self.recent) < keys.size:
-            return np.array(sorted({*by_side, *self.recent}), np.int64)
-        return np.array([key for key in np.unique(keys).tolist() if key in self.recent or key in by_side], np.int64)
+    def _windows(self, segs: np.ndarray) -> None:
+        """Mark the windows that hold a hit, of this block or of shortly before."""
+        data = np.flatnonzero(segs["kind"] == SEG_DATA)
+        sides = segs["flow"][data].astype(np.int64) * 2 + segs["side"][data]
+        first = segs["pos"][data].astype(np.int64)
+        last = first + segs["len"][data]
+        at, rules = self.recent.windows(self._stream_hits, sides, first, last, self._window + REPEAT)
+        self._sift.add_windows(data.astype(np.int32)[at], rules)
 
     # ---- what normalisation may hide from the scan of raw bytes
 

@@ -164,6 +164,7 @@ def test_a_flood_of_fragments_hides_nothing():
 def test_an_alert_in_each_of_many_flows_leaves_bounded_marks_behind(monkeypatch):
     """Without a bound, 262,144 such flows took 184 MB, and each block looked at all of them."""
     monkeypatch.setattr("sensor.engine.marks.SideMarks.__init__.__defaults__", (500,))
+    monkeypatch.setattr("sensor.engine.recent.LIMIT", 500)
     flows = [Flow(sport=10_000 + k, dport=9999).open().send(0, b"split-needle and ") for k in range(5000)]
     frames = [frame for flow in flows for _, frame in flow.frames()]
     flows[-1].packets.clear()
