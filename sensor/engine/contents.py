@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from sensor.model.distinct import distinct
 from sensor.model.rows import COLD
 from sensor.model.units import UNIT_STREAM
 from sensor.proto.registry import SPECS
@@ -27,7 +28,7 @@ class Contents:
             picked = stream & (flows["app"][slots] == app)
             if picked.any():
                 verdict = finder.find(data, units, picked, flows)
-                yield app, np.unique(slots[verdict & mask != 0]).tolist()
+                yield app, distinct(slots[verdict & mask != 0]).tolist()
 
 
 def look_back(asked: Mapping[int, int]) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 
 from sensor.engine.history import AppChanges
 from sensor.engine.kernels_heads import detect, detect_datagrams
+from sensor.model.distinct import distinct
 from sensor.model.rows import SEG_DATA
 from sensor.proto.kernels_probe import HEAD
 from sensor.proto.registry import APP_ID
@@ -57,7 +58,7 @@ class Detector:
         A record header then may stand inside the hello and cut a name in two (RFC 8446 section 5.1), or something
         else stands in front of it.
         """
-        slots = np.unique(segs["flow"][segs["kind"] == SEG_DATA])
+        slots = distinct(segs["flow"][segs["kind"] == SEG_DATA])
         slots = slots[flows["app"][slots] == APP_ID["tls"]]
         head = self._heads[slots].astype(np.int64)
         record = head[:, :, 3] << 8 | head[:, :, 4]

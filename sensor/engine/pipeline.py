@@ -40,6 +40,7 @@ from sensor.flow.table import FlowTable
 from sensor.flow.watch import Watcher
 from sensor.model.app import RAW_NAME, RAW_VERBATIM
 from sensor.model.block import LINKTYPE_RAW, PacketBlock
+from sensor.model.distinct import distinct
 from sensor.model.rows import APP_UNDECIDED, COLD, KEEP_ALL, KEEP_NONE, SEG_END, new_rows
 from sensor.model.scene import Record
 from sensor.proto import ids
@@ -241,7 +242,7 @@ class Pipeline:
     def _retain(self, work: BlockWork) -> None:
         """Decide what the journal keeps of the flows of this block, and keep it."""
         segs, flows, rows = work.segs, work.view.flows, work.view.rows
-        slots = np.unique(segs["flow"])
+        slots = distinct(segs["flow"])
         app = flows["app"][slots]
         interest = self.walk.parses.copy()
         interest[APP_UNDECIDED] = interest.any()
@@ -254,7 +255,7 @@ class Pipeline:
             segs, rows, work.view.numbers[rows["pkt"]], work.gathered.seg_at, work.gathered.data, flows
         )
         if full.size:
-            self.walk.start_now(work, np.unique(full).tolist())
+            self.walk.start_now(work, distinct(full).tolist())
 
     def _recycle(self, segs: np.ndarray) -> None:
         """Forget flows that ended."""

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from sensor.engine.kernels_recent import windows_of_hits
+from sensor.model.distinct import distinct
 
 LIMIT: Final = 1 << 16
 """Hits kept from block to block, 28 bytes each. Without a bound, each block would look at what 262,144 flows left."""
@@ -66,7 +67,7 @@ class RecentHits:
         reach: bytes in front of a segment that its window has. A pair may come twice.
         """
         new = StreamHits(*(np.concatenate(columns) for columns in zip(*parts, strict=True))) if parts else _NO_HITS
-        old, others = self._split(np.unique(sides))
+        old, others = self._split(distinct(sides))
         if not new.sides.size and not old.sides.size:
             return np.zeros(0, np.int32), np.zeros(0, np.int32)
         hits, noted = _in_order(old, new)

@@ -28,6 +28,7 @@ from sensor.engine.late import Late, Pairs
 from sensor.engine.recent import RecentHits, StreamHits
 from sensor.engine.sift import Sift
 from sensor.model.app import RAW_NAME
+from sensor.model.distinct import distinct
 from sensor.model.rows import APP_UNDECIDED, COLD, FRAG_PART, SEG_DATA, STREAM_IGNORED, new_rows
 from sensor.model.units import UNIT_STREAM
 from sensor.proto import ids
@@ -414,7 +415,7 @@ class Selector:
             unit = hits.unit[hits.lit == lit]
             unit = unit[(units["kind"][unit] == UNIT_STREAM) & (plain[unit] == 0)]
             mine = (side < 0) | (units["side"][unit] == side)
-            slots = np.unique(units["flow"][unit[mine]])
+            slots = distinct(units["flow"][unit[mine]])
             found.parse(slots.tolist(), 1 << app)
 
     def _questions(self, found: Candidates, rows: np.ndarray, buf: np.ndarray, gathered: Gathered, flows: np.ndarray,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sensor.model.distinct import distinct
 from sensor.model.rows import COLD
 from sensor.model.units import UNIT, UNIT_STREAM
 from sensor.proto import ids
@@ -34,4 +35,4 @@ class DnsCutter(Following):
         self._follow(units, picked, flows)
         verdict = np.zeros(units.size, np.uint8)
         n = cut(data, units, picked.view(np.uint8), flows, self._owner, self._next, self._made, verdict)
-        return self._made[:n], np.unique(slots[verdict == REFUSED]).tolist()
+        return self._made[:n], distinct(slots[verdict == REFUSED]).tolist()
