@@ -48,13 +48,16 @@ class Sift:
 
     def windows(self, gathered: Gathered, window: int) -> dict[int, set[int]]:
         """Return SEG number → stream rules. window: bytes before a segment that a rule sees."""
-        rules, numbers = _distinct([(rules, numbers) for numbers, rules in self._windows])
-        if not rules.size:
+        if not any(numbers.size for numbers, _ in self._windows):
             return {}
-        segs = gathered.segs[numbers]
-        sides = (2 * segs["flow"] + segs["side"]).astype(np.int32)
-        order = np.lexsort((numbers, sides, rules))
-        rules, numbers, sides, segs = rules[order], numbers[order], sides[order], segs[order]
+        # By side, then in the order of the stream: what is looked up of a side is asked again by its next window.
+        sides = (2 * gathered.segs["flow"] + gathered.segs["side"]).astype(np.int32)
+        order = np.argsort(sides, kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(order.size)
+        rules, places = _distinct([(rules, place[numbers]) for numbers, rules in self._windows])
+        numbers = order[places]
+        sides, segs = sides[numbers], gathered.segs[numbers]
         pos = segs["pos"].astype(np.int64)
         base = np.maximum(pos - window, 0)
         at = gathered.seg_at[numbers] - (pos - base)
