@@ -27,6 +27,7 @@ from sensor.engine.writer import Writer
 from sensor.errors import CaptureError
 from sensor.flow.limits import FlowLimits
 from sensor.model.block import LINKTYPE_ETHERNET
+from sensor.proto.limits_ports import DnsPorts
 from sensor.rules.load import load_rules
 from sensor.rules.ruleset import RuleSet, build
 from sensor.rules.sides import sided
@@ -77,6 +78,10 @@ SMALL = {"max_flows": 16_384, "slack": 4096}
 """Flows of a run that says nothing of them: a table of the usual size costs 20 ms, as much as a hundred packets."""
 
 
+ANYWHERE = DnsPorts(udp=None, tcp=None)
+"""DNS is looked for on any port: more to compare."""
+
+
 @lru_cache(maxsize=16)
 def _planned(rules):
     """Return a rule set's plan, and the same as bytes that copies are made of."""
@@ -97,7 +102,7 @@ def ready(rules):
 
 def settings_of(types=EVERYTHING, run=None, eve=None, **parts):
     """Return settings with some values changed: parts of `Settings` by name, fields of `run` and `eve` as dicts."""
-    base = Settings(flow=FlowLimits(**SMALL))
+    base = Settings(flow=FlowLimits(**SMALL), dns=ANYWHERE)
     return dataclasses.replace(
         base,
         eve=dataclasses.replace(EveSettings(types=tuple(types)), **(eve or {})),

@@ -153,6 +153,11 @@ def ports(text: Any) -> tuple[int, ...]:
         raise ValueError("expected port numbers") from None
 
 
+def ports_or_any(text: Any) -> tuple[int, ...] | None:
+    """Read a list of ports, or `any`: None."""
+    return None if words(text) == ("any",) else ports(text)
+
+
 def cpus(text: Any) -> tuple[int, ...]:
     """Read a list of CPUs, counted from 0."""
     return tuple(count(word) for word in words(text))

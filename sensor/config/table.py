@@ -18,6 +18,7 @@ from sensor.config.readers import (
     networks,
     one_of,
     ports,
+    ports_or_any,
     seconds,
     size,
     some_of,
@@ -49,6 +50,10 @@ def _list(value: tuple[object, ...]) -> str:
     return "[" + ", ".join(map(str, value)) + "]"
 
 
+def _list_or_any(value: tuple[object, ...] | None) -> str:
+    return "any" if value is None else _list(value)
+
+
 def _in_seconds(value: int) -> str:
     return f"{value / SECOND:g}"
 
@@ -74,6 +79,14 @@ def _timeouts() -> Iterator[Setting]:
             )  # fmt: skip
 
 
+def _dns_ports() -> Iterator[Setting]:
+    for transport in ("udp", "tcp"):
+        yield Setting(
+            f"app-layer.protocols.dns.{transport}.detection-ports.dp", ports_or_any, f"dns.{transport}",
+            f"ports of servers at which DNS over {transport.upper()} is looked for; any: by content", _list_or_any,
+        )  # fmt: skip
+
+
 SETTINGS: tuple[Setting, ...] = (
     _yes("vlan.use-for-tracking", "flow.vlan_tracking", "VLAN ids are part of a flow's key"),
     _yes("stream.midstream", "flow.midstream", "reassemble TCP flows whose start was not seen"),
@@ -95,6 +108,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("journal.memcap", size, "journal.memcap", "bytes of stream data kept for parsers that start late"),
     Setting("decoder.vxlan.ports", ports, "decode.vxlan_ports", "UDP ports of VXLAN", _list),
     Setting("decoder.geneve.ports", ports, "decode.geneve_ports", "UDP ports of GENEVE", _list),
+    *_dns_ports(),
     Setting("app-layer.protocols.tls.ja3-fingerprints", boolean_or_auto, "run.ja3",
             "rules may require the feature ja3", _yes_no),
     Setting("app-layer.protocols.tls.ja4-fingerprints", boolean_or_auto, "run.ja4",

@@ -9,16 +9,18 @@ from sensor.engine.kernels_heads import detect, detect_datagrams
 from sensor.model.distinct import distinct
 from sensor.model.rows import SEG_DATA
 from sensor.proto.kernels_probe import HEAD
+from sensor.proto.limits_ports import DnsPorts, dns_at
 from sensor.proto.registry import APP_ID
 
 
 class Detector:
     """Writes `FLOW.app`."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, dns: DnsPorts) -> None:
         self._heads = np.zeros((slots, 2, HEAD), np.uint8)
         self._lengths = np.zeros((slots, 2), np.int64)
         self._voices = np.zeros((slots, 2), np.uint8)
+        self._names_tcp, self._names_udp = dns_at(dns.tcp), dns_at(dns.udp)
         self.mismatches = np.zeros((0, 2), np.int32)
         """Of the last block: segments at which it showed that the sides of a flow do not speak as they should, and why
         (`kernels_heads.TWO_PROTOCOLS`, …)."""
@@ -32,7 +34,8 @@ class Detector:
             self._grow(flows.size)
         found = np.empty(segs.size, np.int32), np.empty(segs.size, np.int32), np.empty(segs.size, np.uint8)
         odd, why = np.empty(segs.size + 1, np.int32), np.empty(segs.size, np.uint8)
-        n = detect(segs, seg_at, data, flows, self._heads, self._lengths, self._voices, *found, odd, why)
+        kept = self._heads, self._lengths, self._voices
+        n = detect(segs, seg_at, data, flows, *kept, *found, odd, why, self._names_tcp)
         count = int(np.argmax(odd == -1))
         self.mismatches = np.stack([odd[:count], why[:count].astype(np.int32)], axis=1)
         return AppChanges(*(column[:n] for column in found))
@@ -74,7 +77,7 @@ class Detector:
         """Return (row numbers, app ids) of the UDP rows with payload; each datagram is decided by itself."""
         at, apps = np.empty(rows.size, np.int64), np.empty(rows.size, np.uint8)
         changed, before = np.empty(rows.size + 1, np.int32), np.empty(rows.size + 1, np.uint8)
-        n = detect_datagrams(rows, buf, flows, at, apps, changed, before)
+        n = detect_datagrams(rows, buf, flows, at, apps, changed, before, self._names_udp)
         changed = changed[: int(np.argmax(changed == -1))]
         return at[:n], apps[:n], AppChanges(rows["flow"][changed], changed, before[: changed.size])
 

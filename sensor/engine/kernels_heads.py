@@ -9,6 +9,7 @@ from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, FLOW, ROW, SEG, SEG_DA
 from sensor.model.stamp import stamp
 from sensor.model.units import UNIT
 from sensor.proto import kernels_more, kernels_probe
+from sensor.proto.dns import kernels_probe as kernels_dns
 from sensor.proto.ids import FTP, HTTP, HTTP2, NFS, SMB, SMTP, SSH, TLS
 from sensor.proto.kernels_probe import HEAD, judge_datagram, judge_flow, judge_side
 
@@ -26,14 +27,14 @@ GIVE_UP = 48 << 10
 
 _DETECT = int64(
     _SEG, numba.int64[::1], numba.uint8[::1], _FLOW, numba.uint8[:, :, ::1], numba.int64[:, ::1], numba.uint8[:, ::1],
-    _I4, _I4, _U1, _I4, _U1,
+    _I4, _I4, _U1, _I4, _U1, _BYTES,
 )  # fmt: skip
-_DATAGRAMS = int64(_ROW, _BYTES, _FLOW, numba.int64[::1], numba.uint8[::1], _I4, numba.uint8[::1])
+_DATAGRAMS = int64(_ROW, _BYTES, _FLOW, numba.int64[::1], numba.uint8[::1], _I4, numba.uint8[::1], _BYTES)
 
 
 @allocating
 def _detect(  # pragma: no cover
-    segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why
+    segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why, names
 ):
     """Copy the first HEAD bytes of each side, and write `FLOW.app` as soon as they tell the protocol.
 
@@ -43,6 +44,7 @@ def _detect(  # pragma: no cover
     lost some of its first bytes counts as one that speaks nothing known.
     Writes (slot, row, app before) of each flow that was decided; returns how many. out_odd: numbers of the segments at
     which it shows that the sides do not speak as they should (behind the last one: -1), out_why: TWO_PROTOCOLS, …
+    names: by server's port, what of DNS may be there (`sensor.proto.limits_ports`).
     """
     kinds, numbers, sides, poss, lens = segs["kind"], segs["flow"], segs["side"], segs["pos"], segs["len"]
     sports, dports, apps, rows = flows["sport"], flows["dport"], flows["app"], segs["row"]
@@ -72,7 +74,7 @@ def _detect(  # pragma: no cover
             continue
         if apps[slot] == APP_UNDECIDED:
             if found == APP_UNDECIDED:
-                found = judge_flow(heads, lengths, slot, sports[slot], dports[slot], scratch)
+                found = judge_flow(heads, lengths, slot, sports[slot], dports[slot], names[dports[slot]], scratch)
             if found != APP_UNDECIDED:
                 apps[slot] = found
                 out_slot[n] = slot
@@ -80,7 +82,9 @@ def _detect(  # pragma: no cover
                 out_before[n] = APP_UNDECIDED
                 n += 1
         if voices[slot, side] == 0:
-            voices[slot, side] = max(judge_side(heads, lengths, slot, side, sports[slot], dports[slot], scratch), 0)
+            known = names[dports[slot]]
+            said = judge_side(heads, lengths, slot, side, sports[slot], dports[slot], known, scratch)
+            voices[slot, side] = max(said, 0)
             why = _oddity(voices[slot, side], voices[slot, 1 - side], side == 1 and lengths[slot, 0] == 0,
                           side == 0 and lengths[slot, 1] > 0)  # fmt: skip
             if why > 0:
@@ -120,21 +124,22 @@ def _oddity(mine, other, first, greeted):  # pragma: no cover
 
 
 @helper
-def _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_before):  # pragma: no cover
+def _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_before, names):  # pragma: no cover
     """Write the number and the protocol of each UDP row with payload; return how many there are.
 
     Each datagram is judged by itself; a flow takes the protocol of the first one that is known. Replies of ONC RPC name
     no service: in a flow of NFS they are NFS. out_changed: the rows at which a flow's protocol changed (behind the last
-    one: -1), out_before: what it was until then.
+    one: -1), out_before: what it was until then. names: as in `_detect`, by the port of the flow's server.
     """
     protos, paylens, pays, numbers = rows["proto"], rows["paylen"], rows["pay"], rows["flow"]
-    sports, dports, apps = rows["sport"], rows["dport"], flows["app"]
+    sports, dports, apps, servers = rows["sport"], rows["dport"], flows["app"], flows["dport"]
     n = changed = 0
     for i in range(rows.size):
         if protos[i] != _UDP or paylens[i] <= 0 or numbers[i] < 0:
             continue
         slot = numbers[i]
-        app = judge_datagram(buf, np.int64(pays[i]), np.int64(paylens[i]), sports[i], dports[i])
+        known = names[servers[slot]]
+        app = judge_datagram(buf, np.int64(pays[i]), np.int64(paylens[i]), sports[i], dports[i], known)
         if app <= APP_UNKNOWN and apps[slot] == NFS:
             app = NFS
         out_row[n] = i
@@ -150,23 +155,25 @@ def _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_befor
 
 
 def _build(stamped):  # dispatchers; with NUMBA_DISABLE_JIT functions
-    def detect_(segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why):
+    def detect_(
+        segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why, names
+    ):
         if stamped < 0:
             return 0
         return _detect(
-            segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why
+            segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why, names
         )
 
-    def datagrams_(rows, buf, flows, out_row, out_app, out_changed, out_before):
+    def datagrams_(rows, buf, flows, out_row, out_app, out_changed, out_before, names):
         if stamped < 0:
             return 0
-        return _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_before)
+        return _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_before, names)
 
     return allocating_kernel(_DETECT)(detect_), allocating_kernel(_DATAGRAMS)(datagrams_)
 
 
 detect, detect_datagrams = _build(  # type: ignore[no-untyped-call]
-    stamp(kernels_probe, kernels_more, *kernels_more.SOURCES)
+    stamp(kernels_probe, kernels_dns, kernels_more, *kernels_more.SOURCES)
 )
 
 

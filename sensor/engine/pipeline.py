@@ -71,7 +71,7 @@ class Pipeline:
         self.defrag = Defragmenter(settings.defrag, default, seed)
         window = max(settings.journal.window, settings.run.inspect_window)
         self.journal = Journal(dataclasses.replace(settings.journal, window=window), slots)
-        self._detector = Detector(slots)
+        self._detector = Detector(slots, settings.dns)
         self._answers = Answers(slots)
         self._watcher = Watcher()
         self._told = Told()

@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from sensor.model.jit import helper
 from sensor.proto import kernels_more
+from sensor.proto.dns import kernels_probe as kernels_dns
 from sensor.proto.ids import DHCP, DNS, HTTP, HTTP2, SSH, TLS
+from sensor.proto.limits_ports import NOWHERE, USUAL
 from sensor.proto.rfb import kernels_probe as kernels_rfb
 
 Bytes = npt.NDArray[np.uint8]
@@ -56,16 +58,6 @@ _BANNER = np.frombuffer(b"SSH-", np.uint8)
 @helper
 def _is_http_port(port: int) -> bool:
     return port in (80, 81, 591, 3128, 5985, 8000, 8008, 8080, 8081, 8088, 8888)
-
-
-@helper
-def _is_dns_tcp_port(port: int) -> bool:
-    return port in (53, 5355)
-
-
-@helper
-def _is_dns_udp_port(port: int) -> bool:
-    return port in (53, 137, 5353, 5355)
 
 
 @helper
@@ -209,59 +201,11 @@ def _tls(h: Ints, n: int) -> int:
 
 
 @helper
-def _is_label_char(c: int) -> bool:
-    return 48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122 or c in (42, 45, 95)
+def _side(h: Ints, n: int, side: int, sport: int, dport: int, names: int) -> int:
+    """Return the verdict on one side's first n bytes; still open with HEAD of them: the other side must tell.
 
-
-@helper
-def _dns_stream(h: Ints, n: int, usual_port: bool) -> int:
-    """DNS over TCP (RFC 1035 section 4.2.2): plausible length and header.
-
-    On an unusual port also: one question, nothing else in a query, a first label of host name characters.
+    names: what of DNS may be there (`sensor.proto.limits_ports`).
     """
-    if n < 2:
-        return _PENDING if usual_port or h[0] <= 16 else _NO
-    size = h[0] << 8 | h[1]
-    if size < 17 or (size > 4351 and not usual_port):
-        return _NO
-    reply = n > 4 and h[4] >= 128
-    if n > 4:
-        opcode = h[4] >> 3 & 15
-        if opcode > 6 or opcode == 3 or (opcode != 0 and not usual_port):
-            return _NO
-    if n > 5 and (h[5] & 64 != 0 or (h[5] & 15 > 10 and not usual_port)):
-        return _NO
-    questions = 1
-    if n > 7:
-        questions = h[6] << 8 | h[7]
-        if questions > 16 or (questions != 1 and not usual_port):
-            return _NO
-    if n > 11 and not usual_port and not reply and h[8] | h[9] | h[10] | h[11] != 0:
-        return _NO
-    if n < 14:
-        return _PENDING
-    additional = h[12] << 8 | h[13]
-    records = (h[8] << 8 | h[9]) + (h[10] << 8 | h[11]) + additional
-    if questions * 5 + records * 11 > size - 12 or questions + records == 0:
-        return _NO
-    if usual_port:
-        return DNS
-    if not reply and additional > 2:
-        return _NO
-    if n < 15:
-        return _PENDING
-    label = h[14]
-    if label == 0 or label > 63 or label + 17 > size:
-        return _NO
-    for j in range(15, min(n, 15 + label)):
-        if not _is_label_char(h[j]):
-            return _NO
-    return DNS if n >= min(15 + label, HEAD) else _PENDING
-
-
-@helper
-def _side(h: Ints, n: int, side: int, sport: int, dport: int) -> int:
-    """Return the verdict on one side's first n bytes; still open with HEAD of them: the other side must tell."""
     if n == 0:
         return _PENDING
     # Before HTTP: on its ports any token may be a method, `SSH-` too.
@@ -288,13 +232,15 @@ def _side(h: Ints, n: int, side: int, sport: int, dport: int) -> int:
         return int(more)
     if more == _PENDING or (n < HEAD and min(http, tls, ssh) == _PENDING):
         return _PENDING
-    dns = _dns_stream(h, n, _is_dns_tcp_port(sport) or _is_dns_tcp_port(dport))
+    if names == NOWHERE:
+        return _NO
+    dns = kernels_dns.stream(h, n, names == USUAL)
     return _NO if dns == _PENDING and n >= HEAD else dns
 
 
 @helper
-def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, h: Ints) -> int:
-    """Judge row i as `sensor.proto.probe.probe_streams` does. h: int64[HEAD] of scratch space.
+def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, names: int, h: Ints) -> int:
+    """Judge row i as `sensor.proto.probe.probe_streams` does. names: as in `_side`. h: int64[HEAD] of scratch space.
 
     For kernels that walk segments: called after each that lengthens a head, it makes the first decision
     independent of where blocks end.
@@ -303,12 +249,12 @@ def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, h: I
     second = min(lengths[i, 1], HEAD)
     for j in range(first):
         h[j] = heads[i, 0, j]
-    a = _side(h, first, np.int64(0), sport, dport)  # numba compiles all protocols anew for a literal
+    a = _side(h, first, np.int64(0), sport, dport, names)  # numba compiles all protocols anew for a literal
     if a > _NO:
         return int(a)
     for j in range(second):
         h[j] = heads[i, 1, j]
-    b = _side(h, second, np.int64(1), sport, dport)
+    b = _side(h, second, np.int64(1), sport, dport, names)
     if b > _NO:
         return int(b)
     # What is of nothing known, or goes on as several protocols do, says no more; the other side may.
@@ -317,12 +263,12 @@ def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, h: I
 
 
 @helper
-def judge_side(heads: Bytes, lengths: Ints, i: int, side: int, sport: int, dport: int, h: Ints) -> int:
-    """Judge one side of row i by itself. h: as in `judge_flow`."""
+def judge_side(heads: Bytes, lengths: Ints, i: int, side: int, sport: int, dport: int, names: int, h: Ints) -> int:
+    """Judge one side of row i by itself. names, h: as in `judge_flow`."""
     size = min(lengths[i, side], HEAD)
     for j in range(size):
         h[j] = heads[i, side, j]
-    return int(_side(h, size, np.int64(side), sport, dport))
+    return int(_side(h, size, np.int64(side), sport, dport, names))
 
 
 @helper
@@ -339,61 +285,12 @@ def _is_dhcp(buf: Bytes, pos: int, size: int) -> bool:
 
 
 @helper
-def _question_end(buf: Bytes, pos: int, end: int) -> int:
-    """Return the offset behind the first question's name, -1 where it leaves the datagram or its limits."""
-    start = pos
-    while pos < end:
-        label = np.int64(buf[pos])
-        if label == 0:
-            return pos + 1
-        if label > 63:
-            return -1
-        pos += int(label) + 1
-        if pos - start > 255:
-            return -1
-    return -1
-
-
-@helper
-def _is_dns_datagram(buf: Bytes, pos: int, size: int, usual_port: bool) -> bool:
-    """DNS message (RFC 1035 section 4.1): header alone on a usual port, one whole sane question on others."""
-    if size < 12:
-        return False
-    flags = _u16(buf, pos + 2)
-    opcode = flags >> 11 & 15
-    questions = _u16(buf, pos + 4)
-    answers = _u16(buf, pos + 6)
-    authority = _u16(buf, pos + 8)
-    additional = _u16(buf, pos + 10)
-    if usual_port:
-        if questions > 128:
-            return False
-        return bool(answers + authority + additional <= size and questions + answers + authority + additional > 0)
-    if questions != 1 or opcode != 0 or flags & 0x40 != 0 or size < 17:
-        return False
-    if 17 + 11 * (answers + authority + additional) > size:
-        return False
-    if flags < 0x8000 and (answers + authority != 0 or additional > 2):
-        return False
-    end = pos + size
-    name_end = _question_end(buf, pos + 12, end)
-    if name_end < 0 or name_end + 4 > end:
-        return False
-    qtype = _u16(buf, name_end)
-    qclass = _u16(buf, name_end + 2) & 0x7FFF
-    known_type = 1 <= qtype <= 65 or qtype == 99 or 249 <= qtype <= 260 or qtype in (32768, 32769)
-    if not known_type or qclass not in (1, 3, 4, 254, 255):
-        return False
-    return bool(name_end + 4 == end or answers + authority + additional > 0)
-
-
-@helper
-def judge_datagram(buf: Bytes, pos: int, size: int, sport: int, dport: int) -> int:
+def judge_datagram(buf: Bytes, pos: int, size: int, sport: int, dport: int, names: int) -> int:
     """Judge the UDP payload buf[pos : pos + size] as `sensor.proto.probe.probe_datagrams` does."""
     if pos < 0 or size < 4 or pos + size > buf.size:
         return 1
     if _is_dhcp(buf, pos, size):
         return DHCP
-    if _is_dns_datagram(buf, pos, size, _is_dns_udp_port(sport) or _is_dns_udp_port(dport)):
+    if names != NOWHERE and kernels_dns.datagram(buf, pos, size, names == USUAL):
         return DNS
     return int(kernels_more.datagram(buf, pos, size, sport, dport))

@@ -1,4 +1,4 @@
-"""Which protocol a flow speaks: by content, with the ports as a hint only."""
+"""Which protocol a flow speaks: by content, with the ports as a hint only; so DNS, here."""
 
 import numpy as np
 
@@ -6,6 +6,7 @@ from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN
 from sensor.proto import kernels_batch
 from sensor.proto.ids import DHCP, DNS, HTTP, SSH, TLS
 from sensor.proto.kernels_probe import HEAD, Bytes, Ints, Ports
+from sensor.proto.limits_ports import dns_at
 
 __all__ = [
     "APP_UNDECIDED",
@@ -39,6 +40,7 @@ def probe_streams(heads: Bytes, lengths: Ints, sport: Ports, dport: Ports) -> By
         np.ascontiguousarray(lengths, np.int64),
         np.ascontiguousarray(sport, np.uint16),
         np.ascontiguousarray(dport, np.uint16),
+        _names(dport),
     )
     return found
 
@@ -55,5 +57,10 @@ def probe_datagrams(buf: Bytes, off: Ints, length: Ints, sport: Ports, dport: Po
         np.ascontiguousarray(length, np.int64),
         np.ascontiguousarray(sport, np.uint16),
         np.ascontiguousarray(dport, np.uint16),
+        _names(dport),
     )
     return found
+
+
+def _names(dport: Ports) -> Bytes:
+    return dns_at(None)[dport]
