@@ -22,6 +22,7 @@ WATCH = np.dtype(
         ("isn", "<u4", (2,)),
         ("alt", "<u4", (2,)),  # the side's first sequence number, where later SYNs had others
         ("next", "<u4", (2,)),  # behind the highest byte that the side has sent
+        ("sent", "<u4", (2,)),  # the same, whatever the other side has acknowledged
         ("acked", "<u4", (2,)),  # highest acknowledgment of the side's bytes
         ("win", "<u4", (2,)),  # window that the side has announced, scaled
         ("stamp", "<u4", (2,)),  # its last timestamp
@@ -38,8 +39,8 @@ WATCH = np.dtype(
 )
 """What is remembered of a flow."""
 
-UNKNOWN, FRESH, SYN_SENT, SYN_RECV, OPEN, HALF, LAST, OVER = range(8)
-"""Phases: nothing seen; no SYN yet; …; one side has finished, both have, reset."""
+UNKNOWN, FRESH, SYN_SENT, SYN_RECV, OPEN, HALF, CLOSING, LAST, OVER = range(9)
+"""Phases: nothing seen; no SYN yet; …; one side has finished, both at once, both; reset."""
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 _TIMESTAMP, _TIMESTAMP_SIZE, _FAST_OPEN = 8, 10, 34
 """Options (RFC 7323 section 3, RFC 7413 section 4.1.1)."""
@@ -53,7 +54,7 @@ _MASK = 0xFFFFFFFF
     EST_SYN_DIFF, EST_SYN_TOCLIENT, EST_INVALID, EST_WINDOW, EST_BEFORE, SPURIOUS, FIN_INVALID, FIN_WINDOW, FIN_NONE,
     RST_NONE, RST_INVALID, RST_DATA, BROKEN, STAMP, CW_WINDOW, CW_FIN, CW_INVALID, FIN1_SEQ, FIN1_FIN, FIN1_INVALID,
     FIN2_SEQ, FIN2_FIN, FIN2_INVALID, LAST_SEQ, LAST_INVALID, TFO_IGNORED, EST_RESEND, SHUT_SYN, CW_BEFORE, AGAIN,
-    FIN_SYN, TW_SEQ, TW_INVALID,
+    FIN_SYN, TW_SEQ, TW_INVALID, BAD_WINDOW, CLOSING_SEQ, CLOSING_INVALID,
 ) = (1 << int(one) for one in T)  # fmt: skip
 
 
@@ -78,6 +79,7 @@ def _beyond(w: np.void, d: int, seq: int) -> bool:  # pragma: no cover
 def _begin(w: np.void, d: int, seq: int) -> None:  # pragma: no cover
     w["isn"][d] = seq
     w["next"][d] = (seq + 1) & _MASK
+    w["sent"][d] = (seq + 1) & _MASK
     w["acked"][d] = (seq + 1) & _MASK
 
 
@@ -88,6 +90,8 @@ def _take(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
     end = (seq + size) & _MASK
     if diff(end, np.int64(w["next"][d])) > 0:
         w["next"][d] = end
+    if diff(end, np.int64(w["sent"][d])) > 0:
+        w["sent"][d] = end
     if flags & ACK and diff(ack, np.int64(w["acked"][1 - d])) > 0:
         w["acked"][1 - d] = ack
         if diff(ack, np.int64(w["next"][1 - d])) > 0:
@@ -281,8 +285,36 @@ def _half(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
         return CW_FIN
     _take(w, d, seq, size + (1 if flags & FIN and not again else 0), ack, flags, win)
     if flags & FIN and d != first:
-        w["phase"] = LAST
+        both = first != w["client"] and not flags & ACK and w["acked"][first] != w["next"][first]
+        w["phase"] = CLOSING if both else LAST
     return found
+
+
+@helper
+@no_type_check
+def _closing(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
+    """Both have finished, the server first, and the client's end acknowledged nothing."""
+    found = _old(w, d, seq, size) | _again(w, d, seq, size)
+    if flags & SYN or not flags & ACK or found:
+        return found
+    if (seq + (1 if d == w["client"] else 0)) & _MASK != w["next"][d]:  # an end that acknowledged nothing has no number
+        return CLOSING_SEQ
+    if _bad_ack(w, 1 - d, ack):
+        return CLOSING_INVALID | INVALID_ACK
+    _take(w, d, seq, size, ack, flags, win)
+    w["phase"] = LAST
+    return 0
+
+
+@helper
+@no_type_check
+def _shrinks(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> bool:  # pragma: no cover
+    """Whether a segment behind a gap on both sides takes back more of its window than its bytes explain."""
+    if w["phase"] < OPEN or flags & (SYN | FIN | RST) or np.int64(w["win"][d]) - win <= size:
+        return False
+    if diff(ack, np.int64(w["sent"][1 - d])) <= 0 or diff(seq, np.int64(w["sent"][d])) <= 0:
+        return False
+    return not _bad_ack(w, 1 - d, ack)
 
 
 @helper
@@ -403,7 +435,7 @@ def _fresh(w: np.void, d: int, seq: int, size: int, flags: int, win: int) -> int
 @no_type_check
 def _in_place(w: np.void, d: int, seq: int) -> bool:  # pragma: no cover
     """Whether a reset has the next number of its side, for which the end of the side does not count."""
-    ended = w["phase"] == LAST or (w["phase"] == HALF and w["fin"] == 1 + d)
+    ended = w["phase"] >= CLOSING or (w["phase"] == HALF and w["fin"] == 1 + d)
     return (seq + (1 if ended else 0)) & _MASK == w["next"][d]
 
 
@@ -433,6 +465,8 @@ def _judge(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: i
         return _open(w, d, seq, size, ack, flags, win)
     if phase == HALF:
         return _half(w, d, seq, size, ack, flags, win)
+    if phase == CLOSING:
+        return _closing(w, d, seq, size, ack, flags, win)
     return _last(w, d, seq, size, ack, flags, win) if phase == LAST else 0
 
 
@@ -485,5 +519,8 @@ def watch(
         if w["phase"] == FRESH and flags & SYN and r["paylen"] > 0 and _option(b, l4 + 20, end, _FAST_OPEN, 0) >= 0:
             w["early"] = 1
             early[0] = slot
+        if _shrinks(w, d, np.int64(r["seq"]), np.int64(r["paylen"]), np.int64(r["ack"]), flags, win):
+            out[i] = np.uint64(BAD_WINDOW)
+            continue
         found = _judge(w, d, np.int64(r["seq"]), np.int64(r["paylen"]), np.int64(r["ack"]), flags, win)
         out[i] = np.uint64(found)

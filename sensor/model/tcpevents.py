@@ -62,6 +62,9 @@ class TcpEvent(IntEnum):
     FIN_SYN = 49
     TIMEWAIT_ACK_WRONG_SEQ = 50
     TIMEWAIT_INVALID_ACK = 51
+    PKT_BAD_WINDOW_UPDATE = 52
+    CLOSING_ACK_WRONG_SEQ = 53
+    CLOSING_INVALID_ACK = 54
 
     @property
     def event(self) -> str:

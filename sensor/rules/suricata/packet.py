@@ -213,8 +213,13 @@ _STREAM_EVENTS: Mapping[str, str] = MappingProxyType(
 """Suricata's names of what is noticed here as well; names of `stream.event` are understood, too."""
 
 
-_NEVER = frozenset({"ipv4.opt_unknown", "ipv6.exthdr_dupl_eh", "gre.version1_malformed_sre_hdr", "stream.wrong_thread"})
-"""Events that Suricata knows and never raises, and that of its threads: nothing is lost where they are missing."""
+_NEVER = frozenset({
+    "ipv4.opt_unknown", "ipv6.exthdr_dupl_eh", "gre.version1_malformed_sre_hdr", "stream.wrong_thread",
+    "stream.3whs_ack_in_wrong_dir", "stream.3whs_ack_data_inject", "stream.3whs_async_wrong_seq",
+    "stream.3whs_synack_resend_with_diff_seq", "stream.reassembly_segment_before_base_seq",
+})  # fmt: skip
+"""Events that Suricata knows and never raises, unless it is in the way of packets or hears one side alone (what it
+calls async), and that of its threads: nothing is lost where they are missing."""
 
 
 def stream_event(draft: Draft, value: str) -> None:
