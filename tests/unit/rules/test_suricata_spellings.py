@@ -67,7 +67,10 @@ def test_other_spellings():
     assert rule('content:"a"; tls.store;')
 
 
-@pytest.mark.parametrize("option", ["decode-event:ipv4.opt_unknown;", "stream-event:wrong_thread;", "stream-event:3whs_ack_data_inject;"])
+@pytest.mark.parametrize(
+    "option",
+    ["decode-event:ipv4.opt_unknown;", "stream-event:wrong_thread;", "stream-event:3whs_ack_data_inject;"],
+)
 def test_what_never_happens_is_loaded_and_said(option):
     made = rule(option, "alert pkthdr any any -> any any")
     assert made.unmatchable == "it asks for what never happens here"
