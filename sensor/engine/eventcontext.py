@@ -120,6 +120,13 @@ class EventContext:
         about_segments = self._event is not None and self._event[0] == STREAM_EVENT
         return self.proto == _TCP and not self._packet and not about_segments
 
+    def _voice(self) -> str:
+        """Return what the side speaks by itself; of a protocol that followed another both sides do."""
+        place, view = self.place, self.place.view
+        if not self.app or place.slot < 0 or self.app != view.app_name(place.slot, place.row):
+            return self.app
+        return view.voice_name(place.slot, place.side, place.row, packet=self._packet)
+
     def _fields(self) -> PacketRow | None:
         """Return the packet, read when a rule first asks for one of its fields (10 us)."""
         if self._row is None and self.place.row >= 0:
@@ -182,7 +189,7 @@ class EventContext:
         if field in _ODD:
             return self._event[1] if self._event is not None and self._event[0] == field else None
         if field == APP_PROTOCOL:
-            return _APPS.get(self.app)
+            return _APPS.get(self._voice())
         if field == APP_TOLD:
             told = self.place.view.told
             return int(told is not None and self.place.row >= 0 and told[self.place.row])

@@ -7,10 +7,12 @@ import numpy as np
 from sensor.engine.history import AppChanges
 from sensor.engine.kernels_heads import detect, detect_datagrams
 from sensor.model.distinct import distinct
-from sensor.model.rows import SEG_DATA
+from sensor.model.rows import APP_UNDECIDED, SEG_DATA
 from sensor.proto.kernels_probe import HEAD
 from sensor.proto.limits_ports import DnsPorts, dns_at
 from sensor.proto.registry import APP_ID
+
+_NOTHING = AppChanges()
 
 
 class Detector:
@@ -24,28 +26,36 @@ class Detector:
         self.mismatches = np.zeros((0, 2), np.int32)
         """Of the last block: segments at which it showed that the sides of a flow do not speak as they should, and why
         (`kernels_heads.TWO_PROTOCOLS`, …)."""
+        self.told = _NOTHING
+        """Of the last block: when it was told what the sides of flows speak by themselves."""
 
     def streams(self, segs: np.ndarray, seg_at: np.ndarray, data: np.ndarray, flows: np.ndarray) -> AppChanges:
         """Decide for TCP flows that got data. segs: SEG[m], seg_at: int64[m], data: uint8[k]."""
         if not segs.size:
-            self.mismatches = self.mismatches[:0]
+            self.mismatches, self.told = self.mismatches[:0], _NOTHING
             return AppChanges()
         if flows.size > len(self._heads):
             self._grow(flows.size)
         found = np.empty(segs.size, np.int32), np.empty(segs.size, np.int32), np.empty(segs.size, np.uint8)
         odd, why = np.empty(segs.size + 1, np.int32), np.empty(segs.size, np.uint8)
         kept = self._heads, self._lengths, self._voices
-        n = detect(segs, seg_at, data, flows, *kept, *found, odd, why, self._names_tcp)
+        told = np.empty(segs.size + 1, np.int32)
+        n = detect(segs, seg_at, data, flows, *kept, *found, odd, why, told, self._names_tcp)
         count = int(np.argmax(odd == -1))
         self.mismatches = np.stack([odd[:count], why[:count].astype(np.int32)], axis=1)
+        self.told = self._told(segs[told[: int(np.argmax(told == -1))]])
         return AppChanges(*(column[:n] for column in found))
 
-    def voices(self, slot: int) -> tuple[list[int], list[int]]:
-        """Return what each side of a flow speaks by itself (`APP_UNDECIDED`: it has not told), and how many bytes tell.
+    @staticmethod
+    def _told(segs: np.ndarray) -> AppChanges:
+        """Return when sides (`history.side_id`) began to speak something by themselves."""
+        sides = segs["flow"].astype(np.int32) * 2 + segs["side"]
+        return AppChanges(sides, segs["row"].astype(np.int32), np.full(segs.size, APP_UNDECIDED, np.uint8))
 
-        At most `HEAD` bytes are looked at.
-        """
-        return self._voices[slot].tolist(), self._lengths[slot].tolist()
+    def voices(self, slot: int) -> list[int]:
+        """Return what each side of a flow speaks by itself (`APP_UNDECIDED`: it has not told)."""
+        found: list[int] = self._voices[slot].tolist()
+        return found
 
     def _grow(self, slots: int) -> None:
         """Follow the flow table's growth."""

@@ -9,6 +9,11 @@ import numpy as np
 from sensor.engine.kernels_history import later, sums
 
 
+def side_id(slot: int, side: int) -> int:
+    """Return the number of a flow's side."""
+    return slot * 2 + side
+
+
 def _none() -> np.ndarray:
     return np.zeros(0, np.int32)
 
@@ -48,13 +53,14 @@ def _before(changes: _Indexed, slot: int, row: int) -> int:
 class History:
     """What came behind a row of a block. Indexes are made when first asked for."""
 
-    def __init__(self, rows: np.ndarray, changes: AppChanges, silent: AppChanges) -> None:
-        """silent: see `BlockView`."""
+    def __init__(self, rows: np.ndarray, changes: AppChanges, silent: AppChanges, told: AppChanges) -> None:
+        """silent, told: see `BlockView`."""
         self._rows = rows
-        self._changes, self._silent = changes, silent
+        self._changes, self._silent, self._told = changes, silent, told
         self._by_flow: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._decided: _Indexed | None = None
         self._answered: _Indexed | None = None
+        self._voiced: _Indexed | None = None
 
     def app_before(self, slot: int, row: int) -> int:
         """Return the protocol id that a flow had at a row, if that changed later in the block; -1: it did not."""
@@ -67,6 +73,12 @@ class History:
         if self._answered is None:
             self._answered = _indexed(self._silent)
         return _before(self._answered, slot, row) >= 0
+
+    def untold(self, slot: int, side: int, row: int) -> bool:
+        """Tell whether a side had not told at a row what it speaks by itself, but did later in the block."""
+        if self._voiced is None:
+            self._voiced = _indexed(self._told)
+        return _before(self._voiced, side_id(slot, side), row) >= 0
 
     def later(self, slot: int, row: int) -> tuple[int, int, int, int]:
         """Return (packets, packets, bytes, bytes) per side of a flow behind a row, as the flow table counts them."""

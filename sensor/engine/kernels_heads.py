@@ -11,7 +11,7 @@ from sensor.model.units import UNIT
 from sensor.proto import kernels_more, kernels_probe
 from sensor.proto.dns import kernels_probe as kernels_dns
 from sensor.proto.ids import FTP, HTTP, HTTP2, NFS, SMB, SMTP, SSH, TLS
-from sensor.proto.kernels_probe import HEAD, judge_datagram, judge_flow, judge_side
+from sensor.proto.kernels_probe import HEAD, judge_datagram, judge_flow, judge_voice
 
 _SEG, _UNIT, _FLOW, _ROW = (numba.from_dtype(t)[::1] for t in (SEG, UNIT, FLOW, ROW))
 _BYTES = numba.types.Array(numba.uint8, 1, "C", readonly=True)
@@ -27,29 +27,31 @@ GIVE_UP = 48 << 10
 
 _DETECT = int64(
     _SEG, numba.int64[::1], numba.uint8[::1], _FLOW, numba.uint8[:, :, ::1], numba.int64[:, ::1], numba.uint8[:, ::1],
-    _I4, _I4, _U1, _I4, _U1, _BYTES,
+    _I4, _I4, _U1, _I4, _U1, _I4, _BYTES,
 )  # fmt: skip
 _DATAGRAMS = int64(_ROW, _BYTES, _FLOW, numba.int64[::1], numba.uint8[::1], _I4, numba.uint8[::1], _BYTES)
 
 
 @allocating
 def _detect(  # pragma: no cover
-    segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why, names
+    segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why, out_told,
+    names,
 ):
     """Copy the first HEAD bytes of each side, and write `FLOW.app` as soon as they tell the protocol.
 
     heads: uint8[slots, 2, HEAD], lengths: int64[slots, 2], voices: uint8[slots, 2], what each side speaks by itself.
     Asked after each segment, in packet order: the first decision counts, so that it does not depend on where a block
     ends. Bytes behind a gap are not a head: a side that
-    lost some of its first bytes counts as one that speaks nothing known.
+    lost some of its first bytes counts as one that speaks nothing known, and of its own it speaks nothing.
     Writes (slot, row, app before) of each flow that was decided; returns how many. out_odd: numbers of the segments at
     which it shows that the sides do not speak as they should (behind the last one: -1), out_why: TWO_PROTOCOLS, …
+    out_told: numbers of the segments at which it is told what their side speaks by itself (behind the last one: -1).
     names: by server's port, what of DNS may be there (`sensor.proto.limits_ports`).
     """
     kinds, numbers, sides, poss, lens = segs["kind"], segs["flow"], segs["side"], segs["pos"], segs["len"]
     sports, dports, apps, rows = flows["sport"], flows["dport"], flows["app"], segs["row"]
     scratch = np.zeros(HEAD, np.int64)
-    n = odd = 0
+    n = odd = told = 0
     for i in range(segs.size):
         if kinds[i] != SEG_DATA:
             continue
@@ -57,7 +59,7 @@ def _detect(  # pragma: no cover
         if pos >= HEAD and apps[slot] != APP_UNDECIDED:
             continue
         have = lengths[slot, side]
-        found = APP_UNDECIDED
+        found, whole = APP_UNDECIDED, True
         if pos == have and pos < HEAD:
             k = min(np.int64(lens[i]), HEAD - pos)
             at = seg_at[i]
@@ -67,7 +69,7 @@ def _detect(  # pragma: no cover
         elif pos > have and have < HEAD - 1:
             for x in range(have, HEAD):
                 heads[slot, side, x] = 255
-            lengths[slot, side] = HEAD - 1
+            lengths[slot, side], whole = HEAD - 1, False
         elif pos >= GIVE_UP:
             found = APP_UNKNOWN
         else:
@@ -81,17 +83,21 @@ def _detect(  # pragma: no cover
                 out_row[n] = rows[i]
                 out_before[n] = APP_UNDECIDED
                 n += 1
-        if voices[slot, side] == 0:
+        if voices[slot, side] == APP_UNDECIDED and whole:
             known = names[dports[slot]]
-            said = judge_side(heads, lengths, slot, side, sports[slot], dports[slot], known, scratch)
-            voices[slot, side] = max(said, 0)
+            voice = judge_voice(heads, lengths, slot, side, sports[slot], dports[slot], known, scratch)
+            if voice == APP_UNDECIDED:
+                continue
+            voices[slot, side] = voice
+            out_told[told] = i
+            told += 1
             why = _oddity(voices[slot, side], voices[slot, 1 - side], side == 1 and lengths[slot, 0] == 0,
                           side == 0 and lengths[slot, 1] > 0)  # fmt: skip
             if why > 0:
                 out_odd[odd] = i
                 out_why[odd] = why
                 odd += 1
-    out_odd[odd] = -1
+    out_odd[odd] = out_told[told] = -1
     return n
 
 
@@ -156,12 +162,14 @@ def _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_befor
 
 def _build(stamped):  # dispatchers; with NUMBA_DISABLE_JIT functions
     def detect_(
-        segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why, names
+        segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why, out_told,
+        names,
     ):
         if stamped < 0:
             return 0
         return _detect(
-            segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why, names
+            segs, seg_at, data, flows, heads, lengths, voices, out_slot, out_row, out_before, out_odd, out_why,
+            out_told, names,
         )
 
     def datagrams_(rows, buf, flows, out_row, out_app, out_changed, out_before, names):

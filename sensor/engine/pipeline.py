@@ -193,6 +193,7 @@ class Pipeline:
             block, rows, buf, flows, numbers, self._app_names, self._stations, streams + datagrams, silent,
             self._watcher.look(rows, buf, flows) if self.plan.segments else None,
             self._told.look(streams + datagrams, rows, flows) if self.plan.told else None, self._detector.voices,
+            self._detector.told,
         )  # fmt: skip
         found = self._candidates(view, gathered, (at, apps))
         watch.lap("scan")

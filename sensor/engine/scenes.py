@@ -21,12 +21,8 @@ from sensor.proto.ids import FTP, HTTP, SMB, SMTP, SSH, TLS
 
 _TCP = 6
 _PORTED = frozenset({_TCP, 17, 132})
-_GREETED = frozenset({FTP, SMTP})
-"""Suricata knows them by what clients say."""
-_SHOWING = frozenset({HTTP, TLS, SSH, SMB}) | _GREETED
+_SHOWING = frozenset({HTTP, TLS, SSH, SMB, FTP, SMTP})
 """Protocols that show by what is said alone, to Suricata, too: whatever the ports."""
-_TELLING = 17
-"""Bytes after which a side that shows nothing speaks nothing known (Suricata's longest pattern is of so many)."""
 _TUNNEL_SOURCES = ("", "", "gre tunnel", "gre tunnel", "vxlan encapsulation", "geneve encapsulation")
 """Kind of a tunnel (`TUNNEL_NAMES`) → EVE `pkt_src`; ERSPAN is GRE to Suricata."""
 
@@ -82,8 +78,10 @@ class BlockView:
     """uint64[n]: of each row the set of values of `tcp.event`; None: no rule asks."""
     told: np.ndarray | None = None
     """bool[n]: it is a packet on which the protocol has just been told; None: no rule asks."""
-    voices: Callable[[int], tuple[list[int], list[int]]] | None = None
-    """Slot → the protocol that each side of a flow speaks by itself, and of how many bytes that is."""
+    voices: Callable[[int], list[int]] | None = None
+    """Slot → the protocol that each side of a flow speaks by itself."""
+    voiced: AppChanges = field(default_factory=AppChanges)
+    """When that was told in this block, by `side_id`."""
     _history: History | None = None
     _ends: dict[int, Ends] = field(default_factory=dict)
 
@@ -98,7 +96,7 @@ class BlockView:
     def history(self) -> History:
         """What came behind a row."""
         if self._history is None:
-            self._history = History(self.rows, self.changes, self.silent)
+            self._history = History(self.rows, self.changes, self.silent, self.voiced)
         return self._history
 
     def counts_at(self, slot: int, row: int) -> tuple[int, int, int, int]:
@@ -120,31 +118,45 @@ class BlockView:
 
     def app_name(self, slot: int, row: int) -> str:
         """Return the EVE name of a flow's protocol as it was known at a row (-1: at the end of the block)."""
-        app = self.app(slot, row)
-        return "" if app == APP_UNDECIDED else "failed" if app == APP_UNKNOWN else self.app_names[app]
+        return self._name(self.app(slot, row))
 
     def other_voices(self, slot: int) -> tuple[str, str]:
-        """Return what the client and the server of a connection speak by themselves, where it is not its protocol.
-
-        Of a connection whose protocol was announced elsewhere neither side tells.
-        """
-        flow = self.flows[slot]
-        app = int(flow["app"])
-        if self.voices is None or app <= APP_UNKNOWN or flow["proto"] != _TCP:
-            return "", ""
-        voices, sizes = self.voices(slot)
-        if app not in voices:
-            return "", ""
-        if app in _GREETED and voices[0] == app and voices[1] in _GREETED | {APP_UNDECIDED}:
-            voices[1] = APP_UNKNOWN
-        heard = [size >= _TELLING and not lost for size, lost in zip(sizes, flow["gaps"].tolist(), strict=True)]
-        client, server = (self._voice(app, voice, heard[side]) for side, voice in enumerate(voices))
+        """Return what the client and the server of a connection speak by themselves, where it is not its protocol."""
+        app = int(self.flows["app"][slot])
+        client, server = (self._other_voice(app, voice) for voice in self._voices(slot, app))
         return client, server
 
-    def _voice(self, app: int, voice: int, heard: bool) -> str:
-        if voice == APP_UNKNOWN:
-            return "failed" if app in _SHOWING and heard else ""
-        return "" if voice in (APP_UNDECIDED, app) else self.app_names[voice]
+    def _voices(self, slot: int, app: int) -> list[int]:
+        """Return what the sides of a flow speak by themselves.
+
+        Of a connection whose protocol was announced elsewhere neither side tells; of others that do not show by what
+        is said alone it is what the flow speaks.
+        """
+        if self.voices is None or app <= APP_UNKNOWN or self.flows["proto"][slot] != _TCP:
+            return [app, app]
+        voices = self.voices(slot)
+        if app not in voices:
+            return [app, app]
+        return [app if voice <= APP_UNKNOWN and app not in _SHOWING else voice for voice in voices]
+
+    def _other_voice(self, app: int, voice: int) -> str:
+        return "" if voice in (APP_UNDECIDED, app) else self._name(voice)
+
+    def voice_name(self, slot: int, side: int, row: int, *, packet: bool) -> str:
+        """Return the EVE name of what a side speaks by itself as it was known at a row; empty: it has not told.
+
+        packet: the row's own bytes are still to be answered.
+        """
+        app = self.app(slot, row)
+        if app == APP_UNDECIDED:
+            return ""
+        shows = row >= 0 and self.voiced.slots.size and app in _SHOWING
+        if shows and self.history.untold(slot, side, row - packet):
+            return ""
+        return self._name(self._voices(slot, app)[side])
+
+    def _name(self, app: int) -> str:
+        return "" if app == APP_UNDECIDED else "failed" if app == APP_UNKNOWN else self.app_names[app]
 
     def app_name_of_packet(self, slot: int, row: int) -> str:
         """Return the name as rules on packets have it: empty until somebody has answered to what tells the protocol."""

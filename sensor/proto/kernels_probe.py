@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sensor.model.jit import helper
 from sensor.proto import kernels_more
 from sensor.proto.dns import kernels_probe as kernels_dns
-from sensor.proto.ids import DHCP, DNS, HTTP, HTTP2, SSH, TLS
+from sensor.proto.ids import DHCP, DNS, FTP, HTTP, HTTP2, SMB, SMTP, SSH, TLS
 from sensor.proto.limits_ports import NOWHERE, USUAL
 from sensor.proto.rfb import kernels_probe as kernels_rfb
 
@@ -37,18 +37,30 @@ _METHOD_NAMES = (
 )  # fmt: skip
 """https://www.iana.org/assignments/http-methods, and those that Microsoft services and caches add."""
 _METHOD_WIDTH = 20
+_SHOWN_NAMES = (
+    b"GET", b"PUT", b"POST", b"HEAD", b"TRACE", b"OPTIONS", b"CONNECT", b"DELETE", b"PATCH", b"PROPFIND", b"PROPPATCH",
+    b"MKCOL", b"COPY", b"MOVE", b"LOCK", b"UNLOCK", b"CHECKOUT", b"UNCHECKOUT", b"CHECKIN", b"UPDATE", b"LABEL",
+    b"REPORT", b"MKWORKSPACE", b"MKACTIVITY", b"MERGE", b"INVALID", b"VERSION-CONTROL", b"BASELINE-CONTROL",
+    b"HTTP/0.9", b"HTTP/1.0", b"HTTP/1.1",
+)  # fmt: skip
+"""Words by which Suricata knows HTTP."""
+_TELLS_OF_CLIENT, _TELLS_OF_SERVER = 25, 9
+_SESSION_REQUEST = 0x81
+"""First byte of a NetBIOS session request, which is no message of SMB."""
 
 
-def _table(names: tuple[bytes, ...]) -> Bytes:
-    """Return uint8[names, width]: each name with a space behind it, zeros up to the width."""
+def _table(names: tuple[bytes, ...], behind: bytes = b" ") -> Bytes:
+    """Return uint8[names, width]: each name with a blank behind it, zeros up to the width."""
     table = np.zeros((len(names), _METHOD_WIDTH), np.uint8)
     for i, name in enumerate(names):
-        table[i, : len(name) + 1] = np.frombuffer(name + b" ", np.uint8)
+        text = name + behind
+        table[i, : len(text)] = np.frombuffer(text, np.uint8)
     table.flags.writeable = False
     return table
 
 
 _METHODS = _table(_METHOD_NAMES)
+_SHOWN = _table(_SHOWN_NAMES, b"")
 _RESPONSE = np.frombuffer(b"http/", np.uint8)
 _PREFACE = np.frombuffer(b"PRI * HTTP/2.0", np.uint8)
 _BANNER = np.frombuffer(b"SSH-", np.uint8)
@@ -66,6 +78,11 @@ def _is_tchar(c: int) -> bool:
     if 48 <= c <= 57 or 65 <= c <= 90 or 94 <= c <= 122 or c in (124, 126):
         return True
     return c == 33 or 35 <= c <= 39 or c in (42, 43, 45, 46)
+
+
+@helper
+def _upper(c: int) -> int:
+    return c - 32 if 97 <= c <= 122 else c
 
 
 @helper
@@ -263,12 +280,36 @@ def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, name
 
 
 @helper
-def judge_side(heads: Bytes, lengths: Ints, i: int, side: int, sport: int, dport: int, names: int, h: Ints) -> int:
-    """Judge one side of row i by itself. names, h: as in `judge_flow`."""
+def _shows_http(h: Ints, n: int) -> bool:
+    """Tell whether bytes begin as Suricata expects of HTTP: a usual method and a blank, or a version."""
+    for m in range(_SHOWN.shape[0]):
+        j = 0
+        while j < n and _SHOWN[m, j] != 0 and _upper(h[j]) == _SHOWN[m, j]:
+            j += 1
+        if _SHOWN[m, j] == 0 and (h[0] in (72, 104) or (j < n and h[j] in (32, 9))):
+            return True
+    return False
+
+
+@helper
+def judge_voice(heads: Bytes, lengths: Ints, i: int, side: int, sport: int, dport: int, names: int,
+                h: Ints) -> int:  # fmt: skip
+    """Judge one side of row i by itself, as Suricata does, which looks at fewer forms.
+
+    Where it takes a side for one that speaks nothing known it does so behind some bytes (measured). names, h: as in
+    `judge_flow`.
+    """
     size = min(lengths[i, side], HEAD)
     for j in range(size):
         h[j] = heads[i, side, j]
-    return int(_side(h, size, np.int64(side), sport, dport, names))
+    voice = int(_side(h, size, np.int64(side), sport, dport, names))
+    if (voice == HTTP and not _shows_http(h, size)) or (voice == SMB and h[0] == _SESSION_REQUEST):
+        voice = _NO
+    if side == 1 and voice in (FTP, SMTP):  # what their clients say shows them
+        voice = _NO
+    if voice > _NO:
+        return voice
+    return _NO if size >= (_TELLS_OF_SERVER if side else _TELLS_OF_CLIENT) else _PENDING
 
 
 @helper

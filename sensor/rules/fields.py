@@ -150,7 +150,7 @@ _OF_PACKETS: tuple[HeaderField, ...] = (
     HeaderField("flow.bytes.to_client", "bytes of the server's packets so far", _U63, packet=False),
     HeaderField("decode.event", "what is odd in a packet, by its name", 255, NAME, _EVENTS, ("decode-event",)),
     HeaderField(TCP_EVENT, "what is odd about a TCP segment in its connection, by its name", 63, NAME, _TCP_EVENTS),
-    HeaderField(APP_PROTOCOL, "protocol that the flow speaks, once it is known", 255, NAME, _APPS, (), False),
+    HeaderField(APP_PROTOCOL, "protocol that the side speaks, once it is known", 255, NAME, _APPS, (), False),
     HeaderField(APP_TOLD, "the side's first packet after its bytes have told the protocol", 1, FLAG),
     HeaderField(STREAM_EVENT, "what is odd in a TCP connection, by its name", 63, NAME, _STREAM_EVENTS, (), False),
     HeaderField(APP_EVENT, "what the parser of a protocol finds odd, by its name", _U16, NAME, _APP_EVENTS, (), False),

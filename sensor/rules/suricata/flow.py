@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sensor.rules.suricata.draft import Draft
 
 _U32 = 0xFFFFFFFF
+_SHOWING = frozenset({"http", "tls", "ssh", "smb", "ftp", "smtp"})
+"""Protocols of which a side may speak nothing known, while the other shows what the flow speaks."""
 _ONLY: Mapping[str, str] = MappingProxyType({"only_stream": "stream", "no_stream": "packet"})
 _FRAG: Mapping[str, int] = MappingProxyType({"only_frag": 1, "no_frag": 0})
 
@@ -72,14 +74,14 @@ def app_layer_protocol(draft: Draft, value: str) -> None:
     name = buffers.word(spec, value.strip('"'))
     if draft.proto not in ("ip", "tcp", "udp", name):
         raise Refused(f"a rule on {draft.proto} cannot be about {name}")
+    numbers = fields.BY_NAME[fields.APP_PROTOCOL].names
+    spoken = HeaderTest(fields.APP_PROTOCOL, "in", values=tuple(numbers[each.name] for each in BY_WORD[name]))
     transport = transports(draft.proto) if draft.proto in ("tcp", "udp") else None
     if transport is None or all(transport.issuperset(each.transports) for each in BY_WORD[name]):
         draft.proto = name
-    else:  # the protocol's word would stand for more than the header's
-        numbers = fields.BY_NAME[fields.APP_PROTOCOL].names
-        draft.conditions.append(
-            HeaderTest(fields.APP_PROTOCOL, "in", values=tuple(numbers[each.name] for each in BY_WORD[name]))
-        )
+        if _SHOWING.isdisjoint(each.name for each in BY_WORD[name]):
+            return  # what the flow speaks both of its sides do
+    draft.conditions.append(spoken)  # else the protocol's word would stand for more than the header's
 
 
 def _speaks_other(draft: Draft, word: str) -> None:

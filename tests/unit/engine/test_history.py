@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.engine.history import AppChanges, History
+from sensor.engine.history import AppChanges, History, side_id
 from sensor.model.rows import FRAG_REASSEMBLED, new_rows
 
 
@@ -20,7 +20,7 @@ def forge(seed, count):
 @given(st.integers(0, 1 << 30), st.integers(0, 25))
 def test_counts_are_those_of_the_rows_behind(seed, count):
     rows = forge(seed, count)
-    history = History(rows, AppChanges(), AppChanges())
+    history = History(rows, AppChanges(), AppChanges(), AppChanges())
     for slot in range(5):
         for row in range(-1, count + 1):
             wanted = [0, 0, 0, 0]
@@ -34,13 +34,20 @@ def test_counts_are_those_of_the_rows_behind(seed, count):
 
 def test_a_protocol_is_what_it_was_at_a_row():
     changes = AppChanges(np.array([3, 3], np.int32), np.array([5, 9], np.int32), np.array([0, 7], np.uint8))
-    history = History(new_rows(12), changes, AppChanges())
+    history = History(new_rows(12), changes, AppChanges(), AppChanges())
     assert [history.app_before(3, row) for row in (4, 5, 8, 9)] == [0, 7, 7, -1]
     assert history.app_before(2, 0) == -1
 
 
 def test_nobody_has_answered_up_to_a_row():
     silent = AppChanges(np.array([3], np.int32), np.array([5], np.int32), np.array([0], np.uint8))
-    history = History(new_rows(12), AppChanges(), silent)
+    history = History(new_rows(12), AppChanges(), silent, AppChanges())
     assert [history.unanswered(3, row) for row in (4, 5)] == [True, False]
     assert not history.unanswered(2, 0)
+
+
+def test_sides_tell_one_after_the_other():
+    told = AppChanges(np.array([side_id(3, 1)], np.int32), np.array([5], np.int32), np.array([0], np.uint8))
+    history = History(new_rows(12), AppChanges(), AppChanges(), told)
+    assert [history.untold(3, 1, row) for row in (4, 5, 6)] == [True, False, False]
+    assert not history.untold(3, 0, 4)

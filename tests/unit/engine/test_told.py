@@ -37,9 +37,29 @@ def test_once_a_side_behind_the_answer_to_its_bytes(tmp_path, conversation):
 
 
 def test_whatever_else_is_asked_for_makes_it_a_rule_on_packets(tmp_path, conversation):
-    assert numbers(tmp_path, conversation, "app-layer-protocol:http; flow:established;") == list(range(5, 16))
-    assert numbers(tmp_path, conversation, "app-layer-protocol:!smb; dsize:>0;", "tcp") == [6, 8, 10, 12, 14]
+    assert numbers(tmp_path, conversation, "app-layer-protocol:http; flow:established;") == list(range(7, 16))
+    assert numbers(tmp_path, conversation, "app-layer-protocol:!smb; dsize:>0;", "tcp") == [8, 10, 12, 14]
     assert numbers(tmp_path, conversation, "flow:to_server;", "http") == [7, 8, 11, 12, 15]
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "http", "other"),
+    [
+        (REQUEST, ANSWER, [7, 9], []),
+        (REQUEST.replace(b"GET", b"NOTIFY"), ANSWER, [9], [7]),
+        (b"\r\n" + REQUEST, ANSWER, [9], [7]),
+        (b"?" * 24, ANSWER, [9], []),
+        (b"?" * 25, ANSWER, [9], [7]),
+        (REQUEST, b"?" * 8, [7], []),
+        (REQUEST, b"?" * 9, [7], [9]),
+        (REQUEST, b"\n" + ANSWER, [7], [9]),
+    ],
+)
+def test_each_side_speaks_by_itself(tmp_path, client, server, http, other):
+    frames = Flow().open().send(0, client).send(1, server).close().frames()
+    assert numbers(tmp_path, frames, "app-layer-protocol:http;") == http
+    assert numbers(tmp_path, frames, "app-layer-protocol:!http;", "tcp") == other
+    assert numbers(tmp_path, frames, "app-layer-protocol:failed;", "tcp") == other
 
 
 def test_the_protocol_of_the_header_holds_beside_that_of_the_option(tmp_path):
