@@ -21,6 +21,7 @@ SYN, FIN = 2, 1
 TOO_BIG = 2
 """ICMPv6 type (RFC 4443 section 3.2)."""
 _WORD = 1 << 32
+_SECOND = 10**9
 _ECHO = MappingProxyType({ICMP: frozenset({0, 8, 13, 14, 15, 16, 17, 18}), ICMPV6: frozenset({128, 129})})
 """Types whose header has identifier and sequence number (RFC 792, RFC 950, RFC 4443)."""
 
@@ -83,6 +84,15 @@ def _ip_id(row: PacketRow, _buf: Buffer, _flow: FlowView | None) -> int | None:
     return row.ipid if row.ipv == 4 or (row.ipv == 6 and row.frag != FRAG_NONE) else None
 
 
+def _fragoffset(row: PacketRow, _buf: Buffer, _flow: FlowView | None) -> int | None:
+    return row.fragoff if row.ipv == 4 or (row.ipv == 6 and row.frag != FRAG_NONE) else None
+
+
+def _age(row: PacketRow, _buf: Buffer, flow: FlowView | None) -> int | None:
+    """Return the seconds that the clock has gone on, as Suricata counts them: 0.9 to 2.0 is two."""
+    return None if flow is None else max(row.ts // _SECOND - flow.first // _SECOND, 0)
+
+
 def _fragbits(row: PacketRow, buf: Buffer, _flow: FlowView | None) -> int | None:
     """Return more-fragments 1, don't-fragment 2, reserved 4 (RFC 791 section 3.1, read from the left)."""
     raw = _read(buf, row.l3 + 6, 1) if row.ipv == 4 and row.l3 >= 0 else None
@@ -140,11 +150,12 @@ def _stream_size(side: int) -> Get:
     """Return the size of a side's stream as Suricata's stream_size counts it: its SYN is one byte.
 
     The sender's own is where this segment ends, the other side's what it acknowledges: both are in the
-    packet, so the answer does not depend on what the flow table learnt later.
+    packet, so the answer does not depend on what the flow table learnt later. Where neither side has a stream (a scan,
+    a flow without its start) there is nothing to count.
     """
 
     def get(row: PacketRow, _buf: Buffer, flow: FlowView | None) -> int | None:
-        if flow is None or row.proto != TCP or row.l4 < 0:
+        if flow is None or row.proto != TCP or row.l4 < 0 or not any(flow.synced):
             return None
         if not flow.synced[side]:
             return 0
@@ -171,7 +182,7 @@ FIELDS: MappingProxyType[str, Get] = MappingProxyType(
         "ip.version": _ip("ipv"),
         "ip.len": _ip("iplen"),
         "ip.fragbits": _fragbits,
-        "ip.fragoffset": _ip("fragoff"),
+        "ip.fragoffset": _fragoffset,
         "ip.options": _options,
         "ip.checksum": lambda row, buf, _flow: ipv4_state(row, _ipv4(row, buf)),
         "l4.checksum": lambda row, buf, _flow: transport_state(row, buf),
@@ -197,7 +208,7 @@ FIELDS: MappingProxyType[str, Get] = MappingProxyType(
         "arp.opcode": _arp_opcode,
         "stream.size.to_server": _stream_size(0),
         "stream.size.to_client": _stream_size(1),
-        "flow.age": lambda row, _buf, flow: None if flow is None else max(row.ts - flow.first, 0) // 10**9,
+        "flow.age": _age,
         "flow.pkts.to_server": _flow_pair("pkts", 0),
         "flow.pkts.to_client": _flow_pair("pkts", 1),
         "flow.bytes.to_server": _flow_pair("bytes", 0),

@@ -133,7 +133,8 @@ def _oddity(mine, other, first, greeted):  # pragma: no cover
 def _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_before, names):  # pragma: no cover
     """Write the number and the protocol of each UDP row with payload; return how many there are.
 
-    Each datagram is judged by itself; a flow takes the protocol of the first one that is known. Replies of ONC RPC name
+    Each datagram is judged by itself; a flow takes the protocol of the first one that is known, and is of none that is
+    known from the first one on, with payload or without. Replies of ONC RPC name
     no service: in a flow of NFS they are NFS. out_changed: the rows at which a flow's protocol changed (behind the last
     one: -1), out_before: what it was until then. names: as in `_detect`, by the port of the flow's server.
     """
@@ -141,16 +142,18 @@ def _detect_datagrams(rows, buf, flows, out_row, out_app, out_changed, out_befor
     sports, dports, apps, servers = rows["sport"], rows["dport"], flows["app"], flows["dport"]
     n = changed = 0
     for i in range(rows.size):
-        if protos[i] != _UDP or paylens[i] <= 0 or numbers[i] < 0:
+        if protos[i] != _UDP or numbers[i] < 0:
             continue
         slot = numbers[i]
-        known = names[servers[slot]]
-        app = judge_datagram(buf, np.int64(pays[i]), np.int64(paylens[i]), sports[i], dports[i], known)
-        if app <= APP_UNKNOWN and apps[slot] == NFS:
-            app = NFS
-        out_row[n] = i
-        out_app[n] = app
-        n += 1
+        app = APP_UNKNOWN
+        if paylens[i] > 0:
+            known = names[servers[slot]]
+            app = judge_datagram(buf, np.int64(pays[i]), np.int64(paylens[i]), sports[i], dports[i], known)
+            if app <= APP_UNKNOWN and apps[slot] == NFS:
+                app = NFS
+            out_row[n] = i
+            out_app[n] = app
+            n += 1
         if apps[slot] <= APP_UNKNOWN and apps[slot] != app:
             out_changed[changed] = i
             out_before[changed] = apps[slot]

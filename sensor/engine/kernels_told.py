@@ -41,7 +41,7 @@ def told(  # pragma: no cover
         known = flows[slot]["app"] != APP_UNDECIDED and i >= begins[slot]
         speaks = rows[i]["paylen"] > 0
         if proto == UDP:
-            if not known or not speaks or state == OVER:
+            if not known or state == OVER:
                 continue
             out[i], states[slot, side] = 1, SPOKE if state == SILENT else OVER
             found += 1

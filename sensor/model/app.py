@@ -176,7 +176,7 @@ class BufferSpec:
     aliases: tuple[str, ...] = ()
     """Other spellings (`http_uri`)."""
     lowercase: bool = False
-    """The buffer is lowercased by normalisation: patterns match as if `nocase`."""
+    """The buffer is of one case by normalisation: patterns match as if `nocase`."""
     help: str = ""
 
 

@@ -173,6 +173,22 @@ def test_flow_values():
     )
 
 
+def test_the_size_of_no_stream_is_none():
+    flow = FlowView(0, (1, 0), (60, 0), (0, 0), (0, 0))
+    assert header_value("stream.size.to_server", tcp_row(tcpflags=0x10), FRAME, flow) is None
+
+
+def test_age_is_counted_in_seconds_of_the_clock():
+    flow = FlowView(1_900_000_000, (1, 0), (60, 0), (0, 0), (0, 0))
+    times = (1_950_000_000, 2_000_000_000, 3_890_000_000)
+    assert [header_value("flow.age", tcp_row(ts=ts), FRAME, flow) for ts in times] == [0, 1, 2]
+
+
+def test_only_fragments_of_ipv6_have_an_offset():
+    assert header_value("ip.fragoffset", make(ipv=6, proto=17), FRAME, None) is None
+    assert header_value("ip.fragoffset", make(ipv=6, proto=17, frag=FRAG_PART, fragoff=3), FRAME, None) == 3
+
+
 def test_mtu_of_packet_too_big():
     packet = bytes(54) + b"\x02\x00\0\0" + (1280).to_bytes(4, "big")
     row = {"ipv": 6, "proto": 58, "l3": 14, "l4": 54, "sport": 2}

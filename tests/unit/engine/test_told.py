@@ -79,3 +79,5 @@ def test_two_datagrams_of_a_side(tmp_path):
     frames = Flow(dport=9).datagram(0, b"?").datagram(0, b"?").datagram(0, b"?").datagram(1, b"?").frames()
     assert numbers(tmp_path, frames, "app-layer-protocol:failed;") == [1, 2, 4]
     assert numbers(tmp_path, frames, "app-layer-protocol:!dns;", "udp") == [1, 2, 4]
+    frames = Flow(dport=9).datagram(0, b"").datagram(0, b"?").datagram(0, b"?").datagram(1, b"").frames()
+    assert numbers(tmp_path, frames, "app-layer-protocol:failed;") == [1, 2, 4]
