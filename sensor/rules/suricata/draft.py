@@ -127,7 +127,7 @@ class Draft:
 
     def _old_style(self) -> None:
         """Note that the rule names a buffer of HTTP as rules did before there was HTTP/2: it is about HTTP/1 alone."""
-        if self.proto == "http":
+        if self.proto in ("http", "tcp", "ip"):
             self.proto = "http1"
 
     def add_aside(self, buffer: str, test: AnyTest | Pending | Decoding) -> None:

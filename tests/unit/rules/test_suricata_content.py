@@ -63,7 +63,7 @@ def test_old_modifiers_move_contents_and_keep_their_order():
 
 def test_old_ways_to_name_a_buffer_are_about_http_1_alone():
     for options in ('content:"a"; http_uri;', 'uricontent:"a";', 'pcre:"/a/U";', 'content:"a"; http_server_body;'):
-        assert rule(options, HTTP).proto == "http1"
+        assert {rule(options, head).proto for head in (HTTP, "alert tcp any any -> any 80")} == {"http1"}
     assert rule('http.uri; content:"a"; pcre:"/b/";', HTTP).proto == "http"
 
 
