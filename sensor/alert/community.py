@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import struct
 
@@ -32,8 +33,12 @@ def answer_type(proto: int, kind: int) -> int | None:
     return (_ICMP_PAIRS if proto == _ICMP else _ICMP6_PAIRS).get(kind)
 
 
+@functools.lru_cache(maxsize=1024)
 def community_id(src: bytes, dest: bytes, proto: int, sport: int, dport: int, seed: int = 0) -> str:
-    """Return `1:…`. src, dest: packed addresses; ICMP: sport is the type, dport the code."""
+    """Return `1:…`. src, dest: packed addresses; ICMP: sport is the type, dport the code.
+
+    Kept: the events of a flow all have the same, and it takes 8 us to make.
+    """
     one_way = False
     if proto in (_ICMP, _ICMP6):
         pair = answer_type(proto, sport)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from sensor.model.anomaly import NO_TLS, AppAnomaly
 from sensor.model.app import (
     AppParser,
     CarriesFiles,
+    Foresees,
     HandsOver,
     ProtocolSpec,
     ShowsFrames,
@@ -61,11 +62,20 @@ class FlowApp:
     """Its protocol may be followed by another."""
     awaited: bool = False
     """Its protocol was agreed on by another, and has not shown yet."""
+    foresees: bool = False
+    """Its parser tells of how many bytes it need not be told at once."""
+    idle: list[int] = field(default_factory=lambda: [0, 0])
+    """So many bytes may come next of each side before the parser must have them."""
 
     @property
     def done(self) -> bool:
         """Nothing more to learn."""
         return self.parser.done or bool(self.failed)
+
+    def use_traits(self) -> None:
+        """Take note of what its parser can do."""
+        traits = TRAITS[self.spec.name]
+        self.hands_over, self.foresees, self.idle = traits.hands_over, traits.foresees, [0, 0]
 
     def note(self, stage: TxStage) -> TxStage | None:
         """Keep in mind what is to be logged at the flow's end; return what is to be logged so late that it is now."""
@@ -127,7 +137,7 @@ class AppLayer:
         spec = SPECS[app]
         room = Room(self._shelf) if self._shelf is not None and spec.files is not None else None
         flow = self._flows[slot] = FlowApp(spec, self._parser(spec, room, datagrams=datagrams), room=room)
-        flow.hands_over = TRAITS[spec.name].hands_over
+        flow.use_traits()
         self.counters.flows += 1
         return flow
 
@@ -146,7 +156,7 @@ class AppLayer:
         flow.awaited = flow.spec.name == "smtp" and old.becomes == "tls"
         flow.spec = BY_NAME[old.becomes]
         flow.parser = self._parser(flow.spec, flow.room)
-        flow.hands_over = TRAITS[flow.spec.name].hands_over
+        flow.use_traits()
         flow.unlogged.clear()
         flow.logged = -1
         return [(side, old.rest(side)) for side in (0, 1)]
@@ -167,16 +177,18 @@ class AppLayer:
 
     def feed(self, slot: int, side: int, data: bytes, ts: int) -> list[TxStage]:
         """Give a flow's parser the next bytes of a side."""
-        self._flows[slot] = self._flows.pop(slot)
-        return self._guard(slot, lambda parser: parser.feed(side, data, ts), side)
+        flow = self._flows[slot] = self._flows.pop(slot)
+        return [] if flow.done else self._run(flow, side, flow.parser.feed, side, data, ts)
 
     def gap(self, slot: int, side: int, length: int, ts: int) -> list[TxStage]:
         """Tell a flow's parser of lost bytes."""
-        return self._guard(slot, lambda parser: parser.gap(side, length, ts), side)
+        flow = self._flows[slot]
+        return [] if flow.done else self._run(flow, side, flow.parser.gap, side, length, ts)
 
     def finish(self, slot: int, ts: int) -> list[TxStage]:
         """End a flow's parser."""
-        return self._guard(slot, lambda parser: parser.finish(ts), 0)
+        flow = self._flows[slot]
+        return [] if flow.done else self._run(flow, 0, flow.parser.finish, ts)
 
     def drop(self, slots: Iterable[int]) -> None:
         """Forget flows."""
@@ -190,16 +202,14 @@ class AppLayer:
         """Parse one datagram by itself."""
         spec = SPECS[app]
         flow = FlowApp(spec, (spec.new_datagram_parser or spec.new_parser)())
-        stages = self._run(flow, lambda parser: parser.feed(side, data, ts), side)
+        stages = self._run(flow, side, flow.parser.feed, side, data, ts)
         return stages, flow.anomalies()
 
-    def _guard(self, slot: int, call: Callable[[AppParser], list[TxStage]], side: int) -> list[TxStage]:
-        flow = self._flows[slot]
-        return [] if flow.done else self._run(flow, call, side)
-
-    def _run(self, flow: FlowApp, call: Callable[[AppParser], list[TxStage]], side: int) -> list[TxStage]:
+    def _run(self, flow: FlowApp, side: int, call: Callable[..., list[TxStage]], *what: Any) -> list[TxStage]:  # noqa: ANN401 - what `call` takes
         try:
-            stages = call(flow.parser)
+            stages = call(*what)
+            if flow.foresees:
+                flow.idle[side], flow.idle[1 - side] = cast("Foresees", flow.parser).idle(side), 0
         except Exception:  # noqa: BLE001 - isolation point: one flow's parser
             self.counters.parser_errors += 1
             flow.failed.append((AppAnomaly.PARSER_ERROR, side))

@@ -11,7 +11,6 @@ from sensor.detect.header import FlowView, header_value, raw_header
 from sensor.detect.hostbits import HostBits
 from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.engine.place import Place
-from sensor.engine.scenes import ends_of
 from sensor.model.app import TxStage
 from sensor.model.files import FileInfo
 from sensor.model.rows import FS_BEFORE, FS_ESTABLISHED
@@ -49,7 +48,6 @@ class EventContext:
         "_event",
         "_file",
         "_flow",
-        "_loaded",
         "_lower",
         "_packet",
         "_packet_vars",
@@ -63,6 +61,7 @@ class EventContext:
         "ether",
         "host_bits",
         "known_app",
+        "loaded",
         "place",
         "proto",
         "sport",
@@ -90,27 +89,26 @@ class EventContext:
         self.tx = tx
         self.app = app
         self.ts_ns = place.ts
-        self._loaded = False
+        self.loaded = False
 
     def load(self) -> None:
         """Read the header fields of the event. Most events are done with before any rule needs them."""
-        if self._loaded:
+        if self.loaded:
             return
-        self._loaded = True
+        self.loaded = True
         place, view = self.place, self.place.view
         self.known_app = self.app = self.app or view.app_name(place.slot, place.row)
         if self._packet:
             self.app = view.app_name_of_packet(place.slot, place.row)
         self._row: PacketRow | None = None
         self._flow: FlowView | None = None
-        ends = view.ends(place.slot) if place.slot >= 0 else ends_of(view.rows[place.row])
+        ends = view.ends(place.slot) if place.slot >= 0 else view.ends_of_row(place.row)
         if place.slot >= 0 and place.side == 1:
             ends = ends.turned()
         self.src, self.dest, self.sport, self.dport, self.proto = ends
         self.ether, fstate = 0, FS_ESTABLISHED
         if place.row >= 0:
-            row = view.rows[place.row]
-            self.ether, fstate = int(row["ethertype"]), int(row["fstate"])
+            self.ether, fstate = view.row["ethertype"][place.row], view.row["fstate"][place.row]
         # The bare acknowledgment that completes a handshake is still part of it. Bytes of a stream are of a connection
         # even if they come before that (RFC 7413: in the SYN).
         bits = FS_BEFORE if self._packet else FS_ESTABLISHED
@@ -206,10 +204,10 @@ class EventContext:
 
 def _flow_at(place: Place, row: PacketRow) -> FlowView:
     """Return a flow as it stood at a row: without what came later in the block."""
-    flow = place.view.flows[place.slot]
-    p0, p1, b0, b1 = place.view.counts_at(place.slot, place.row)
+    flow, slot = place.view.flow, place.slot
+    p0, p1, b0, b1 = place.view.counts_at(slot, place.row)
     isn, synced = flow["isn"], flow["synced"]
     # A side of which nothing was seen yet has a stream only if this packet acknowledges one.
     acked = bool(row.tcpflags & _ACK)
-    known = [int(synced[side]) if seen or acked else 0 for side, seen in enumerate((p0, p1))]
-    return FlowView(int(flow["first"]), (p0, p1), (b0, b1), (int(isn[0]), int(isn[1])), (known[0], known[1]))
+    known = [synced[slot, side] if seen or acked else 0 for side, seen in enumerate((p0, p1))]
+    return FlowView(flow["first"][slot], (p0, p1), (b0, b1), (isn[slot, 0], isn[slot, 1]), (known[0], known[1]))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from sensor.model.columns import Columns
 from sensor.model.units import UNIT_STREAM
 
 
@@ -21,16 +22,23 @@ class Gathered:
     """int64[m]: offset in `data` of each DATA segment, -1 for other events."""
     segs: np.ndarray
     """SEG[m]"""
+    _memory: memoryview = field(init=False)
+    _seg_at: memoryview = field(init=False)
+    _seg: Columns = field(init=False)
+    _unit: Columns = field(init=False)
     _order: tuple[np.ndarray, np.ndarray] | None = None
-    _places: tuple[list[int], list[int]] | None = None
-    """Of each segment: `seg_at`, and where it ends."""
+
+    def __post_init__(self) -> None:
+        self._memory, self._seg_at = self.data.data, self.seg_at.data
+        self._seg, self._unit = Columns(self.segs), Columns(self.units)
+
+    def piece(self, begin: int, size: int) -> bytes:
+        """Return some of the bytes."""
+        return self._memory[begin : begin + size].tobytes()
 
     def data_of(self, index: int) -> bytes:
         """Return the bytes of a DATA segment."""
-        if self._places is None:
-            self._places = self.seg_at.tolist(), (self.seg_at + self.segs["len"]).tolist()
-        begins, ends = self._places
-        return self.data[begins[index] : ends[index]].tobytes()
+        return self.piece(self._seg_at[index], self._seg["len"][index])
 
     def begins(self) -> np.ndarray:
         """Return int32[m]: where in `data` the stream of each DATA segment begins; -1: that is not here."""
@@ -56,27 +64,18 @@ class Gathered:
         return self._order
 
     def first_of(self, indexes: np.ndarray) -> np.ndarray:
-        """Return int64[n]: `first_pos` of each DATA segment of those given."""
+        """Return int64[n]: where in its stream each DATA segment's unit begins, the tail carried along included."""
         numbers, starts = self._streams()
         units = self.units[numbers[np.searchsorted(starts, self.seg_at[indexes], "right") - 1]]
         first: np.ndarray = units["pos"] - (units["fresh"] - units["start"])
         return first
 
-    def _unit(self, index: int) -> np.void:
-        """Return the stream unit that holds a segment."""
-        numbers, starts = self._streams()
-        unit: np.void = self.units[numbers[int(np.searchsorted(starts, self.seg_at[index], "right")) - 1]]
-        return unit
-
-    def before(self, index: int, wanted: int, length: int) -> tuple[int, bytes]:
+    def before(self, index: int, wanted: int) -> tuple[int, bytes]:
         """Return (stream offset, bytes) that end with a segment and begin at `wanted`, or later if less is here."""
-        unit = self._unit(index)
-        at, pos = int(self.seg_at[index]), int(self.segs["pos"][index])
-        first = int(unit["pos"]) - (int(unit["fresh"]) - int(unit["start"]))
+        numbers, starts = self._streams()
+        at, pos, unit = self._seg_at[index], self._seg["pos"][index], self._unit
+        number = int(numbers[int(starts.searchsorted(at, "right")) - 1])
+        first = unit["pos"][number] - (unit["fresh"][number] - unit["start"][number])
         start = max(wanted, first)
-        return start, self.data[at - (pos - start) : at + length].tobytes()
-
-    def first_pos(self, index: int) -> int:
-        """Return the stream offset of the first byte of the segment's unit, carried tail included."""
-        unit = self._unit(index)
-        return int(unit["pos"]) - (int(unit["fresh"]) - int(unit["start"]))
+        skipped = pos - start
+        return start, self.piece(at - skipped, skipped + self._seg["len"][index])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from sensor.engine.frames import Frames
 from sensor.engine.marks import SideMarks
 from sensor.engine.options import EngineOptions
 from sensor.engine.passing import FLOW, SIDE, Passed, reach
-from sensor.engine.place import Place
+from sensor.engine.place import Place, place_of_row
 from sensor.engine.scenes import BlockView
 from sensor.engine.tagging import Tagging
 from sensor.model.app import ProtocolSpec, TxStage, beside, eve_of_alert
@@ -84,15 +84,14 @@ def _accepts(word: str) -> Callable[[int, int], bool] | None:
 
 def _payload(view: BlockView, row: int) -> bytes:
     """Return the payload that packet rules see: none of fragments and of packets that only carry another."""
-    r = view.rows[row]
-    if r["frag"] == FRAG_PART:
+    r = view.row
+    if r["frag"][row] == FRAG_PART:
         return b""
-    if row + 1 < view.rows.size:
-        inner = view.rows[row + 1]
-        if inner["parent"] == row and _is_carried(int(inner["tunnel"]), int(inner["ipv"])):
-            return b""
-    start = int(r["pay"])
-    return view.buf[start : start + int(r["paylen"])].tobytes()
+    inner = row + 1
+    if inner < view.rows.size and r["parent"][inner] == row and _is_carried(r["tunnel"][inner], r["ipv"][inner]):
+        return b""
+    start = r["pay"][row]
+    return view.buf[start : start + r["paylen"][row]].tobytes()
 
 
 def _is_carried(tunnel: int, ipv: int) -> bool:
@@ -111,13 +110,13 @@ _Held = tuple[Rule, Place, bytes, bool, EventContext, _Told]
 def _begins(place: Place) -> bool:
     """Tell whether a packet is the first of its side of a flow, or of a protocol of which packets stand alone."""
     view, slot, row = place.view, place.slot, place.row
-    alone = slot < 0 or int(view.rows["proto"][row]) not in _WITH_FLOWS
+    alone = slot < 0 or view.row["proto"][row] not in _WITH_FLOWS
     return alone or view.counts_at(slot, row)[place.side] <= 1
 
 
 def _flowless(place: Place) -> int:
     """Return the side of a packet in no flow: a fragment is as good as sent by a client, of others nobody knows."""
-    return 0 if place.row >= 0 and place.view.rows["frag"][place.row] == FRAG_PART else -1
+    return 0 if place.row >= 0 and place.view.row["frag"][place.row] == FRAG_PART else -1
 
 
 class _Ready:
@@ -170,20 +169,16 @@ class Judge:
 
     def packet(self, view: BlockView, row: int, rules: Iterable[int]) -> None:
         """Judge packet rules on a row."""
-        r = view.rows[row]
-        slot = int(r["flow"])
-        if self.passed.flow(slot):
+        place = place_of_row(view, row)
+        if self.passed.flow(place.slot):
             return
-        place = Place(view, slot, int(r["side"]), row, int(view.numbers[r["pkt"]]), int(r["ts"]))
         payload = _payload(view, row)
         windows: Sequence[Window] = [Window(payload)] if payload else []
         context = EventContext(place, self, {"payload": windows, "payload_or_stream": windows}, packet=True)
-        for number in rules:
+        for number in rules:  # first looks have found all that they need in the payload
             if self._once[number] and not _begins(place):
                 continue
-            if not (self._may(number, context, payload) and self._holds(number, context)):
-                continue
-            if self._match(number, place, payload, stream=False, context=context):
+            if self._holds(number, context) and self._match(number, place, payload, stream=False, context=context):
                 break
 
     def awake(self, slot: int, rules: set[int]) -> set[int]:
@@ -200,9 +195,7 @@ class Judge:
         context = EventContext(place, self, {"stream": whole, "payload_or_stream": whole})
         side = 2 * place.slot + place.side
         fired = self.fired.of(side)
-        for number in rules:
-            if not self._may(number, context, data):
-                continue
+        for number in self._able(rules, context, data):
             seen = fired.get(number, 0)
             used = context
             if seen > base:
@@ -225,7 +218,7 @@ class Judge:
         if framed is not None and not known:
             return
         whole = [Window(seen)] if seen else []
-        sided = Place(place.view, place.slot, stage.side, place.row, place.number, place.ts)
+        sided = place if stage.side == place.side else replace(place, side=stage.side)
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
         context = EventContext(sided, self, windows, stage.tx, SPECS[app].name, stage.file, stage=stage)
         rules: Iterable[int] = every
@@ -233,16 +226,14 @@ class Judge:
             if known is None:
                 known = index.candidates(app, stage.stage, context.instances, file=file)
             rules = sorted(self.awake(place.slot, known))
-        for number in rules:
-            if not (self._may(number, context, seen) and self._holds(number, context)):
-                continue
-            if self._match(number, sided, data, stream=True, context=context):
+        for number in self._able(rules, context, seen):
+            if self._holds(number, context) and self._match(number, sided, data, stream=True, context=context):
                 break
 
     def _framed(self, place: Place, app: int) -> Collection[int] | None:
         """Return the rules that may match messages of a flow, as its frames tell; None: they do not."""
         frames = self._frames.get(app)
-        return frames.rules_of(place.slot, int(place.view.flows["id"][place.slot])) if frames is not None else None
+        return frames.rules_of(place.slot, place.view.flow["id"][place.slot]) if frames is not None else None
 
     def event(self, place: Place, spec: ProtocolSpec, anomaly: int, side: int, rules: Iterable[int],
               data: bytes, carriers: Sequence[object]) -> None:  # fmt: skip
@@ -341,18 +332,28 @@ class Judge:
         made = self._ready[number] = _Ready(rule, self._compiled[number], self._headers.of(rule))
         return made
 
-    def _may(self, number: int, context: EventContext, data: bytes) -> bool:
-        """Tell whether a rule has what it needs at least. data: the payload, or the window."""
+    def _able(self, rules: Iterable[int], context: EventContext, data: bytes) -> Iterator[int]:
+        """Yield the rules that have what they need at least, each when its turn comes: others may set its bits.
+
+        data: the payload, or the window.
+        """
         if not self._options.triage:
-            return True
-        need = (self._ready[number] or self._make(number)).needs
-        if need.bits and not need.bits_set(self._vars.get(context.slot)):
-            return False
-        return need.literals_stand(context.lower(data), context.instances)
+            yield from rules
+            return
+        for number in rules:
+            need = (self._ready[number] or self._make(number)).needs
+            if need.bits and not need.bits_set(self._vars.get(context.slot)):
+                continue
+            if need.raw and not need.stands_in(context.lower(data)):
+                continue
+            if need.fields and not need.stands_in_fields(context.instances):
+                continue
+            yield number
 
     def _holds(self, number: int, context: EventContext) -> bool:
         """Judge one rule; whatever goes wrong in it stays in it."""
-        context.load()
+        if not context.loaded:
+            context.load()
         place = context.place
         ready = self._ready[number] or self._make(number)
         apps, accepts = ready.apps, ready.accepts
@@ -424,7 +425,7 @@ class Judge:
     def _raise(self, rule: Rule, place: Place, data: bytes, stream: bool, context: EventContext,
                values: _Told = ()) -> bool:  # fmt: skip
         """Raise an alert, if its rate lets it; tell whether that passes the packet."""
-        flow_id = int(place.view.flows["id"][place.slot]) if place.slot >= 0 else 0
+        flow_id = place.view.flow["id"][place.slot] if place.slot >= 0 else 0
         if self._suppressor.suppressed(rule, context.src, context.dest):
             self.counters.suppressed += 1
             return False
@@ -440,7 +441,7 @@ class Judge:
             rule = msgspec.structs.replace(rule, action=action)
         self.counters.alerts += 1
         if place.slot >= 0:
-            place.view.flows["alerted"][place.slot] = 1
+            place.view.flow["alerted"][place.slot] = 1
         tx: Any = context.tx
         shown = eve_of_alert(tx) if tx is not None else {}
         scene = speaking(place.scene(), context.app)

@@ -29,3 +29,9 @@ class Place:
         if self.row >= 0:
             return self.view.scene(self.row, side=side if self.slot >= 0 else -1)
         return self.view.flow_scene(self.slot, ts=self.ts, side=side, number=self.number)
+
+
+def place_of_row(view: BlockView, row: int) -> Place:
+    """Return where a row is."""
+    r = view.row
+    return Place(view, r["flow"][row], r["side"][row], row, view.number(row), r["ts"][row])

@@ -6,15 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from sensor.detect.addresses import key16
-from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.engine.history import AppChanges, History
 from sensor.engine.stations import Stations, of_row
 from sensor.model import addr
 from sensor.model.app import TO_CLIENT
 from sensor.model.block import PacketBlock
+from sensor.model.columns import Columns
 from sensor.model.rows import APP_UNDECIDED, APP_UNKNOWN, FRAG_REASSEMBLED, TUNNEL_IPIP, TUNNEL_NAMES
 from sensor.model.scene import FlowFacts, Scene
 from sensor.proto.ids import FTP, HTTP, SMB, SMTP, SSH, TLS
@@ -44,13 +45,12 @@ class Ends(NamedTuple):
         return Ends(self.dest, self.src, self.dport, self.sport, self.proto)
 
 
-def ends_of(record: np.void) -> Ends:
-    """Return the ends of a ROW or FLOW."""
-    ipv, proto = int(record["ipv"]), int(record["proto"])
-    src = key16(ipv, int(record["src_hi"]), int(record["src_lo"]))
-    dest = key16(ipv, int(record["dst_hi"]), int(record["dst_lo"]))
-    ported = proto in _PORTED
-    sport, dport = (int(record["sport"]), int(record["dport"])) if ported else (-1, -1)
+def _ends(of: Columns, at: int) -> Ends:
+    """Return the ends of a row or flow. of: ROW or FLOW."""
+    ipv, proto = of["ipv"][at], of["proto"][at]
+    src = key16(ipv, of["src_hi"][at], of["src_lo"][at])
+    dest = key16(ipv, of["dst_hi"][at], of["dst_lo"][at])
+    sport, dport = (of["sport"][at], of["dport"][at]) if proto in _PORTED else (-1, -1)
     return Ends(src, dest, sport, dport, proto if ipv else -1)
 
 
@@ -82,15 +82,35 @@ class BlockView:
     """Slot → the protocol that each side of a flow speaks by itself."""
     voiced: AppChanges = field(default_factory=AppChanges)
     """When that was told in this block, by `side_id`."""
+    row: Columns = field(init=False)
+    """Numbers of single rows."""
+    flow: Columns = field(init=False)
+    """Numbers of single flows."""
+    _numbers: memoryview = field(init=False)
     _history: History | None = None
     _ends: dict[int, Ends] = field(default_factory=dict)
+    _scene: tuple[int, int, Scene] | None = None
+    """The last scene of a row, and that row and side: several rules may hold at one packet."""
+
+    def __post_init__(self) -> None:
+        self.row, self.flow = Columns(self.rows), Columns(self.flows)
+        self._numbers = self.numbers.data
+
+    def number(self, row: int) -> int:
+        """Return `pcap_cnt` of a row."""
+        found: int = self._numbers[self.row["pkt"][row]]
+        return found
 
     def ends(self, slot: int) -> Ends:
         """Return the ends of a flow, the client's first."""
         found = self._ends.get(slot)
         if found is None:
-            found = self._ends[slot] = ends_of(self.flows[slot])
+            found = self._ends[slot] = _ends(self.flow, slot)
         return found
+
+    def ends_of_row(self, row: int) -> Ends:
+        """Return the ends of a packet, the sender first."""
+        return _ends(self.row, row)
 
     @property
     def history(self) -> History:
@@ -104,17 +124,17 @@ class BlockView:
 
         The table stands at the block's end: what came behind the row is taken off again.
         """
-        flow = self.flows[slot]
-        pkts, octets = flow["pkts"], flow["bytes"]
+        pkts, octets = self.flow["pkts"], self.flow["bytes"]
         p0, p1, b0, b1 = self.history.later(slot, row) if row + 1 < self.rows.size else (0, 0, 0, 0)
-        return int(pkts[0]) - p0, int(pkts[1]) - p1, int(octets[0]) - b0, int(octets[1]) - b1
+        return pkts[slot, 0] - p0, pkts[slot, 1] - p1, octets[slot, 0] - b0, octets[slot, 1] - b1
 
     def app(self, slot: int, row: int) -> int:
         """Return the protocol id of a flow as it was known at a row (-1: at the end of the block)."""
         if slot < 0:
             return APP_UNDECIDED
         before = self.history.app_before(slot, row) if row >= 0 and self.changes.slots.size else -1
-        return int(self.flows["app"][slot]) if before < 0 else before
+        app: int = self.flow["app"][slot]
+        return app if before < 0 else before
 
     def app_name(self, slot: int, row: int) -> str:
         """Return the EVE name of a flow's protocol as it was known at a row (-1: at the end of the block)."""
@@ -165,88 +185,101 @@ class BlockView:
 
     def frame(self, row: int) -> tuple[bytes, int]:
         """Return the frame that a row was found in, and its link type."""
-        block, pkt = self.block, int(self.rows["pkt"][row])
+        block, pkt = self.block, self.row["pkt"][row]
         start = int(block.off[pkt])
         return block.buf[start : start + int(block.caplen[pkt])].tobytes(), int(block.linktype[pkt])
 
     def facts(self, slot: int, row: int) -> FlowFacts:
         """Return a flow as it stood at a row (-1: at the end of the block)."""
-        flow = self.flows[slot]
-        ipv = int(flow["ipv"])
-        last = row if row >= 0 else self.rows.size
-        p0, p1, b0, b1 = self.counts_at(slot, last)
+        flow = self.flow
+        ipv = flow["ipv"][slot]
+        p0, p1, b0, b1 = self.counts_at(slot, row if row >= 0 else self.rows.size)
         return FlowFacts(
-            int(flow["first"]),
-            addr.text(ipv, flow["src_hi"], flow["src_lo"]), int(flow["sport"]),
-            addr.text(ipv, flow["dst_hi"], flow["dst_lo"]), int(flow["dport"]),
+            flow["first"][slot],
+            addr.text(ipv, flow["src_hi"][slot], flow["src_lo"][slot]), flow["sport"][slot],
+            addr.text(ipv, flow["dst_hi"][slot], flow["dst_lo"][slot]), flow["dport"][slot],
             p0, p1, b0, b1,
         )  # fmt: skip
 
     def scene(self, row: int, *, side: int = -1) -> Scene:
         """Return the scene of a row. side: whose data it is about, where that is not the row's own sender."""
-        r = packet_row(self.rows, row)
-        ipv, slot, own = r.ipv, r.flow, r.side
-        src, dst = (r.src_hi, r.src_lo), (r.dst_hi, r.dst_lo)
-        sport, dport = r.sport, r.dport
-        macs = of_row(self.block, self.rows, self.buf, row, r)
+        last = self._scene
+        if last is not None and last[0] == row and last[1] == side:
+            return last[2]
+        scene = self._scene_of(row, side)
+        self._scene = row, side, scene
+        return scene
+
+    def _scene_of(self, row: int, side: int) -> Scene:
+        r = self.row
+        ipv, slot, own = r["ipv"][row], r["flow"][row], r["side"][row]
+        src, dst = (r["src_hi"][row], r["src_lo"][row]), (r["dst_hi"][row], r["dst_lo"][row])
+        sport, dport = r["sport"][row], r["dport"][row]
+        macs = of_row(self.block, r, self.buf, row)
         if side not in (-1, own):
             src, dst, sport, dport, own, macs = dst, src, dport, sport, side, macs[::-1]
-        o = packet_row(self.rows, r.parent) if r.parent >= 0 and r.tunnel else None
-        return Scene(
-            ts=r.ts,
-            number=int(self.numbers[r.pkt]),
+        outer = r["parent"][row] if r["tunnel"][row] else -1
+        scene = Scene(
+            ts=r["ts"][row],
+            number=self.number(row),
             source=self.block.source,
             ipv=ipv,
             src_ip=addr.text(ipv, *src),
             dest_ip=addr.text(ipv, *dst),
-            proto=r.proto,
+            proto=r["proto"][row],
             src_port=sport,
             dest_port=dport,
             src=addr.pack(ipv, *src) if ipv else b"",
             dest=addr.pack(ipv, *dst) if ipv else b"",
-            flow_id=int(self.flows["id"][slot]) if slot >= 0 else 0,
+            flow_id=self.flow["id"][slot] if slot >= 0 else 0,
             side=own,
-            vlan=(r.vlan0, r.vlan1)[: min(r.nvlan, 2)],
+            vlan=(r["vlan0"][row], r["vlan1"][row])[: min(r["nvlan"][row], 2)],
             app_proto=self.app_name(slot, row),
             flow=self.facts(slot, row) if slot >= 0 else None,
-            tunnel=TUNNEL_NAMES[r.tunnel] if o is not None else "",
-            tunnel_src_ip=addr.text(o.ipv, o.src_hi, o.src_lo) if o is not None else "",
-            tunnel_dest_ip=addr.text(o.ipv, o.dst_hi, o.dst_lo) if o is not None else "",
-            tunnel_proto=o.proto if o is not None else 0,
-            tunnel_ports=(o.sport, o.dport) if o is not None and o.proto in _PORTED else (0, 0),
-            pkt_src=_packet_source(r) if o is not None or r.frag == FRAG_REASSEMBLED else "wire/pcap",
-            ethertype=r.ethertype,
+            pkt_src=_packet_source(r, row, tunnelled=outer >= 0),
+            ethertype=r["ethertype"][row],
             src_mac=macs[0],
             dest_mac=macs[1],
         )
+        return scene if outer < 0 else _tunnelled(scene, r, row, outer)
 
     def flow_scene(self, slot: int, *, ts: int, side: int = 0, row: int = -1, number: int = 0) -> Scene:
         """Return the scene of a flow when no packet of its own stands behind the event (its end)."""
-        flow = self.flows[slot]
-        ipv = int(flow["ipv"])
-        src, dst = _pair(flow, "src"), _pair(flow, "dst")
-        sport, dport, macs = int(flow["sport"]), int(flow["dport"]), self.stations.of(slot)
+        f = self.flow
+        ipv = f["ipv"][slot]
+        src, dst = (f["src_hi"][slot], f["src_lo"][slot]), (f["dst_hi"][slot], f["dst_lo"][slot])
+        sport, dport, macs = f["sport"][slot], f["dport"][slot], self.stations.of(slot)
         if side == TO_CLIENT:
             src, dst, sport, dport, macs = dst, src, dport, sport, macs[::-1]
         return Scene(
             ts=ts, number=number, source=self.block.source, ipv=ipv,
-            src_ip=addr.text(ipv, *src), dest_ip=addr.text(ipv, *dst), proto=int(flow["proto"]),
+            src_ip=addr.text(ipv, *src), dest_ip=addr.text(ipv, *dst), proto=f["proto"][slot],
             src_port=sport, dest_port=dport, src=addr.pack(ipv, *src), dest=addr.pack(ipv, *dst),
-            flow_id=int(flow["id"]), side=side,
-            vlan=tuple(int(flow[f"vlan{k}"]) for k in range(min(int(flow["nvlan"]), 2))),
+            flow_id=f["id"][slot], side=side,
+            vlan=(f["vlan0"][slot], f["vlan1"][slot])[: min(f["nvlan"][slot], 2)],
             app_proto=self.app_name(slot, row), flow=self.facts(slot, row), pkt_src="stream (flow timeout)",
             src_mac=macs[0], dest_mac=macs[1],
         )  # fmt: skip
 
 
-def _packet_source(row: PacketRow) -> str:
-    """Return where a packet comes from that is not one of the capture, in Suricata's words (`pkt_src`)."""
-    if row.frag == FRAG_REASSEMBLED:
+def _tunnelled(scene: Scene, r: Columns, row: int, outer: int) -> Scene:
+    """Return the scene of a row that came out of a tunnel. outer: the row around."""
+    ipv, proto = r["ipv"][outer], r["proto"][outer]
+    return msgspec.structs.replace(
+        scene,
+        tunnel=TUNNEL_NAMES[r["tunnel"][row]],
+        tunnel_src_ip=addr.text(ipv, r["src_hi"][outer], r["src_lo"][outer]),
+        tunnel_dest_ip=addr.text(ipv, r["dst_hi"][outer], r["dst_lo"][outer]),
+        tunnel_proto=proto,
+        tunnel_ports=(r["sport"][outer], r["dport"][outer]) if proto in _PORTED else (0, 0),
+    )
+
+
+def _packet_source(r: Columns, row: int, *, tunnelled: bool) -> str:
+    """Return where a packet comes from, in Suricata's words (`pkt_src`)."""
+    if r["frag"][row] == FRAG_REASSEMBLED:
         return "defrag"
-    if row.tunnel == TUNNEL_IPIP:
-        return f"ipv{row.ipv} tunnel"
-    return _TUNNEL_SOURCES[row.tunnel]
-
-
-def _pair(record: np.void, name: str) -> tuple[int, int]:
-    return int(record[f"{name}_hi"]), int(record[f"{name}_lo"])
+    if not tunnelled:
+        return "wire/pcap"
+    tunnel = r["tunnel"][row]
+    return f"ipv{r['ipv'][row]} tunnel" if tunnel == TUNNEL_IPIP else _TUNNEL_SOURCES[tunnel]

@@ -16,7 +16,7 @@ from sensor.detect.literals import LiteralRules
 from sensor.detect.oddities import oddities
 from sensor.detect.plan import LOOSE, PACKET, STREAM, TX, Plan
 from sensor.detect.scan import Hits
-from sensor.engine import bodies, derive, kernels_sides
+from sensor.engine import derive, kernels_sides
 from sensor.engine.contents import Contents
 from sensor.engine.framedatagrams import FrameDatagrams
 from sensor.engine.frames import FrameCounters, Frames, Wanted
@@ -33,7 +33,6 @@ from sensor.model.rows import APP_UNDECIDED, COLD, FRAG_PART, SEG_DATA, STREAM_I
 from sensor.model.units import UNIT_STREAM
 from sensor.proto import ids
 from sensor.proto.dns.framing import DnsCutter
-from sensor.proto.http1 import limits
 from sensor.proto.registry import SPECS
 
 _UDP = 17
@@ -55,8 +54,6 @@ class Candidates:
     """Slot → mask of the protocols as which the flow (TCP) must be parsed."""
     quiet: set[int] = field(default_factory=set)
     """See `frames.Wanted`."""
-    inside: np.ndarray | None = None
-    """bool[segs]: see `bodies.inside`; None: of none is that known."""
     over: set[int] = field(default_factory=set)
     """See `frames.Wanted`."""
 
@@ -280,9 +277,6 @@ class Selector:
             self._streams(found, self._completed(what))
         for frames, cut in zip(self.frames, framed, strict=True):
             self._want(found, frames.app, frames.look(cut, data, units, flows, hits))
-            if frames.app == ids.HTTP:
-                sizes = gathered.segs["len"]
-                found.inside = bodies.inside(cut.frames, gathered.seg_at, sizes, limits.RESPONSE_BODY)
         if hits.lit.size:
             self._escapes(found, hits, units, plain)
             self._pairs(found, hits, what, gathered, messages)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sensor.detect.packetrow import PacketRow, packet_row
 from sensor.engine import kernels_stations as kernels
 from sensor.model import addr
 from sensor.model.block import LINKTYPE_ETHERNET, PacketBlock
+from sensor.model.columns import Columns
 from sensor.model.rows import FRAG_REASSEMBLED
 
 _UNKNOWN = bytes(6)
@@ -36,20 +36,22 @@ class Stations:
         return _pair(self._macs[slot].tobytes())
 
 
-def of_row(block: PacketBlock, rows: np.ndarray, buf: np.ndarray, row: int, fields: PacketRow) -> tuple[str, str]:
-    """Return the cards of a row's sender and receiver, empty where it came in no Ethernet. fields: the row's."""
-    at = _ethernet_of(block, rows, row, fields)
+def of_row(block: PacketBlock, rows: Columns, buf: np.ndarray, row: int) -> tuple[str, str]:
+    """Return the cards of a row's sender and receiver, empty where it came in no Ethernet. rows: ROW."""
+    at = _ethernet_of(block, rows, row)
     return _pair(buf[at : at + kernels.MACS].tobytes()) if at >= 0 else ("", "")
 
 
-def _ethernet_of(block: PacketBlock, rows: np.ndarray, row: int, fields: PacketRow) -> int:
+def _ethernet_of(block: PacketBlock, rows: Columns, row: int) -> int:
     """Return what `kernels_stations.ethernet_of` returns: for one row a call of a kernel costs 20 us."""
-    r = fields if fields.frag != FRAG_REASSEMBLED else packet_row(rows, row - 1)
-    if r.caplen < kernels.MACS:
+    if rows["frag"][row] == FRAG_REASSEMBLED:
+        row -= 1
+    if rows["caplen"][row] < kernels.MACS:
         return -1
-    if r.tunnel and r.parent >= 0:
-        return r.l2 if r.l3 - r.l2 >= kernels.HEADER else -1
-    return r.l2 if block.linktype[r.pkt] == LINKTYPE_ETHERNET else -1
+    at: int = rows["l2"][row]
+    if rows["tunnel"][row] and rows["parent"][row] >= 0:
+        return at if rows["l3"][row] - at >= kernels.HEADER else -1
+    return at if block.linktype[rows["pkt"][row]] == LINKTYPE_ETHERNET else -1
 
 
 def _links(block: PacketBlock) -> np.ndarray:

@@ -16,9 +16,9 @@ from sensor.engine.filelog import FileLog
 from sensor.engine.gathered import Gathered
 from sensor.engine.judge import Judge
 from sensor.engine.logs import Logs
-from sensor.engine.place import Place
+from sensor.engine.place import Place, place_of_row
 from sensor.engine.scenes import BlockView
-from sensor.engine.segcolumns import SegColumns, seg_columns
+from sensor.engine.segcolumns import NO_SEGMENTS, SegColumns, place_of_segment, seg_columns
 from sensor.engine.select import Candidates
 from sensor.engine.tails import Tails
 from sensor.flow.journal import Journal
@@ -73,23 +73,27 @@ class BlockWork:
     apps: dict[int, int] = field(default_factory=dict)
     """UDP row → app id, for rows whose message must be parsed."""
     early: dict[int, list[int]] = field(default_factory=dict)
-    """Slot → SEG numbers that came before the flow's protocol was known."""
-    _columns: SegColumns | None = None
+    """Slot → segments that came before the flow's protocol was known."""
+    columns: SegColumns = NO_SEGMENTS
+    """The segments that are events: those of an event are told by their place in it."""
 
-    @property
-    def columns(self) -> SegColumns:
-        """The segments as lists."""
-        if self._columns is None:
-            self._columns = seg_columns(self.view, self.segs)
-        return self._columns
+    def place(self, n: int) -> Place:
+        """Return where a segment is."""
+        return place_of_segment(self.view, self.columns, n)
+
+    def bytes_of(self, n: int) -> bytes:
+        """Return the bytes of a DATA segment."""
+        return self.gathered.piece(self.columns.begins[n], self.columns.sizes[n])
 
 
 @dataclass(slots=True)
 class _Held:
-    """Bytes of one side of a flow that its parser has not got yet (see `bodies`)."""
+    """Bytes of one side of a flow that its parser has not got yet: they complete nothing (`Foresees`)."""
 
-    place: Place
-    """Of the last segment."""
+    work: BlockWork
+    last: int
+    """Number of the last segment."""
+    side: int
     parts: list[bytes]
 
 
@@ -136,6 +140,10 @@ class Walk:
         """Protocols of which every flow is parsed, with triage or without."""
         self._of_interest = np.zeros(APP_LIMIT, np.bool_)
         """Protocols that some rule or log could ask for."""
+        self._written = frozenset(spec.name for spec in SPECS.values() if logs.wants(spec.eve_key or spec.name))
+        """Protocols whose transactions are logged."""
+        self._filed = frozenset(spec.name for spec in SPECS.values() if files.wants(spec))
+        """Protocols whose files are logged or stored."""
         for app, spec in SPECS.items():
             logged = logs.wants(spec.eve_key or spec.name) or logs.wants("anomaly")
             logged |= files.wants(spec)
@@ -257,15 +265,15 @@ class Walk:
         What that completes is seen now: its place is that of the segment at hand.
         """
         slot = place.slot
+        sides = [replace(place, side=side) for side in (0, 1)]
         self._make_room(work)
-        flow = self.apps.start(slot, int(work.view.flows["app"][slot]))
+        flow = self.apps.start(slot, work.view.flow["app"][slot])
         self._introduce(flow, work.view.flows[slot], slot)
         for record in self._journal.records(slot):
-            self._feed(replace(place, side=record.side), flow, record.data, record.gap, record.ts)
+            self._feed(sides[record.side], flow, record.data, record.gap, record.ts)
         self._journal.set_mode(slot, self.keeps)
-        for index in work.early.pop(slot, ()):
-            then = self._place(work, index)
-            self._feed_seg(replace(place, side=then.side), flow, work, index, then.ts)
+        for n in work.early.pop(slot, ()):
+            self._feed_seg(sides[work.columns.sides[n]], flow, work, n, work.columns.times[n])
         return flow
 
     def _introduce(self, flow: FlowApp, record: np.void, slot: int) -> None:
@@ -291,17 +299,17 @@ class Walk:
         self._tails.forget((slot,))
         flows["hot"][slot] = DONE
 
-    def _feed_seg(self, place: Place, flow: FlowApp, work: BlockWork, index: int, ts: int) -> None:
+    def _feed_seg(self, place: Place, flow: FlowApp, work: BlockWork, n: int, ts: int) -> None:
         """Give a parser a DATA or GAP segment of this block."""
-        if work.columns.kinds[index] == SEG_DATA:
-            self._feed(place, flow, work.gathered.data_of(index), 0, ts)
+        if work.columns.kinds[n] == SEG_DATA:
+            self._feed(place, flow, work.bytes_of(n), 0, ts)
         else:
-            self._feed(place, flow, b"", int(work.segs["len"][index]), ts)
+            self._feed(place, flow, b"", work.columns.sizes[n], ts)
 
     def _feed(self, place: Place, flow: FlowApp, data: bytes, gap: int, ts: int) -> None:
         """Give a parser bytes, or the news of a gap."""
         held = self._held.get(place.slot) if self._held else None
-        if held is not None and (held.place.side != place.side or not data):
+        if held is not None and (held.side != place.side or not data):
             self._deliver(place.slot)
             held = None
         if not data:
@@ -318,26 +326,29 @@ class Walk:
     def _parsed(self, place: Place, flow: FlowApp, parts: Sequence[bytes], ts: int) -> list[TxStage]:
         """Give a parser the bytes of segments that follow each other."""
         app = APP_ID[flow.spec.name]
-        for part in parts:
-            self._tails.add(app, place.slot, place.side, part)
+        if app in self._tails.apps:
+            for part in parts:
+                self._tails.add(app, place.slot, place.side, part)
         return self.apps.feed(place.slot, place.side, parts[0] if len(parts) == 1 else b"".join(parts), ts)
 
-    def _hold(self, place: Place, data: bytes) -> None:
-        """Keep the bytes of a segment inside a body, to be given to the parser with the next."""
-        held = self._held.get(place.slot)
-        if held is not None and held.place.side == place.side:
-            held.place = place
-            held.parts.append(data)
+    def _hold(self, work: BlockWork, n: int) -> None:
+        """Keep the bytes of a segment that completes nothing, to be given to the parser with the next."""
+        slot, side = work.columns.slots[n], work.columns.sides[n]
+        held = self._held.get(slot)
+        if held is not None and held.side == side:
+            held.last = n
+            held.parts.append(work.bytes_of(n))
             return
-        self._deliver(place.slot)
-        self._held[place.slot] = _Held(place, [data])
+        self._deliver(slot)
+        self._held[slot] = _Held(work, n, side, [work.bytes_of(n)])
 
     def _deliver(self, slot: int) -> None:
         """Give a parser what was kept for it."""
         held, flow = self._held.pop(slot, None), self.apps.get(slot)
         if held is not None and flow is not None:
-            stages = self._parsed(held.place, flow, held.parts, held.place.ts)
-            self._transactions(held.place, flow, stages, held.parts[-1])
+            place = held.work.place(held.last)
+            stages = self._parsed(place, flow, held.parts, place.ts)
+            self._transactions(place, flow, stages, held.parts[-1])
 
     def _succeed(self, place: Place, flow: FlowApp, ts: int) -> None:
         """Let the protocol that follows on the connection take over, if it is time."""
@@ -384,9 +395,10 @@ class Walk:
         if self._plan.notes or self._logs.wants("anomaly"):
             wanted |= segs["kind"] == SEG_NOTE
         at = np.flatnonzero(wanted)
+        work.columns = seg_columns(work.view, work.gathered, at)
         early = (segs["kind"][at] == SEG_END) & (segs["arg"][at] == END_TIMEOUT)
         phases = np.where(early, _TIME_OUT, _STREAM).tolist()
-        events += zip(segs["row"][at].tolist(), phases, at.tolist(), strict=True)
+        events += zip(segs["row"][at].tolist(), phases, range(at.size), strict=True)
         if work.mismatches.size and (not _VOICES.keys().isdisjoint(self._plan.events) or self._logs.wants("anomaly")):
             why = enumerate(work.mismatches[:, 0].tolist())
             events += ((int(segs["row"][at]), _MISMATCH, n) for n, at in why)
@@ -396,7 +408,7 @@ class Walk:
         if row in work.apps and self._judge.passes_messages:
             self._judge.hold()
             self._row(work, row)
-            self._judge.release(int(work.view.rows["flow"][row]))
+            self._judge.release(work.view.row["flow"][row])
         else:
             self._row(work, row)
 
@@ -409,10 +421,9 @@ class Walk:
         if app is None:
             return
         self._read_text(work, row)
-        r = view.rows[row]
-        side, start, slot = int(r["side"]), int(r["pay"]), int(r["flow"])
-        data = view.buf[start : start + int(r["paylen"])].tobytes()
-        place = Place(view, slot, side, row, int(view.numbers[r["pkt"]]), int(r["ts"]))
+        place = place_of_row(view, row)
+        side, slot, start = place.side, place.slot, view.row["pay"][row]
+        data = view.buf[start : start + view.row["paylen"][row]].tobytes()
         spec = SPECS[app]
         if spec.flow_state:
             self._datagram_of_flow(work, place, app, data)
@@ -435,7 +446,7 @@ class Walk:
             self._judge_row(work, row, work.found.packets[row] & self._plan.reading)
 
     def _judge_row(self, work: BlockWork, row: int, rules: set[int]) -> None:
-        awake = self._judge.awake(int(work.view.rows["flow"][row]), rules) if rules else None
+        awake = self._judge.awake(work.view.row["flow"][row], rules) if rules else None
         if awake:
             self._judge.packet(work.view, row, sorted(awake))
 
@@ -448,72 +459,83 @@ class Walk:
             work.view.flows["hot"][place.slot] = HOT  # its end is an event
         self._transactions(place, flow, self.apps.feed(place.slot, place.side, data, place.ts), data)
 
-    def _segment(self, work: BlockWork, index: int) -> None:
-        view, kind = work.view, work.columns.kinds[index]
-        place = self._place(work, index)
-        slot, side = place.slot, place.side
+    def _segment(self, work: BlockWork, n: int) -> None:
+        kind, slot = work.columns.kinds[n], work.columns.slots[n]
         if kind == SEG_DATA:
-            rules = work.found.windows.get(index)
-            awake = self._judge.awake(slot, rules) if rules else None
-            if awake:
-                self._judge.window(place, self._window_of(work, index, slot, side), sorted(awake))
-            self._read_text(work, place.row)
+            self._windows(work, n)
+            if self._unread:
+                self._read_text(work, work.columns.rows[n])
         elif kind == SEG_NOTE:
-            anomaly = work.columns.args[index]
-            noting = self._plan.notes.get(anomaly)
-            if noting:
-                self._judge.note(place, anomaly, noting)
-            self._logs.stream_anomaly(place, anomaly)
-        if kind <= SEG_GAP and view.flows["hot"][slot] == HOT:
-            self._parse(work, place, index)
+            self._note(work, n)
+        if kind <= SEG_GAP and work.view.flow["hot"][slot] == HOT:
+            self._parse(work, n)
         elif kind == SEG_END:
-            ended = self.apps.get(slot)
-            if ended is not None:
-                self._finish(place, ended)
-            if TCP_ESTABLISHED <= view.flows["tcpstate"][slot] < TCP_CLOSED and view.flows["app"][slot] > APP_UNKNOWN:
-                self._judge.ending(place, self._plan.ending)
-            count = ended.transactions if ended is not None and self._logged[view.flows["app"][slot]] else 0
-            self._logs.flow_end(place, work.columns.args[index], count)
+            self._end(work, n)
+
+    def _windows(self, work: BlockWork, n: int) -> None:
+        """Judge stream rules on what a segment completes."""
+        slot, index = work.columns.slots[n], work.columns.indexes[n]
+        rules = work.found.windows.get(index)
+        awake = self._judge.awake(slot, rules) if rules else None
+        if awake:
+            self._judge.window(work.place(n), self._window_of(work, n), sorted(awake))
+
+    def _note(self, work: BlockWork, n: int) -> None:
+        """Judge and log what the flow table found odd."""
+        place, anomaly = work.place(n), work.columns.args[n]
+        noting = self._plan.notes.get(anomaly)
+        if noting:
+            self._judge.note(place, anomaly, noting)
+        self._logs.stream_anomaly(place, anomaly)
+
+    def _end(self, work: BlockWork, n: int) -> None:
+        """End a flow."""
+        view, place, slot = work.view, work.place(n), work.columns.slots[n]
+        ended = self.apps.get(slot)
+        if ended is not None:
+            self._finish(place, ended)
+        app = view.flow["app"][slot]
+        if TCP_ESTABLISHED <= view.flow["tcpstate"][slot] < TCP_CLOSED and app > APP_UNKNOWN:
+            self._judge.ending(place, self._plan.ending)
+        count = ended.transactions if ended is not None and self._logged[app] else 0
+        self._logs.flow_end(place, work.columns.args[n], count)
 
     def _mismatch(self, work: BlockWork, number: int) -> None:
         """Judge and log that the sides of a flow do not speak as they should."""
         index, why = work.mismatches[number].tolist()
         anomaly = next(one for one, reason in _VOICES.items() if reason == why)
-        place = self._place(work, index)
-        spec = SPECS.get(int(work.view.flows["app"][place.slot]))
+        alone = seg_columns(work.view, work.gathered, work.mismatches[number : number + 1, 0])
+        place = place_of_segment(work.view, alone, 0)
+        spec = SPECS.get(work.view.flow["app"][place.slot])
         if spec is not None:
             self._odd(place, spec, anomaly, place.side, work.gathered.data_of(index))
 
-    def _parse(self, work: BlockWork, place: Place, index: int) -> None:
-        """Give the parser of a hot flow a segment, or keep it until the protocol is known."""
-        view, slot = work.view, place.slot
+    def _parse(self, work: BlockWork, n: int) -> None:
+        """Give the parser of a hot flow a segment, or keep it until the protocol is known, or more is there."""
+        view, c = work.view, work.columns
+        slot, side, size = c.slots[n], c.sides[n], c.sizes[n]
         flow = self.apps.get(slot)
         if flow is None:
-            if view.app(slot, int(work.segs["row"][index])) == APP_UNDECIDED:
-                work.early.setdefault(slot, []).append(index)
+            if view.app(slot, c.rows[n]) == APP_UNDECIDED:
+                work.early.setdefault(slot, []).append(n)
                 return
-            flow = self._start(work, place)
-        if work.found.inside is not None and work.found.inside[index] and flow.spec.framing is not None:
-            self._hold(place, work.gathered.data_of(index))
+            flow = self._start(work, work.place(n))
+        if size <= flow.idle[side] and c.kinds[n] == SEG_DATA:
+            flow.idle[side] -= size
+            self._hold(work, n)
             return
-        self._feed_seg(place, flow, work, index, place.ts)
+        self._feed_seg(work.place(n), flow, work, n, c.times[n])
         if flow.done:
-            view.flows["hot"][slot] = DONE
+            view.flow["hot"][slot] = DONE
             self._tails.forget((slot,))
 
-    def _place(self, work: BlockWork, index: int) -> Place:
-        """Return where a segment is."""
-        c = work.columns
-        return Place(work.view, c.slots[index], c.sides[index], c.rows[index], c.numbers[index], c.times[index])
-
-    def _window_of(self, work: BlockWork, index: int, slot: int, side: int) -> tuple[int, bytes]:
+    def _window_of(self, work: BlockWork, n: int) -> tuple[int, bytes]:
         """Return (stream offset, bytes) up to the end of a segment, with what stands before it."""
-        seg = work.segs[index]
-        pos, length = int(seg["pos"]), int(seg["len"])
-        wanted = max(0, pos - self._window)
-        start, data = work.gathered.before(index, wanted, length)
-        if start > wanted and start == work.gathered.first_pos(index):
-            earlier, head = self._journal.window(slot, side, wanted, start)
+        c, index = work.columns, work.columns.indexes[n]
+        wanted = max(0, int(work.segs["pos"][index]) - self._window)
+        start, data = work.gathered.before(index, wanted)
+        if start > wanted:
+            earlier, head = self._journal.window(c.slots[n], c.sides[n], wanted, start)
             if head:
                 return earlier, head + data
         return start, data
@@ -527,19 +549,24 @@ class Walk:
         flow.unlogged.clear()
 
     def _transactions(self, place: Place, flow: FlowApp, stages: list[TxStage], data: bytes) -> None:
-        app = APP_ID[flow.spec.name]
-        last = self._last[flow.spec.name]
-        for stage in stages:
-            flow.transactions += stage.stage == last
-            seen = self._tails.of(app, place.slot, stage.side, data)
-            self._judge.transaction(place, app, stage, data, seen)
-            self._logs.transaction(place, flow.spec, stage)
-            self._files.stage(place, flow.spec, stage)
-            late = flow.note(stage) if self._logged[app] else None
-            if late is not None:
-                self._logs.incomplete(place, flow.spec, late)
+        spec = flow.spec
+        if stages:
+            app, last = APP_ID[spec.name], self._last[spec.name]
+            mixed, written, filed = app in self._tails.apps, spec.name in self._written, spec.name in self._filed
+            noted = self._logged[app]
+            for stage in stages:
+                flow.transactions += stage.stage == last
+                seen = self._tails.of(app, place.slot, stage.side, data) if mixed else data
+                self._judge.transaction(place, app, stage, data, seen)
+                if written:
+                    self._logs.transaction(place, spec, stage)
+                if filed:
+                    self._files.stage(place, spec, stage)
+                late = flow.note(stage) if noted else None
+                if late is not None:
+                    self._logs.incomplete(place, spec, late)
         for anomaly, side in flow.anomalies():
-            self._odd(place, flow.spec, anomaly, side, data, [stage.tx for stage in stages])
+            self._odd(place, spec, anomaly, side, data, [stage.tx for stage in stages])
 
     def _odd(
         self, place: Place, spec: ProtocolSpec, anomaly: AppAnomaly, side: int, data: bytes,

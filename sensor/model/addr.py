@@ -1,5 +1,6 @@
 """Addresses: two big-endian 64-bit words in columns, packed bytes as keys, text only for people."""
 
+import functools
 import ipaddress
 import struct
 
@@ -11,8 +12,12 @@ def pack(ipv: int, hi: int, lo: int) -> bytes:
     return int(lo).to_bytes(4, "big") if ipv == 4 else _PAIR.pack(hi, lo)
 
 
+@functools.lru_cache(maxsize=2048)
 def text(ipv: int, hi: int, lo: int) -> str:
-    """Return the address as EVE writes it (IPv6 in full groups without leading zeros, as Suricata prints it)."""
+    """Return the address as EVE writes it (IPv6 in full groups without leading zeros, as Suricata prints it).
+
+    Kept: an alert names each of two addresses twice, and the next one the same.
+    """
     lo = int(lo)
     if ipv == 4:
         return f"{lo >> 24 & 255}.{lo >> 16 & 255}.{lo >> 8 & 255}.{lo & 255}"

@@ -109,6 +109,16 @@ class KnowsEnds(Protocol):
         """Learn them before the first byte: 4 or 16 bytes each."""
 
 
+class Foresees(Protocol):
+    """A parser that tells what it need not have at once: bytes inside a body come to it together with the next."""
+
+    def idle(self, side: int) -> int:
+        """Return how many of the next bytes of a side complete nothing and are not odd, whatever they are.
+
+        It holds until anything else comes of the flow.
+        """
+
+
 class ShowsFrames(Protocol):
     """A parser that shows the bytes of each message (`ProtocolSpec.frame_stages`)."""
 

@@ -125,11 +125,12 @@ class Traits(NamedTuple):
     knows_ends: bool
     expects: bool
     shows_frames: bool
+    foresees: bool
 
 
 def _traits(spec: ProtocolSpec) -> Traits:
     parser = spec.new_parser()
-    return Traits(*(hasattr(parser, name) for name in ("becomes", "ends", "announced", "shows_frames")))
+    return Traits(*(hasattr(parser, name) for name in ("becomes", "ends", "announced", "shows_frames", "idle")))
 
 
 BY_NAME: Mapping[str, ProtocolSpec] = _by_name()

@@ -8,6 +8,7 @@ from sensor.proto.files import FileHash
 from sensor.proto.http1 import limits, parse
 
 _LENGTH, _CLOSE, _CHUNK_LINE, _CHUNK_DATA, _CHUNK_END, _TRAILER = range(6)
+_ENDLESS = 1 << 62
 
 
 class Body:
@@ -92,6 +93,18 @@ class Body:
     def full(self) -> bool:
         """No further byte will be kept."""
         return self.total >= self.limit
+
+    @property
+    def idle(self) -> int:
+        """So many bytes may follow that end nothing: neither the body nor the part of it that rules see."""
+        if self._mode == _CHUNK_DATA:
+            left = self._left
+        elif self._mode == _LENGTH:
+            left = self._left - 1
+        else:
+            left = _ENDLESS if self._mode == _CLOSE else 0
+        room = self.limit - self.total
+        return left if room <= 0 or left < room else room - 1
 
     def feed(self, data: bytes | bytearray, pos: int, end: int) -> int:
         """Consume `data[pos:end]` as far as it is part of the body and complete; return the new position."""

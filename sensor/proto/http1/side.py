@@ -171,6 +171,16 @@ class Side:
         """A start line has been seen and nothing behind it."""
         return self.state == HEADERS and not self._lines and self._pos == len(self._buf)
 
+    @property
+    def idle(self) -> int:
+        """So many of the next bytes are inside a body and complete nothing."""
+        return self.body.idle if self.state == BODY and self.body is not None and self._pos == len(self._buf) else 0
+
+    @property
+    def has_begun(self) -> bool:
+        """A start line has begun, and nothing is seen behind it."""
+        return self._pos < len(self._buf) if self.state == START else self.no_header_yet
+
     def breaks_off(self) -> bool:
         """Whether a start line has begun and not ended; told once."""
         if self._told or self.state != START:

@@ -611,6 +611,12 @@ class HttpParser:
             self._exchange.done = True
         return self._take()
 
+    def idle(self, side: int) -> int:
+        """Return how many of the next bytes of a side complete nothing (`sensor.model.app.Foresees`)."""
+        if side == TO_SERVER:
+            return self._request.idle
+        return 0 if self._request.has_begun else self._response.idle  # any answer ends what is all of a request
+
     def rest(self, side: int) -> bytes:
         """Return what is the next protocol's already (see `sensor.model.app.HandsOver`)."""
         return self._exchange.behind if side == TO_CLIENT else b""

@@ -23,7 +23,7 @@ def flow(*bits):
 
 def may_match(needed, ctx):
     lower = b"".join(window.lower for window in ctx.instances("payload"))
-    return needed.bits_set(ctx.flow_vars) and needed.literals_stand(lower, ctx.instances)
+    return needed.bits_set(ctx.flow_vars) and needed.stands_in(lower) and needed.stands_in_fields(ctx.instances)
 
 
 PATTERNS = st.lists(st.sampled_from(b"aAb."), min_size=1, max_size=3).map(bytes)
@@ -74,9 +74,9 @@ def test_bits():
 def test_of_the_payload_the_most_telling_literal_is_looked_for_first():
     needed = needs_of(BufferMatch("payload", (Content(b"ab"), Content(b"ABCdef"), Content(b"zz", negated=True))))
     assert needed.raw == (b"abcdef", b"ab")
-    assert needed.literals_stand(b"..abcdef ab", None)
-    assert not needed.literals_stand(b"..abcdeg ab", None)
-    assert not needed.literals_stand(b"..abcde", None)
+    assert needed.stands_in(b"..abcdef ab")
+    assert not needed.stands_in(b"..abcdeg ab")
+    assert not needed.stands_in(b"..abcde")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_fields_are_looked_at_where_the_literal_stands(content, found, missing):
     needed = needs_of(BufferMatch("http.uri", (content,)), proto="http")
     for texts, wanted in (([found], True), ([missing], False), ([missing, found], True), ([], False)):
         ctx = FakeContext({"http.uri": texts})
-        assert needed.literals_stand(b"", ctx.instances) is wanted
+        assert needed.stands_in_fields(ctx.instances) is wanted
 
 
 def test_nothing_is_needed_of_what_need_not_hold():

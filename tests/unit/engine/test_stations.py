@@ -10,12 +10,12 @@ from forgekit import Flow, request, response, stamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.detect.packetrow import packet_row
 from sensor.engine.kernels_stations import ethernet_of
 from sensor.engine.stations import of_row
 from sensor.flow.limits import FlowLimits
 from sensor.model.addr import mac
 from sensor.model.block import LINKTYPE_ETHERNET, LINKTYPE_RAW, PacketBlock
+from sensor.model.columns import Columns
 from sensor.model.rows import FRAG_REASSEMBLED, new_rows
 
 PCAPS = Path(__file__).resolve().parents[3] / "pcaps"
@@ -95,4 +95,4 @@ def test_one_row_is_read_as_the_kernel_reads_all(seed):
         at = int(ethernet_of(rows, links, row))
         raw = buf[at : at + 12].tobytes()
         wanted = (mac(raw[6:]), mac(raw[:6])) if at >= 0 else ("", "")
-        assert of_row(block, rows, buf, row, packet_row(rows, row)) == wanted
+        assert of_row(block, Columns(rows), buf, row) == wanted
