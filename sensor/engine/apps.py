@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from sensor.engine.faults import Faults
 from sensor.model.anomaly import NO_TLS, AppAnomaly
 from sensor.model.app import (
     AppParser,
@@ -109,6 +110,7 @@ class AppLayer:
     def __init__(self, limit: int = MAX_PARSERS, *, hash_files: bool = False, shelf: Shelf | None = None) -> None:
         """shelf: where long files are kept."""
         self.counters = AppCounters()
+        self.faults = Faults()
         self._hash_files = hash_files
         self._shelf = shelf
         self._limit = limit
@@ -210,8 +212,9 @@ class AppLayer:
             stages = call(*what)
             if flow.foresees:
                 flow.idle[side], flow.idle[1 - side] = cast("Foresees", flow.parser).idle(side), 0
-        except Exception:  # noqa: BLE001 - isolation point: one flow's parser
+        except Exception as e:  # noqa: BLE001 - isolation point: one flow's parser
             self.counters.parser_errors += 1
+            self.faults.note(f"parser of {flow.spec.name}", e)
             flow.failed.append((AppAnomaly.PARSER_ERROR, side))
             return []
         flow.awaited = flow.awaited and not stages

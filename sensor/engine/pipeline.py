@@ -16,6 +16,7 @@ from sensor.engine.answered import Answers
 from sensor.engine.bookstore import ReadyRules
 from sensor.engine.contents import look_back
 from sensor.engine.expect import Expectations
+from sensor.engine.faults import Faults
 from sensor.engine.filelog import FileLog
 from sensor.engine.frames import FrameCounters
 from sensor.engine.gathered import Gathered
@@ -111,6 +112,11 @@ class Pipeline:
         self._selector.adopt(selector, numbers)
         self.judge.adopt(judge, numbers)
         self.walk.adopt(walk, self.table.flows)
+
+    @property
+    def faults(self) -> Faults:
+        """What has failed in the sensor itself."""
+        return self.walk.apps.faults
 
     def forgotten(self) -> dict[str, int]:
         """Return what detection has forgotten of streams because there was too much of it, by kind."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sensor.capture.files import FileSource
 from sensor.detect.plan import Plan
 from sensor.engine.crew.wire import Part
+from sensor.engine.faults import line
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.stats import stats
 from sensor.engine.writer import Writer
@@ -50,7 +51,7 @@ class Summary:
     anomalies: dict[str, int] = field(default_factory=dict)
     """EVE event → count, most first."""
     notes: list[str] = field(default_factory=list)
-    """What the captures held that could not be used."""
+    """What the captures held that could not be used, and faults of the sensor."""
     errors: list[CaptureError] = field(default_factory=list)
 
 
@@ -88,11 +89,12 @@ class Replay:
 def part_of(pipeline: Pipeline, source: FileSource, rules_failed: int) -> Part:
     """Return what one pipeline has seen of a source."""
     tally = pipeline.tally
+    notes = [*source.problems, *map(line, pipeline.faults.found)]
     return Part(
         captures=source.counters.files, packets=tally.decode.pkts, octets=tally.decode.bytes,
         first=tally.first_ts or 0, last=tally.last_ts or 0, flows=pipeline.table.counters.snapshot()["total"],
         filtered=source.counters.packets_filtered, not_inspected=not_inspected(pipeline, source),
-        suspended=_suspended(pipeline), anomalies=pipeline.tally.anomalies, notes=source.problems,
+        suspended=_suspended(pipeline), anomalies=pipeline.tally.anomalies, notes=notes,
         errors=[str(error) for error in source.errors], stats=stats(pipeline, source.counters, rules_failed),
     )  # fmt: skip
 
@@ -117,7 +119,7 @@ def summary(parts: Sequence[Part], writer: Writer, plan: Plan) -> Summary:
         not_inspected=not_seen,
         suspended=sorted({ids for part in parts for ids in part.suspended}),
         anomalies=dict(sorted(anomalies.items(), key=lambda item: (-item[1], item[0]))),
-        notes=[note for part in parts for note in part.notes],
+        notes=list(dict.fromkeys(note for part in parts for note in part.notes)),
         errors=[CaptureError(error) for part in parts for error in part.errors],
     )
 

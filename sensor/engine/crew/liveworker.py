@@ -38,6 +38,7 @@ from sensor.engine.crew.wire import (
     encode,
 )
 from sensor.engine.evidence import Evidence
+from sensor.engine.faults import line
 from sensor.engine.live.figures import capture_stats, worker_figures
 from sensor.engine.live.reload import Reloaded, Reloader
 from sensor.engine.live.seen import flow_stats
@@ -171,6 +172,8 @@ class LiveWorker:
         if packets == self._packets_before:
             self._pipeline.expire(self._clock.quiet(time.monotonic()))
         self._packets_before = packets
+        for fault in self._pipeline.faults.news():
+            self._kit.log(line(fault))
         self._beat()
 
     def _hear(self, message: ToWorker) -> None:

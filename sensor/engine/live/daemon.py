@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 from sensor.capture.afpacket import LiveSource
 from sensor.capture.files import FileSource
 from sensor.engine.bookstore import ReadyRules
+from sensor.engine.faults import line
 from sensor.engine.live import mirror
 from sensor.engine.live.asks import Answer, Ask, Asks
 from sensor.engine.live.figures import Figures, capture_stats, worker_figures
@@ -157,6 +158,8 @@ class Daemon(Replay):
             self._pipeline.expire(now)
         self._packets_before = packets
         self._writer.pass_time(now)
+        for fault in self._pipeline.faults.news():
+            self._around.log(line(fault))
         self._look_at_mirror()
         if self._around.guests is not None:
             self._around.guests.look(time.monotonic(), time.time_ns())

@@ -11,6 +11,7 @@ from sensor.alert.eve import EveBuilder
 from sensor.alert.flood import FloodControl, FloodLimits
 from sensor.capture.files import open_source
 from sensor.config.settings import EVE_TYPES
+from sensor.engine.faults import MOST, Faults
 from sensor.engine.forge import Conversation, checksum
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
@@ -19,6 +20,7 @@ from sensor.engine.sinks import Sinks
 from sensor.engine.stats import stats
 from sensor.engine.writer import Writer
 from sensor.outputs.lines import EveFile, LineFile
+from sensor.proto.http1.state import HttpParser
 from sensor.rules.load import load_rules
 from sensor.rules.ruleset import build
 
@@ -95,6 +97,30 @@ def test_summary(replay, tmp_path):
     assert summary.events == {"alert": 2, "http": 1, "fileinfo": 1, "dns": 1, "flow": 2, "stats": 1}
     assert len(events) == 8
     assert (summary.errors, summary.not_inspected, summary.notes, summary.suspended) == ([], {}, [], [])
+
+
+def test_a_parser_that_fails_ends_its_flow_alone_and_says_where(replay, tmp_path, monkeypatch):
+    def fail(*_):
+        raise IndexError("what a guest has sent")
+
+    monkeypatch.setattr(HttpParser, "feed", fail)
+    summary, events, pipeline = replay(pcap(tmp_path / "a.pcap", http() + dns()))
+    assert summary.alerts == 2
+    assert summary.not_inspected == {"flows whose parser failed": 1}
+    (note,) = summary.notes
+    assert note.startswith("a fault of the sensor, please report it: parser of http: IndexError at ")
+    assert note.endswith("in test_a_parser_that_fails_ends_its_flow_alone_and_says_where.<locals>.fail")
+    assert "guest" not in note
+    assert [e["anomaly"]["event"] for e in events if e["event_type"] == "anomaly"] == ["APPLAYER_PARSER_ERROR"]
+    assert (len(pipeline.faults.news()), pipeline.faults.news()) == (1, [])
+
+
+def test_faults_are_bounded():
+    faults = Faults()
+    for number in range(2 * MOST):
+        faults.note(f"parser {number}", ValueError())
+        faults.note(f"parser {number}", ValueError())
+    assert faults.found == [f"parser {number}: ValueError" for number in range(MOST)]
 
 
 def test_every_event_has_its_object_and_begins_alike(replay, tmp_path):
