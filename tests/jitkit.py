@@ -2,6 +2,8 @@
 
 from numba import njit
 
+from sensor.model import kernels_bytes
+
 
 def from_python(helper):
     """Return a helper compiled once more, with the wrapper that a call from Python needs."""
@@ -10,6 +12,7 @@ def from_python(helper):
 
 def interpret(monkeypatch, module):
     """Let the kernels of a module and their helpers run as plain Python."""
-    for name, value in list(vars(module).items()):
-        if hasattr(value, "py_func"):
-            monkeypatch.setattr(module, name, value.py_func)
+    for one in (module, kernels_bytes):
+        for name, value in list(vars(one).items()):
+            if hasattr(value, "py_func"):
+                monkeypatch.setattr(one, name, value.py_func)

@@ -48,6 +48,17 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", metavar="N", help="processes that share the traffic (default: workers, 1)")
 
 
+def add_traffic(parser: argparse.ArgumentParser) -> None:
+    """Add -l, -k and -F."""
+    parser.add_argument("-l", dest="log_dir", metavar="DIR", help="append events to DIR/eve.json")
+    parser.add_argument(
+        "-k", dest="checksums", choices=("all", "none"),
+        help="all: TCP segments with wrong checksums stay out of streams; none: checksums are not looked at "
+        "(default: they are counted)",
+    )  # fmt: skip
+    parser.add_argument("-F", dest="filter_file", metavar="FILE", help="read the capture filter from FILE")
+
+
 def choose(word: str, known: tuple[str, ...], what: str, prog: str) -> str:
     """Return the word if it is known. Raises UsageError with the nearest one else."""
     if word in known:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sensor.cli import assembly, common, exits
-from sensor.cli.parser import Parser, add_config, add_rules, add_workers
+from sensor.cli.parser import Parser, add_config, add_rules, add_traffic, add_workers
 from sensor.cli.runnable import Runnable, rules_to_run
 from sensor.cli.screen import Screen, coloured, out
 from sensor.errors import UsageError
@@ -43,15 +43,9 @@ def parser() -> Parser:
     add_config(found)
     add_rules(found)
     add_workers(found)
-    found.add_argument("-l", dest="log_dir", metavar="DIR", help="append events to DIR/eve.json")
+    add_traffic(found)
     found.add_argument("--fast", action="store_true", help="append alerts to DIR/fast.log, too")
     found.add_argument("--eve-stdout", action="store_true", help="write events to standard output")
-    found.add_argument(
-        "-k", dest="checksums", choices=("all", "none"),
-        help="all: TCP segments with wrong checksums stay out of streams; none: checksums are not looked at "
-        "(default: they are counted)",
-    )  # fmt: skip
-    found.add_argument("-F", dest="filter_file", metavar="FILE", help="read the capture filter from FILE")
     found.add_argument("-T", dest="test", action="store_true", help="try configuration, rules and outputs, then exit")
     found.add_argument("--follow", action="store_true", help="go on reading the last file while it is written")
     found.add_argument("--recursive", action="store_true", help="descend into the folders of folders")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sensor import __version__
 from sensor.cli import assembly, common, exits
 from sensor.cli.outlets import outlets as open_outlets
-from sensor.cli.parser import Parser, add_config, add_rules, add_workers
+from sensor.cli.parser import Parser, add_config, add_rules, add_traffic, add_workers
 from sensor.cli.runnable import Runnable, rules_to_run
 from sensor.errors import CaptureError, OutputError, RuleError, UsageError
 
@@ -70,13 +70,7 @@ def parser() -> Parser:
     add_config(found)
     add_rules(found)
     add_workers(found)
-    found.add_argument("-l", dest="log_dir", metavar="DIR", help="append events to DIR/eve.json")
-    found.add_argument(
-        "-k", dest="checksums", choices=("all", "none"),
-        help="all: TCP segments with wrong checksums stay out of streams; none: checksums are not looked at "
-        "(default: they are counted)",
-    )  # fmt: skip
-    found.add_argument("-F", dest="filter_file", metavar="FILE", help="read the capture filter from FILE")
+    add_traffic(found)
     found.add_argument("-T", dest="test", action="store_true", help="try everything a run needs, then exit")
     found.add_argument("--user", metavar="NAME", help="become NAME once the interfaces are open")
     found.add_argument("--pidfile", metavar="FILE", help="write the process id to FILE")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sensor.detect.budget import Meter
 from sensor.detect.context import Context
+from sensor.detect.operators import ORDER, Compare
 from sensor.errors import RuleError
 from sensor.proto.registry import NUMBERS
 from sensor.rules.fields import SEVERAL
@@ -20,19 +19,6 @@ if TYPE_CHECKING:
 
 Check = Callable[[Context, Meter], bool]
 Holds = Callable[[int], bool]
-_Compare = Callable[[int, int], bool]
-
-_OPERATORS: MappingProxyType[str, _Compare] = MappingProxyType(
-    {
-        "=": operator.eq,
-        "==": operator.eq,
-        "!=": operator.ne,
-        "<": operator.lt,
-        ">": operator.gt,
-        "<=": operator.le,
-        ">=": operator.ge,
-    }
-)
 
 
 def number_holds(test: HeaderTest) -> Holds:
@@ -52,7 +38,7 @@ def number_holds(test: HeaderTest) -> Holds:
             return lambda v: v & kept & value != 0
         case "none":
             return lambda v: v & kept & value == 0
-    compare = _OPERATORS.get(test.op)
+    compare = ORDER.get(test.op)
     if compare is None:
         raise RuleError(f"{test.field}: operator {test.op!r} is unknown")
     return lambda v: compare(v, value)
@@ -111,7 +97,7 @@ def int_check(test: FlowInt) -> Check | None:
             return lambda ctx, _meter: ctx.flow_vars is not None and name in ctx.flow_vars.ints
         case "notset" | "isnotset":
             return lambda ctx, _meter: ctx.flow_vars is not None and name not in ctx.flow_vars.ints
-    compare = _OPERATORS.get(test.action)
+    compare = ORDER.get(test.action)
     if compare is None:
         raise RuleError(f"flowint: action {test.action!r} is unknown")
 
@@ -121,7 +107,7 @@ def int_check(test: FlowInt) -> Check | None:
     return check
 
 
-def _int_holds(flow: FlowVars, test: FlowInt, compare: _Compare) -> bool:
+def _int_holds(flow: FlowVars, test: FlowInt, compare: Compare) -> bool:
     mine, other = flow.ints.get(test.name), flow.number(test.value)
     return mine is not None and other is not None and compare(mine, other)
 

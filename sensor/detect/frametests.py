@@ -17,9 +17,9 @@ from sensor.detect.chain import sets_cursor
 from sensor.detect.kept import Kept
 from sensor.detect.kernels_automata import BEGINS
 from sensor.detect.kernels_frametests import AUTOMATIC, BEHIND, END, FOLD, KEY, LOOSE, NEGATED, SIZED, TEST
+from sensor.detect.operators import COMPARE
 from sensor.detect.ruleplan import RulePlan
 from sensor.detect.shorts import place
-from sensor.detect.tests_bytes import COMPARE
 from sensor.rules import buffers
 from sensor.rules.compile import keeps_literals, positive_literals
 from sensor.rules.nodes import BufferMatch, BufferSize, ByteTest, Content, HeaderTest, Regex, Rule, Test

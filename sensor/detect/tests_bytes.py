@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from sensor.detect.budget import Meter
 from sensor.detect.chain import Step, number
 from sensor.detect.context import Window
+from sensor.detect.operators import COMPARE
 from sensor.errors import RuleError
 
 if TYPE_CHECKING:
@@ -32,21 +32,6 @@ _TEXT = MappingProxyType(
         "auto": (0, re.compile(rb"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9A-Fa-f]+|0[0-7]*|[1-9][0-9]*)")),
     }
 )
-
-COMPARE: MappingProxyType[str, Callable[[int, int], bool]] = MappingProxyType(
-    {
-        "=": operator.eq,
-        "==": operator.eq,
-        "!=": operator.ne,
-        "<": operator.lt,
-        ">": operator.gt,
-        "<=": operator.le,
-        ">=": operator.ge,
-        "&": lambda a, b: a & b != 0,
-        "^": lambda a, b: a ^ b != 0,
-    }
-)
-
 
 def text_number(data: bytes, base: str) -> tuple[int, int] | None:
     """Read a number in text as strtoull(3) does: (value, bytes used), or None: no digits, or over 64 bits."""

@@ -13,7 +13,7 @@ from numba import int64, types
 from sensor.flow.limits_fragments import FRAG_MAX_DATAGRAM, FRAG_MAX_HEADER
 from sensor.model.anomaly import DecodeAnomaly
 from sensor.model.jit import helper, kernel
-from sensor.model.kernels_bytes import copy
+from sensor.model.kernels_bytes import copy, u16, u32
 from sensor.model.rows import ROW
 
 TRACK = np.dtype(
@@ -80,6 +80,9 @@ M_NODE_HEAD, M_NODE_TAIL, M_BYTE_HEAD, M_OLDEST, M_NEWEST, M_LIVE, M_FREE, M_DON
 L_TIMEOUT, L_PER_DATAGRAM, L_OVERLAPS, L_POLICY, L_SEED = 0, 1, 2, 3, 4
 
 FIRST, LAST, BSD, BSD_RIGHT, LINUX, WINDOWS = 0, 1, 2, 3, 4, 5
+
+IGNORE, KNOWN, KEEP = 0, 1, 2
+"""What becomes of a fragment."""
 
 _TOO_LARGE = np.uint64(1 << DecodeAnomaly.FRAG_PKT_TOO_LARGE)
 _OVERLAP = np.uint64(1 << DecodeAnomaly.FRAG_OVERLAP)
@@ -328,6 +331,217 @@ def _emit(row: int, at: int, size: int, done: np.ndarray, meta: np.ndarray) -> i
     return size
 
 
+@helper
+@no_type_check
+def _captured_end(rows: np.ndarray, i: int, size: int) -> int:
+    """Return where the captured bytes of a row end: with the frame of the outermost of its packets."""
+    stop = np.int64(size)
+    while i >= 0:
+        stop = min(stop, np.int64(rows["l2"][i]) + rows["caplen"][i])
+        i = np.int64(rows["parent"][i])
+    return stop
+
+
+@helper
+@no_type_check
+def _part4(buf: np.ndarray, start: int, size: int) -> tuple[int, int, int, int, int, int]:
+    """Read the header of an IPv4 fragment.
+
+    Return (bytes of the header, -1: it is none; of header and payload; offset in the datagram; whether more follows;
+    identification; protocol).
+    """
+    hlen = (np.int64(buf[start]) & 15) * 4
+    field = u16(buf, start + 6)
+    off, more = (field & 0x1FFF) * 8, field & 0x2000
+    if hlen < 20:
+        return np.int64(-1), size, off, more, np.int64(0), np.int64(0)
+    if more != 0:
+        size -= (size - hlen) & 7  # as Linux does: the odd bytes cannot be part of a datagram
+    return hlen, size, off, more, u16(buf, start + 4), np.int64(buf[start + 9])
+
+
+@helper
+@no_type_check
+def _part6(buf: np.ndarray, start: int, size: int) -> tuple[int, int, int, int, int, int]:
+    """Read the headers of an IPv6 fragment.
+
+    Return (bytes in front of the fragment header, -1: there is none; offset; whether more follows; identification;
+    where the next-header byte is that announces it; what it becomes).
+    """
+    hlen, nh_at = np.int64(40), np.int64(6)
+    kind = np.int64(buf[start + 6])
+    while hlen + 8 <= size and hlen <= FRAG_MAX_HEADER:
+        here = start + hlen
+        if kind == 44:
+            field = u16(buf, here + 2)
+            off, more = field & 0xFFF8, field & 1
+            if more != 0 and (size - hlen) & 7 != 0:
+                break
+            return hlen, off, more, u32(buf, here + 4), nh_at, np.int64(buf[here])
+        if kind not in (0, 43, 51, 60, 135, 139, 140):
+            break
+        nh_at = hlen
+        hlen += (np.int64(buf[here + 1]) + 2) * 4 if kind == 51 else (np.int64(buf[here + 1]) + 1) * 8
+        kind = np.int64(buf[here])
+    return np.int64(-1), np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+
+
+@helper
+@no_type_check
+def _find(rows: np.ndarray, i: int, ipid: int, proto: int, tracks: np.ndarray, buckets: np.ndarray,
+          seed: int) -> tuple[int, int]:  # fmt: skip
+    """Return (bucket, datagram that a fragment belongs to, -1: none is known). Leaves its key in the last slot."""
+    probe = tracks.size - 1
+    tracks["src_hi"][probe] = rows["src_hi"][i]
+    tracks["src_lo"][probe] = rows["src_lo"][i]
+    tracks["dst_hi"][probe] = rows["dst_hi"][i]
+    tracks["dst_lo"][probe] = rows["dst_lo"][i]
+    tracks["ipid"][probe] = ipid
+    tracks["proto"][probe] = proto
+    vlan = (np.int64(rows["vlan0"][i]) | np.int64(rows["vlan1"][i]) << 16 | np.int64(rows["nvlan"][i]) << 32
+            | np.int64(rows["tunnel"][i]) << 40 | np.int64(rows["ipv"][i]) << 48)  # fmt: skip
+    tracks["vlan"][probe] = vlan
+    tracks["tunnel_id"][probe] = np.int64(rows["tunnel_id"][i])
+    b = _bucket_of(tracks, probe, buckets.size, seed)
+    t = np.int64(buckets[b])
+    while t >= 0 and not (
+        tracks["ipid"][t] == ipid and tracks["proto"][t] == proto
+        and tracks["src_lo"][t] == tracks["src_lo"][probe]
+        and tracks["src_hi"][t] == tracks["src_hi"][probe]
+        and tracks["dst_lo"][t] == tracks["dst_lo"][probe]
+        and tracks["dst_hi"][t] == tracks["dst_hi"][probe]
+        and tracks["vlan"][t] == vlan and tracks["tunnel_id"][t] == tracks["tunnel_id"][probe]
+    ):  # fmt: skip
+        t = np.int64(tracks["chain"][t])
+    return b, t
+
+
+@helper
+@no_type_check
+def _begin(b: int, ts: int, ipv: int, tracks: np.ndarray, bits: np.ndarray, buckets: np.ndarray, free: np.ndarray,
+           meta: np.ndarray, seed: int) -> int:  # fmt: skip
+    """Begin the datagram whose key is in the last slot; the oldest gives way where there is no room."""
+    if meta[M_FREE] == 0:
+        meta[C_EVICTED_TRACKERS] += 1
+        _release(meta[M_OLDEST], tracks, buckets, free, meta, seed)
+    meta[M_FREE] -= 1
+    t = np.int64(free[meta[M_FREE]])
+    use = tracks["use"][t]
+    tracks[t] = tracks[tracks.size - 1]
+    tracks["use"][t] = use + 1 & 0x7FFFFFFF
+    tracks["ipv"][t] = ipv
+    tracks["live"][t] = 1
+    tracks["ts"][t] = ts
+    tracks["hlen"][t] = 0
+    tracks["total"][t] = -1
+    tracks["high"][t] = 0
+    tracks["covered"][t] = 0
+    tracks["fragments"][t] = 0
+    tracks["overlaps"][t] = 0
+    tracks["first"][t] = -1
+    tracks["last"][t] = -1
+    tracks["chain"][t] = buckets[b]
+    buckets[b] = t
+    tracks["older"][t] = meta[M_NEWEST]
+    tracks["newer"][t] = -1
+    if meta[M_NEWEST] >= 0:
+        tracks["newer"][meta[M_NEWEST]] = t
+    else:
+        meta[M_OLDEST] = t
+    meta[M_NEWEST] = t
+    meta[M_LIVE] += 1
+    line = bits[t]
+    for w in range(line.size):
+        line[w] = 0
+    return t
+
+
+@helper
+@no_type_check
+def _units(w: int, u0: int, u1: int) -> int:
+    """Return the bits of the units u0..u1 in the 32-bit word w of a datagram's map."""
+    return (1 << min(u1 - w * 32, 32)) - (1 << max(u0 - w * 32, 0))
+
+
+@helper
+@no_type_check
+def _missing(bits: np.ndarray, t: int, u0: int, u1: int) -> int:
+    """Return how many of the units u0..u1 are not there yet."""
+    new = np.int64(0)
+    for w in range(u0 >> 5, (u1 + 31) >> 5):
+        new += _ones(_units(w, u0, u1) & ~np.int64(bits[t, w]))
+    return new
+
+
+@helper
+@no_type_check
+def _fits(t: int, off: int, end: int, more: int, new: int, at: int, buf: np.ndarray, tracks: np.ndarray,
+          nodes: np.ndarray, data: np.ndarray, meta: np.ndarray,
+          limits: np.ndarray) -> tuple[int, np.uint64]:  # fmt: skip
+    """Look whether a fragment, payload at `at`, fits what is known of its datagram; count what does not.
+
+    new: how many of its units are not there yet. Return (IGNORE, KNOWN: it says nothing new, or KEEP; anomalies).
+    """
+    odd = np.uint64(0)
+    known = np.int64(tracks["total"][t])
+    overlaps = new < ((end + 7) >> 3) - (off >> 3)
+    if (known >= 0 and (end > known or (more == 0 and end != known))) or (more == 0 and tracks["high"][t] > end):
+        meta[C_IGNORED] += 1
+        if overlaps:
+            meta[C_OVERLAPS] += 1
+            odd |= _OVERLAP
+        return IGNORE, odd | _IGNORED
+    if tracks["fragments"][t] >= limits[L_PER_DATAGRAM]:
+        meta[C_MAX_FRAGMENTS] += 1
+        return IGNORE, _IGNORED
+    if not overlaps:
+        return KEEP, odd
+    if tracks["overlaps"][t] >= limits[L_OVERLAPS]:
+        meta[C_MAX_OVERLAPS] += 1
+        return IGNORE, _IGNORED
+    seen = _compare(t, off, end, buf, at, tracks, nodes, data)
+    if seen == 2:
+        meta[C_DUPLICATES] += 1
+    else:
+        meta[C_OVERLAPS] += 1
+        odd |= _OVERLAP
+        tracks["overlaps"][t] += 1
+    if seen == 1:
+        meta[C_OVERLAPS_DIFFERENT] += 1
+        odd |= _DIFFERENT
+    # Every stored version of these bytes may say the same: no policy can tell the difference.
+    return KEEP if seen == 1 or new > 0 else KNOWN, odd
+
+
+@helper
+@no_type_check
+def _keep(t: int, off: int, length: int, new: int, buf: np.ndarray, at: int, tracks: np.ndarray, bits: np.ndarray,
+          nodes: np.ndarray, data: np.ndarray, base: int, head: int, meta: np.ndarray) -> None:  # fmt: skip
+    """Store a fragment, payload at `at`, in the place that was made for it, `head` bytes of header in front."""
+    k = meta[M_NODE_HEAD] % nodes.size
+    meta[M_NODE_HEAD] += 1
+    meta[M_BYTE_HEAD] = base + head + length
+    nodes["base"][k] = base
+    nodes["at"][k] = base + head
+    nodes["track"][k] = t
+    nodes["use"][k] = tracks["use"][t]
+    nodes["off"][k] = off
+    nodes["size"][k] = length
+    nodes["next"][k] = -1
+    copy(data, base % data.size + head, buf, at, length)
+    if tracks["last"][t] >= 0:
+        nodes["next"][tracks["last"][t]] = k
+    else:
+        tracks["first"][t] = k
+    tracks["last"][t] = k
+    u0, u1 = off >> 3, (off + length + 7) >> 3
+    for w in range(u0 >> 5, (u1 + 31) >> 5):
+        bits[t, w] = np.uint32(np.int64(bits[t, w]) | _units(w, u0, u1))
+    tracks["covered"][t] += new
+    tracks["fragments"][t] += 1
+    tracks["high"][t] = max(np.int64(tracks["high"][t]), off + length)
+
+
 @kernel(int64(numba.from_dtype(ROW)[::1], _RO, numba.int64[::1], int64, _TRACKS, numba.uint32[:, ::1], _NODES,
             numba.uint8[::1], numba.int32[::1], numba.int32[::1], numba.int64[::1], numba.int64[::1],
             numba.int32[:, ::1], numba.int64[:, ::1], numba.uint8[::1]))  # fmt: skip
@@ -342,12 +556,7 @@ def step(
     Stops before `which.size` when `out` has no room for one more datagram. Datagram k of this call, k below
     meta[M_DONE], was completed by row done[k, 0] and is out[done[k, 1] : done[k, 1] + done[k, 2]].
     """
-    l2, l3, caplen, iplen = rows["l2"], rows["l3"], rows["caplen"], rows["iplen"]
-    parent, ts, ipv, anomaly = rows["parent"], rows["ts"], rows["ipv"], rows["anomaly"]
-    tunnel, tunnel_id = rows["tunnel"], rows["tunnel_id"]
-    vlan0, vlan1, nvlan = rows["vlan0"], rows["vlan1"], rows["nvlan"]
-    t_ts, t_total, t_high, t_chain, t_use = (
-        tracks["ts"], tracks["total"], tracks["high"], tracks["chain"], tracks["use"])  # fmt: skip
+    l3, iplen, ts, ipv, anomaly = rows["l3"], rows["iplen"], rows["ts"], rows["ipv"], rows["anomaly"]
     timeout, seed = limits[L_TIMEOUT], limits[L_SEED]
     meta[M_DONE] = 0
     used = np.int64(0)
@@ -356,57 +565,23 @@ def step(
             return np.int64(at_which)
         i = which[at_which]
         meta[C_FRAGMENTS] += 1
-        # ---- where the fragment is, from its own bytes; captured bytes end where the outermost frame does
+        # ---- where the fragment is, from its own bytes
         start = np.int64(l3[i])
-        stop = np.int64(buf.size)
-        p = i
-        while p >= 0:
-            stop = min(stop, np.int64(l2[p]) + caplen[p])
-            p = parent[p]
         size = np.int64(iplen[i])
-        if start + size > stop or size < 20:
+        if start + size > _captured_end(rows, i, buf.size) or size < 20:
             meta[C_TRUNCATED] += 1
             anomaly[i] |= _IGNORED
             continue
-        nh_at, nh = np.int64(0), np.int64(0)
-        bad = False
+        nh_at, nh, proto = np.int64(0), np.int64(0), np.int64(0)
         if ipv[i] == 4:
-            hlen = (np.int64(buf[start]) & 15) * 4
-            field = np.int64(buf[start + 6]) << 8 | np.int64(buf[start + 7])
-            off, more = (field & 0x1FFF) * 8, field & 0x2000
-            ipid = np.int64(buf[start + 4]) << 8 | np.int64(buf[start + 5])
-            proto = np.int64(buf[start + 9])
+            hlen, size, off, more, ipid, proto = _part4(buf, start, size)
             at = hlen
-            if hlen < 20:
-                bad = True
-            elif more != 0:
-                size -= (size - hlen) & 7  # as Linux does: the odd bytes cannot be part of a datagram
         else:
-            bad = True
-            off, more, ipid, proto, hlen = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(40)
-            kind = np.int64(buf[start + 6])
-            nh_at = np.int64(6)
-            while hlen + 8 <= size and hlen <= FRAG_MAX_HEADER:
-                here = start + hlen
-                if kind == 44:
-                    bad = False
-                    nh = np.int64(buf[here])
-                    field = np.int64(buf[here + 2]) << 8 | np.int64(buf[here + 3])
-                    off, more = field & 0xFFF8, field & 1
-                    ipid = (np.int64(buf[here + 4]) << 24 | np.int64(buf[here + 5]) << 16
-                            | np.int64(buf[here + 6]) << 8 | np.int64(buf[here + 7]))  # fmt: skip
-                    break
-                if kind not in (0, 43, 51, 60, 135, 139, 140):
-                    break
-                nh_at = hlen
-                hlen += (np.int64(buf[here + 1]) + 2) * 4 if kind == 51 else (np.int64(buf[here + 1]) + 1) * 8
-                kind = np.int64(buf[here])
+            hlen, off, more, ipid, nh_at, nh = _part6(buf, start, size)
             at = hlen + 8
-            if more != 0 and (size - at) & 7 != 0:
-                bad = True
         length = size - at
         end = off + length
-        if bad or length <= 0:
+        if hlen < 0 or length <= 0:
             meta[C_IGNORED] += 1
             anomaly[i] |= _IGNORED
             continue
@@ -421,142 +596,39 @@ def step(
             _finish(out[used:], hlen + length, ipv[i], hlen, nh_at, nh)
             used += _emit(i, used, hlen + length, done, meta)
             continue
-        # ---- the datagram it belongs to; slot `probe`, one behind the last, only lends its hash
-        probe = tracks.size - 1
-        tracks["src_hi"][probe] = rows["src_hi"][i]
-        tracks["src_lo"][probe] = rows["src_lo"][i]
-        tracks["dst_hi"][probe] = rows["dst_hi"][i]
-        tracks["dst_lo"][probe] = rows["dst_lo"][i]
-        tracks["ipid"][probe] = ipid
-        tracks["proto"][probe] = proto
-        vlan = (np.int64(vlan0[i]) | np.int64(vlan1[i]) << 16 | np.int64(nvlan[i]) << 32
-                | np.int64(tunnel[i]) << 40 | np.int64(ipv[i]) << 48)  # fmt: skip
-        tracks["vlan"][probe] = vlan
-        tracks["tunnel_id"][probe] = np.int64(tunnel_id[i])
-        b = _bucket_of(tracks, probe, buckets.size, seed)
-        t = np.int64(buckets[b])
-        while t >= 0 and not (
-            tracks["ipid"][t] == ipid and tracks["proto"][t] == proto
-            and tracks["src_lo"][t] == tracks["src_lo"][probe]
-            and tracks["src_hi"][t] == tracks["src_hi"][probe]
-            and tracks["dst_lo"][t] == tracks["dst_lo"][probe]
-            and tracks["dst_hi"][t] == tracks["dst_hi"][probe]
-            and tracks["vlan"][t] == vlan and tracks["tunnel_id"][t] == tracks["tunnel_id"][probe]
-        ):  # fmt: skip
-            t = np.int64(t_chain[t])
-        if t >= 0 and abs(ts[i] - t_ts[t]) > timeout:
+        # ---- the datagram it belongs to
+        b, t = _find(rows, i, ipid, proto, tracks, buckets, seed)
+        if t >= 0 and abs(ts[i] - tracks["ts"][t]) > timeout:
             anomaly[i] |= _TIMEOUT
             t = np.int64(-1)
-        while meta[M_OLDEST] >= 0 and abs(ts[i] - t_ts[meta[M_OLDEST]]) > timeout:
+        while meta[M_OLDEST] >= 0 and abs(ts[i] - tracks["ts"][meta[M_OLDEST]]) > timeout:
             meta[C_TIMEOUTS] += 1
             _release(meta[M_OLDEST], tracks, buckets, free, meta, seed)
         if t < 0:
-            if meta[M_FREE] == 0:
-                meta[C_EVICTED_TRACKERS] += 1
-                _release(meta[M_OLDEST], tracks, buckets, free, meta, seed)
-            meta[M_FREE] -= 1
-            t = np.int64(free[meta[M_FREE]])
-            use = t_use[t]
-            tracks[t] = tracks[probe]
-            t_use[t] = use + 1 & 0x7FFFFFFF
-            tracks["ipv"][t] = ipv[i]
-            tracks["live"][t] = 1
-            t_ts[t] = ts[i]
-            tracks["hlen"][t] = 0
-            t_total[t] = -1
-            t_high[t] = 0
-            tracks["covered"][t] = 0
-            tracks["fragments"][t] = 0
-            tracks["overlaps"][t] = 0
-            tracks["first"][t] = -1
-            tracks["last"][t] = -1
-            t_chain[t] = buckets[b]
-            buckets[b] = t
-            tracks["older"][t] = meta[M_NEWEST]
-            tracks["newer"][t] = -1
-            if meta[M_NEWEST] >= 0:
-                tracks["newer"][meta[M_NEWEST]] = t
-            else:
-                meta[M_OLDEST] = t
-            meta[M_NEWEST] = t
-            meta[M_LIVE] += 1
-            line = bits[t]
-            for w in range(line.size):
-                line[w] = 0
-        # ---- does it fit what is known of the datagram
-        u0, u1 = off >> 3, (end + 7) >> 3
-        new = np.int64(0)
-        for w in range(u0 >> 5, (u1 + 31) >> 5):
-            mask = (1 << min(u1 - w * 32, 32)) - (1 << max(u0 - w * 32, 0))
-            new += _ones(mask & ~np.int64(bits[t, w]))
-        known = np.int64(t_total[t])
-        if (known >= 0 and (end > known or (more == 0 and end != known))) or (more == 0 and t_high[t] > end):
-            meta[C_IGNORED] += 1
-            anomaly[i] |= _IGNORED
-            if new < u1 - u0:
-                meta[C_OVERLAPS] += 1
-                anomaly[i] |= _OVERLAP
+            t = _begin(b, ts[i], ipv[i], tracks, bits, buckets, free, meta, seed)
+        # ---- whether it fits, and what is new in it
+        new = _missing(bits, t, off >> 3, (end + 7) >> 3)
+        what, odd = _fits(t, off, end, more, new, start + at, buf, tracks, nodes, data, meta, limits)
+        anomaly[i] |= odd
+        if what == IGNORE:
             continue
-        if tracks["fragments"][t] >= limits[L_PER_DATAGRAM]:
-            meta[C_MAX_FRAGMENTS] += 1
-            anomaly[i] |= _IGNORED
-            continue
-        keep = True
-        if new < u1 - u0:
-            if tracks["overlaps"][t] >= limits[L_OVERLAPS]:
-                meta[C_MAX_OVERLAPS] += 1
-                anomaly[i] |= _IGNORED
-                continue
-            seen = _compare(t, off, end, buf, start + at, tracks, nodes, data)
-            if seen == 2:
-                meta[C_DUPLICATES] += 1
-            else:
-                meta[C_OVERLAPS] += 1
-                anomaly[i] |= _OVERLAP
-                tracks["overlaps"][t] += 1
-            if seen == 1:
-                meta[C_OVERLAPS_DIFFERENT] += 1
-                anomaly[i] |= _DIFFERENT
-            # Every stored version of these bytes says the same: no policy can tell the difference.
-            keep = seen == 1 or new > 0
-        if keep:
+        if what == KEEP:
             head = hlen if off == 0 and tracks["hlen"][t] == 0 else np.int64(0)
-            use = t_use[t]
+            use = tracks["use"][t]
             base = _reserve(head + length, tracks, nodes, buckets, free, data, meta, seed)
-            if tracks["live"][t] == 0 or t_use[t] != use:
+            if tracks["live"][t] == 0 or tracks["use"][t] != use:
                 anomaly[i] |= _IGNORED  # its own datagram was the oldest
                 continue
-            k = meta[M_NODE_HEAD] % nodes.size
-            meta[M_NODE_HEAD] += 1
-            meta[M_BYTE_HEAD] = base + head + length
-            nodes["base"][k] = base
-            nodes["at"][k] = base + head
-            nodes["track"][k] = t
-            nodes["use"][k] = use
-            nodes["off"][k] = off
-            nodes["size"][k] = length
-            nodes["next"][k] = -1
             if head > 0:
                 copy(data, base % data.size, buf, start, head)
                 tracks["header"][t] = base
                 tracks["hlen"][t] = head
                 tracks["nh_at"][t] = nh_at
                 tracks["nh"][t] = nh
-            copy(data, base % data.size + head, buf, start + at, length)
-            if tracks["last"][t] >= 0:
-                nodes["next"][tracks["last"][t]] = k
-            else:
-                tracks["first"][t] = k
-            tracks["last"][t] = k
-            for w in range(u0 >> 5, (u1 + 31) >> 5):
-                mask = (1 << min(u1 - w * 32, 32)) - (1 << max(u0 - w * 32, 0))
-                bits[t, w] = np.uint32(np.int64(bits[t, w]) | mask)
-            tracks["covered"][t] += new
-            tracks["fragments"][t] += 1
-            t_high[t] = max(np.int64(t_high[t]), end)
+            _keep(t, off, length, new, buf, start + at, tracks, bits, nodes, data, base, head, meta)
         if more == 0:
-            t_total[t] = end
-        if t_total[t] >= 0 and tracks["covered"][t] == (np.int64(t_total[t]) + 7) >> 3:
+            tracks["total"][t] = end
+        if tracks["total"][t] >= 0 and tracks["covered"][t] == (np.int64(tracks["total"][t]) + 7) >> 3:
             made = _assemble(t, limits[L_POLICY], tracks, nodes, data, scratch[0], scratch[1], out[used:])
             _release(t, tracks, buckets, free, meta, seed)
             if made == 0:
