@@ -5,31 +5,14 @@ from __future__ import annotations
 import array
 import fcntl
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 
 from sensor.capture import uapi
-
-ERROR, WARNING = "error", "warning"
+from sensor.model.finding import ERROR, WARNING, Finding
 
 _SYS = "/sys"
 _PROC = "/proc"
 _GUEST_MTU = 1500
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it should be."""
-
-    interface: str
-    severity: str
-    """`error`: nothing can be captured; `warning`: the sensor works, but less well or less safely."""
-    text: str
-    mend: str = ""
-    """A command, empty: none."""
-
-    def __str__(self) -> str:
-        return f"{self.interface}: {self.text}" + (f" (mend: {self.mend})" if self.mend else "")
 
 
 def check(name: str, *, capturing: bool = False, sys: str = _SYS, proc: str = _PROC) -> list[Finding]:

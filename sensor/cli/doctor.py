@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from sensor.cli import assembly, common, exits
 from sensor.cli.parser import Parser, add_config
-from sensor.cli.screen import coloured, out
+from sensor.cli.screen import coloured, out, plural
 from sensor.cli.terminal import COLOURS, DIM, RESET
 from sensor.errors import CaptureError, SensorError, UsageError
 
 if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
     from sensor.config.settings import Settings
-    from sensor.engine.doctor.checkup import Finding
+    from sensor.model.finding import Finding
 
 PROG = "xensor doctor"
 
@@ -44,7 +44,7 @@ def parser() -> Parser:
 
 def main(words: Sequence[str]) -> int:
     """Run the subcommand; return the exit status: 0: nothing is wrong but what warnings say."""
-    from sensor.engine.doctor.checkup import ERROR, WARNING, worst
+    from sensor.model.finding import ERROR, WARNING, worst
 
     args = parser().parse_args(words)
     settings = common.settings(args.config, args.overrides)
@@ -57,7 +57,7 @@ def main(words: Sequence[str]) -> int:
         out(_line(finding))
     bad = sum(f.state == ERROR for f in findings)
     odd = sum(f.state == WARNING for f in findings)
-    out(f"{len(findings) - bad - odd} good, {odd} warnings, {bad} errors")
+    out(f"{len(findings) - bad - odd} good, {plural(odd, 'warning')}, {plural(bad, 'error')}")
     return SensorError.exit_code if worst(findings) == ERROR else 0
 
 
@@ -65,12 +65,13 @@ def _findings(args: argparse.Namespace, settings: Settings) -> Iterator[Finding]
     from sensor.engine.doctor import checkup
     from sensor.engine.doctor.listening import judge, listen
     from sensor.engine.options import EngineOptions
+    from sensor.model.finding import ERROR, Finding
 
     try:
         source = _open(args, settings)
     except CaptureError as e:
         source = None
-        yield checkup.Finding("mirror", checkup.ERROR, str(e))
+        yield Finding("mirror", ERROR, str(e))
     try:
         for name in args.interfaces:
             yield from checkup.interface(name, capturing=source is not None)
@@ -98,8 +99,8 @@ def _findings(args: argparse.Namespace, settings: Settings) -> Iterator[Finding]
 
 def _dom0(settings: Settings) -> Iterator[Finding]:
     """Read what dom0 tells about the mirror, if anybody is to tell."""
-    from sensor.engine.doctor.checkup import ERROR, Finding
     from sensor.engine.doctor.dom0 import SUBJECT, check
+    from sensor.model.finding import ERROR, Finding
     from sensor.xen.report import ReportError
     from sensor.xen.sources import open_source
 
@@ -144,7 +145,7 @@ def _open(args: argparse.Namespace, settings: Settings) -> LiveSource | None:
 def _running(path: str) -> Iterator[Finding]:
     """Ask a running sensor, if there is one, whether it loses anything."""
     from sensor.cli.ctl import ask
-    from sensor.engine.doctor.checkup import ERROR, GOOD, WARNING, Finding
+    from sensor.model.finding import ERROR, GOOD, WARNING, Finding
 
     if not Path(path).exists():
         return

@@ -120,7 +120,7 @@ def _trial(args: argparse.Namespace, settings: Settings, loaded: common.Loaded, 
     from sensor.capture.afpacket import compile_filter
     from sensor.cli.trial import findings, try_addresses, try_outputs
     from sensor.cli.trial import trial as try_rules
-    from sensor.engine.doctor.checkup import ERROR, GOOD, worst
+    from sensor.model.finding import ERROR, GOOD, worst
 
     if expression is not None:
         compile_filter(expression)

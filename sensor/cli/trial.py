@@ -13,7 +13,7 @@ from sensor.errors import OutputError, RuleError, UsageError
 
 if TYPE_CHECKING:
     from sensor.config.settings import Settings
-    from sensor.engine.doctor.checkup import Finding
+    from sensor.model.finding import Finding
 
 
 def trial(loaded: Loaded, folder: str, files: Sequence[str], expression: str | None, *, fatal: bool) -> None:

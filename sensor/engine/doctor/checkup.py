@@ -6,17 +6,14 @@ import ctypes
 import os
 import shutil
 import socket
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from sensor.capture import ifcheck
 from sensor.capture.uapi import ETH_P_ALL
 from sensor.engine.live import landlock
+from sensor.model.finding import ERROR, GOOD, WARNING, Finding
 from sensor.outputs.limits import DiskOptions, KeepOptions
-
-GOOD, WARNING, ERROR = "good", "warning", "error"
 
 _MEMORY_MIN: Final = 480 << 20
 """Bytes: a guest of 512 MiB has a little less."""
@@ -31,30 +28,16 @@ _TIMEX_STATUS: Final = 40
 """struct timex on 64-bit machines: offset of `status`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    subject: str
-    state: str
-    text: str
-    mend: str = ""
-    """A command, empty: none."""
-
-    def __str__(self) -> str:
-        return f"{self.subject}: {self.text}" + (f" (mend: {self.mend})" if self.mend else "")
-
-
 def interface(name: str, *, capturing: bool = False) -> list[Finding]:
     """Look at how an interface is set up. capturing: a ring is open on it, so it must be promiscuous."""
-    found = [Finding(f.interface, f.severity, f.text, f.mend) for f in ifcheck.check(name, capturing=capturing)]
-    return found or [Finding(name, GOOD, "it is up and silent, without offloads that join segments")]
+    return ifcheck.check(name, capturing=capturing) or [
+        Finding(name, GOOD, "it is up and silent, without offloads that join segments")
+    ]
 
 
 def erspan(name: str) -> list[Finding]:
     """Look at the interface to which a mirror is sent."""
-    found = [Finding(f.interface, f.severity, f.text, f.mend) for f in ifcheck.check_erspan(name)]
-    return found or [Finding(name, GOOD, "it is up and has an address to send a mirror to")]
+    return ifcheck.check_erspan(name) or [Finding(name, GOOD, "it is up and has an address to send a mirror to")]
 
 
 def permission() -> Finding:
@@ -155,12 +138,6 @@ def programs(path: str | None = None) -> list[Finding]:
         return [Finding("tshark", GOOD, "it is installed")]
     return [Finding("tshark", WARNING, "it is not installed: the packets behind an alert cannot be dissected",
                     "apt-get install tshark")]  # fmt: skip
-
-
-def worst(findings: Iterable[Finding]) -> str:
-    """Return the worst state."""
-    states = {f.state for f in findings}
-    return next((state for state in (ERROR, WARNING) if state in states), GOOD)
 
 
 def _mib(octets: int) -> str:

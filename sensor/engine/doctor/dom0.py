@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from sensor.engine.doctor.checkup import ERROR, GOOD, WARNING, Finding
+from sensor.model.finding import ERROR, GOOD, WARNING, Finding
 from sensor.xen.faults import Growth, faults
 from sensor.xen.inventory import parse as parse_inventory
 from sensor.xen.report import Report, ReportError, parse

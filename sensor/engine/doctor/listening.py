@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 
 from sensor.capture.afpacket import LiveSource
-from sensor.engine.doctor.checkup import ERROR, GOOD, WARNING, Finding
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
 from sensor.model.block import LINKTYPE_ETHERNET, PacketBlock
+from sensor.model.finding import ERROR, GOOD, WARNING, Finding
 from sensor.model.rows import STATE_FREE
 from sensor.rules.ruleset import RuleSet
 

@@ -38,7 +38,7 @@ def test_a_good_interface(machine):
 ])  # fmt: skip
 def test_each_finding_names_its_remedy(machine, state, text, mend):
     found = machine(**state)
-    assert [(f.severity, f.mend) for f in found] == [("warning", mend)]
+    assert [(f.state, f.mend) for f in found] == [("warning", mend)]
     assert text in found[0].text
     assert str(found[0]).endswith(f"(mend: {mend})")
 
@@ -49,7 +49,7 @@ def test_loopback_may_have_addresses(machine):
 
 @pytest.mark.parametrize("name", ["none0", "../net"])
 def test_no_such_interface(machine, name):
-    assert [f.severity for f in ifcheck.check(name)] == ["error"]
+    assert [f.state for f in ifcheck.check(name)] == ["error"]
 
 
 def test_real_questions_to_a_driver_do_not_fail():
