@@ -8,7 +8,7 @@ judged on a transaction then, the literals in its buffers tell (`buffermatch`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sensor.detect import contents, sleepers
@@ -130,20 +130,9 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
     """Work out the plan of a rule set."""
     plans = tuple(plan_rule(number, rule) for number, rule in enumerate(rules))
     live = [p for p in plans if not p.rule.unmatchable]
-    raw, names = LiteralRules.Builder(), LiteralRules.Builder()
-    escaped: dict[str, int] = {}
-    for plan in live:
-        if plan.literal:
-            mask = groups.rule_mask(plan.rule, _flow_apps(plan.app) if plan.app else ())
-            (names if plan.question else raw).add(plan.literal, mask, plan.number, plan.others)
-        for kind in raw_kinds(plan.rule) if plan.literal and plan.app else ():
-            escaped[kind] = escaped.get(kind, 0) | 1 << plan.app
-    for app in _members(escaped.get(RAW_BODY, 0)):
-        for pattern, side in _BODY_ESCAPES:
-            raw.escape(pattern, groups.app_mask(_flow_apps(app)), app, side)
+    escaped = _escaped(live)
     carried = _carried({p.app for p in live if p.scope == TX and p.app})
-    for app, pattern in carried:
-        raw.escape(pattern, groups.app_mask(_flow_apps(app)), app)
+    raw, names = _literals(live, groups, escaped, carried)
     bare = [p for p in live if not p.literal]
     tx = [p for p in live if p.scope == TX and p.app]
     apps = [1 << p.app if p.app else _spoken(p) for p in plans]
@@ -191,6 +180,34 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         told=any(_asks(p.rule, fields.APP_TOLD) for p in live),
         multi_step=any(p.scope & STREAM and not _is_single(p) for p in live),
     )
+
+
+def _escaped(live: Iterable[RulePlan]) -> dict[str, int]:
+    """Return RAW_* → mask of the protocols of which something in such a form is looked for by its literal."""
+    found: dict[str, int] = {}
+    for plan in live:
+        for kind in raw_kinds(plan.rule) if plan.literal and plan.app else ():
+            found[kind] = found.get(kind, 0) | 1 << plan.app
+    return found
+
+
+def _literals(live: Iterable[RulePlan], groups: Groups, escaped: Mapping[str, int],
+              carried: Iterable[tuple[int, bytes]]) -> tuple[LiteralRules.Builder, LiteralRules.Builder]:  # fmt: skip
+    """Return what is searched for in bytes, and in the names of DNS questions.
+
+    Besides literals of rules that is what announces a body in another form, and `carried`: a protocol within another.
+    """
+    raw, names = LiteralRules.Builder(), LiteralRules.Builder()
+    for plan in live:
+        if plan.literal:
+            mask = groups.rule_mask(plan.rule, _flow_apps(plan.app) if plan.app else ())
+            (names if plan.question else raw).add(plan.literal, mask, plan.number, plan.others)
+    for app in _members(escaped.get(RAW_BODY, 0)):
+        for pattern, side in _BODY_ESCAPES:
+            raw.escape(pattern, groups.app_mask(_flow_apps(app)), app, side)
+    for app, pattern in carried:
+        raw.escape(pattern, groups.app_mask(_flow_apps(app)), app)
+    return raw, names
 
 
 def _frames(plans: Sequence[RulePlan], tx: Iterable[RulePlan]) -> dict[int, FrameTests]:
