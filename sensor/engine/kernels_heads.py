@@ -92,7 +92,7 @@ def _detect(  # pragma: no cover
             out_told[told] = i
             told += 1
             why = _oddity(voices[slot, side], voices[slot, 1 - side], side == 1 and lengths[slot, 0] == 0,
-                          side == 0 and lengths[slot, 1] > 0)  # fmt: skip
+                          side == 0 and lengths[slot, 1] > 0, side == 1 and lengths[slot, 0] > 0)  # fmt: skip
             if why > 0:
                 out_odd[odd] = i
                 out_why[odd] = why
@@ -113,10 +113,11 @@ def _is_heard_both_ways(app):  # pragma: no cover
 
 
 @helper
-def _oddity(mine, other, first, greeted):  # pragma: no cover
+def _oddity(mine, other, first, greeted, answers):  # pragma: no cover
     """Return what is odd about what a side speaks; 0: nothing. first: it is the server, and the client is silent.
 
-    greeted: it is the client, and the server has spoken: Suricata knows FTP and SMTP by what clients say alone.
+    greeted: it is the client, and the server has spoken; answers: it is the server, and the client has. Suricata knows
+    FTP and SMTP by what clients say alone.
     """
     if greeted and mine in (FTP, SMTP):
         return ONE_SIDE
@@ -125,7 +126,7 @@ def _oddity(mine, other, first, greeted):  # pragma: no cover
     if mine != other and _is_distinct(mine) and _is_distinct(other):
         return TWO_PROTOCOLS
     if mine == APP_UNKNOWN:
-        return ONE_SIDE if _is_heard_both_ways(other) else 0
+        return ONE_SIDE if _is_heard_both_ways(other) or (answers and other in (FTP, SMTP)) else 0
     return ONE_SIDE if other == APP_UNKNOWN and _is_heard_both_ways(mine) else 0
 
 

@@ -1,4 +1,4 @@
-"""Detection of SMB: a message header behind the one of NetBIOS, or a session request (RFC 1002 section 4.3)."""
+"""Detection of SMB: a message header behind the one of NetBIOS (RFC 1002 section 4.3)."""
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +27,13 @@ def _message(h: Ints, at: int, n: int) -> int:
 
 @helper
 def _session_request(h: Ints, n: int) -> int:
-    """Look for the two names of a session request, of which the first has 32 letters A to P."""
+    """Look for the two names of a session request, of which the first has 32 letters A to P: the server tells more."""
     if (n > 1 and h[1] != 0) or (n > 2 and h[2] != 0) or (n > 3 and h[3] != 68) or (n > 4 and h[4] != 32):
         return _NO
     for j in range(5, min(n, 32)):
         if not 65 <= h[j] <= 80:
             return _NO
-    return SMB if n >= 32 else _PENDING
+    return _PENDING
 
 
 @helper
@@ -41,7 +41,7 @@ def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: 
     """Return the verdict on one side of a TCP flow."""
     if h[0] == 0x81:
         return int(_session_request(h, n))
-    if h[0] == 0x82:  # the answer to it, before the first message
+    if h[0] in (0x82, 0x85):  # the answer to it, or somebody who is still there, before the first message
         for j in range(1, min(n, 4)):
             if h[j] != 0:
                 return _NO

@@ -317,12 +317,27 @@ def test_what_one_rule_adds_another_finds(tmp_path):
     assert sids(later + asked + later, rules) == [3, 1, 2]
 
 
+_ONE_SIDE = ["detect_protocol_only_one_direction"]
+_SESSION = b"\x81\0\0\x44" + (b"\x20" + b"CA" * 16 + b"\0") * 2
+"""A request of NetBIOS for a session (RFC 1002 section 4.3.2)."""
+_SMB = b"\0\0\0\x2f\xffSMB\x72" + bytes(27) + b"\0\x0c\0\2NT LM 0.12\0"
+
+
 @pytest.mark.parametrize(
     ("talk", "found"),
     [
         (((0, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), (1, b"HTTP/1.1 200 OK\r\n\r\n")), []),
-        (((0, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), (1, bytes(99))), ["detect_protocol_only_one_direction"]),
-        (((0, b"SSH-2.0-x\r\n"), (1, bytes(99))), ["detect_protocol_only_one_direction"]),
+        (((0, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), (1, bytes(99))), _ONE_SIDE),
+        (((0, b"SSH-2.0-x\r\n"), (1, bytes(99))), _ONE_SIDE),
+        (((0, b"SUBSCRIBE /x HTTP/1.1\r\n\r\n"), (1, b"HTTP/1.1 200 OK\r\n\r\n")), _ONE_SIDE),
+        (((0, b"propfind /x HTTP/1.1\r\n\r\n"), (1, b"http/1.0 200 OK\r\n\r\n")), []),
+        (((0, b"\r\nGET /x HTTP/1.1\r\n\r\n"), (1, b"HTTP/1.1 200 OK\r\n\r\n")), _ONE_SIDE),
+        (((0, b"GET /x HTTP/1.1\r\n\r\n"), (1, b"HTTP/1.2 200 OK\r\n\r\n")), _ONE_SIDE),
+        (((0, b"GET /x HTTP/1.1\r\n\r\n"), (1, b"HTTP/1.10 200 OK\r\n\r\n")), []),
+        (((0, b"EHLO me\r\n"), (1, b"250 you\r\n")), _ONE_SIDE),
+        (((0, _SESSION), (1, b"\x82\0\0\0"), (0, _SMB), (1, _SMB)), _ONE_SIDE),
+        (((0, _SESSION), (1, b"\x83\0\0\1\x82")), []),
+        (((0, b"\x85\0\0\0"), (0, _SMB), (1, _SMB)), []),
         (((1, b"SSH-2.0-x\r\n"), (0, b"SSH-2.0-y\r\n")), []),
         (((1, b"\x16\3\1\0\5\2\0\0\1\3"), (0, b"\x16\3\1\0\5\1\0\0\1\3")), ["wrong_direction_first_data"]),
         (((0, bytes(99)), (1, bytes(99))), []),
