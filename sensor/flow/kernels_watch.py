@@ -46,6 +46,8 @@ _TIMESTAMP, _TIMESTAMP_SIZE, _FAST_OPEN = 8, 10, 34
 """Options (RFC 7323 section 3, RFC 7413 section 4.1.1)."""
 SYN_QUEUE, SYNACK_QUEUE = 10, 5
 """SYNs and SYN/ACKs with numbers of their own that Suricata remembers."""
+_GIVEN = 32
+"""Bytes of a window that may be taken back besides."""
 _MASK = 0xFFFFFFFF
 
 (
@@ -309,10 +311,12 @@ def _closing(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win:
 @helper
 @no_type_check
 def _shrinks(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> bool:  # pragma: no cover
-    """Whether a segment behind a gap on both sides takes back more of its window than its bytes explain."""
-    if w["phase"] < OPEN or flags & (SYN | FIN | RST) or np.int64(w["win"][d]) - win <= size:
+    """Whether a segment behind a gap on both sides takes back more of its window than what was missed explains."""
+    less = np.int64(w["win"][d]) - win
+    if w["phase"] < OPEN or flags & (SYN | FIN | RST) or less <= size:
         return False
-    if diff(ack, np.int64(w["sent"][1 - d])) <= 0 or diff(seq, np.int64(w["sent"][d])) <= 0:
+    missed = diff(ack, np.int64(w["sent"][1 - d]))
+    if missed <= 0 or less <= missed + _GIVEN or diff(seq, np.int64(w["sent"][d])) <= 0:
         return False
     return not _bad_ack(w, 1 - d, ack)
 

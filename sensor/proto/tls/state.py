@@ -59,7 +59,8 @@ class TlsParser(OdditiesOnce):
     """
 
     __slots__ = (
-        "_encrypted", "_now", "_over", "_progress", "_reached", "_records", "_sides", "_tx", "done", "shows_frames",
+        "_beat_of", "_encrypted", "_now", "_over", "_progress", "_reached", "_records", "_sides", "_tx", "done",
+        "shows_frames",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -74,6 +75,8 @@ class TlsParser(OdditiesOnce):
         self._sides = (RecordSide(), RecordSide())
         self._encrypted = [0, 0]
         """Events of encryption per side."""
+        self._beat_of: int | None = None
+        """Side whose heartbeat was not answered yet."""
         self._now = 0
         self._reached = 0
         """Bit set of stages."""
@@ -196,13 +199,18 @@ class TlsParser(OdditiesOnce):
             self._reach(STAGE_CLIENT_CERTIFICATES, side, out)
 
     def _on_heartbeat(self, side: int, event: Event) -> None:
-        """Look at a heartbeat in clear (RFC 6520 section 4): type, size of the payload, payload, padding."""
+        """Look at a heartbeat in clear (RFC 6520 section 4): type, size of the payload, payload, padding.
+
+        Of a side's heartbeats one at a time may be without an answer.
+        """
         known = event.body[0] in (1, 2)
         size, room = event.body[1] << 8 | event.body[2], event.type - 3
         if known and size > room:
             self._report(AppAnomaly.TLS_OVERFLOW_HEARTBEAT_MESSAGE, side)
-        elif not known or (size and room - size < HEARTBEAT_PADDING):
+        elif not known or (size and room - size < HEARTBEAT_PADDING) or self._beat_of == side:
             self._report(AppAnomaly.TLS_INVALID_HEARTBEAT_MESSAGE, side)
+        if self._beat_of != side:
+            self._beat_of = side if self._beat_of is None else None
 
     def _on_change_cipher_spec(self, side: int, out: list[TxStage]) -> None:
         tx = self._tx

@@ -11,6 +11,7 @@ from sensor.model.anomaly import OTHERWISE
 from sensor.proto.dnp3.eve import INDICATIONS
 from sensor.proto.registry import BY_NAME, BY_WORD, NUMBERS
 from sensor.rules import buffers, fields
+from sensor.rules.check import NEVER
 from sensor.rules.nodes import HeaderTest, Not
 from sensor.rules.suricata.numbers import comparison, integer
 from sensor.rules.suricata.refusal import Refused
@@ -112,10 +113,17 @@ _EVENTS: Mapping[str, str] = MappingProxyType({theirs: ours for ours, theirs in 
 """Events that have another name here."""
 
 
+_NEVER = frozenset({"tls.heartbeat_message"})
+"""Events that Suricata knows and never raises."""
+
+
 def event(draft: Draft, value: str) -> None:
     """`app-layer-event:http.double_encoded_uri`."""
     field = fields.BY_NAME[fields.APP_EVENT]
     name = value.strip().lower()
+    if name in _NEVER:
+        draft.conditions.append(NEVER)
+        return
     name = _EVENTS.get(name, name)
     proto, dot, rest = name.partition(".")
     if proto in BY_NAME:

@@ -277,6 +277,18 @@ def test_heartbeats(body, expected):
         assert [what for what, _ in parser.anomalies()] == ([expected] if expected else [])
 
 
+@pytest.mark.parametrize(("sides", "odd"), [
+    ([0, 0], True), ([1, 1], True), ([0, 1, 0, 1], False), ([0, 1, 1], False), ([0, 1, 1, 1], True), ([0], False),
+])  # fmt: skip
+def test_heartbeats_wait_for_their_answers(sides, odd):
+    parser, beat = TlsParser(), record(24, b"\1\0\5hello" + bytes(16))
+    parser.feed(TO_SERVER, record(22, client_hello()), 0)
+    for side in sides:
+        parser.feed(side, beat, 0)
+    expected = [(AppAnomaly.TLS_INVALID_HEARTBEAT_MESSAGE, sides[-1])] if odd else []
+    assert parser.anomalies() == expected
+
+
 @pytest.mark.parametrize("step", [1, 5])
 def test_an_error_message_of_sslv2(step):
     parser, data = TlsParser(), b"\x80\x03\0\0\1"
