@@ -70,9 +70,11 @@ def test_other_spellings():
 @pytest.mark.parametrize(
     "option",
     [
-        "decode-event:ipv4.opt_unknown;", "stream-event:wrong_thread;", "stream-event:3whs_ack_data_inject;",
+        "decode-event:ipv4.opt_unknown;",
+        "stream-event:wrong_thread;",
+        "stream-event:3whs_ack_data_inject;",
         "app-layer-event:tls.heartbeat_message;",
-    ],  # fmt: skip
+    ],
 )
 def test_what_never_happens_is_loaded_and_said(option):
     made = rule(option, "alert pkthdr any any -> any any")
