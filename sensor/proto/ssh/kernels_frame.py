@@ -21,8 +21,6 @@ _OFFER = 20
 _LISTS = 17
 """Where the name-lists of an offer begin."""
 _HASH = 32
-_LINES = 8
-"""Lines before a server's banner, and the banner; far below what the parser reads."""
 _OPENING = b"SSH-"
 
 _UNITS, _FLOWS, _FRAMES = numba.from_dtype(UNIT)[::1], numba.from_dtype(FLOW)[::1], numba.from_dtype(FRAME)[::1]
@@ -46,19 +44,6 @@ def _opens(data, at, end):  # pragma: no cover
         if data[at + i] != _OPENING[i]:
             return False
     return True
-
-
-@helper
-def _prelude(data, at, end):  # pragma: no cover
-    """Return where the lines end that a server sends before its banner; -1: they are not plain."""
-    for _ in range(_LINES):
-        if at == end or _opens(data, at, end):
-            return at
-        stop = _find(data, at, min(end, at + MAX_BANNER), 10)
-        if stop in (end, at + MAX_BANNER):
-            return np.int64(-1)
-        at = stop + 1
-    return np.int64(-1)
 
 
 @helper
@@ -166,11 +151,6 @@ def _unit(data, units, u, at, banner, asked, w, text, filled, frames, n):  # pra
     banner: a banner comes first. The first is -1 where something is not plain.
     """
     side, end, tile = np.int64(units[u]["side"]), np.int64(units[u]["end"]), np.int64(units[u]["start"])
-    begin = at
-    if banner and side == 1:
-        at = _prelude(data, at, end)
-        if at in (-1, end):  # if more comes behind them in another block, it is refused there
-            return (np.int64(-1) if at < 0 else _rest(u, side, tile, end, frames, n)), filled, begin
     if banner:
         _begin(frames[n], u, side, tile, at, p.OF_BANNER, p.OF_OFFER)
         at = _banner(data, at, end, frames[n])

@@ -19,13 +19,15 @@ class SshParser(OdditiesOnce):
     `established` when both ends have made their offer or changed keys, or the flow ends.
     """
 
-    __slots__ = ("_keyed", "_reached", "_sides", "_tx", "done")
+    __slots__ = ("_cut", "_keyed", "_reached", "_sides", "_tx", "done")
 
     def __init__(self) -> None:
         super().__init__()
         self.done = False
         self._tx: SshTransaction | None = None
         self._sides = (SshSide(), SshSide())
+        self._cut = False
+        """The line that comes next was cut."""
         self._keyed = [False, False]
         """The side made its offer, or encrypts."""
         self._reached = 0
@@ -59,7 +61,7 @@ class SshParser(OdditiesOnce):
         if event.kind == EventKind.LINE:
             self._on_line(side, event.body, out)
         elif event.kind == EventKind.LINE_TOO_LONG:
-            self._report(AppAnomaly.SSH_BANNER_TOO_LONG, side)
+            self._cut = True
         elif event.kind == EventKind.TOO_SHORT:
             self._report(AppAnomaly.SSH_INVALID_RECORD, side)
         elif event.kind == EventKind.KEXINIT:
@@ -73,13 +75,19 @@ class SshParser(OdditiesOnce):
             self._end(side, out)
 
     def _on_line(self, side: int, line: bytes, out: list[TxStage]) -> None:
-        """Take the banner; a server may send other lines before it, a client must not (section 4.2)."""
-        found = parse.banner(line)
+        """Take the banner; a server may send other lines before it, a client must not (section 4.2).
+
+        Such lines are an event all the same, as in Suricata.
+        """
+        found, cut = parse.banner(line), self._cut
+        self._cut = False
         if found is None:
+            self._report(AppAnomaly.SSH_INVALID_BANNER, side)
             if side == TO_SERVER or line.startswith(b"SSH-"):
-                self._report(AppAnomaly.SSH_INVALID_BANNER, side)
                 self._end(side, out)
             return
+        if cut:
+            self._report(AppAnomaly.SSH_BANNER_TOO_LONG, side)
         self._sides[side].binary = True
         if self._tx is None:
             self._tx = SshTransaction()

@@ -26,7 +26,7 @@ def test_stages_and_buffers():
         ("established", TO_CLIENT),
     ]
     assert parser.done
-    assert parser.anomalies() == []
+    assert parser.anomalies() == [(AppAnomaly.SSH_INVALID_BANNER, TO_CLIENT)]  # the line before the banner
     assert tx.buffer("ssh.proto") == (b"2.0",)
     assert tx.buffer("ssh.software") == (b"PuTTY_0.80",)
     assert tx.buffer("ssh.software@to_client") == (b"OpenSSH_9.6p1",)
@@ -90,6 +90,7 @@ def test_version_1_99_is_version_2():
         (TO_SERVER, b"GET / HTTP/1.1\r\n", AppAnomaly.SSH_INVALID_BANNER),
         (TO_SERVER, b"SSH-\r\n", AppAnomaly.SSH_INVALID_BANNER),
         (TO_CLIENT, b"SSH-2.0\r\n", AppAnomaly.SSH_INVALID_BANNER),
+        (TO_SERVER, b"x" * 300, AppAnomaly.SSH_INVALID_BANNER),
         (TO_CLIENT, b"hi\n" * (stream.MAX_PRELUDE_LINES + 1), AppAnomaly.SSH_INVALID_BANNER),
         (TO_SERVER, b"SSH-2.0-a\r\n\xff\xff\xff\xff\0\x14", AppAnomaly.SSH_INVALID_KEXINIT),
         (TO_SERVER, b"SSH-2.0-a\r\n\0\0\0\2\4\x14", AppAnomaly.SSH_INVALID_KEXINIT),
