@@ -22,7 +22,7 @@ WATCH = np.dtype(
         ("isn", "<u4", (2,)),
         ("alt", "<u4", (2,)),  # the side's first sequence number, where later SYNs had others
         ("next", "<u4", (2,)),  # behind the highest byte that the side has sent
-        ("sent", "<u4", (2,)),  # the same, whatever the other side has acknowledged
+        ("sent", "<u4", (2,)),  # behind the highest byte that was seen of it
         ("acked", "<u4", (2,)),  # highest acknowledgment of the side's bytes
         ("win", "<u4", (2,)),  # window that the side has announced, scaled
         ("stamp", "<u4", (2,)),  # its last timestamp
@@ -92,7 +92,7 @@ def _take(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
     end = (seq + size) & _MASK
     if diff(end, np.int64(w["next"][d])) > 0:
         w["next"][d] = end
-    if diff(end, np.int64(w["sent"][d])) > 0:
+    if size > 0 and diff(end, np.int64(w["sent"][d])) > 0:
         w["sent"][d] = end
     if flags & ACK and diff(ack, np.int64(w["acked"][1 - d])) > 0:
         w["acked"][1 - d] = ack

@@ -84,6 +84,7 @@ CASES = [
     ([*TALKED, (SERVER, S2 + 50, C2 + 50, A, 0, 1000)], {8: "pkt_bad_window_update"}),
     ([*TALKED, (CLIENT, C2 + 1, S2 + 100, A, 0, WIN - 132)], {}),
     ([*TALKED, (CLIENT, C2 + 1, S2 + 100, A, 0, WIN - 133)], {8: "pkt_bad_window_update"}),
+    ([*TALKED, (SERVER, S2 + 100, C2, A), (CLIENT, C2 + 1, S2 + 200, A, 0, WIN - 150)], {}),
     ([*TALKED, (CLIENT, C2 + 1, S2 + 1, A, 50, WIN - 50)], {}),
     ([*TALKED, (CLIENT, C2 + 1, S2 + 1, A, 50, WIN - 51)], {8: "pkt_bad_window_update"}),
     ([*TALKED, (CLIENT, C2 + 1, S2, A, DATA, 1000)], {}),
