@@ -9,6 +9,7 @@ from typing import Any, cast
 from sensor.engine.faults import Faults
 from sensor.model.anomaly import NO_TLS, AppAnomaly
 from sensor.model.app import (
+    TO_SERVER,
     AppParser,
     CarriesFiles,
     Foresees,
@@ -94,9 +95,11 @@ class FlowApp:
         """Return and forget what the parser found odd."""
         if not self.failed:
             found = self.parser.anomalies()
-            if self.awaited and found:  # what is odd in it would be, if it were what was agreed on
+            # What is odd in it would be, if it were what was agreed on; so would its end.
+            if self.awaited and (found or self.parser.done):
                 self.awaited = False
-                return [(odd, found[0][1]) for odd in NO_TLS]
+                side = found[0][1] if found else TO_SERVER
+                return [(odd, side) for odd in NO_TLS]
             return found
         if self.told:
             return []

@@ -58,7 +58,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 _CCS = Event(EventKind.CHANGE_CIPHER_SPEC)
 _DATA = Event(EventKind.APPLICATION_DATA)
 _BAD_RECORD, _BAD_TYPE, _BAD_VERSION = (Event(EventKind.INVALID_RECORD, why) for why in range(3))
-"""`type`: 0 its length is, 1 its type, 2 its version."""
+"""`type`: 1 its type is, 2 its version, as Suricata tells it; 0: it tells nothing."""
 _BAD_MESSAGE = Event(EventKind.INVALID_MESSAGE)
 _TOO_MANY = Event(EventKind.TOO_MANY)
 _ERROR = Event(EventKind.SSL2_ERROR)
@@ -157,8 +157,7 @@ class RecordSide:
             yield _ERROR
             return
         if self._records > 1 or head[0] < 0x80 or head[2] not in {1, 4} or size < 9:
-            known = CHANGE_CIPHER_SPEC <= head[0] <= HEARTBEAT
-            yield _BAD_TYPE if not known else _BAD_RECORD if head[1] in _MAJORS else _BAD_VERSION
+            yield self._fault()
             return
         if head[2] == 1 and not (head[3] == 3 or (head[3] == 0 and head[4] == 2)):
             yield _BAD_RECORD
@@ -166,6 +165,13 @@ class RecordSide:
         self.ssl2 = True
         self._kind, self._left = -1, size - 3
         self._buffer += head[2:5]
+
+    def _fault(self) -> Event:
+        """Say what is wrong with the header: a type that nothing follows, the version of a side's first record."""
+        kind, major, _, high, low = self._head
+        if not CHANGE_CIPHER_SPEC <= kind <= HEARTBEAT:
+            return _BAD_RECORD if high | low else _BAD_TYPE
+        return _BAD_VERSION if major not in _MAJORS and self._records == 1 else _BAD_RECORD
 
     def _heartbeat(self, data: bytes) -> Iterator[Event]:
         missing = 3 - len(self._beat)

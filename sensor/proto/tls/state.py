@@ -31,7 +31,6 @@ MAX_ENCRYPTED_RECORDS = 64
 """Encrypted records of one side after which the other side's silence ends parsing (one-way captures)."""
 
 _ANOMALIES = {
-    EventKind.INVALID_RECORD: AppAnomaly.TLS_INVALID_RECORD,
     EventKind.INVALID_MESSAGE: AppAnomaly.TLS_INVALID_HANDSHAKE,
     EventKind.TOO_MANY: AppAnomaly.TLS_TOO_MANY_RECORDS,
     EventKind.SSL2_ERROR: AppAnomaly.TLS_ERROR_MESSAGE_ENCOUNTERED,
@@ -46,7 +45,7 @@ _FAULTS = MappingProxyType({
     x509.Fault.SUBJECT: AppAnomaly.TLS_CERTIFICATE_INVALID_SUBJECT,
     x509.Fault.ISSUER: AppAnomaly.TLS_CERTIFICATE_INVALID_ISSUER,
 })  # fmt: skip
-_RECORDS = (AppAnomaly.TLS_INVALID_RECORD_TYPE, AppAnomaly.TLS_INVALID_RECORD_VERSION)
+_RECORDS = (None, AppAnomaly.TLS_INVALID_RECORD_TYPE, AppAnomaly.TLS_INVALID_RECORD_VERSION)
 _HOPELESS = frozenset({EventKind.INVALID_RECORD, EventKind.TOO_MANY, EventKind.SSL2_ERROR})
 
 
@@ -138,9 +137,9 @@ class TlsParser(OdditiesOnce):
         elif kind == EventKind.SSL2_MESSAGE:
             self._on_ssl2(side, event.body, out)
         else:
-            self._report(_ANOMALIES[kind], side)
-            if kind == EventKind.INVALID_RECORD and event.type:
-                self._report(_RECORDS[event.type - 1], side)
+            odd = _RECORDS[event.type] if kind == EventKind.INVALID_RECORD else _ANOMALIES[kind]
+            if odd is not None:
+                self._report(odd, side)
             if kind in _HOPELESS:
                 self._end(side, out)
         return self._over
@@ -158,8 +157,6 @@ class TlsParser(OdditiesOnce):
                 self._on_server_hello(side, parse.server_hello(event.body), out)
         elif kind == -SERVER_HELLO_DONE and side == TO_CLIENT:
             self._reach(STAGE_CERTIFICATES, side, out)
-        elif kind in {CLIENT_HELLO, SERVER_HELLO}:
-            self._report(AppAnomaly.TLS_INVALID_HANDSHAKE, side)
 
     def _on_client_hello(self, side: int, hello: parse.ClientHello, out: list[TxStage]) -> None:
         if hello.malformed:
@@ -181,9 +178,7 @@ class TlsParser(OdditiesOnce):
             return  # the first chain counts; reading more of them would cost without bound
         chain, sound = parse.certificates(body)
         leaf = x509.parse(chain[0]) if chain else None
-        if not sound:
-            self._report(AppAnomaly.TLS_CERTIFICATE_INVALID, side)
-        elif leaf is not None and leaf.fault:
+        if sound and leaf is not None and leaf.fault:
             self._report(_FAULTS[leaf.fault], side)
         self._set_certificates(side, chain, leaf, out)
 

@@ -303,9 +303,9 @@ def test_tls_behind_another_protocol(tmp_path, proto, refused):
     [
         ("smtp", b"MAIL FROM:<a@b>\r\n", [1, 2, 3]),
         ("smtp", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", [1, 2, 3]),
-        ("smtp", HELLO, [4]),
-        ("smtp", HELLO + b"something else", [4]),
-        ("pop3", b"USER somebody\r\n", [4]),
+        ("smtp", HELLO, []),
+        ("smtp", HELLO + bytes(5), [4, 4]),
+        ("pop3", b"USER somebody\r\n", []),
     ],
 )
 def test_something_else_where_tls_was_agreed_on(tmp_path, proto, follows, sids):
