@@ -11,7 +11,7 @@ from sensor.proto.ids import FTP, IMAP, SMTP
 _ROWS = numba.from_dtype(ROW)[::1]
 _FLOWS = numba.from_dtype(FLOW)[::1]
 
-SYN = 0x02
+SYN, ACK = 0x02, 0x10
 NONE = -1
 CLIENT_FIRST = 3
 """Of what a flow waits for: the client is to speak, then the server is to answer. So it is where a greeting has told
@@ -75,7 +75,7 @@ def take(  # pragma: no cover
         if waits[slot] == CLIENT_FIRST:
             if rows[i]["side"] == 0 and rows[i]["paylen"] > 0:
                 waits[slot] = 2
-        elif rows[i]["side"] + 1 == waits[slot] and not rows[i]["tcpflags"] & SYN:
+        elif rows[i]["side"] + 1 == waits[slot] and rows[i]["tcpflags"] & (SYN | ACK) == ACK:
             until[place[slot]] = i
             waits[slot] = 0
     for k in range(slots.size):

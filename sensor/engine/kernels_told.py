@@ -10,7 +10,7 @@ from sensor.model.rows import APP_UNDECIDED, FLOW, ROW
 _ROWS = numba.from_dtype(ROW)[::1]
 _FLOWS = numba.from_dtype(FLOW)[::1]
 
-SYN = 0x02
+SYN, ACK = 0x02, 0x10
 TCP, UDP = 6, 17
 SILENT, SPOKE, HEARD, OVER = 0, 1, 2, 3
 """States of a side: no byte of it was seen; one was; the other side has answered since; its packet has been found."""
@@ -51,7 +51,7 @@ def told(  # pragma: no cover
             found += 1
         elif state == SILENT and speaks:
             state = SPOKE
-        if other == SPOKE and known and not rows[i]["tcpflags"] & SYN:
+        if other == SPOKE and known and rows[i]["tcpflags"] & (SYN | ACK) == ACK:
             states[slot, 1 - side] = HEARD
         states[slot, side] = state
     for k in range(slots.size):

@@ -186,7 +186,7 @@ class BufferSpec:
     aliases: tuple[str, ...] = ()
     """Other spellings (`http_uri`)."""
     lowercase: bool = False
-    """The buffer is of one case by normalisation: patterns match as if `nocase`."""
+    """The buffer is lowercased by normalisation: patterns match as if `nocase`."""
     help: str = ""
 
 

@@ -44,7 +44,6 @@ _SHOWN_NAMES = (
     b"HTTP/0.9", b"HTTP/1.0", b"HTTP/1.1",
 )  # fmt: skip
 """Words by which Suricata knows HTTP."""
-_TELLS_OF_CLIENT, _TELLS_OF_SERVER = 25, 9
 _SESSION_REQUEST = 0x81
 """First byte of a NetBIOS session request, which is no message of SMB."""
 
@@ -256,6 +255,16 @@ def _side(h: Ints, n: int, side: int, sport: int, dport: int, names: int) -> int
 
 
 @helper
+def _telling(side: int, dport: int) -> int:
+    """Return the bytes behind which Suricata takes a side for one that speaks nothing known (measured)."""
+    if dport in (139, 445):
+        return HEAD
+    if side == 1:
+        return 9
+    return 25 if dport == 80 else 17
+
+
+@helper
 def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, names: int, h: Ints) -> int:
     """Judge row i as `sensor.proto.probe.probe_streams` does. names: as in `_side`. h: int64[HEAD] of scratch space.
 
@@ -275,7 +284,7 @@ def judge_flow(heads: Bytes, lengths: Ints, i: int, sport: int, dport: int, name
     if b > _NO:
         return int(b)
     # What is of nothing known, or goes on as several protocols do, says no more; the other side may.
-    said = (a == _NO or first >= HEAD) and (b == _NO or second >= HEAD)
+    said = first >= (_telling(0, dport) if a == _NO else HEAD) and second >= (_telling(1, dport) if b == _NO else HEAD)
     return _NO if said else _PENDING
 
 
@@ -296,8 +305,7 @@ def judge_voice(heads: Bytes, lengths: Ints, i: int, side: int, sport: int, dpor
                 h: Ints) -> int:  # fmt: skip
     """Judge one side of row i by itself, as Suricata does, which looks at fewer forms.
 
-    Where it takes a side for one that speaks nothing known it does so behind some bytes (measured). names, h: as in
-    `judge_flow`.
+    names, h: as in `judge_flow`.
     """
     size = min(lengths[i, side], HEAD)
     for j in range(size):
@@ -309,7 +317,7 @@ def judge_voice(heads: Bytes, lengths: Ints, i: int, side: int, sport: int, dpor
         voice = _NO
     if voice > _NO:
         return voice
-    return _NO if size >= (_TELLS_OF_SERVER if side else _TELLS_OF_CLIENT) else _PENDING
+    return _NO if size >= _telling(side, dport) else _PENDING
 
 
 @helper

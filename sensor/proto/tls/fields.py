@@ -39,7 +39,7 @@ _PER_CERTIFICATE = (
     BufferSpec("tls.cert_chain_len", 0, RAW_DERIVED, help="number of certificates, four bytes big-endian"),
     BufferSpec("tls.cert_subject", 0, RAW_DN, aliases=("tls_cert_subject", "tls.subject")),
     BufferSpec("tls.cert_issuer", 0, RAW_DN, aliases=("tls_cert_issuer", "tls.issuerdn")),
-    BufferSpec("tls.cert_serial", 0, RAW_DERIVED, aliases=("tls_cert_serial",), lowercase=True, help="`00:AB:…`"),
+    BufferSpec("tls.cert_serial", 0, RAW_DERIVED, aliases=("tls_cert_serial",), help="`00:AB:…`"),
     BufferSpec(
         "tls.cert_fingerprint",
         0,

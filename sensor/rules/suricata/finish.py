@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from sensor.rules.suricata.draft import Draft
 
 _FILE = "file.data"
+_DIGITS = "tls.cert_serial"
+"""Capital digits, which a rule may write in either case."""
 _SIDES = ("to_server", "to_client")
 _RESTRICTED: Mapping[tuple[str, str], str] = MappingProxyType(
     {("tcp", "stream"): "tcp-stream", ("tcp", "packet"): "tcp-pkt"}
@@ -48,6 +50,8 @@ def settle_contents(draft: Draft) -> None:
             for each in test.tests if isinstance(test, Decoding) else (test,):
                 if isinstance(each, Pending):
                     settle(each)
+                    if group.buffer == _DIGITS:
+                        each.values["nocase"] = True
 
 
 def body(draft: Draft) -> AnyNode:

@@ -62,6 +62,25 @@ def test_each_side_speaks_by_itself(tmp_path, client, server, http, other):
     assert numbers(tmp_path, frames, "app-layer-protocol:failed;", "tcp") == other
 
 
+@pytest.mark.parametrize(("port", "client", "server", "known"), [
+    (9, 16, 9, False), (9, 17, 9, True), (9, 17, 8, False), (80, 24, 9, False), (80, 25, 9, True), (445, 31, 40, False),
+    (445, 40, 40, True), (9, 60, 0, False),
+])  # fmt: skip
+def test_a_connection_is_of_no_known_protocol_once_both_sides_have_said_enough(tmp_path, port, client, server, known):
+    frames = Flow(dport=port).open().send(0, b"?" * client).send(1, b"?" * server).close().frames()
+    found = numbers(tmp_path, frames, "app-layer-protocol:failed;", "tcp")
+    assert found == ([7, 9] if known else [])
+    assert found == numbers(tmp_path, frames, "app-layer-protocol:!smb;", "tcp")
+
+
+def test_a_reset_is_no_answer(tmp_path):
+    flow = Flow().open()
+    flow.segment(0, 0x18, REQUEST)
+    flow.segment(1, 0x04)
+    flow.segment(0)
+    assert numbers(tmp_path, flow.frames(), "app-layer-protocol:http;") == []
+
+
 def test_the_protocol_of_the_header_holds_beside_that_of_the_option(tmp_path):
     asked = Flow(dport=53).datagram(0, QUESTION)
     over_tcp = Flow(sport=41000, dport=53).open().send(0, len(QUESTION).to_bytes(2, "big") + QUESTION).close()

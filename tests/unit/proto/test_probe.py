@@ -97,7 +97,7 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (b"Mail From:<a>\r\n", b"220 ready\r\n", SMTP),
         (b"AUTH TLS\r\n", b"", FTP),
         (b"", b"+OK ready\r\n", POP3),
-        (b"*1\r\n$4\r\n", b"+OK\r\n" + b"x" * 40, APP_UNKNOWN),
+        (b"*1\r\n$4\r\nPING\r\n*1\r\n", b"+OK\r\n" + b"x" * 40, APP_UNKNOWN),
         (b"", b"* OK ready\r\n", IMAP),
         (b"", b"* PREAUTH x\r\n", IMAP),
         (b"CAPA\r\n", b"", POP3),

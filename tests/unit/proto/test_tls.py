@@ -30,7 +30,6 @@ from handshakes import (
 )
 
 from sensor.model.anomaly import AppAnomaly
-from sensor.proto.registry import FOLDED
 from sensor.proto.tls import fingerprint, parse, records, transaction, x509
 from sensor.proto.tls.fields import SPEC
 from sensor.proto.tls.state import MAX_ENCRYPTED_RECORDS, VIEWS, TlsParser
@@ -531,7 +530,3 @@ def test_without_a_certificate_nothing_holds():
     tx.leaf = x509.Certificate(not_before="2026-11-23T22:37:00", not_after="nonsense")
     assert [len(tx.numbers(number.name)) for number in SPEC.numbers] == [1, 0, 0, 0]
     assert x509.seconds("1950-01-01T00:00:00") == 0
-
-
-def test_digits_of_certificates_are_found_in_either_case():
-    assert {"tls.cert_serial", "tls.cert_fingerprint", "tls.cert_serial@to_client"} <= FOLDED

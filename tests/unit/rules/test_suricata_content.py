@@ -1,6 +1,7 @@
 import pytest
 from suricatakit import matches, refused, rule, steps_of
 
+from sensor.proto.registry import FOLDED
 from sensor.rules.nodes import Content, Regex
 
 HTTP = "alert http any any -> any any"
@@ -116,3 +117,9 @@ def test_a_regex_of_the_body_follows_either_name_of_it():
     options = 'flow:to_client; http.response_body; content:"x"; pcre:"/y/RQ";'
     (match,) = matches(rule(options, HTTP))
     assert len(match.tests) == 2
+
+
+def test_digits_of_certificates_are_found_in_either_case():
+    (serial,) = matches(rule('tls.cert_serial; content:"0a:ff";', "alert tls any any -> any any"))
+    assert [test.nocase for test in serial.tests] == [True]
+    assert "tls.cert_fingerprint" in FOLDED
