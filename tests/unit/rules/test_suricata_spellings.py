@@ -74,6 +74,7 @@ def test_other_spellings():
         "stream-event:wrong_thread;",
         "stream-event:3whs_ack_data_inject;",
         "app-layer-event:tls.heartbeat_message;",
+        "app-layer-event:tls.certificate_invalid_string;",
     ],
 )
 def test_what_never_happens_is_loaded_and_said(option):
