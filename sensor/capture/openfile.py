@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sensor.capture import pcapfile, pcapng
 from sensor.capture.decompress import PackedInput, packing
 from sensor.capture.limits import MIN_WINDOW
-from sensor.capture.rawinput import RawInput
+from sensor.capture.rawinput import STDIN, RawInput
 from sensor.capture.records import BlockSize, RecordReader
 from sensor.capture.stopping import StopSignal
 from sensor.capture.window import Window
@@ -54,7 +54,7 @@ def _choose(raw: RawInput, window: Window, size: BlockSize) -> RecordReader:
     if pcapfile.byte_order(magic):
         return pcapfile.PcapReader(raw.name, window, size)
     if not magic:
-        raise NotACaptureError(f"{raw.name}: the file is empty")
+        raise NotACaptureError("standard input is empty" if raw.name == STDIN else f"{raw.name}: the file is empty")
     other = next((text for head, text in _OTHER_PACKINGS.items() if magic.startswith(head)), "")
     if other:
         raise NotACaptureError(f"{raw.name}: is packed with {other}, which is not supported: unpack it first")

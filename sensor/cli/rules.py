@@ -153,8 +153,10 @@ def convert(args: argparse.Namespace) -> int:
                 file.write(found.text)
         except FileExistsError:
             raise UsageError(f"{target} is there already (--force writes over it)") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise RuleError(f"{source}: {error}") from None
+        except UnicodeDecodeError:
+            raise RuleError(f"{source}: the file is not UTF-8") from None
+        except OSError as error:
+            raise RuleError(f"{error.filename or source}: {error.strerror or error}") from None
         common.report([*found.problems, *copy_lists(found, source.parent, folder)])
         refused = plural(len(found.problems), "refusal")
         out(f"{target}: {plural(found.rules, 'rule')}, {found.disabled} switched off, {refused}")

@@ -252,3 +252,12 @@ def test_import_says_what_it_cannot_do(box):
     assert (again.status, "is there already" in again.err) == (2, True)
     assert "is there already" not in box.xensor("rules", "import", source, "-o", target, "--force").err
     assert "which files" in box.xensor("rules", "import", "-o", target).err
+
+
+def test_import_says_which_file_cannot_be_read(box):
+    target = box.folder / "made"
+    ran = box.xensor("rules", "import", "/nowhere.rules", "-o", target)
+    assert (ran.status, ran.err) == (4, "xensor: /nowhere.rules: No such file or directory\n")
+    source = box.folder / "latin.rules"
+    source.write_bytes(b"# caf\xe9\n")
+    assert "latin.rules: the file is not UTF-8" in box.xensor("rules", "import", source, "-o", target).err
