@@ -7,7 +7,7 @@ import numpy as np
 from numba import int64, types
 
 from sensor.flow.limits_fragments import DEDUP_DEPTH, DEDUP_MAX_PACKET, DEDUP_PAIRS
-from sensor.model.jit import helper, kernel
+from sensor.model.jit import helper, inlined, kernel
 from sensor.model.kernels_bytes import copy
 from sensor.model.rows import ROW, TUNNEL_ERSPAN
 
@@ -97,6 +97,72 @@ def _same(a: np.ndarray, i: int, b: np.ndarray, j: int, size: int, ipv: int) -> 
     return diff == 0
 
 
+@inlined
+@no_type_check
+def _print(rows: np.ndarray, i: int, buf: np.ndarray, at: int, size: int) -> int:
+    """Return a number that a packet and its copy share: of its addresses, headers and some of its bytes."""
+    r = rows[i]
+    src_lo, dst_lo = np.int64(r["src_lo"]), np.int64(r["dst_lo"])
+    h = _mix(np.int64(size), src_lo)
+    h = _mix(h, dst_lo)
+    if r["ipv"] != 4:
+        h = _mix(h, np.int64(r["src_hi"]) ^ np.int64(r["src_hi"]) >> 32 ^ src_lo >> 32)
+        h = _mix(h, np.int64(r["dst_hi"]) ^ np.int64(r["dst_hi"]) >> 32 ^ dst_lo >> 32)
+    h = _mix(h, np.int64(r["ipid"]) ^ size << 16 ^ np.int64(r["proto"]) << 8)
+    h = _mix(h, np.int64(r["seq"]))
+    h = _mix(h, np.int64(r["ack"]) ^ np.int64(r["sport"]) << 16 ^ np.int64(r["dport"]))
+    if size >= 28:
+        h = _mix(h, _word(buf, at + size - 4))
+        pay = np.int64(r["pay"])
+        if r["paylen"] >= 8 and pay >= at and pay + 8 <= at + size:
+            h = _mix(h, _word(buf, pay) ^ _word(buf, pay + 4) << 1)
+    return h
+
+
+@inlined
+@no_type_check
+def _stations(rows: np.ndarray, i: int, buf: np.ndarray, at: int) -> tuple[int, int]:
+    """Return (a number of the two stations that a packet goes between, whether it is for more than one)."""
+    r = rows[i]
+    mac = np.int64(r["l2"])
+    if mac >= 0 and at - mac >= 14:
+        g = _mix(_mix(np.int64(1), _word(buf, mac)), _word(buf, mac + 4))
+        return _mix(g, _word(buf, mac + 8)) >> 1 | g >> 1 << 31, np.int64(buf[mac]) & 1
+    g = _mix(_mix(np.int64(2), np.int64(r["src_lo"])), np.int64(r["src_hi"]))
+    return _mix(_mix(g, np.int64(r["dst_lo"])), np.int64(r["dst_hi"])) >> 1 | g >> 1 << 31, np.int64(0)
+
+
+@helper
+@no_type_check
+def _doubled(pair: int, pairs: np.ndarray, meta: np.ndarray, learn: int) -> bool:
+    """Tell whether packets of two stations come twice: by what they have shown, else by what all have."""
+    q = pair & DEDUP_PAIRS - 1
+    if pairs["key"][q] == pair and pairs["trials"][q] >= learn:
+        return 4 * pairs["copies"][q] >= 3 * pairs["trials"][q]
+    return meta[M_TRIALS] >= learn and 2 * meta[M_COPIES] >= meta[M_TRIALS]
+
+
+@inlined
+@no_type_check
+def _learned(pair: int, hit: int, pairs: np.ndarray, meta: np.ndarray, learn: int) -> None:
+    """Take note of a packet of two stations that leaves the ring: whether a copy of it has come (hit: 1) or not."""
+    q = pair & DEDUP_PAIRS - 1
+    if pairs["key"][q] != pair:
+        pairs["key"][q] = pair
+        pairs["trials"][q] = 0
+        pairs["copies"][q] = 0
+    pairs["trials"][q] += 1
+    pairs["copies"][q] += hit
+    if pairs["trials"][q] >= max(_PAIR_SPAN, 2 * learn):
+        pairs["trials"][q] >>= 1
+        pairs["copies"][q] >>= 1
+    meta[M_TRIALS] += 1
+    meta[M_COPIES] += hit
+    if meta[M_TRIALS] >= max(_ALL_SPAN, 2 * learn):
+        meta[M_TRIALS] >>= 1
+        meta[M_COPIES] >>= 1
+
+
 @kernel(int64(numba.from_dtype(ROW)[::1], _RO, numba.from_dtype(RING)[::1], numba.int64[::1],
             numba.from_dtype(PAIR)[::1], numba.uint8[:, ::1], numba.int64[::1], int64, int64))  # fmt: skip
 @no_type_check
@@ -108,13 +174,9 @@ def mark(
     parent, tunnel, l2, l3, caplen, iplen = (
         rows["parent"], rows["tunnel"], rows["l2"], rows["l3"], rows["caplen"], rows["iplen"])  # fmt: skip
     ts, ipv, ethertype, dup = rows["ts"], rows["ipv"], rows["ethertype"], rows["dup"]
-    src_hi, src_lo, dst_hi, dst_lo = rows["src_hi"], rows["src_lo"], rows["dst_hi"], rows["dst_lo"]
-    ipid, seq, ack, proto = rows["ipid"], rows["seq"], rows["ack"], rows["proto"]
-    sport, dport, pay, paylen = rows["sport"], rows["dport"], rows["pay"], rows["paylen"]
     r_key, r_ts, r_at, r_link, r_pair = ring["key"], ring["ts"], ring["at"], ring["link"], ring["pair"]
     r_size, r_carried, r_trial, r_copies, r_many = (
         ring["size"], ring["carried"], ring["trial"], ring["copies"], ring["many"])  # fmt: skip
-    p_key, p_trials, p_copies = pairs["key"], pairs["trials"], pairs["copies"]
     n = rows.size
     now, clock = meta[M_NEXT], meta[M_CLOCK]
     old = carry[meta[M_CARRY]]
@@ -147,18 +209,7 @@ def mark(
                 r_size[k] = -1
         clock = max(clock, ts[i])
         # ---- what a copy must share, cheaply
-        h = _mix(np.int64(size), np.int64(src_lo[i]))
-        h = _mix(h, np.int64(dst_lo[i]))
-        if ipv[i] != 4:
-            h = _mix(h, np.int64(src_hi[i]) ^ np.int64(src_hi[i]) >> 32 ^ np.int64(src_lo[i]) >> 32)
-            h = _mix(h, np.int64(dst_hi[i]) ^ np.int64(dst_hi[i]) >> 32 ^ np.int64(dst_lo[i]) >> 32)
-        h = _mix(h, np.int64(ipid[i]) ^ size << 16 ^ np.int64(proto[i]) << 8)
-        h = _mix(h, np.int64(seq[i]))
-        h = _mix(h, np.int64(ack[i]) ^ np.int64(sport[i]) << 16 ^ np.int64(dport[i]))
-        if size >= 28:
-            h = _mix(h, _word(buf, at + size - 4))
-            if paylen[i] >= 8 and pay[i] >= at and pay[i] + 8 <= at + size:
-                h = _mix(h, _word(buf, np.int64(pay[i])) ^ _word(buf, np.int64(pay[i]) + 4) << 1)
+        h = _print(rows, i, buf, at, size)
         # ---- the packet that this one may be a copy of
         bucket = h & BUCKETS - 1
         fresh = 1
@@ -182,12 +233,7 @@ def mark(
             s = r_link[k]
         if first >= 0:
             r_copies[first] = min(np.int64(r_copies[first]) + 1, 255)
-            q = r_pair[first] & DEDUP_PAIRS - 1
-            if p_key[q] == r_pair[first] and p_trials[q] >= learn:
-                doubled = 4 * p_copies[q] >= 3 * p_trials[q]
-            else:
-                doubled = meta[M_TRIALS] >= learn and 2 * meta[M_COPIES] >= meta[M_TRIALS]
-            if doubled:
+            if _doubled(r_pair[first], pairs, meta, learn):
                 marked += 1
                 dup[i] = 1
                 if up >= 0:
@@ -198,31 +244,8 @@ def mark(
         # ---- an original: the oldest packet leaves, and tells whether a copy of it came
         k = now & DEDUP_DEPTH - 1
         if now >= DEDUP_DEPTH and r_trial[k] == 1:
-            hit = 1 if r_copies[k] > 0 else 0
-            q = r_pair[k] & DEDUP_PAIRS - 1
-            if p_key[q] != r_pair[k]:
-                p_key[q] = r_pair[k]
-                p_trials[q] = 0
-                p_copies[q] = 0
-            p_trials[q] += 1
-            p_copies[q] += hit
-            if p_trials[q] >= max(_PAIR_SPAN, 2 * learn):
-                p_trials[q] >>= 1
-                p_copies[q] >>= 1
-            meta[M_TRIALS] += 1
-            meta[M_COPIES] += hit
-            if meta[M_TRIALS] >= max(_ALL_SPAN, 2 * learn):
-                meta[M_TRIALS] >>= 1
-                meta[M_COPIES] >>= 1
-        mac = np.int64(l2[i])
-        if mac >= 0 and at - mac >= 14:
-            g = _mix(_mix(np.int64(1), _word(buf, mac)), _word(buf, mac + 4))
-            pair = _mix(g, _word(buf, mac + 8)) >> 1 | g >> 1 << 31
-            many = np.int64(buf[mac]) & 1
-        else:
-            g = _mix(_mix(np.int64(2), np.int64(src_lo[i])), np.int64(src_hi[i]))
-            pair = _mix(_mix(g, np.int64(dst_lo[i])), np.int64(dst_hi[i])) >> 1 | g >> 1 << 31
-            many = np.int64(0)
+            _learned(r_pair[k], 1 if r_copies[k] > 0 else 0, pairs, meta, learn)
+        pair, many = _stations(rows, i, buf, at)
         r_key[k] = h
         r_ts[k] = ts[i]
         r_at[k] = at
