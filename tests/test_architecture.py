@@ -144,6 +144,16 @@ def test_sizes(trees):
         assert lines <= 800, f"{path.relative_to(ROOT)} has {lines} lines"
 
 
+def test_sizes_of_functions(trees):
+    """A kernel may be longer: what is called costs more than what stands there."""
+    for path, tree in trees.items():
+        most = 120 if path.name.startswith("kernels") else 60
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                lines = node.end_lineno - node.lineno + 1
+                assert lines <= most, f"{path.relative_to(ROOT)}:{node.lineno} {node.name} has {lines} lines"
+
+
 def test_no_globals_no_prints_no_broad_except(trees):
     wrong = []
     for path, tree in trees.items():
