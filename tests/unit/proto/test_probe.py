@@ -88,7 +88,7 @@ ANSWER = dns(flags=0x8180, counts=(1, 1, 0, 0), rest=b"\xc0\x0c\0\1\0\1\0\0\0\x3
         (b"", b"\x82\0\0\0" + b"\0\0\0\x85\xfeSMB", SMB),
         (b"\x81\0\0\x44\x20" + b"CK" + b"A" * 30, b"", APP_UNDECIDED),
         (b"\x81\0\0\x44\x20" + b"CK" + b"A" * 30, b"\x82\0\0\0\0\0\0\x40\xfeSMB", SMB),
-        (b"\x81\0\0\x44\x20" + b"CK" + b"A" * 30, b"\x83\0\0\1\x82", APP_UNKNOWN),
+        (b"\x81\0\0\x44\x20" + b"CK" + b"A" * 30, b"\x83\0\0\1\x82", APP_UNDECIDED),
         (b"\x85\0\0\0\0\0\0\x40\xfeSMB", b"", SMB),
         (b"\x81\0\0\x44\x20" + b"ck" + b"a" * 30, NOISE, APP_UNKNOWN),
         (b"\0\0\0\x05\xffSMBr" + b"\0" * 30, b"\0\0\0\x05\xffSMBr", APP_UNKNOWN),
