@@ -113,8 +113,9 @@ class EveBuilder:
             out["app_proto"] = scene.app_proto
         if scene.app_proto_orig:
             out["app_proto_orig"] = scene.app_proto_orig
-        out["direction"] = "to_client" if scene.side else "to_server"
-        if scene.flow is not None:
+        if scene.in_flow or not scene.ipv:
+            out["direction"] = "to_client" if scene.side else "to_server"
+        if scene.flow is not None and scene.in_flow:
             out["flow"] = _flow_of_alert(scene, scene.flow)
         if metadata := _variables(match):
             out["metadata"] = metadata
@@ -137,7 +138,7 @@ class EveBuilder:
     def common(self, scene: Scene, kind: str) -> dict[str, Any]:
         """Return the fields that every event begins with."""
         out: dict[str, Any] = {"timestamp": timestamp(scene.ts)}
-        if scene.flow_id:
+        if scene.in_flow:
             out["flow_id"] = scene.flow_id
         if self._live:
             out["in_iface"] = scene.source

@@ -13,7 +13,7 @@ from sensor.model import addr
 from sensor.model.anomaly import AppAnomaly, DecodeAnomaly, StreamAnomaly
 from sensor.model.app import ProtocolSpec, TxStage, beside
 from sensor.model.rows import END_REASONS, TCP_ESTABLISHED, TCP_LAST_ACK, TCP_STATE_NAMES
-from sensor.model.scene import AnomalyRecord, ArpRecord, FlowEnd, Record, Scene, TxRecord, speaking
+from sensor.model.scene import FLOWING, AnomalyRecord, ArpRecord, FlowEnd, Record, Scene, TxRecord, speaking
 
 _ARP = 0x0806
 _ARP_SIZE = 28
@@ -85,6 +85,8 @@ class Logs:
         if not self.flow_ends:
             return
         flow = place.view.flows[place.slot]
+        if flow["proto"] not in FLOWING:
+            return
         scene = place.scene(side=0)
         if flow["proto"] == _UDP and not scene.app_proto:
             scene = msgspec.structs.replace(scene, app_proto="failed")  # datagrams without payload tell nothing

@@ -6,6 +6,9 @@ from typing import Any
 
 import msgspec
 
+FLOWING = frozenset({1, 6, 17, 50, 58, 132})
+"""IP protocols whose packets make up flows to Suricata; those of others stand alone in what is written."""
+
 
 class FlowFacts(msgspec.Struct, frozen=True, gc=False):
     """A flow as it stood when the event happened (counts include the event's packet)."""
@@ -65,6 +68,11 @@ class Scene(msgspec.Struct, frozen=True, gc=False):
     src_mac: str = ""
     dest_mac: str = ""
     pkt_src: str = "wire/pcap"
+
+    @property
+    def in_flow(self) -> bool:
+        """Whether a flow is written of."""
+        return self.flow_id != 0 and self.proto in FLOWING
 
 
 def speaking(scene: Scene, app: str) -> Scene:

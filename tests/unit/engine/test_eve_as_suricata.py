@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from enginekit import empty_rules, load, run, settings_of
-from forgekit import Flow, dns, ether, request, response, stamp, vxlan
+from enginekit import empty_rules, load, rules_of, run, settings_of
+from forgekit import Flow, dns, ether, ipv4, request, response, stamp, vxlan
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forged bytes of the parsers' tests
 
@@ -214,3 +214,15 @@ def test_versions_of_snmp_within_a_flow(suricata):
         assert alert["pcap_cnt"] == 3
         assert [one["snmp"]["version"] for one in found.of("snmp")] == [2, 2, 1, 2]
         assert [one["anomaly"]["event"] for one in found.of("anomaly")] == ["version_mismatch"]
+
+
+def test_packets_of_other_protocols_make_no_flows(tmp_path):
+    rules = rules_of("- {id: 1, title: any, severity: low, protocol: ip, match: [{ip.ttl: 64}]}\n", tmp_path)
+    pair = (b"\x0a\0\0\1", b"\x0a\0\0\2")
+    kinds = {2: "IGMP", 47: "GRE", 50: "ESP", 89: "OSPF"}
+    outcome = run(stamp([ether(ipv4(*pair, kind, bytes(40))) for kind in kinds]), rules)
+    assert [e["proto"] for e in outcome.of("flow")] == ["ESP"]
+    alerts = {e["proto"]: e for e in outcome.of("alert")}
+    assert set(alerts) == set(kinds.values())
+    for name, alert in alerts.items():
+        assert all((key in alert) == (name == "ESP") for key in ("flow_id", "flow", "direction"))
