@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sensor.cli import assembly
+from sensor.cli.collector import settle
 
 if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
@@ -104,7 +104,7 @@ class Crew:
             self.failed, settings.run.worker_cpus,
             evidence=settings.evidence if settings.evidence.enabled else None,
         )  # fmt: skip
-        gc.freeze()  # pages that the collector does not touch stay shared
+        settle()  # pages that the collector does not touch stay shared
         self._staff = Staff(Nursery(live_work(kit), closes), self._sources, pulse, self._waker, self._deferred)
 
     def figures(self, figures: Figures, writer: Writer) -> Snapshot:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sensor.cli import assembly, common, exits
+from sensor.cli.collector import settle
 from sensor.cli.parser import Parser, add_config, add_rules, add_traffic, add_workers
 from sensor.cli.runnable import Runnable, rules_to_run
 from sensor.cli.screen import Screen, coloured, out
@@ -139,8 +140,7 @@ def _replay(
         runner = make(loaded, options, writer, source, fatal=args.init_errors_fatal)
         if not kept:
             screen.on_gone = runner.stop  # nobody is left to read anything
-        # What start-up made lives as long as the process: the collector need not look at it again.
-        gc.freeze()
+        settle()
         gc.enable()
         screen.note(f"engine started: {runner.rules} rules")
         with Stop(runner.stop) as stop:

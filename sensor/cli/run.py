@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import gc
 import os
 import secrets
 import sys
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sensor import __version__
 from sensor.cli import assembly, common, exits
+from sensor.cli.collector import settle
 from sensor.cli.outlets import outlets as open_outlets
 from sensor.cli.parser import Parser, add_config, add_rules, add_traffic, add_workers
 from sensor.cli.runnable import Runnable, rules_to_run
@@ -312,8 +312,7 @@ def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: 
         if outlets.store is not None:
             writer.keep_files(outlets.store)
         outlets.start()
-        # What start-up made lives as long as the process: the collector need not look at it again.
-        gc.freeze()
+        settle()
         _log(f"engine started: {engine.started()}")
         return engine.watch(writer, around, parts.figures, parts.signals, parts.control)
     finally:

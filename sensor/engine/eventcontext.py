@@ -102,10 +102,7 @@ class EventContext:
             self.app = view.app_name_of_packet(place.slot, place.row)
         self._row: PacketRow | None = None
         self._flow: FlowView | None = None
-        ends = view.ends(place.slot) if place.slot >= 0 else view.ends_of_row(place.row)
-        if place.slot >= 0 and place.side == 1:
-            ends = ends.turned()
-        self.src, self.dest, self.sport, self.dport, self.proto = ends
+        self.src, self.dest, self.sport, self.dport, self.proto = place.ends()
         self.ether, fstate = 0, FS_ESTABLISHED
         if place.row >= 0:
             self.ether, fstate = view.row["ethertype"][place.row], view.row["fstate"][place.row]

@@ -214,7 +214,7 @@ class Judge:
         if not every or self._passed(place):
             return
         framed = self._framed(place, app) if self._options.triage else None
-        known = index.among(app, stage.stage, framed, file=file) if framed is not None else None
+        known = index.among(app, stage.stage, framed, file=file) if framed else None
         if framed is not None and not known:
             return
         whole = [Window(seen)] if seen else []
@@ -425,11 +425,10 @@ class Judge:
     def _raise(self, rule: Rule, place: Place, data: bytes, stream: bool, context: EventContext,
                values: _Told = ()) -> bool:  # fmt: skip
         """Raise an alert, if its rate lets it; tell whether that passes the packet."""
-        flow_id = place.view.flow["id"][place.slot] if place.slot >= 0 else 0
         if self._suppressor.suppressed(rule, context.src, context.dest):
             self.counters.suppressed += 1
             return False
-        action = self._rates.verdict(rule, place.ts, context.src, context.dest, flow_id)
+        action = self._rates.verdict(rule, place.ts, context.src, context.dest, place.flow_id)
         if action == "pass" and rule.action != "pass":
             self.passed.note(place.view, place.slot, place.row, SIDE)
             return True

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sensor.engine.scenes import BlockView
+    from sensor.engine.scenes import BlockView, Ends
     from sensor.model.scene import Scene
 
 
@@ -22,6 +22,17 @@ class Place:
     """-1: no packet of the flow in this block stands behind it."""
     number: int
     ts: int
+
+    @property
+    def flow_id(self) -> int:
+        """Number of the flow; 0: there is none."""
+        found: int = self.view.flow["id"][self.slot] if self.slot >= 0 else 0
+        return found
+
+    def ends(self) -> Ends:
+        """Return the ends, whose bytes it is about first."""
+        ends = self.view.ends(self.slot) if self.slot >= 0 else self.view.ends_of_row(self.row)
+        return ends.turned() if self.slot >= 0 and self.side == 1 else ends
 
     def scene(self, side: int = -1) -> Scene:
         """Return the scene, seen from a side (default: the sender of the bytes)."""

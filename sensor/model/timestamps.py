@@ -20,7 +20,7 @@ def eve(ts_ns: int) -> str:
     return f"{_second(seconds)}.{micros:06d}+0000"
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=1024)
 def _second(seconds: int) -> str:
-    """Return date and time of a second since the epoch. Kept: alerts name the same few again and again."""
+    """Return date and time of a second since the epoch. Kept: alerts name theirs and that in which their flow began."""
     return (_EPOCH + dt.timedelta(seconds=seconds)).replace(tzinfo=None).isoformat(timespec="seconds")
