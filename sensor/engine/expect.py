@@ -17,6 +17,7 @@ import numpy as np
 from sensor.engine.gathered import Gathered
 from sensor.engine.history import AppChanges
 from sensor.model.counters import Counters
+from sensor.model.distinct import among
 from sensor.model.expected import Announced, Expected
 from sensor.model.rows import APP_UNDECIDED, SEG_DATA, SEG_GAP
 from sensor.proto import ids
@@ -188,7 +189,7 @@ def _silent_before(segs: np.ndarray, flow: np.void, slot: int, index: int) -> bo
 
 def _with(changes: AppChanges, found: Mapping[int, int]) -> AppChanges:
     """Return the changes with those of announced flows in place of what content told of them."""
-    kept = ~np.isin(changes.slots, list(found))
+    kept = ~among(changes.slots, np.array(list(found), np.int32))
     ours = AppChanges(
         np.array(list(found), np.int32),
         np.array(list(found.values()), np.int32),

@@ -76,7 +76,7 @@ class Detector:
         head = self._heads[slots].astype(np.int64)
         record = head[:, :, 3] << 8 | head[:, :, 4]
         message = head[:, :, 6] << 16 | head[:, :, 7] << 8 | head[:, :, 8]
-        whole = (head[:, :, 0] == 22) & np.isin(head[:, :, 5], (1, 2)) & (message + 4 <= record)
+        whole = (head[:, :, 0] == 22) & (head[:, :, 5] >= 1) & (head[:, :, 5] <= 2) & (message + 4 <= record)
         known = self._lengths[slots] >= 9
         split: np.ndarray = slots[(known & ~whole).any(axis=1)]
         return split

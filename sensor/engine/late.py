@@ -8,6 +8,7 @@ import numpy as np
 
 from sensor.detect.kernels_expand import complete
 from sensor.detect.literals import LiteralRules
+from sensor.model.distinct import among
 
 LIMIT = 1 << 17
 """Pairs remembered; beyond it a rule is judged without waiting for its other literals."""
@@ -69,7 +70,7 @@ class Late:
     def forget(self, slots: np.ndarray) -> None:
         """Drop what is remembered of ended flows. slots: int32[n]."""
         if self.size:
-            self._take(np.isin(self._pairs.sides >> 1, slots))
+            self._take(among(self._pairs.sides >> 1, slots))
 
     def drain(self) -> Pairs:
         """Return and forget all pairs."""

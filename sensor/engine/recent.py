@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from sensor.engine.kernels_recent import windows_of_hits
-from sensor.model.distinct import distinct
+from sensor.model.distinct import among, distinct
 
 LIMIT: Final = 1 << 16
 """Hits kept from block to block, 28 bytes each. Without a bound, each block would look at what 262,144 flows left."""
@@ -85,7 +85,7 @@ class RecentHits:
     def forget(self, slots: Iterable[int]) -> None:
         """Drop both sides of flows that ended."""
         if len(self):
-            ended = np.isin(self._marks.sides >> 1, np.fromiter(slots, np.int64))
+            ended = among(self._marks.sides >> 1, np.fromiter(slots, np.int64))
             self._marks = _Marks(*(column[~ended] for column in self._marks))
 
     def adopt(self, old: RecentHits, renumbered: Mapping[int, int]) -> None:
@@ -126,7 +126,7 @@ class RecentHits:
         sides, first, sizes = np.unique(marks.sides, return_index=True, return_counts=True)
         oldest = np.argsort(np.maximum.reduceat(marks.noted, first), kind="stable")
         enough = int(np.searchsorted(np.cumsum(sizes[oldest]), over)) + 1
-        lost = np.isin(marks.sides, sides[oldest[: min(enough, sides.size - 1)]])
+        lost = among(marks.sides, sides[oldest[: min(enough, sides.size - 1)]])
         self.forgotten += int(np.count_nonzero(lost))
         return _Marks(*(column[~lost] for column in marks))
 

@@ -37,7 +37,8 @@ from sensor.proto.registry import SPECS
 
 _UDP = 17
 _ANY_APP = ~np.uint64(0)
-_DATAGRAMS = tuple(app for app, spec in SPECS.items() if _UDP in spec.transports)
+_MAY_NAME = np.array([app == APP_UNDECIDED or (app in SPECS and _UDP in SPECS[app].transports) for app in range(256)])
+"""bool[256]: messages of a protocol may hold a NetBIOS name."""
 
 
 @dataclass(slots=True)
@@ -469,7 +470,7 @@ class Selector:
         if not mask or not units.size:
             return
         app = np.where(units["flow"] >= 0, flows["app"][units["flow"]], APP_UNDECIDED)
-        wanted = np.isin(app, (APP_UNDECIDED, *_DATAGRAMS)) & (units["flow"] >= 0)
+        wanted = _MAY_NAME[app] & (units["flow"] >= 0)
         holds = np.empty(wanted.size, np.bool_)
         if contains_netbios(gathered.data, units, wanted, holds):
             stream = units["kind"] == UNIT_STREAM

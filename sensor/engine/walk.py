@@ -25,6 +25,7 @@ from sensor.flow.journal import Journal
 from sensor.model import addr
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import Expects, KnowsEnds, ProtocolSpec, TxStage
+from sensor.model.distinct import distinct
 from sensor.model.expected import Announced
 from sensor.model.rows import (
     APP_UNDECIDED,
@@ -216,9 +217,9 @@ class Walk:
             self._due[slot] = self._due.get(slot, 0) | apps
         # A buffer may join what stands before and behind a gap: no literal proves anything there.
         hidden = ~self._plan.past_gaps
-        for slot in np.unique(work.segs["flow"][work.segs["kind"] == SEG_GAP]).tolist():
+        for slot in distinct(work.segs["flow"][work.segs["kind"] == SEG_GAP]).tolist():
             self._due[slot] = self._due.get(slot, 0) | hidden
-        slots = np.unique(work.segs["flow"][work.segs["kind"] <= SEG_GAP])
+        slots = distinct(work.segs["flow"][work.segs["kind"] <= SEG_GAP])
         slots = slots[(flows["hot"][slots] == COLD) & self._of_interest[flows["app"][slots]]]
         for slot, app in zip(slots.tolist(), flows["app"][slots].tolist(), strict=True):
             # A gap that came before the protocol was known counts, too.

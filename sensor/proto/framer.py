@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from sensor.model.distinct import among
 from sensor.model.frames import PARTS, Framed
 from sensor.model.growing import grown
 from sensor.proto.kernels_parts import REFUSED
@@ -70,7 +71,7 @@ class Following:
         if new.any():
             sides = 2 * mine.astype(np.int64) + side
             back = flows["pos"][mine[new], 1 - side[new]]
-            for slot in mine[new][(back > 0) & ~np.isin(sides[new] ^ 1, sides)].tolist():
+            for slot in mine[new][(back > 0) & ~among(sides[new] ^ 1, sides)].tolist():
                 self._owner[slot] = flows["id"][slot] + np.uint64(1)
                 self.leave(slot)
         return more
