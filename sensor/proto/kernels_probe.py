@@ -295,7 +295,7 @@ def _shows_http(h: Ints, n: int) -> bool:
         j = 0
         while j < n and _SHOWN[m, j] != 0 and _upper(h[j]) == _SHOWN[m, j]:
             j += 1
-        if _SHOWN[m, j] == 0 and (h[0] in (72, 104) or (j < n and h[j] in (32, 9))):
+        if _SHOWN[m, j] == 0 and (_SHOWN[m, 4] == 47 or (j < n and h[j] in (32, 9))):
             return True
     return False
 

@@ -180,6 +180,7 @@ HELLO = b"\x16\3\1\0\x2a\1\0\0\x26\3\3" + b"R" * 32 + b"\0\0\2\0\x2f\1\0"
         (((0, NOISE[:17]), (1, response(b"x"))), ("http", "failed", None)),
         (((0, NOISE[:16]), (1, response(b"x"))), ("http", None, None)),
         (((0, request().replace(b"GET", b"NOTIFY")), (1, response(b"x"))), ("http", "failed", None)),
+        (((0, request().replace(b"GET", b"HEADING")), (1, response(b"x"))), ("http", "failed", None)),
         (((0, request()), (1, b"\r\n" + response(b"x"))), ("http", None, "failed")),
         (((0, HELLO), (1, NOISE[:5]), (1, NOISE)), ("tls", None, "failed")),
         (((1, b"220 ProFTPD ready\r\n"), (0, b"USER x\r\n"), (1, b"331 ok\r\n")), ("ftp", None, "failed")),
