@@ -331,7 +331,7 @@ _SMB = b"\0\0\0\x2f\xffSMB\x72" + bytes(27) + b"\0\x0c\0\2NT LM 0.12\0"
         (((0, b"SSH-2.0-x\r\n"), (1, bytes(99))), _ONE_SIDE),
         (((0, b"SUBSCRIBE /x HTTP/1.1\r\n\r\n"), (1, b"HTTP/1.1 200 OK\r\n\r\n")), _ONE_SIDE),
         (((0, b"propfind /x HTTP/1.1\r\n\r\n"), (1, b"http/1.0 200 OK\r\n\r\n")), []),
-        (((0, b"\r\nGET /xxxxx HTTP/1.1\r\n\r\n"), (1, b"HTTP/1.1 200 OK\r\n\r\n")), _ONE_SIDE),
+        (((0, b"\r\nGET /x HTTP/1.1\r\nHost: www\r\n\r\n"), (1, b"HTTP/1.1 200 OK\r\n\r\n")), _ONE_SIDE),
         (((0, b"GET /x HTTP/1.1\r\n\r\n"), (1, b"HTTP/1.2 200 OK\r\n\r\n")), _ONE_SIDE),
         (((0, b"GET /x HTTP/1.1\r\n\r\n"), (1, b"HTTP/1.10 200 OK\r\n\r\n")), []),
         (((0, b"EHLO me\r\n"), (1, b"250 you\r\n")), _ONE_SIDE),
