@@ -118,7 +118,7 @@ class FrameTests(Kept):
     def make_scratch(self) -> None:
         """Make room for what the kernels note."""
         self.seen = np.empty(self.hit_side.size, np.int32)
-        self.pairs = np.zeros(1 << 10, np.uint64)
+        self.stamps = np.zeros(1 << 16, np.uint8)
 
 
 def _arrays(rows: Sequence[_Test], made: Mapping[Made, int]) -> tuple[np.ndarray, np.ndarray]:

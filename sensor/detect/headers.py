@@ -114,7 +114,7 @@ class HeaderIndex(Kept):
 
     def make_scratch(self) -> None:
         """Make room for what is found."""
-        self._stamps = np.full(1 << 16, -1, np.int32)
+        self._stamps = np.zeros(1 << 16, np.uint8)
         room = 4 * (self._plain.size + 2 * self._listed.size)
         self._out = np.empty(max(1 << 14, room), np.int32), np.empty(max(1 << 14, room), np.int32)
 
@@ -144,11 +144,11 @@ class HeaderIndex(Kept):
             return none, none
         state, lists = np.zeros(1, np.int32), self._lists
         table, short = head.at, self._shorts
-        self._stamps.fill(-1)
         parts = []
         while state[0] < rows.size:
+            self._stamps.fill(0)
             n = select_rows(
-                rows, odd, data, at, size, base, apps, short.first, short.table, short.pool, short.wanted, short.pairs,
+                rows, odd, data, at, size, base, apps, short.first, short.table, short.pool, short.pairs,
                 self._stamps, self._plain, self._kinds, self._kind_first, self._class_kinds, self._port_class,
                 self._sport_kinds, self._dport_kinds, head.ports, table.hi, table.lo, head.masks,
                 head.flow_masks, head.rare, lists.at.hi, lists.at.lo, lists.first, lists.rules, self._listed,

@@ -129,26 +129,25 @@ def _verdict(rule, f, data, text, decoded, in_text, last_part, cookie, first, te
 
 
 @helper
-def _paired(t, pool, pairs):  # pragma: no cover
+def _paired(t, pool, stamps, stamp):  # pragma: no cover
     """Tell whether the first two bytes of a literal stand side by side in bytes that were noted."""
     if t["size"] < 2 or t["flags"] & FOLD:
         return True
     at = np.int64(t["at"])
-    pair = np.int64(pool[at]) | np.int64(pool[at + 1]) << 8
-    return bool(pairs[pair >> 6] >> np.uint64(pair & 63) & np.uint64(1))
+    return stamps[np.int64(pool[at]) | np.int64(pool[at + 1]) << 8] == stamp
 
 
 @helper
-def _key_stands(rule, f, data, first, tests, pool, pairs):  # pragma: no cover
+def _key_stands(rule, f, data, first, tests, pool, stamps, stamp):  # pragma: no cover
     """Tell whether the key of a rule stands in what is here of the part that goes on.
 
-    pairs: uint64[1024], the pairs of bytes that stand side by side in it.
+    stamps, stamp: of the pairs of bytes in it (`note_pairs`).
     """
     side = np.int64(f["side"])
     for k in range(first[2 * rule + side], first[2 * rule + side + 1]):
         t = tests[k]
         if t["flags"] & KEY:
-            return _paired(t, pool, pairs) and _found(t, data, np.int64(f["first"]), np.int64(f["last"]), pool)
+            return _paired(t, pool, stamps, stamp) and _found(t, data, np.int64(f["first"]), np.int64(f["last"]), pool)
     return True
 
 
@@ -246,18 +245,18 @@ def by_literal(lits, hit_units, hit_pos, data, units, plain, flows, headers, por
 
 @kernel(
     int64(U1, UNITS_T, FLOWS_T, HEADERS_T, U1_2, U8, _FRAMES, U1, U1, U1, int64, int64, I4, _TESTS, U1, AUTOMATA_T, U8,
-          I4, U8_2, I4, I4, U1, U1, U8, I4, I4, I8)
+          I4, U8_2, I4, I4, U1, U1, U1, I4, I4, I8)
 )  # fmt: skip
 def by_frame(data, units, flows, headers, ports, flow_masks, frames, text, decoded, in_text, last_part, cookie, first,
-             tests, pool, automata, follow, octets, sets, always, always_first, floats, any_float, pairs, out_frame,
+             tests, pool, automata, follow, octets, sets, always, always_first, floats, any_float, stamps, out_frame,
              out_rule, state):  # pragma: no cover  # fmt: skip
     """Write (frame, rule) pairs of rules without a literal of the scan; return how many.
 
     always: numbers of these rules, those of side 0 first (always_first: int32[3]); floats: uint8[rules], whether a
-    rule has a key; any_float: uint8[2], whether any of a side has; pairs:
-    uint64[1024] of scratch. state: int64[1], frame to go on from.
+    rule has a key; any_float: uint8[2], whether any of a side has; stamps: of `note_pairs`, all 0. state: int64[1],
+    frame to go on from.
     """
-    n = np.int64(0)
+    n, stamp = np.int64(0), np.int64(0)
     room = out_rule.size - always.size
     m = state[0]
     while m < frames.size and n <= room:
@@ -265,12 +264,12 @@ def by_frame(data, units, flows, headers, ports, flow_masks, frames, text, decod
         slot, side = np.int64(units[f["unit"]]["flow"]), np.int64(f["side"])
         continued, unfinished = f["flags"] & CONTINUED != 0, f["flags"] & OPEN != 0
         if (continued or unfinished) and any_float[side] and f["last"] > f["first"]:
-            note_pairs(data, np.int64(f["first"]), np.int64(f["last"]) - np.int64(f["first"]), pairs)
+            stamp = note_pairs(data, np.int64(f["first"]), np.int64(f["last"]) - np.int64(f["first"]), stamps, stamp)
         for k in range(always_first[side], always_first[side + 1]):
             rule = np.int64(always[k])
             if continued:
-                passes = floats[rule] != 0 and _key_stands(rule, f, data, first, tests, pool, pairs)
-            elif floats[rule] and unfinished and not _key_stands(rule, f, data, first, tests, pool, pairs):
+                passes = floats[rule] != 0 and _key_stands(rule, f, data, first, tests, pool, stamps, stamp)
+            elif floats[rule] and unfinished and not _key_stands(rule, f, data, first, tests, pool, stamps, stamp):
                 passes = False
             else:
                 passes = _verdict(

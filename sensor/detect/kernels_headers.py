@@ -173,14 +173,23 @@ def size_fits(q, size):  # pragma: no cover
 
 
 @helper
-def note_pairs(data, start, size, pairs):  # pragma: no cover
-    """Note which pairs of bytes stand in data[start : start + size]. pairs: uint64[1024], a bit for each (8 KB)."""
-    pairs[:] = 0
-    last = np.int64(data[start])
-    for p in range(start + 1, start + size):
-        this = np.int64(data[p])
-        pairs[(last | this << 8) >> 6] |= np.uint64(1) << np.uint64((last | this << 8) & 63)
+def note_pairs(data, start, size, stamps, stamp):  # pragma: no cover
+    """Note which pairs of bytes stand in data[start : start + size]; return the stamp that tells so.
+
+    stamps: uint8[65536], by pair (the first byte is the low one); stamp: what this gave last, 0 at the start, when no
+    pair is stamped. A store for each byte and nothing else: to ask first whether somebody wants the pair took 2.3 ns a
+    byte instead of 0.9, to set a bit in 8 KB 2.
+    """
+    if stamp == 255:
+        stamps[:] = 0
+        stamp = 0
+    stamp += 1
+    last = np.uint64(data[start]) if size > 1 else np.uint64(0)
+    for p in range(np.uint64(start + 1), np.uint64(start + size)):
+        this = np.uint64(data[p])
+        stamps[last | this << np.uint64(8)] = stamp
         last = this
+    return stamp
 
 
 @helper

@@ -24,6 +24,7 @@ from sensor.detect.kernels_headers import (
     find,
     fragment_bit,
     header_matches,
+    note_pairs,
     proto_bit,
     row_fits,
     size_fits,
@@ -49,24 +50,6 @@ def _stands(s, data, start, size, pool):  # pragma: no cover
     high = np.int64(s["high"])
     end = start + (size if high < 0 else min(size, high))
     return stands_between(data, start + np.int64(s["low"]), end - length, pool, at, length, nocase)
-
-
-@helper
-def _note_pairs(data, start, size, wanted, stamps, stamp):  # pragma: no cover
-    """Stamp the wanted pairs of bytes that stand in data[start : start + size]; return how many were found.
-
-    wanted: uint8[8192], a bit for each pair; it stays in the L1 cache. stamps: int32[65536], where the pair stood last.
-    """
-    found = np.int64(0)
-    last = np.int64(data[start]) if size > 1 else np.int64(0)
-    for p in range(start + 1, start + size):
-        this = np.int64(data[p])
-        pair = last | this << 8
-        if wanted[pair >> 3] >> (pair & 7) & 1:
-            stamps[pair] = stamp
-            found += 1
-        last = this
-    return found
 
 
 @helper
@@ -104,10 +87,10 @@ def _is_odd(q, odd, i):  # pragma: no cover
     return bool(odd[i, (event - 1) >> 6] >> np.uint64((event - 1) & 63) & np.uint64(1))
 
 
-@kernel(int64(ROWS_T, U8_2, BYTES, I4, I4, I8, U8, I4, SHORTS_T, U1, U1, I4, I4, HEADERS_T, HEADERS_T, I4, U8_2, U2,
+@kernel(int64(ROWS_T, U8_2, BYTES, I4, I4, I8, U8, I4, SHORTS_T, U1, I4, U1, HEADERS_T, HEADERS_T, I4, U8_2, U2,
             U8_2, U8_2, U1_2, U8, U8, U8, U8, U8, U8, U8, I4, I4, HEADERS_T, I4, I4, I4))  # fmt: skip
-def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_first, shorts, short_pool, wanted, pairs,
-                stamps, headers, kinds, kind_first, class_kinds, port_class, sport_kinds, dport_kinds, ports, his, los,
+def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_first, shorts, short_pool, pairs, stamps,
+                headers, kinds, kind_first, class_kinds, port_class, sport_kinds, dport_kinds, ports, his, los,
                 masks, flow_masks, rare, rare_his, rare_los, rare_first, rare_rules, rare_headers, out_row, out_rule,
                 state):  # pragma: no cover  # fmt: skip
     """Write (row, rule) pairs that satisfy a header, in row order; return their number.
@@ -115,8 +98,8 @@ def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_firs
     odd: see `_is_odd`; of length 0: nobody asks.
     text_at, text_size: int32[n], where in data each row's bytes stand; size -1: they are not known. text_base:
     int64[n], offset of the first of them in what offsets of literals count from. apps: uint64[n], the protocols that a
-    row's flow may speak. pairs: int32[headers], a wanted pair that stands wherever the rule matches, -1: none; wanted,
-    stamps: see `_note_pairs`.
+    row's flow may speak. pairs: int32[headers], a pair of bytes that stands wherever the rule matches, -1: none;
+    stamps: see `note_pairs`, all 0.
     kinds: a header of each kind, the sizes of the payload aside; kind_first: int32[kinds + 1], where those of a kind
     begin in `headers`, those without a pair first. Sets of kinds, a bit each in rows of words, uint64: class_kinds by
     `row_class`; sport_kinds, dport_kinds by the class of a port (port_class: uint16[65536]). rare_headers: those of
@@ -129,7 +112,7 @@ def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_firs
     src_his, src_los, dst_his, dst_los = rows["src_hi"], rows["src_lo"], rows["dst_hi"], rows["dst_lo"]
     n = np.int64(0)
     i = np.int64(state[0])
-    none = ~np.uint64(0)
+    none, stamp = ~np.uint64(0), np.int64(0)
     room = out_row.size - headers.size - 2 * rare_headers.size
     while i < rows.size and n <= room:
         if dups[i] == 0:
@@ -151,7 +134,7 @@ def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_firs
             else:
                 sender = receiver = np.uint64(0)
             sport, dport = np.int64(sports[i]), np.int64(dports[i])
-            start, long, noted = np.int64(text_at[i]), np.int64(text_size[i]), np.int64(-1)
+            start, long, noted = np.int64(text_at[i]), np.int64(text_size[i]), False
             for classes in (0, ODD):
                 if classes and (odd.shape[0] == 0 or odd[i, 0] | odd[i, 1] | odd[i, 2] | odd[i, 3] == 0):
                     break
@@ -175,11 +158,10 @@ def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_firs
                         for m in range(kind_first[kind], kind_first[kind + 1]):
                             pair = pairs[m]
                             if pair >= 0 and long >= 0:
-                                if noted < 0:
-                                    noted = _note_pairs(data, start, long, wanted, stamps, np.int32(i))
                                 if not noted:
-                                    break  # so it is with all that follow
-                                if stamps[pair] != i:
+                                    stamp = note_pairs(data, start, long, stamps, stamp)
+                                    noted = True
+                                if stamps[pair] != stamp:
                                     continue
                             if size_fits(headers[m], size) and _literals_stand(
                                 m, short_first, shorts, data, start, long, text_base[i], short_pool

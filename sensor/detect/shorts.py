@@ -29,7 +29,7 @@ def floats(rule: Rule) -> bool:
 class Shorts(Kept):
     """SHORT records of rules, in their order."""
 
-    KEPT: ClassVar = dict.fromkeys(("first", "pairs", "pool", "table", "wanted"), np.ndarray)
+    KEPT: ClassVar = dict.fromkeys(("first", "pairs", "pool", "table"), np.ndarray)
 
     def __init__(self, rules: Sequence[Rule], which: int = ALL) -> None:
         members = [_chosen(rule, which) for rule in rules]
@@ -45,10 +45,6 @@ class Shorts(Kept):
             at += len(pattern)
         self.pairs = np.array([_pair(one) for one in members], np.int32)
         """int32[rules]: a pair of bytes that stands somewhere, the first one the low byte; -1: none is known."""
-        self.wanted = np.zeros(8192, np.uint8)
-        """A bit for each such pair."""
-        known = self.pairs[self.pairs >= 0]
-        np.bitwise_or.at(self.wanted, known >> 3, (1 << (known & 7)).astype(np.uint8))
 
 
 def first_pair(rule: Rule, which: int) -> int:

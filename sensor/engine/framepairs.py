@@ -45,10 +45,11 @@ def pairs_by_frame(framed: Framed, data: np.ndarray, units: np.ndarray, flows: n
     state = np.zeros(1, np.int64)
     found: list[tuple[int, int]] = []
     while state[0] < framed.frames.size:
+        t.stamps.fill(0)
         n = by_frame(
             data, units, flows, head.table, head.ports, head.flow_masks, framed.frames, framed.text, *texts,
             framing.goes_on, framing.cookie, t.first, t.table, t.pool, *t.automata.arrays, t.always, t.always_first,
-            t.floats, t.any_float, t.pairs, *out, state,
+            t.floats, t.any_float, t.stamps, *out, state,
         )  # fmt: skip
         found += zip(out[0][:n].tolist(), out[1][:n].tolist(), strict=True)
     return found
