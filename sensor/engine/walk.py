@@ -24,7 +24,7 @@ from sensor.engine.tails import Tails
 from sensor.flow.journal import Journal
 from sensor.model import addr
 from sensor.model.anomaly import AppAnomaly
-from sensor.model.app import Expects, KnowsEnds, ProtocolSpec, TxStage
+from sensor.model.app import Expects, HandsOver, KnowsEnds, ProtocolSpec, TxStage
 from sensor.model.distinct import distinct
 from sensor.model.expected import Announced
 from sensor.model.rows import (
@@ -353,6 +353,8 @@ class Walk:
 
     def _succeed(self, place: Place, flow: FlowApp, ts: int) -> None:
         """Let the protocol that follows on the connection take over, if it is time."""
+        if not cast("HandsOver", flow.parser).becomes:
+            return
         spec, waiting = flow.spec, list(flow.unlogged.values())
         rests = self.apps.succeed(flow)
         if rests:
