@@ -110,10 +110,11 @@ class FlowApp:
 class AppLayer:
     """All parsers, by flow slot."""
 
-    def __init__(self, limit: int = MAX_PARSERS, *, hash_files: bool = False, shelf: Shelf | None = None) -> None:
-        """shelf: where long files are kept."""
+    def __init__(self, limit: int = MAX_PARSERS, *, hash_files: bool = False, shelf: Shelf | None = None,
+                 faults: Faults | None = None) -> None:  # fmt: skip
+        """shelf: where long files are kept; faults: where what a parser raises is noted."""
         self.counters = AppCounters()
-        self.faults = Faults()
+        self.faults = faults or Faults()
         self._hash_files = hash_files
         self._shelf = shelf
         self._limit = limit

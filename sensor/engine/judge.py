@@ -23,6 +23,7 @@ from sensor.detect.quick import needs
 from sensor.detect.sleepers import Sleepers
 from sensor.detect.threshold import Rates, Suppressor
 from sensor.engine.eventcontext import EventContext
+from sensor.engine.faults import Faults
 from sensor.engine.filestates import files_at
 from sensor.engine.filewants import FileWants
 from sensor.engine.frames import Frames
@@ -156,6 +157,7 @@ class Judge:
         self._ready: list[_Ready | None] = [None] * len(plan.rules)
         self._vars: dict[int, FlowVars] = {}
         self._packet_at = (0, 0)
+        self.faults = Faults()
         self.fired = SideMarks()
         """Where the bytes end on which a stream rule fired."""
         self.budget = Budget()
@@ -294,7 +296,7 @@ class Judge:
     def adopt(self, old: Judge, renumbered: Mapping[int, int]) -> None:
         """Take over the state of the judge before a reload. renumbered: old rule number → new, of unchanged rules."""
         self.counters, self.var_counters, self._vars = old.counters, old.var_counters, old._vars
-        self.host_bits = old.host_bits
+        self.host_bits, self.faults = old.host_bits, old.faults
         self.tagging.adopt(old.tagging)
         self.passed.adopt(old.passed)
         self.budget.counters = old.budget.counters
@@ -367,8 +369,10 @@ class Judge:
         self.counters.judgements += 1
         try:
             return judge(ready.compiled, context, self.budget)
-        except Exception:  # noqa: BLE001 - isolation point: one rule
+        except Exception as e:  # noqa: BLE001 - isolation point: one rule
             self.counters.rule_errors += 1
+            rule = self._plan.rules[number]
+            self.faults.note(f"rule {rule.gid}:{rule.sid}", e)
             return False
 
     @property

@@ -116,7 +116,7 @@ class Pipeline:
     @property
     def faults(self) -> Faults:
         """What has failed in the sensor itself."""
-        return self.walk.apps.faults
+        return self.judge.faults
 
     def forgotten(self) -> dict[str, int]:
         """Return what detection has forgotten of streams because there was too much of it, by kind."""

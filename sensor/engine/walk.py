@@ -126,7 +126,7 @@ class Walk:
         self._announced = announced
         """Slot → what another flow announced of it."""
         self._files = files
-        self.apps = AppLayer(hash_files=plan.hashes or files.hashes, shelf=files.shelf)
+        self.apps = AppLayer(hash_files=plan.hashes or files.hashes, shelf=files.shelf, faults=judge.faults)
         self._held: dict[int, _Held] = {}
         """By slot; nothing is kept from one block to the next."""
         self.apps.show_frames(self._framed)

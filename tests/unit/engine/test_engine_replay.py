@@ -115,6 +115,17 @@ def test_a_parser_that_fails_ends_its_flow_alone_and_says_where(replay, tmp_path
     assert (len(pipeline.faults.news()), pipeline.faults.news()) == (1, [])
 
 
+def test_a_rule_that_fails_is_named(replay, tmp_path, monkeypatch):
+    def fail(*_):
+        raise IndexError("what a guest has sent")
+
+    monkeypatch.setattr("sensor.engine.judge.judge", fail)
+    summary, events, _ = replay(pcap(tmp_path / "a.pcap", http() + dns()))
+    assert summary.alerts == 0
+    assert any("rule 1:1: IndexError at " in note for note in summary.notes)
+    assert {e["event_type"] for e in events} >= {"http", "dns", "flow"}
+
+
 def test_faults_are_bounded():
     faults = Faults()
     for number in range(2 * MOST):
