@@ -9,8 +9,8 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # From the distribution: virtual environments, capture filters, regexes, unpacking of benchmarks, live tests.
 APT := python3-venv libpcap0.8 libpcre2-8-0 zstd iproute2
 
-# Real peers of the live tests: a switch and a metrics server. Tests that need them are skipped without.
-PEERS := openvswitch-switch prometheus
+# Real peers of tests: a switch, a metrics server, a dissector. Tests that need them are skipped without.
+PEERS := openvswitch-switch prometheus tshark
 
 # Hundreds of processes are started here, and each would compile 640 modules of Python anew: 0.3 s of CPU.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,10 +36,10 @@ system:
 	else echo "Xensor needs these Debian packages, and apt-get is not here to install them: $(APT)"; exit 1; fi
 
 peers: | system
-	@if command -v ovs-vsctl >/dev/null && command -v promtool >/dev/null; then :; \
+	@if command -v ovs-vsctl >/dev/null && command -v promtool >/dev/null && command -v tshark >/dev/null; then :; \
 	elif command -v apt-get >/dev/null && $(SUDO) apt-get -q update && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
 		RUNLEVEL=1 apt-get -q install -y --no-install-recommends $(PEERS); then :; \
-	else echo "without these Debian packages some live tests are skipped: $(PEERS)"; fi
+	else echo "without these Debian packages some tests are skipped: $(PEERS)"; fi
 
 $(STAMP): pyproject.toml | system
 	$(PYTHON) -m venv $(VENV)

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "sensor"
 LAYER = {
     "errors": 0, "model": 1,
     "capture": 2, "decode": 2, "flow": 2, "proto": 2, "outputs": 2, "metrics": 2, "xen": 2,
-    "rules": 3, "detect": 4, "alert": 4, "config": 5, "engine": 6, "cli": 7,
+    "rules": 3, "analyst": 3, "detect": 4, "alert": 4, "config": 5, "engine": 6, "cli": 7,
 }  # fmt: skip
 WITHIN_ENGINE = {"": {"crew.wire"}, "live": set(), "doctor": {"live"}, "crew": {"live"}}
 """Package of the engine → packages of the engine, or modules of them, that it may import beside the engine's own

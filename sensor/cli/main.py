@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "watch interfaces and raise alerts",
     "ctl": "ask a running sensor something, or tell it",
     "doctor": "look at the machine, the interfaces and the mirror",
+    "dissect": "show the packets behind alerts, layer by layer",
     "rules": "check, list, show and test rules",
 }
 """Name → what it does. Each is a module of this package with a `main`; only the one that is asked for is loaded."""

@@ -136,7 +136,7 @@ def programs(path: str | None = None) -> list[Finding]:
     """Look for programs that help an analyst. path: where to look, as in PATH."""
     if shutil.which("tshark", path=path):
         return [Finding("tshark", GOOD, "it is installed")]
-    return [Finding("tshark", WARNING, "it is not installed: the packets behind an alert cannot be dissected",
+    return [Finding("tshark", WARNING, "it is not installed: `xensor dissect` cannot show the packets behind an alert",
                     "apt-get install tshark")]  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""What an analyst asks behind an alert: which packets it is about, and what they say."""
