@@ -134,8 +134,9 @@ def dissect(path: str, numbers: Collection[int], take: Callable[[Packet], None],
 
 def _reason(text: str) -> str:
     """Return of what pyshark says what tshark has said."""
-    said = [line.partition(": ")[2] for line in text.splitlines() if line.startswith("Last error line: tshark: ")]
-    return said[0] if said else f"tshark: {text}"
+    mark = "Last error line: "
+    said = [line.removeprefix(mark).strip() for line in text.splitlines() if line.startswith(mark)]
+    return "tshark: " + (said[0] if said else text).removeprefix("tshark: ")
 
 
 class _Taker:

@@ -29,6 +29,8 @@ a running sensor keeps packets (outputs.pcap-log). CAPTURE stands in for what th
 
 _WIDTH = 300
 """Characters of a field on a line; --json cuts nothing but what is longer than 64 KiB."""
+_TOLD = 10
+"""Missing packets that are named."""
 
 
 def parser() -> Parser:
@@ -75,7 +77,8 @@ def _numbered(args: argparse.Namespace) -> None:
     frames.check(args.capture)
     missing = _show(args, args.capture, {n: [] for n in numbers})
     if missing:
-        raise CaptureError(f"{args.capture}: tshark shows no packet {', '.join(map(str, missing[:10]))}")
+        more = f" and {len(missing) - _TOLD} more" if len(missing) > _TOLD else ""
+        raise CaptureError(f"{args.capture}: tshark shows no packet {', '.join(map(str, missing[:_TOLD]))}{more}")
 
 
 def _numbers(text: str) -> list[int]:

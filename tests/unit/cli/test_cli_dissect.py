@@ -105,8 +105,9 @@ def test_a_tshark_that_hangs_is_ended(box, stand_in):
     assert not Path("/proc", (folder / "tshark.pid").read_text().strip()).exists()
 
 
-def test_a_tshark_that_fails_has_its_say(box, stand_in):
-    stand_in("sleep 0.1; echo 'tshark: it is full of eels' >&2; exit 2")
+@pytest.mark.parametrize("said", ["tshark: it is full of eels", "it is full of eels"])
+def test_a_tshark_that_fails_has_its_say(box, stand_in, said):
+    stand_in(f"sleep 0.1; echo '{said}' >&2; exit 2")
     ran = box.xensor("dissect", box.capture, "-p", "1")
     assert (ran.status, ran.err) == (1, f"xensor: {box.capture}: tshark: it is full of eels\n")
 
@@ -148,6 +149,8 @@ def test_a_number_that_is_not_there(box):
     ran = box.xensor("dissect", box.capture, "-p", "1,500")
     assert (ran.status, ran.out[:8]) == (5, "packet 1")
     assert ran.err == f"xensor: {box.capture}: tshark shows no packet 500\n"
+    ran = box.xensor("dissect", box.capture, "-p", ",".join(map(str, range(1, 31))))
+    assert ran.err.endswith("18 and 12 more\n")
 
 
 @needs_tshark
