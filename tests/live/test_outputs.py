@@ -1,6 +1,7 @@
 """The outputs of a running sensor: what happens to alerts when disks fill and receivers fail."""
 
 import json
+import shutil
 import socket
 import subprocess
 import threading
@@ -141,6 +142,23 @@ def test_the_packets_behind_an_alert_are_kept(lab, tmp_path):
     folder = tmp_path / "again"
     assert main(["replay", "-q", "-S", str(RULES), "-l", str(folder), str(tmp_path / alert["capture_file"])]) == 0
     assert sensor.sids(eve=folder / "eve.json") == [1], "what is kept raises the same alert"
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_the_packet_of_an_alert_is_dissected(lab, tmp_path, capsys):
+    with Sensor(lab, tmp_path, "--set", "outputs.pcap-log.enabled=yes") as sensor:
+        lab.say(SAY)
+        sensor.wait_alerts(1)
+        sensor.stop()
+    (alert,) = sensor.events()
+    assert "pcap_cnt" not in alert
+    capsys.readouterr()
+    assert main(["dissect", "-a", str(tmp_path / "eve.json"), "--json", "-v"]) == 0
+    (packet,) = map(json.loads, capsys.readouterr().out.splitlines())
+    shown = {f["name"]: f["value"] for layer in packet["layers"] for f in layer["fields"]}
+    assert [shown[name] for name in ("ip.src", "ip.dst", "tcp.payload")] == [
+        alert["src_ip"], alert["dest_ip"], SAY.hex(":"),
+    ]  # fmt: skip
 
 
 class Receiver:
