@@ -145,6 +145,7 @@ def test_packets_by_number(box):
 
 
 @needs_tshark
+@pytest.mark.slow
 def test_a_number_that_is_not_there(box):
     ran = box.xensor("dissect", box.capture, "-p", "1,500")
     assert (ran.status, ran.out[:8]) == (5, "packet 1")
@@ -154,6 +155,7 @@ def test_a_number_that_is_not_there(box):
 
 
 @needs_tshark
+@pytest.mark.slow
 def test_a_damaged_capture_is_read_up_to_the_damage(box):
     cut = box.folder / "cut.pcap"
     cut.write_bytes(Path(box.capture).read_bytes()[:-3])
@@ -163,6 +165,7 @@ def test_a_damaged_capture_is_read_up_to_the_damage(box):
 
 
 @needs_tshark
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 def test_packed_captures(box, pack):
     packed = box.folder / "packed.pcap"
@@ -172,6 +175,7 @@ def test_packed_captures(box, pack):
 
 
 @needs_tshark
+@pytest.mark.slow
 def test_what_a_guest_sends_moves_no_cursor(box):
     capture = pcap(box.folder / "odd.pcap", http(uri="/\x1b[2J\x9b5m\x7f", body=b""))
     for words in ((), ("--json",), ("-v",)):
@@ -181,6 +185,7 @@ def test_what_a_guest_sends_moves_no_cursor(box):
 
 
 @needs_tshark
+@pytest.mark.slow
 def test_personal_scripts_stay_out(box, monkeypatch):
     plugins = box.folder / "home/.local/lib/wireshark/plugins"
     plugins.mkdir(parents=True)
@@ -196,6 +201,7 @@ def test_personal_scripts_stay_out(box, monkeypatch):
 
 
 @needs_tshark
+@pytest.mark.slow
 def test_alerts_of_a_running_sensor(box):
     """They have no number: time and addresses find the packet, in the file that they name beside the events."""
     frames = [*dns(start=START), *http(start=START), *http(client="10.0.0.9", start=START)]
@@ -222,6 +228,7 @@ def test_alerts_of_a_running_sensor(box):
 
 
 @needs_tshark
+@pytest.mark.slow
 def test_several_captures(box):
     """Events name them; two alerts on one packet show it once."""
     other = pcap(box.folder / "two.pcap", dns())
@@ -235,6 +242,7 @@ def test_several_captures(box):
 
 
 @needs_tshark
+@pytest.mark.slow
 def test_alerts_that_are_not_there(box):
     ran = box.xensor("dissect", "-a", eve(box, {"pcap_cnt": 4}))
     assert (ran.status, "names no capture: name it as CAPTURE" in ran.err) == (2, True)
@@ -245,6 +253,7 @@ def test_alerts_that_are_not_there(box):
 
 
 @needs_tshark
+@pytest.mark.slow
 def test_the_shipped_demo(box):
     """Replay and dissect: each alert has its packet, with its ends."""
     demo = ROOT / "pcaps/demo.pcap"

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 UNIT = Path(__file__).resolve().parent.parent
 FILES = (
     "detect/test_addrindex.py", "detect/test_headers.py", "detect/test_expand.py", "detect/test_looks.py",
@@ -14,6 +16,7 @@ FILES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_without_the_compiler_the_same():
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
