@@ -36,6 +36,10 @@ class _Marks(NamedTuple):
     noted: np.ndarray
     """int64[n]: when each was noted, in segments since the start."""
 
+    def only(self, which: np.ndarray) -> _Marks:
+        """Return some of them. which: bool[n]."""
+        return _Marks(*(column[which] for column in self))
+
 
 _NONE = _Marks(*(np.zeros(0, dtype) for dtype in (np.int64, np.int32, np.int64, np.int64)))
 _NO_HITS = StreamHits(*(np.zeros(0, dtype) for dtype in (np.int64, np.int32, np.int64, np.int64)))
@@ -68,7 +72,7 @@ class RecentHits:
         """
         new = StreamHits(*(np.concatenate(columns) for columns in zip(*parts, strict=True))) if parts else _NO_HITS
         old, others = self._split(distinct(sides))
-        if not new.sides.size and not old.sides.size:
+        if not sides.size or not (new.sides.size or old.sides.size):
             return np.zeros(0, np.int32), np.zeros(0, np.int32)
         hits, noted = _in_order(old, new)
         order = np.argsort(sides, kind="stable")
@@ -86,12 +90,12 @@ class RecentHits:
         """Drop both sides of flows that ended."""
         if len(self):
             ended = among(self._marks.sides >> 1, np.fromiter(slots, np.int64))
-            self._marks = _Marks(*(column[~ended] for column in self._marks))
+            self._marks = self._marks.only(~ended)
 
     def adopt(self, old: RecentHits, renumbered: Mapping[int, int]) -> None:
         """Take over what was noted before a reload. renumbered: old rule number → new, of unchanged rules."""
         rules = np.array([renumbered.get(rule, -1) for rule in old._marks.rules.tolist()], np.int32)
-        self._marks = _Marks(*(column[rules >= 0] for column in old._marks._replace(rules=rules)))
+        self._marks = old._marks._replace(rules=rules).only(rules >= 0)
         self._clock, self.forgotten = old._clock, old.forgotten
 
     def add(self, side: int, rule: int, begin: int) -> None:
@@ -111,11 +115,11 @@ class RecentHits:
         edges[low[there]] += 1
         edges[high[there]] -= 1
         mine = np.cumsum(edges[:-1]) > 0
-        return _Marks(*(column[mine] for column in marks)), _Marks(*(column[~mine] for column in marks))
+        return marks.only(mine), marks.only(~mine)
 
     def _keep(self, hits: StreamHits, noted: np.ndarray, kept: np.ndarray, others: _Marks) -> None:
         """Keep some of the hits beside the marks of other sides. noted: int64[n], kept: bool[n]."""
-        marks = _Marks(*(column[kept] for column in (hits.sides, hits.rules, hits.begins, noted)))
+        marks = _Marks(hits.sides, hits.rules, hits.begins, noted).only(kept)
         self._marks = self._bounded(_joined(others, marks))
 
     def _bounded(self, marks: _Marks) -> _Marks:
@@ -128,7 +132,7 @@ class RecentHits:
         enough = int(np.searchsorted(np.cumsum(sizes[oldest]), over)) + 1
         lost = among(marks.sides, sides[oldest[: min(enough, sides.size - 1)]])
         self.forgotten += int(np.count_nonzero(lost))
-        return _Marks(*(column[~lost] for column in marks))
+        return marks.only(~lost)
 
 
 def _in_order(old: _Marks, new: StreamHits) -> tuple[StreamHits, np.ndarray]:
