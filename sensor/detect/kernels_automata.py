@@ -3,8 +3,8 @@
 import numba
 import numpy as np
 
-from sensor.detect.kernels_bits import zeros
 from sensor.model.jit import helper
+from sensor.model.kernels_search import zeros
 
 AUTOMATON = np.dtype(
     [

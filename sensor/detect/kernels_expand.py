@@ -16,6 +16,7 @@ from sensor.detect.kernels_headers import (
 )
 from sensor.detect.kernels_scan import UNITS_T
 from sensor.model.jit import helper, kernel
+from sensor.model.kernels_search import search
 from sensor.model.rows import APP_UNDECIDED
 from sensor.model.units import UNIT_STREAM
 
@@ -28,48 +29,27 @@ _TX = 4
 
 
 @helper
-def holds(data, start, end, pool, at, size, cased, low):  # pragma: no cover
-    """Tell whether a literal stands in data[start:end]. Not cased: it is lowercase, and case is ignored."""
-    first = pool[at]
-    for p in range(start, end - size + 1):
-        c = data[p]
-        if not cased:
-            c = low[c]
-        if c != first:
-            continue
-        same = True
-        for x in range(1, size):
-            d = data[p + x]
-            if not cased:
-                d = low[d]
-            if d != pool[at + x]:
-                same = False
-                break
-        if same:
-            return True
-    return False
+def missing(data, start, end, rule, wanted, other_first, other_at, other_len, other_cased, pool):  # pragma: no cover
+    """Return which of a rule's wanted other literals are not in data[start:end], as bits.
 
-
-@helper
-def missing(data, start, end, rule, wanted, other_first, other_at, other_len, other_cased, pool,
-            low):  # pragma: no cover  # fmt: skip
-    """Return which of a rule's wanted other literals are not in data[start:end], as bits."""
+    Where case is ignored, `pool` has them in lower case.
+    """
     left = np.int64(0)
     begin = other_first[rule]
     for k in range(begin, other_first[rule + 1]):
-        bit = np.int64(1) << (k - begin)
-        if wanted & bit and not holds(data, start, end, pool, other_at[k], other_len[k], other_cased[k], low):
+        bit, size = np.int64(1) << (k - begin), other_len[k]
+        if wanted & bit and search(data, start, end - size, pool, other_at[k], size, not other_cased[k]) < 0:
             left |= bit
     return left
 
 
 @kernel(
-    int64(I4, I4, U1, UNITS_T, U1, ROWS_T, FLOWS_T, HEADERS_T, U1_2, U8, I4, I4, I4, I4, I4, U1, U1, U1, I4, I4, I4,
-          I4, I4, I4, I8, I8)
+    int64(I4, I4, U1, UNITS_T, U1, ROWS_T, FLOWS_T, HEADERS_T, U1_2, U8, I4, I4, I4, I4, I4, U1, U1, I4, I4, I4, I4,
+          I4, I4, I8, I8)
 )  # fmt: skip
 def expand(lits, hit_units, data, units, framed, rows, flows, headers, ports, flow_masks, lit_first, lit_rules,
-           other_first, other_at, other_len, other_cased, pool, low, unit_of, last_unit, last_left,
-           out_rule, out_hit, late_rule, late_hit, state):  # pragma: no cover  # fmt: skip
+           other_first, other_at, other_len, other_cased, pool, unit_of, last_unit, last_left, out_rule,
+           out_hit, late_rule, late_hit, state):  # pragma: no cover  # fmt: skip
     """Write (rule, number of the hit) pairs that may match; return how many.
 
     framed: uint8[units], 1: transaction rules are looked at elsewhere (`kernels_frametests`).
@@ -142,7 +122,7 @@ def expand(lits, hit_units, data, units, framed, rows, flows, headers, ports, fl
                 first = not stream or (poss[u] == 0 and unit_of[2 * slots[u] + side] == u)
                 if first and end - start <= WHOLE and other_first[rule + 1] > other_first[rule]:
                     left = missing(
-                        data, start, end, rule, np.int64(-1), other_first, other_at, other_len, other_cased, pool, low
+                        data, start, end, rule, np.int64(-1), other_first, other_at, other_len, other_cased, pool
                     )
                     last_left[rule] = left
                     if left:
@@ -175,8 +155,8 @@ def expand(lits, hit_units, data, units, framed, rows, flows, headers, ports, fl
     return n
 
 
-@kernel(int64(I4, I8, I8, I4, U1, UNITS_T, I4, I4, I4, U1, U1, U1, boolean[::1]))
-def complete(rules, sides, lefts, unit_of, data, units, other_first, other_at, other_len, other_cased, pool, low,
+@kernel(int64(I4, I8, I8, I4, U1, UNITS_T, I4, I4, I4, U1, U1, boolean[::1]))
+def complete(rules, sides, lefts, unit_of, data, units, other_first, other_at, other_len, other_cased, pool,
              done):  # pragma: no cover  # fmt: skip
     """Look for what late pairs still miss in the new bytes of their sides; return how many miss nothing any more.
 
@@ -194,7 +174,7 @@ def complete(rules, sides, lefts, unit_of, data, units, other_first, other_at, o
             lefts[i] = 0
         else:
             lefts[i] = missing(
-                data, starts[u], ends[u], rules[i], lefts[i], other_first, other_at, other_len, other_cased, pool, low
+                data, starts[u], ends[u], rules[i], lefts[i], other_first, other_at, other_len, other_cased, pool
             )
         if lefts[i] == 0:
             done[i] = True

@@ -16,11 +16,11 @@ from sensor.detect.kernels_headers import (
     U8_2,
     header_matches,
     note_pairs,
-    stands_between,
 )
 from sensor.detect.kernels_scan import REPEAT, UNITS_T
 from sensor.model.frames import ABSENT, APART, CONTINUED, DECODED, FRAME, OPEN, UNKNOWN
 from sensor.model.jit import helper, kernel
+from sensor.model.kernels_search import search
 
 TEST = np.dtype(
     [
@@ -57,7 +57,7 @@ def _found(t, data, start, end, pool):  # pragma: no cover
         if last < end - size:
             return False
         low = max(low, end - size)
-    return stands_between(data, low, last, pool, at, size, fold)
+    return search(data, low, last, pool, at, size, fold) >= 0
 
 
 @helper

@@ -57,27 +57,6 @@ MAPPED = np.uint64(0xFFFF00000000)
 
 
 @helper
-def stands_between(data, low, last, pool, at, size, fold):  # pragma: no cover
-    """Tell whether pool[at : at + size] stands in data, its first byte at low to last. fold: it is in lower case."""
-    want = pool[at]
-    other = want - 32 if fold and 97 <= want <= 122 else want
-    for p in range(low, last + 1):
-        if data[p] != want and data[p] != other:
-            continue
-        same = True
-        for x in range(1, size):
-            c = data[p + x]
-            if fold and 65 <= c <= 90:
-                c |= 32
-            if c != pool[at + x]:
-                same = False
-                break
-        if same:
-            return True
-    return False
-
-
-@helper
 def proto_bit(ipv, proto):  # pragma: no cover
     """Return the bit of `HEADER.protos`."""
     if ipv == 0:

@@ -25,6 +25,7 @@ from sensor.detect.kernels_headers import (
     size_fits,
 )
 from sensor.model.jit import allocating_kernel, helper, kernel
+from sensor.model.kernels_search import same, search
 from sensor.model.rows import FS_BEFORE, FS_ESTABLISHED
 
 LOOK = np.dtype(
@@ -68,36 +69,10 @@ LOOKS_T = numba.from_dtype(LOOK)[::1]
 
 
 @helper
-def _same(data, p, pool, at, size, nocase):  # pragma: no cover
-    """Tell whether a literal stands at data[p]."""
-    for x in range(size):
-        c = data[p + x]
-        if nocase and 65 <= c <= 90:
-            c |= 32
-        if c != pool[at + x]:
-            return False
-    return True
-
-
-@helper
-def _first(data, start, end, pool, at, size, nocase):  # pragma: no cover
-    """Return the first place in data[start:end] at which a literal stands whole; -1: none."""
-    want = pool[at]
-    other = want - 32 if nocase and 97 <= want <= 122 else want
-    for p in range(start, end - size + 1):
-        c = data[p]
-        if c != want and c != other:  # noqa: PLR1714 - a tuple costs a kernel twice as much
-            continue
-        if _same(data, p, pool, at, size, nocase):
-            return p
-    return -1
-
-
-@helper
 def _last(data, start, end, pool, at, size, nocase):  # pragma: no cover
     """Return the last such place."""
     for p in range(end - size, start - 1, -1):
-        if _same(data, p, pool, at, size, nocase):
+        if same(data, p, pool, at, size, nocase):
             return p
     return -1
 
@@ -149,7 +124,7 @@ def _find(k, memo, n, data, begin, base, lo, hi, pool):  # pragma: no cover
     """
     size, at, nocase = np.int64(k["size"]), np.int64(k["at"]), k["nocase"]
     if n >= MEMO:
-        p = _first(data, begin + lo, begin + hi, pool, at, size, nocase)
+        p = search(data, begin + lo, begin + hi - size, pool, at, size, nocase)
         return p - begin if p >= 0 else np.int64(-1)
     a, b = base + lo, base + hi - size + 1
     if not (memo[n, 0] <= a <= memo[n, 1]):
@@ -157,7 +132,7 @@ def _find(k, memo, n, data, begin, base, lo, hi, pool):  # pragma: no cover
     if memo[n, 2] < a:
         memo[n, 2] = -1
         if memo[n, 1] < b:
-            p = _first(data, begin + memo[n, 1] - base, begin + hi, pool, at, size, nocase)
+            p = search(data, begin + memo[n, 1] - base, begin + hi - size, pool, at, size, nocase)
             memo[n, 2] = p - begin + base if p >= 0 else np.int64(-1)
             memo[n, 1] = memo[n, 2] + 1 if p >= 0 else b
         memo[n, 0] = a
@@ -177,10 +152,10 @@ def _content(k, n, data, begin, size, base, cursor, pool, memo, sees_all):  # pr
     if k["negated"]:
         if not sees_all or k["last"] or (k["relative"] and cursor[0] != cursor[1]):
             return True
-        return hi - lo < length or _first(data, begin + lo, begin + hi, pool, at, length, k["nocase"]) < 0
+        return search(data, begin + lo, begin + hi - length, pool, at, length, k["nocase"]) < 0
     if k["last"]:
         cursor[0] = cursor[1] = size
-        return size - length >= lo and hi >= size and _same(data, begin + size - length, pool, at, length, k["nocase"])
+        return size - length >= lo and hi >= size and same(data, begin + size - length, pool, at, length, k["nocase"])
     if hi - lo < length:
         return False
     p = _find(k, memo, n, data, begin, base, lo, hi, pool)

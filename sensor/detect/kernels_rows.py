@@ -8,7 +8,6 @@ import numba
 import numpy as np
 from numba.types import int64
 
-from sensor.detect.kernels_bits import zeros
 from sensor.detect.kernels_headers import (
     BYTES,
     HEADERS_T,
@@ -28,9 +27,9 @@ from sensor.detect.kernels_headers import (
     proto_bit,
     row_fits,
     size_fits,
-    stands_between,
 )
 from sensor.model.jit import helper, kernel
+from sensor.model.kernels_search import search, zeros
 from sensor.model.rows import FS_BEFORE, FS_ESTABLISHED
 
 U2 = numba.uint16[::1]
@@ -49,7 +48,7 @@ def _stands(s, data, start, size, pool):  # pragma: no cover
     length, at, nocase = np.int64(s["size"]), np.int64(s["at"]), s["nocase"]
     high = np.int64(s["high"])
     end = start + (size if high < 0 else min(size, high))
-    return stands_between(data, start + np.int64(s["low"]), end - length, pool, at, length, nocase)
+    return search(data, start + np.int64(s["low"]), end - length, pool, at, length, nocase) >= 0
 
 
 @helper

@@ -50,8 +50,7 @@ class Late:
         self._lefts = np.concatenate([self._lefts, lefts[:room]])
         return Pairs(*(column[room:] for column in pairs))
 
-    def complete(self, literals: LiteralRules, data: np.ndarray, units: np.ndarray, unit_of: np.ndarray,
-                 low: np.ndarray) -> Pairs:  # fmt: skip
+    def complete(self, literals: LiteralRules, data: np.ndarray, units: np.ndarray, unit_of: np.ndarray) -> Pairs:
         """Look at the new bytes of sides; return the pairs that miss nothing any more, which are forgotten.
 
         unit_of: int32[2 * slots], see `kernels_expand.complete`.
@@ -62,7 +61,7 @@ class Late:
         x = literals
         if complete(
             self._pairs.rules, self._pairs.sides, self._lefts, unit_of, data, units, x.other_first, x.other_at,
-            x.other_len, x.other_cased, x.pool, low, done,
+            x.other_len, x.other_cased, x.pool, done,
         ):  # fmt: skip
             return self._take(done)
         return _NONE

@@ -104,8 +104,6 @@ class Expander:
         self.literals = literals
         self._headers = plan.headers
         self._last = np.empty(len(plan.rules) + 1, np.int32), np.empty(len(plan.rules) + 1, np.int32)
-        self.low = np.arange(256, dtype=np.uint8)
-        self.low[65:91] += 32
         n = 1 << 15
         self._out: tuple[np.ndarray, ...] = tuple(np.empty(n, t) for t in (np.int32, np.int32, np.int32, np.int64))
 
@@ -119,7 +117,7 @@ class Expander:
             n = expand(
                 hits.lit, hits.unit, what.data, what.units, what.framed, what.rows, what.flows, head.table, head.ports,
                 head.flow_masks, x.first, x.rules, x.other_first, x.other_at, x.other_len, x.other_cased, x.pool,
-                self.low, what.unit_of, *self._last, *self._out, state,
+                what.unit_of, *self._last, *self._out, state,
             )  # fmt: skip
             sizes = n, n, int(state[2]), int(state[2])
             parts.append(tuple(column[:size].copy() for column, size in zip(self._out, sizes, strict=True)))
@@ -332,7 +330,7 @@ class Selector:
 
     def _completed(self, what: Bytes) -> Pairs:
         """Return the pairs of earlier blocks whose other literals have come now."""
-        return self._late.complete(self._plan.literals, what.data, what.units, what.unit_of, self._raw.low)
+        return self._late.complete(self._plan.literals, what.data, what.units, what.unit_of)
 
     def _datagrams(self, found: Candidates, rules: np.ndarray, rows: np.ndarray,
                    messages: tuple[np.ndarray, np.ndarray], table: np.ndarray) -> None:  # fmt: skip

@@ -12,7 +12,7 @@ FILES = (
     "detect/test_addrindex.py", "detect/test_headers.py", "detect/test_expand.py", "detect/test_looks.py",
     "engine/test_derive.py", "engine/test_late.py", "engine/test_answered.py", "decode/test_details.py",
     "flow/test_watch.py", "proto/test_smb_contents.py",
-    "proto/test_kernels_digest.py", "proto/test_tls_framing.py",
+    "proto/test_kernels_digest.py", "proto/test_tls_framing.py", "test_search.py",
 )  # fmt: skip
 
 

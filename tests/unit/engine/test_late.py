@@ -10,8 +10,6 @@ from sensor.engine import late as module
 from sensor.engine.late import Late, Pairs
 from sensor.model.units import UNIT
 
-LOW = np.arange(256, dtype=np.uint8)
-LOW[65:91] += 32
 SLOTS = 3
 WORDS = (b"alpha", b"BETA", b"gamma")
 """The others of each rule; the second in exact case."""
@@ -51,7 +49,7 @@ def block(texts):
 
 
 def completed(late, literals, texts):
-    return entries_of(late.complete(literals, *block(texts), LOW))
+    return entries_of(late.complete(literals, *block(texts)))
 
 
 def test_a_pair_completes_when_the_last_of_its_literals_has_come(literals):
