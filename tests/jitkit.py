@@ -2,7 +2,7 @@
 
 from numba import njit
 
-from sensor.model import kernels_bytes
+from sensor.model import kernels_bytes, kernels_search
 
 
 def from_python(helper):
@@ -12,7 +12,8 @@ def from_python(helper):
 
 def interpret(monkeypatch, module):
     """Let the kernels of a module and their helpers run as plain Python."""
-    for one in (module, kernels_bytes):
+    monkeypatch.setattr(kernels_search, "VECTORS", False)
+    for one in (module, kernels_bytes, kernels_search):
         for name, value in list(vars(one).items()):
             if hasattr(value, "py_func"):
                 monkeypatch.setattr(one, name, value.py_func)

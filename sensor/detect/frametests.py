@@ -91,7 +91,7 @@ class FrameTests(Kept):
         """uint8[rules]: a rule without a literal for the scan has one that may be anywhere in what goes on."""
         for n, plan in mine.items():
             self.deep[n] = _reach(plan, framing)
-            self.hit_side[n] = _side_of_literal(plan, spec)
+            self.hit_side[n] = side_of_literal(plan, spec)
         bare = {n: _chosen(tests[n], p.rule, spec) for n, p in mine.items() if not p.literal}
         self.complete = all(bare.values())
         """Each rule without a literal for the scan asks something of a message."""
@@ -151,8 +151,8 @@ def _chosen(tests: tuple[Sequence[_Test], Sequence[_Test]], rule: Rule, spec: Pr
     return (0, 1) if spec.framing is not None and spec.framing.each else ()
 
 
-def _side_of_literal(plan: RulePlan, spec: ProtocolSpec) -> int:
-    """Return the side of the buffers that hold the literal of the scan, 2: not those of one side alone.
+def side_of_literal(plan: RulePlan, spec: ProtocolSpec) -> int:
+    """Return the side of the buffers that hold the literal of a transaction rule, 2: not those of one side alone.
 
     Payload and stream are of the side whose message completes what the rule asks for.
     """

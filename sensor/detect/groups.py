@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sensor.detect.kernels_groups import unit_bits
+from sensor.detect.scantables import Cover
 from sensor.model.rows import APP_UNDECIDED
 from sensor.rules.nodes import PortSet, Rule
 
@@ -38,6 +39,8 @@ _ICMP_BIT = _UDP_BASE + 4 * _NU
 _OTHER_BIT = _ICMP_BIT + 1
 _APP_BASE = _OTHER_BIT + 1
 _APP_LAST = 63 - _APP_BASE  # protocols beyond share the last bit
+_OF_ITS_OWN = 8
+"""A protocol has units of its own where it has more than one part in so many of the literals of all others."""
 
 
 def _table(classes: tuple[tuple[int, ...], ...]) -> np.ndarray:
@@ -75,6 +78,19 @@ class Groups:
         """Return the bits of flows of application protocols, and of those that may turn out to be."""
         return sum({1 << (_APP_BASE + min(a, _APP_LAST)) for a in (*apps, APP_UNDECIDED)})
 
+    def covers(self, masks: np.ndarray, sides: np.ndarray) -> tuple[Cover, ...]:
+        """Return kinds of units of which each may hold few of the literals, or most traffic is.
+
+        masks: uint64[n], group bits of the literals; sides: uint8[n], sides of each as bits. Units of which no protocol
+        is known are none of them: any literal may stand there.
+        """
+        found = []
+        for side in (0, 1):
+            mine = masks[sides >> side & 1 != 0]
+            found += _covers(mine, ((1 << 2 * _NT) - 1) << side * 2 * _NT, 1 << side)
+            found += _covers(mine, ((1 << 2 * _NU) - 1) << (_UDP_BASE + side * 2 * _NU), 1 << side)[:1]
+        return (*found, Cover(1 << _ICMP_BIT | 1 << _OTHER_BIT | _apps(), 3))
+
     def _mask(self, rule: Rule, apps: tuple[int, ...]) -> int:
         if apps:
             return self.app_mask(apps)
@@ -96,6 +112,20 @@ class Groups:
         classes = _classes(ports, table)
         sides = {"to_server": (0,), "to_client": (1,)}.get(direction, (0, 1))
         return sum(1 << (base + side * 2 * n + where * n + c) for side in sides for c in classes)
+
+
+def _apps() -> int:
+    """Return the bits of protocols that are known."""
+    return sum(1 << (_APP_BASE + app) for app in range(APP_UNDECIDED + 1, _APP_LAST + 1))
+
+
+def _covers(masks: np.ndarray, ports: int, sides: int) -> list[Cover]:
+    """Return the kinds of units with some bits of ports: of protocols with many literals, and of all others."""
+    others = masks[masks & np.uint64(ports) == 0]
+    least = (masks.size - others.size) // _OF_ITS_OWN
+    bits = [1 << (_APP_BASE + app) for app in range(APP_UNDECIDED + 1, _APP_LAST + 1)]
+    many = [bit for bit in bits if np.count_nonzero(others & np.uint64(bit)) > least]
+    return [Cover(ports | _apps() & ~sum(many), sides), *(Cover(ports | bit, sides) for bit in many)]
 
 
 def _classes(ports: PortSet, table: np.ndarray) -> set[int]:

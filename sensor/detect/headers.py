@@ -230,13 +230,18 @@ def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, sc
     sport, dport = ports.number(rule.sport), ports.number(rule.dport)
     if rule.proto == "icmp" or not protos & 6:
         sport = dport = 0
-    side = {"to_server": 0, "to_client": 1}.get(rule.direction, 2)
+    side = side_of(rule)
     # Stream windows and transactions may be judged without a packet: their flows count as established.
     established = 2 if rule.established is None or scope != PACKET else int(rule.established)
     return (
         apps, number, protos, min(pay_low, _NO_LIMIT), pay_high, addresses.bit(rule.src), addresses.bit(rule.dst),
         sport, dport, number_of, flags_mask, flags_value, side, established, int(rule.bidirectional), scope, event,
     )  # fmt: skip
+
+
+def side_of(rule: Rule) -> int:
+    """Return `HEADER.side`: 0, 1, or 2: either."""
+    return {"to_server": 0, "to_client": 1}.get(rule.direction, 2)
 
 
 def _least_size(node: BufferMatch) -> int:

@@ -15,11 +15,15 @@ from sensor.detect.kernels_automata import AUTOMATON
 from sensor.detect.kernels_frametests import TEST
 from sensor.detect.kernels_headers import HEADER, SHORT
 from sensor.detect.kernels_looks import LOOK
+from sensor.detect.kernels_scan import ENTRY, LITERAL, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_RECORDS = MappingProxyType({"automaton": AUTOMATON, "header": HEADER, "look": LOOK, "short": SHORT, "test": TEST})
+_RECORDS = MappingProxyType({
+    "automaton": AUTOMATON, "entry": ENTRY, "header": HEADER, "literal": LITERAL, "look": LOOK, "short": SHORT,
+    "table": TABLE, "test": TEST,
+})  # fmt: skip
 _NAMES = MappingProxyType({dtype: name for name, dtype in _RECORDS.items()})
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sensor.detect.groups import Groups
 from sensor.detect.kernels_expand import MAX_OTHERS
-from sensor.detect.scan import MAX_LITERAL, Literal, LiteralIndex
+from sensor.detect.scan import EITHER_SIDE, MAX_LITERAL, Literal, LiteralIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +40,35 @@ class LiteralRules:
         def __init__(self) -> None:
             self._rules: dict[bytes, list[int]] = {}
             self._masks: dict[bytes, int] = {}
+            self._sides: dict[bytes, int] = {}
             self._others: dict[int, tuple[tuple[bytes, bool], ...]] = {}
             self._escapes: list[tuple[bytes, int, int]] = []
 
-        def add(self, pattern: bytes, mask: int, rule: int, others: Iterable[tuple[bytes, bool]]) -> None:
-            """Add the literal of a rule (lowercase), its group bits, and further literals that must be there."""
+        def add(self, pattern: bytes, mask: int, rule: int, others: Iterable[tuple[bytes, bool]],
+                sides: int = EITHER_SIDE) -> None:  # fmt: skip
+            """Add the literal of a rule (lowercase), its group bits, and further literals that must be there.
+
+            sides: those of whose bytes it may be, as bits.
+            """
             self._rules.setdefault(pattern, []).append(rule)
-            self._masks[pattern] = self._masks.get(pattern, 0) | mask
+            self._search(pattern, mask, sides)
             self._others[rule] = tuple(others)[:MAX_OTHERS]
 
         def escape(self, pattern: bytes, mask: int, app: int, side: int = -1) -> None:
             """Add a literal that makes flows of a protocol hot."""
             self._rules.setdefault(pattern, [])
-            self._masks[pattern] = self._masks.get(pattern, 0) | mask
+            self._search(pattern, mask, EITHER_SIDE if side < 0 else 1 << side)
             self._escapes.append((pattern, app, side))
 
-        def build(self, rules: int) -> LiteralRules:
-            """Return the arrays. rules: how many rules there are."""
+        def _search(self, pattern: bytes, mask: int, sides: int) -> None:
+            self._masks[pattern] = self._masks.get(pattern, 0) | mask
+            self._sides[pattern] = self._sides.get(pattern, 0) | sides
+
+        def build(self, rules: int, groups: Groups | None = None) -> LiteralRules:
+            """Return the arrays.
+
+            rules: how many there are; groups: what their bits mean (None: units are not told apart by them).
+            """
             numbers = {pattern: n for n, pattern in enumerate(self._rules)}
             pool, others = bytearray(b"\0"), [self._others.get(n, ()) for n in range(rules)]
             places: dict[bytes, int] = {}
@@ -70,8 +83,13 @@ class LiteralRules:
                 at.append(places[text])
                 size.append(len(text))
                 cased.append(exact)
+            masks = np.array(list(self._masks.values()), np.uint64)
+            sides = np.array(list(self._sides.values()), np.uint8)
             return LiteralRules(
-                index=LiteralIndex([Literal(pattern, self._masks[pattern]) for pattern in self._rules]),
+                index=LiteralIndex(
+                    [Literal(pattern, mask, sides=self._sides[pattern]) for pattern, mask in self._masks.items()],
+                    groups.covers(masks, sides) if groups is not None else (),
+                ),
                 first=_starts(map(len, self._rules.values())),
                 rules=np.array([n for members in self._rules.values() for n in members], np.int32),
                 other_first=_starts(map(len, others)),

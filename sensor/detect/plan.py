@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from sensor.detect import contents, sleepers
 from sensor.detect import quiet as quietness
 from sensor.detect.buffermatch import TransactionIndex
-from sensor.detect.frametests import FrameTests
+from sensor.detect.frametests import FrameTests, side_of_literal
 from sensor.detect.groups import Groups
-from sensor.detect.headers import HeaderIndex, Headers
+from sensor.detect.headers import HeaderIndex, Headers, side_of
 from sensor.detect.judged import JudgedRules
 from sensor.detect.literals import LiteralRules
 from sensor.detect.looks import Looks
 from sensor.detect.ruleplan import EVENT, LOOSE, NOTE, PACKET, STREAM, TX, RulePlan
 from sensor.detect.ruletable import RuleTable, make_table
-from sensor.detect.scan import MAX_LITERAL
+from sensor.detect.scan import EITHER_SIDE, MAX_LITERAL
 from sensor.detect.shorts import ANCHORED, ONE, floats, last_start
 from sensor.detect.wire import in_question, others, raw_kinds, raw_of, scanned
 from sensor.model.anomaly import AppAnomaly, StreamAnomaly
@@ -38,6 +38,7 @@ from sensor.rules.walk import buffers_of, leaves, regexes_of, sets_of
 __all__ = ["EVENT", "LOOSE", "PACKET", "STREAM", "TX", "Plan", "RulePlan", "make_plan"]
 
 _UDP = 17
+_EITHER = 2
 
 _SCOPES = {"packet": PACKET, "stream": STREAM, "both": PACKET | STREAM, "tx": TX, "event": EVENT, "note": NOTE}
 
@@ -146,7 +147,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         rules=JudgedRules(rules),
         table=make_table(plans),
         headers=headers,
-        literals=raw.build(len(plans)),
+        literals=raw.build(len(plans), groups),
         names=names.build(len(plans)),
         looks=Looks([p.rule if p.scope & (PACKET | STREAM) else None for p in plans]),
         transactions=TransactionIndex(tx, len(plans)),
@@ -201,13 +202,25 @@ def _literals(live: Iterable[RulePlan], groups: Groups, escaped: Mapping[str, in
     for plan in live:
         if plan.literal:
             mask = groups.rule_mask(plan.rule, _flow_apps(plan.app) if plan.app else ())
-            (names if plan.question else raw).add(plan.literal, mask, plan.number, plan.others)
+            (names if plan.question else raw).add(plan.literal, mask, plan.number, plan.others, _sides(plan))
     for app in _members(escaped.get(RAW_BODY, 0)):
         for pattern, side in _BODY_ESCAPES:
             raw.escape(pattern, groups.app_mask(_flow_apps(app)), app, side)
     for app, pattern in carried:
         raw.escape(pattern, groups.app_mask(_flow_apps(app)), app)
     return raw, names
+
+
+def _sides(plan: RulePlan) -> int:
+    """Return the sides in whose bytes the literal of a rule matters, as bits: those of its header (`kernels_expand`).
+
+    Of a transaction rule so is the side on whose frames it is tried (`kernels_frametests`).
+    """
+    sides = {side_of(plan.rule)}
+    spec = SPECS[plan.app] if plan.scope == TX and plan.app else None
+    if spec is not None and spec.framing is not None:
+        sides.add(side_of_literal(plan, spec))
+    return EITHER_SIDE if _EITHER in sides else sum(1 << side for side in sides)
 
 
 def _frames(plans: Sequence[RulePlan], tx: Iterable[RulePlan]) -> dict[int, FrameTests]:

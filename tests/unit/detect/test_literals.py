@@ -40,7 +40,7 @@ def test_arrays_say_what_was_added(members):
         mask = 0
         for rule in mine:
             mask |= members[rule][1]
-        assert int(made.index._mask[n]) == mask
+        assert int(made.index.literals["mask"][n]) == mask
     longest = min(MAX_LITERAL, max(map(len, distinct), default=1))
     for rule in range(21):
         further = members[rule][2][:MAX_OTHERS] if rule in members else []
@@ -74,9 +74,10 @@ def test_escapes_are_literals_of_no_rule():
     assert rules_of(made, 0) == [3]
     assert rules_of(made, 1) == []
     data = np.frombuffer(b"upgrade chunked" + b"\0" * 9, np.uint8).copy()
-    units = np.zeros(3, UNIT)
+    units = np.zeros(4, UNIT)
     units["end"] = 15
-    hits = made.index.scan(data, units, np.array([1, 2, 4], np.uint64))
+    units["side"] = 0, 1, 1, 0
+    hits = made.index.scan(data, units, np.array([1, 2, 4, 4], np.uint64))
     found = sorted(zip(hits.unit.tolist(), hits.lit.tolist(), strict=True))
     assert found == [(0, 0), (1, 0), (2, 1)]
 

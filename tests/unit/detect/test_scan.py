@@ -1,5 +1,6 @@
 """The literal scan finds what a plain search finds."""
 
+import itertools
 import re
 
 import numpy as np
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 from jitkit import interpret
 
 from sensor.detect import kernels_scan
+from sensor.detect import scan as module
 from sensor.detect.kernels_scan import REPEAT
 from sensor.detect.scan import MAX_LITERAL, Literal, LiteralIndex, usable
+from sensor.detect.scantables import Cover
 from sensor.model.units import UNIT
 
 alphabet = st.sampled_from(list(b"abAB/%\0\xff"))
@@ -64,11 +67,47 @@ def test_equals_plain_search(literals, chunks, planted):
 def test_every_stride_finds_every_alignment(sizes):
     literals = [Literal(bytes(range(65, 65 + n)), 1, cased=True) for n in sizes]
     index = LiteralIndex(literals)
-    for shift in range(9):
-        data, units = units_of([b"-" * shift + literals[-1].pattern + b"--"])
+    for before, behind in itertools.product(range(9), range(3)):
+        data, units = units_of([b"-" * before + literals[-1].pattern + b"-" * behind])
         hits = index.scan(data, units, np.ones(1, np.uint64))
-        assert shift in hits.pos.tolist()
-    assert index.stride == {4: 1, 5: 2, 7: 4, 11: 8}[sizes[0]]
+        assert before in hits.pos.tolist()
+    assert index._tables.tables["stride"].tolist() == [{4: 2, 5: 2, 7: 4, 11: 8}[sizes[0]]]
+
+
+@pytest.mark.parametrize("pattern", [b"a\0\0\0", b"\0\0\0a", b"a\0\0\0\0", b"\0\0\0\0a", b"ab\0\0"])
+def test_grams_that_padding_is_are_passed_over(pattern):
+    index = LiteralIndex([Literal(pattern, 1)])
+    for before in range(4):
+        chunks = [b"\0" * before + pattern, pattern + b"\0", b"\xff" * before + pattern + b"\xff"]
+        data, units = units_of(chunks)
+        hits = index.scan(data, units, np.ones(3, np.uint64))
+        assert hits.pos.tolist() == sorted(pos for *_, pos in expected([Literal(pattern, 1)], chunks))
+    grams = set(index._tables.slots[:, 0].tolist()) - {0}
+    assert not {int.from_bytes(padding, "little") for padding in (b" " * 4, b" " * 3, b"\0   ")} & grams
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    literals=st.lists(st.tuples(patterns, st.integers(1, 7), st.integers(1, 3)), min_size=1, max_size=12),
+    covers=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3)), max_size=4),
+    seed=st.integers(0, 1 << 20),
+)
+def test_tables_of_some_units_find_what_one_for_all_does(literals, covers, seed):
+    literals = [Literal(pattern, mask, sides=sides) for pattern, mask, sides in literals]
+    rng = np.random.default_rng(seed)
+    chunks = [rng.choice([x.pattern for x in literals]) + b"-" * n for n in range(12)]
+    data, units = units_of(chunks)
+    units["side"] = rng.integers(0, 2, units.size)
+    bits = rng.integers(1, 8, units.size).astype(np.uint64)
+    one = LiteralIndex(literals).scan(data, units, bits)
+    several = LiteralIndex(literals, [Cover(*cover) for cover in covers]).scan(data, units, bits)
+    got, want = (sorted(zip(*(c.tolist() for c in (h.lit, h.unit, h.pos)), strict=True)) for h in (several, one))
+    assert got == want
+    shown = [Literal(x.pattern, int(x.mask), x.cased) for x in literals]
+    assert got == [
+        (lit, unit, pos) for lit, unit, pos in expected(shown, chunks)
+        if literals[lit].mask & int(bits[unit]) and literals[lit].sides >> int(units["side"][unit]) & 1
+    ]  # fmt: skip
 
 
 def test_masks_keep_other_groups_silent():
@@ -122,17 +161,16 @@ def test_weak_literals_are_refused():
     assert usable(b"abca")
 
 
-def test_kernel_means_the_same_as_plain_python(monkeypatch):
-    literals = [Literal(b"needle", 1), Literal(b"Hay", 1), Literal(b"stack", 3, cased=True)][::2]
-    data, units = units_of([b"a NEEDLE in a stack", b"", b"stackneedle"])
-    fast, slow = LiteralIndex(literals), LiteralIndex(literals)
-    want = fast.scan(data, units, np.ones(3, np.uint64))
-    state, out = np.array([0, -1]), slow._out
+def test_kernels_mean_the_same_as_plain_python(monkeypatch):
+    literals = [Literal(b"needle", 1), Literal(b"stack", 3, cased=True), Literal(b"hay ", 1, sides=1)]
+    data, units = units_of([b"a NEEDLE in a stack", b"", b"stackneedle", b"Hay Hay", b"hay "])
+    units["side"][3] = 1
+    bits, covers = np.ones(units.size, np.uint64), [Cover(1, 2)]
+    want = LiteralIndex(literals, covers).scan(data, units, bits)
+    slow = LiteralIndex(literals, covers)
     interpret(monkeypatch, kernels_scan)
-    n = kernels_scan.scan(
-        data, units, np.ones(3, np.uint64), slow.stride, slow.hash_bits, slow._grams, slow._keys, slow._first,
-        slow._count, slow._ent_lit, slow._ent_off, slow._len, slow._at, slow._mask, slow._cased, slow._pool, slow._low,
-        slow._last_unit, slow._last_pos, *out, state,
-    )  # fmt: skip
-    assert [c[:n].tolist() for c in out] == [want.lit.tolist(), want.unit.tolist(), want.pos.tolist()]
-    assert want.lit.size == 4
+    monkeypatch.setattr(module, "scan", kernels_scan.scan)
+    monkeypatch.setattr(module, "choose", kernels_scan.choose)
+    got = slow.scan(data, units, bits)
+    assert [c.tolist() for c in (got.lit, got.unit, got.pos)] == [c.tolist() for c in (want.lit, want.unit, want.pos)]
+    assert want.lit.size == 5
