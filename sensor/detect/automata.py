@@ -9,13 +9,14 @@ from typing import ClassVar, Final, NamedTuple
 import numpy as np
 
 from sensor.detect.kept import Kept
-from sensor.detect.kernels_automata import ACCEPT, AUTOMATON, BEGINS, ENDS, LINES, PLACES
+from sensor.detect.kernels_automata import ACCEPT, AUTOMATON, BEGINS, ENDS, LED, LINES, PLACES
 from sensor.detect.regextree import Anything, Begin, Choice, End, Node, Octets, Repeat, Row, begins, octets, tree
 from sensor.rules.nodes import Regex
 
 _ACCEPT, _ENDS = int(ACCEPT), int(ENDS)
 _ALL: Final = (1 << 256) - 1
 _WORD: Final = (1 << 64) - 1
+_CASE: Final = 32
 
 
 class _Part(NamedTuple):
@@ -139,8 +140,10 @@ class Automata(Kept):
         """AUTOMATON[n]"""
         places = 0
         for n, one in enumerate(made):
-            opening = _opening(one)
-            self.table[n] = one.start, places, sets.setdefault(opening, len(sets)), one.flags
+            opening, pair = _opening(one), _first_pair(one)
+            self.table[n] = (
+                one.start, places, sets.setdefault(opening, len(sets)), one.flags | (LED if any(pair) else 0), *pair,
+            )  # fmt: skip
             places += len(one.octets)
         self.follow = np.array([mask for one in made for mask in one.follow], np.uint64)
         """uint64[places]: the places that may come behind each."""
@@ -163,3 +166,23 @@ def _opening(made: Made) -> int:
         if made.start >> place & 1:
             bits |= mine
     return bits if not made.start & (_ENDS | _ACCEPT) else _ALL
+
+
+def _first_pair(made: Made) -> tuple[int, int, int]:
+    """Return the two bytes with which each match begins, and a bit that is set before they are compared.
+
+    Zeros: there are no such two. The bit is that of case, where one of them is a letter in either case.
+    """
+    ahead, found = made.start, list[tuple[int, int]]()
+    for _ in range(2):
+        if ahead & (_ENDS | _ACCEPT) or ahead.bit_count() != 1:
+            return 0, 0, 0
+        place = ahead.bit_length() - 1
+        octets = made.octets[place]
+        low, high = (octets & -octets).bit_length() - 1, octets.bit_length() - 1
+        if octets.bit_count() not in (1, 2) or low ^ high not in (0, _CASE):
+            return 0, 0, 0
+        found.append((low, low ^ high))
+        ahead = made.follow[place]
+    blur = found[0][1] | found[1][1]
+    return found[0][0] | blur, found[1][0] | blur, blur

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 
 from sensor.model.jit import helper
-from sensor.model.kernels_search import zeros
+from sensor.model.kernels_search import search_pair, zeros
 
 AUTOMATON = np.dtype(
     [
@@ -12,6 +12,9 @@ AUTOMATON = np.dtype(
         ("at", "<i4"),  # its first place in `follow` and `octets`
         ("opening", "<i4"),  # the set of bytes with which a match may begin
         ("flags", "u1"),  # bits below
+        ("first", "u1"),  # LED: the bytes with which a match begins
+        ("second", "u1"),
+        ("blur", "u1"),  # bits that are set in these, and in bytes before they are compared
     ],
     align=True,
 )
@@ -22,8 +25,8 @@ PLACES = 60
 ACCEPT, ENDS = np.uint64(1 << 63), np.uint64(1 << 62)
 """ACCEPT: it has matched; ENDS: it has, if the bytes end here, or before a last line feed."""
 _PLACES = np.uint64((1 << PLACES) - 1)
-BEGINS, LINES = 1, 2
-"""BEGINS: a match begins where the bytes do; LINES: or where a line does."""
+BEGINS, LINES, LED = 1, 2, 4
+"""BEGINS: a match begins where the bytes do; LINES: or where a line does. LED: always with the same two bytes."""
 FARTHEST = 8192
 """Places that are tried on bytes, and bytes, before it is taken that it may match: about 40 us."""
 AUTOMATA_T = numba.from_dtype(AUTOMATON)[::1]
@@ -78,11 +81,15 @@ def may_match(number, automata, follow, octets, sets, data, start, end, first, l
     """
     a = automata[number]
     at, opening, lines = np.int64(a["at"]), np.int64(a["opening"]), a["flags"] & LINES != 0
-    starts = a["start"]
+    starts, led = a["start"], a["flags"] & LED != 0
     empty = starts & (ACCEPT | ENDS) != 0
     state, i, left = np.uint64(0), first, FARTHEST
     while i <= end:
-        if state == 0:
+        if state == 0 and led:
+            i = search_pair(data, i, min(last, end - 2), a["first"], a["second"], a["blur"])
+            if i < 0:
+                return False
+        elif state == 0:
             while not empty and i <= last and i < end and not _stands(sets, opening, np.int64(data[i])):
                 i += 1
             if i > last:

@@ -19,7 +19,7 @@ from sensor.detect.kernels_headers import (
 )
 from sensor.detect.kernels_scan import REPEAT, UNITS_T
 from sensor.model.frames import ABSENT, APART, CONTINUED, DECODED, FRAME, OPEN, UNKNOWN
-from sensor.model.jit import helper, kernel
+from sensor.model.jit import helper, inlined, kernel
 from sensor.model.kernels_search import search
 
 TEST = np.dtype(
@@ -45,7 +45,7 @@ _FRAMES, _TESTS = numba.from_dtype(FRAME)[::1], numba.from_dtype(TEST)[::1]
 _TX = 4
 
 
-@helper
+@inlined
 def _found(t, data, start, end, pool):  # pragma: no cover
     """Tell whether the literal of a test stands where it may in data[start:end]."""
     size, at, fold = np.int64(t["size"]), np.int64(t["at"]), t["flags"] & FOLD
@@ -76,7 +76,7 @@ def _matches(t, data, start, end, automata, follow, octets, sets):  # pragma: no
     return may_match(number, automata, follow, octets, sets, data, start, end, first, last)
 
 
-@helper
+@inlined
 def _holds(t, f, data, text, decoded, in_text, last_part, cookie, pool, automata, follow, octets,
            sets):  # pragma: no cover  # fmt: skip
     """Tell whether a test may hold on a message.
@@ -111,7 +111,7 @@ def _holds(t, f, data, text, decoded, in_text, last_part, cookie, pool, automata
 _FAILS, _ASKS_NOTHING, _MAY = range(3)
 
 
-@helper
+@inlined
 def _verdict(rule, f, data, text, decoded, in_text, last_part, cookie, first, tests, pool, automata, follow, octets,
              sets):  # pragma: no cover  # fmt: skip
     """Tell whether a message may match a rule, as far as its side tells; or whether nothing in it is asked for."""
@@ -128,7 +128,7 @@ def _verdict(rule, f, data, text, decoded, in_text, last_part, cookie, first, te
     return _MAY if asked else _ASKS_NOTHING
 
 
-@helper
+@inlined
 def _paired(t, pool, stamps, stamp):  # pragma: no cover
     """Tell whether the first two bytes of a literal stand side by side in bytes that were noted."""
     if t["size"] < 2 or t["flags"] & FOLD:
@@ -137,7 +137,7 @@ def _paired(t, pool, stamps, stamp):  # pragma: no cover
     return stamps[np.int64(pool[at]) | np.int64(pool[at + 1]) << 8] == stamp
 
 
-@helper
+@inlined
 def _key_stands(rule, f, data, first, tests, pool, stamps, stamp):  # pragma: no cover
     """Tell whether the key of a rule stands in what is here of the part that goes on.
 
@@ -151,7 +151,7 @@ def _key_stands(rule, f, data, first, tests, pool, stamps, stamp):  # pragma: no
     return True
 
 
-@helper
+@inlined
 def _frame_at(frames, a, b, pos):  # pragma: no cover
     """Return the first of frames[a:b] that ends behind a place."""
     while a < b:
@@ -163,7 +163,7 @@ def _frame_at(frames, a, b, pos):  # pragma: no cover
     return a
 
 
-@helper
+@inlined
 def _ends(q, flow, masks, slot, ports):  # pragma: no cover
     """Tell whether the ends of a flow may be those of a rule, seen from the side that it names, or from either."""
     for s in range(2):

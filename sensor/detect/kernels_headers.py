@@ -5,7 +5,7 @@ import numpy as np
 from numba import void
 from numba.types import int64
 
-from sensor.model.jit import helper, kernel
+from sensor.model.jit import helper, inlined, kernel
 from sensor.model.rows import FLOW, FRAG_PART, ROW
 
 HEADER = np.dtype(
@@ -56,7 +56,7 @@ MAPPED = np.uint64(0xFFFF00000000)
 """IPv4 addresses stand at ::ffff:0:0/96."""
 
 
-@helper
+@inlined
 def proto_bit(ipv, proto):  # pragma: no cover
     """Return the bit of `HEADER.protos`."""
     if ipv == 0:
@@ -72,7 +72,7 @@ def proto_bit(ipv, proto):  # pragma: no cover
     return 1
 
 
-@helper
+@inlined
 def fragment_bit(ipv, frag):  # pragma: no cover
     """Return the bit of `HEADER.protos` that a rule must have beside: 0 where the row is no fragment."""
     if frag != FRAG_PART:
@@ -93,7 +93,7 @@ def find(his, los, hi, lo):  # pragma: no cover
     return a
 
 
-@helper
+@inlined
 def ends_match(q, sender, receiver, sport, dport, ports):  # pragma: no cover
     """Tell whether addresses (masks) and ports may be those of a rule's header, in its order."""
     src, dst = np.int64(q["src"]), np.int64(q["dst"])
@@ -107,7 +107,7 @@ def ends_match(q, sender, receiver, sport, dport, ports):  # pragma: no cover
     return not (b and not ports[b, dport >> 3] >> (dport & 7) & 1)
 
 
-@helper
+@inlined
 def header_matches(q, sender, receiver, sport, dport, ports):  # pragma: no cover
     """Tell whether both ends may be those of a rule's header."""
     if ends_match(q, sender, receiver, sport, dport, ports):
@@ -145,7 +145,7 @@ def note_flows(rows, flows, his, los, masks, rare_his, rare_los, rare_first, own
             rare[slot] = np.uint64(a) | np.uint64(b) << np.uint64(32)
 
 
-@helper
+@inlined
 def size_fits(q, size):  # pragma: no cover
     """Tell whether a payload may have so many bytes."""
     return q["pay_low"] <= size <= q["pay_high"]
@@ -171,7 +171,7 @@ def note_pairs(data, start, size, stamps, stamp):  # pragma: no cover
     return stamp
 
 
-@helper
+@inlined
 def row_fits(q, bit, number, part, side, flow, flags, established):  # pragma: no cover
     """Tell whether all but the ends and the size of a row may be a rule's.
 

@@ -24,7 +24,7 @@ from sensor.detect.kernels_headers import (
     row_fits,
     size_fits,
 )
-from sensor.model.jit import allocating_kernel, helper, kernel
+from sensor.model.jit import allocating_kernel, helper, inlined, kernel
 from sensor.model.kernels_search import same, search
 from sensor.model.rows import FS_BEFORE, FS_ESTABLISHED
 
@@ -115,7 +115,7 @@ def _masked(value, mask):  # pragma: no cover
     return value
 
 
-@helper
+@inlined
 def _find(k, memo, n, data, begin, base, lo, hi, pool):  # pragma: no cover
     """Return the first place in [lo, hi) of a window at which a literal stands; -1: none.
 
@@ -139,7 +139,7 @@ def _find(k, memo, n, data, begin, base, lo, hi, pool):  # pragma: no cover
     return memo[n, 2] - base if 0 <= memo[n, 2] < b else np.int64(-1)
 
 
-@helper
+@inlined
 def _content(k, n, data, begin, size, base, cursor, pool, memo, sees_all):  # pragma: no cover
     """Tell whether a literal may stand where it must; the cursor moves behind it.
 
@@ -231,7 +231,7 @@ def _unseen(k, base):  # pragma: no cover
     return not NUMBER <= kind <= JUMP or k["relative"] or k["low"] >= base
 
 
-@helper
+@inlined
 def may_hold(looks, first, last, data, begin, size, base, pool, automata, follow, octets, sets, memo, sees_all,
              cursor):  # pragma: no cover  # fmt: skip
     """Tell whether looks first:last may hold on data[begin : begin + size].

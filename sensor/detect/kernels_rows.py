@@ -28,8 +28,8 @@ from sensor.detect.kernels_headers import (
     row_fits,
     size_fits,
 )
-from sensor.model.jit import helper, kernel
-from sensor.model.kernels_search import search, zeros
+from sensor.model.jit import helper, inlined, kernel
+from sensor.model.kernels_search import same, search, zeros
 from sensor.model.rows import FS_BEFORE, FS_ESTABLISHED
 
 U2 = numba.uint16[::1]
@@ -40,18 +40,22 @@ ODD = 6 * CLASSES
 ANYTHING = 255
 """`HEADER.event`"""
 SYN = 2
+FEW = 12
+"""Rules whose literals are looked for one by one: to note the pairs of bytes of a row costs as much as for so many."""
 
 
-@helper
+@inlined
 def _stands(s, data, start, size, pool):  # pragma: no cover
     """Tell whether a literal stands in data[start : start + size], where it may."""
     length, at, nocase = np.int64(s["size"]), np.int64(s["at"]), s["nocase"]
     high = np.int64(s["high"])
-    end = start + (size if high < 0 else min(size, high))
-    return search(data, start + np.int64(s["low"]), end - length, pool, at, length, nocase) >= 0
+    first, last = start + np.int64(s["low"]), start + (size if high < 0 else min(size, high)) - length
+    if first == last:
+        return same(data, first, pool, at, length, nocase)
+    return search(data, first, last, pool, at, length, nocase) >= 0
 
 
-@helper
+@inlined
 def _literals_stand(k, first, shorts, data, start, size, base, pool):  # pragma: no cover
     """Tell whether all literals of a rule may stand in some bytes.
 
@@ -154,9 +158,10 @@ def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_firs
                             or not header_matches(q, sender, receiver, sport, dport, ports)
                         ):
                             continue
+                        several = kind_first[kind + 1] - kind_first[kind] > FEW
                         for m in range(kind_first[kind], kind_first[kind + 1]):
                             pair = pairs[m]
-                            if pair >= 0 and long >= 0:
+                            if pair >= 0 and long >= 0 and (noted or several):
                                 if not noted:
                                     stamp = note_pairs(data, start, long, stamps, stamp)
                                     noted = True
@@ -169,7 +174,9 @@ def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_firs
                                 out_rule[n] = headers[m]["rule"]
                                 n += 1
             for end in range(2 if listed else 0):
-                if end == 0:
+                if slot >= 0:
+                    at = np.int64(rare[slot] >> np.uint64(32 if end != side else 0) & np.uint64(0xFFFFFFFF))
+                elif end == 0:
                     at = find(rare_his, rare_los, src_his[i], src_los[i] | mapped)
                 else:
                     at = find(rare_his, rare_los, dst_his[i], dst_los[i] | mapped)

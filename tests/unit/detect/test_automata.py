@@ -12,7 +12,7 @@ from jitkit import from_python
 from sensor.detect import kernels_automata
 from sensor.detect.automata import Automata, automaton
 from sensor.detect.budget import BudgetExceededError
-from sensor.detect.kernels_automata import BEGINS, FARTHEST, PLACES
+from sensor.detect.kernels_automata import BEGINS, FARTHEST, LED, PLACES
 from sensor.detect.pcre import Regex as Pcre
 from sensor.detect.regextree import tree
 from sensor.errors import RuleError
@@ -117,6 +117,31 @@ def test_what_was_lower_case_for_the_regex(pattern, data):
 def test_it_tells_where_a_pattern_cannot_match(pattern, flags, yes, no):
     assert accepts(Regex(pattern, flags), yes)
     assert accepts(Regex(pattern, flags), no) is False
+
+
+@pytest.mark.parametrize(
+    ("pattern", "flags", "first"),
+    [
+        ("\\x06\\x03[a-z]", "", (6, 3, 0)), ("Ab.", "i", (97, 98, 32)), ("A[b]?c", "", None), ("[ab]c", "", None),
+        ("@[Bb]", "", (96, 98, 32)), ("ab", "", (97, 98, 0)), ("a", "", None), ("(?:ab|ac)", "", None),
+    ],
+)  # fmt: skip
+def test_two_bytes_that_each_match_begins_with_are_looked_for_first(pattern, flags, first):
+    test = Regex(pattern, flags)
+    pool = Automata([automaton(test)])
+    found = pool.table[0]
+    assert bool(found["flags"] & LED) == (first is not None)
+    if first is not None:
+        assert (found["first"], found["second"], found["blur"]) == first
+    for data in (b"\6\3x", b"aB!", b"abc", b"@bx", b"@B", b"ac", b"ab", b"`b", b"b"):
+        for size in (0, 1, 31, 32, 33, 100):
+            whole = b"." * size + data
+            assert accepts(test, whole) == found_at_all(pattern, whole, flags)
+            assert accepts(test, whole + b"." * 40) == found_at_all(pattern, whole + b"." * 40, flags)
+
+
+def found_at_all(pattern, data, flags):
+    return re.search(pattern.encode(), data, re.DOTALL | (re.IGNORECASE if "i" in flags else 0)) is not None
 
 
 @pytest.mark.parametrize(
