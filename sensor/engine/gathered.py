@@ -42,16 +42,14 @@ class Gathered:
 
     def begins(self) -> np.ndarray:
         """Return int32[m]: where in `data` the stream of each DATA segment begins; -1: that is not here."""
-        streams = self.units[self.units["kind"] == UNIT_STREAM]
-        heads = streams[streams["pos"] == streams["fresh"] - streams["start"]]
-        heads = heads[np.argsort(heads["start"], kind="stable")]
+        numbers, starts = self._streams()
         out = np.full(self.segs.size, -1, np.int32)
         at = np.flatnonzero(self.seg_at >= 0)
-        if heads.size and at.size:
-            begin = self.seg_at[at] - self.segs["pos"][at]
-            head = heads[np.minimum(np.searchsorted(heads["start"], begin), heads.size - 1)]
-            here = (head["start"] == begin) & (head["flow"] == self.segs["flow"][at])
-            here &= head["side"] == self.segs["side"][at]
+        if numbers.size and at.size:
+            places = self.seg_at[at]
+            unit = np.searchsorted(starts, places, "right") - 1
+            begin = places - self.segs["pos"][at]
+            here = (begin == starts[unit]) & (self._firsts()[unit] == 0)
             out[at[here]] = begin[here]
         return out
 
@@ -63,12 +61,17 @@ class Gathered:
             self._order = numbers, self.units["start"][numbers]
         return self._order
 
+    def _firsts(self) -> np.ndarray:
+        """Return int64[k]: where in its stream each of these units begins, the tail carried along included."""
+        numbers, starts = self._streams()
+        first: np.ndarray = self.units["pos"][numbers] - (self.units["fresh"][numbers] - starts)
+        return first
+
     def first_of(self, indexes: np.ndarray) -> np.ndarray:
         """Return int64[n]: where in its stream each DATA segment's unit begins, the tail carried along included."""
-        numbers, starts = self._streams()
-        units = self.units[numbers[np.searchsorted(starts, self.seg_at[indexes], "right") - 1]]
-        first: np.ndarray = units["pos"] - (units["fresh"] - units["start"])
-        return first
+        _, starts = self._streams()
+        found: np.ndarray = self._firsts()[np.searchsorted(starts, self.seg_at[indexes], "right") - 1]
+        return found
 
     def before(self, index: int, wanted: int) -> tuple[int, bytes]:
         """Return (stream offset, bytes) that end with a segment and begin at `wanted`, or later if less is here."""

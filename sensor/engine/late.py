@@ -68,8 +68,10 @@ class Late:
 
     def forget(self, slots: np.ndarray) -> None:
         """Drop what is remembered of ended flows. slots: int32[n]."""
-        if self.size:
-            self._take(among(self._pairs.sides >> 1, slots))
+        if self.size and slots.size:
+            ended = among(self._pairs.sides >> 1, slots)
+            if ended.any():
+                self._take(ended)
 
     def drain(self) -> Pairs:
         """Return and forget all pairs."""

@@ -143,6 +143,8 @@ class Selector:
         self._scopes, self._last = plan.table.scopes, plan.table.last
         self._apps, self._low, self._high = (plan.headers.table[name] for name in ("apps", "pay_low", "pay_high"))
         self._lengths = np.array(plan.literals.index.lengths, np.int64)
+        self._escaping = np.zeros(plan.literals.index.size, np.bool_)
+        self._escaping[[lit for lit, *_ in plan.literals.escapes]] = True
         self.recent = RecentHits()
         self._stream_hits: list[StreamHits] = []
         """Of the block at hand."""
@@ -404,11 +406,13 @@ class Selector:
 
     def _escapes(self, found: Candidates, hits: Hits, units: np.ndarray, plain: np.ndarray) -> None:
         """Have flows parsed whose bodies are coded. plain: uint8[units], 1: it is known that they are not."""
+        mine = self._escaping[hits.lit] & (units["kind"][hits.unit] == UNIT_STREAM) & (plain[hits.unit] == 0)
+        if not mine.any():
+            return
+        lits, at = hits.lit[mine], hits.unit[mine]
         for lit, app, side in self._plan.literals.escapes:
-            unit = hits.unit[hits.lit == lit]
-            unit = unit[(units["kind"][unit] == UNIT_STREAM) & (plain[unit] == 0)]
-            mine = (side < 0) | (units["side"][unit] == side)
-            slots = distinct(units["flow"][unit[mine]])
+            unit = at[lits == lit]
+            slots = distinct(units["flow"][unit[(side < 0) | (units["side"][unit] == side)]])
             found.parse(slots.tolist(), 1 << app)
 
     def _questions(self, found: Candidates, rows: np.ndarray, buf: np.ndarray, gathered: Gathered, flows: np.ndarray,

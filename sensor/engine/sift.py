@@ -51,17 +51,17 @@ class Sift:
         if not any(numbers.size for numbers, _ in self._windows):
             return {}
         # By side, then in the order of the stream: what is looked up of a side is asked again by its next window.
-        sides = (2 * gathered.segs["flow"] + gathered.segs["side"]).astype(np.int32)
+        segs = gathered.segs
+        sides = (2 * segs["flow"] + segs["side"]).astype(np.int32)
         order = np.argsort(sides, kind="stable")
         place = np.empty_like(order)
         place[order] = np.arange(order.size)
         rules, places = _distinct([(rules, place[numbers]) for numbers, rules in self._windows])
         numbers = order[places]
-        sides, segs = sides[numbers], gathered.segs[numbers]
-        pos = segs["pos"].astype(np.int64)
+        sides, pos = sides[numbers], segs["pos"][numbers]
         base = np.maximum(pos - window, 0)
         at = gathered.seg_at[numbers] - (pos - base)
-        size = np.where(gathered.first_of(numbers) <= base, pos - base + segs["len"], -1).astype(np.int32)
+        size = np.where(gathered.first_of(numbers) <= base, pos - base + segs["len"][numbers], -1).astype(np.int32)
         holds = np.empty(rules.size, np.bool_)
         plan, looks = self._plan, self._plan.looks
         look_windows(
