@@ -24,6 +24,8 @@ _KNOWN = frozenset({0x0800, 0x86DD, 0x0806, 0x8847, 0x8848, _PPPOE_DISCOVERY, _P
 _HEADERS = 256
 """Bytes of a frame that are looked at."""
 _ETHERNET, _PPP = 14, 0x880B
+_HDLC_LIKE = b"\xff\x03"
+"""Address and control bytes of PPP (RFC 1662): no station has an Ethernet address that begins so."""
 
 
 def link(row: RowLike, buf: Bytes) -> int:
@@ -31,10 +33,12 @@ def link(row: RowLike, buf: Bytes) -> int:
     end = min(row.l2 + row.caplen, len(buf))
     size = max(end - row.l2, 0)
     start = row.l2
+    if row.anomaly & bits.VLAN_TOO_MANY_LAYERS:
+        return 0
     raw = bytes(buf[start : min(start + _HEADERS, end)])
-    if row.anomaly & bits.LINK_TRUNCATED and size < _ETHERNET:
+    if row.anomaly & bits.LINK_TRUNCATED and size < _ETHERNET and raw[:2] != _HDLC_LIKE:
         return of(Detail.ETHERNET_PKT_TOO_SMALL)
-    if row.tunnel == TUNNEL_GRE and row.ethertype == _PPP:
+    if row.ethertype == _PPP and (row.tunnel == TUNNEL_GRE or raw[:2] == _HDLC_LIKE):
         return _ppp(raw, size)
     if row.l3 >= 0 and row.l3 - row.l2 < _ETHERNET:
         return 0
@@ -79,6 +83,8 @@ def _below_labels(label: int, raw: bytes, left: int) -> int:
         return of(_LABELS.get(label, Detail.MPLS_BAD_LABEL_RESERVED))
     if left < 4:
         return of(Detail.MPLS_PKT_TOO_SMALL)
+    if raw[0] >> 4 == 0 and left - 4 < _ETHERNET:
+        return of(Detail.ETHERNET_PKT_TOO_SMALL)
     return 0 if raw[0] >> 4 in (0, 4, 6) else of(Detail.MPLS_UNKNOWN_PAYLOAD_TYPE)
 
 
@@ -113,7 +119,7 @@ def _session(raw: bytes, left: int) -> int:
 
 def _ppp(raw: bytes, left: int) -> int:
     """PPP in a tunnel, with or without the address and control bytes of RFC 1662."""
-    if raw[:2] == b"\xff\x03":
+    if raw[:2] == _HDLC_LIKE:
         raw, left = raw[2:], left - 2
     if left < 2:
         return 0

@@ -60,6 +60,8 @@ def _mpls(b, pos, end, etype, anomaly):  # pragma: no cover
         anomaly |= bits.MPLS_TOO_MANY_LAYERS
     if label < 0:
         return steps.OPAQUE, pos, etype, anomaly
+    if end - pos < 4 and label not in (0, 2):
+        return steps.OPAQUE, pos, etype, anomaly | bits.LINK_TRUNCATED
     nibble = b[pos] >> 4 if pos < end else 0xFF
     if label == 0 or (nibble == 4 and label != 2):
         return steps.IPV4, pos, etype, anomaly
@@ -98,11 +100,25 @@ def _nsh(b, pos, end, etype, anomaly):  # pragma: no cover
 
 
 @helper
+def _wrapped(b, step, pos, end, etype, anomaly):  # pragma: no cover
+    """Cisco's tag or a backbone header (IEEE 802.1ah), then an ethertype; or a fabric's tag, then a whole frame."""
+    size = 6 if step == steps.VNTAG else 18 if step == steps.BACKBONE else 16
+    if end - pos < size:
+        return steps.OPAQUE, pos, etype, anomaly | bits.LINK_TRUNCATED
+    if step == steps.FABRIC:
+        return steps.ETHERNET, pos + 2, etype, anomaly
+    pos += size
+    etype = u16(b, pos - 2)
+    step, anomaly = _by_ethertype(etype, anomaly)
+    return step, pos, etype, anomaly
+
+
+@helper
 def _cooked(b, step, pos, end, etype, anomaly):  # pragma: no cover
     """Linux's cooked captures, SLL and SLL2."""
     head = 16 if step == steps.SLL else 20
     if end - pos < head:
-        return steps.OPAQUE, pos, etype, anomaly | bits.LINK_TRUNCATED
+        return steps.OPAQUE, pos, etype, anomaly | bits.SLL_PKT_TOO_SMALL
     etype = u16(b, pos + 14 if step == steps.SLL else pos)
     pos += head
     if etype == 4:  # ETH_P_802_2
@@ -115,7 +131,7 @@ def _cooked(b, step, pos, end, etype, anomaly):  # pragma: no cover
 def _null(b, pos, end, etype, anomaly):  # pragma: no cover
     """BSD's loopback: an address family in the byte order of the machine that captured."""
     if end - pos < 4:
-        return steps.OPAQUE, pos, etype, anomaly | bits.LINK_TRUNCATED
+        return steps.OPAQUE, pos, etype, anomaly | bits.LTNULL_PKT_TOO_SMALL
     family = u32(b, pos)
     if family > 0xFFFF:
         family = ((family >> 24) & 0xFF) | ((family >> 8) & 0xFF00)
@@ -124,27 +140,27 @@ def _null(b, pos, end, etype, anomaly):  # pragma: no cover
         return steps.IPV4, pos, etype, anomaly
     if family in (10, 24, 28, 30):
         return steps.IPV6, pos, etype, anomaly
-    return steps.OPAQUE, pos, etype, anomaly | bits.ETHERTYPE_UNKNOWN
+    return steps.OPAQUE, pos, etype, anomaly | bits.LTNULL_UNSUPPORTED_TYPE
 
 
 @helper
 def _raw(b, pos, end, etype, anomaly):  # pragma: no cover
     """IP of either version, without anything in front."""
-    if pos >= end:
-        return steps.OPAQUE, pos, etype, anomaly | bits.LINK_TRUNCATED
+    if end - pos < 20:
+        return steps.OPAQUE, pos, etype, anomaly | bits.IPV4_PKT_TOO_SMALL
     nibble = b[pos] >> 4
     if nibble == 4:
         return steps.IPV4, pos, etype, anomaly
     if nibble == 6:
         return steps.IPV6, pos, etype, anomaly
-    return steps.OPAQUE, pos, etype, anomaly | bits.IPV4_WRONG_VERSION
+    return steps.OPAQUE, pos, etype, anomaly | bits.IPRAW_INVALID_IP_VERSION
 
 
 @helper
 def _hdlc(b, pos, end, etype, anomaly):  # pragma: no cover
     """Cisco's HDLC."""
     if end - pos < 4:
-        return steps.OPAQUE, pos, etype, anomaly | bits.LINK_TRUNCATED
+        return steps.OPAQUE, pos, etype, anomaly | bits.CHDLC_PKT_TOO_SMALL
     etype = u16(b, pos + 2)
     step, anomaly = _by_ethertype(etype, anomaly)
     return step, pos + 4, etype, anomaly
@@ -163,6 +179,8 @@ def _ppp(b, pos, end, anomaly):  # pragma: no cover
         proto = u16(b, pos)
         pos += 2
     else:
+        return steps.OPAQUE, pos, etype, anomaly | bits.PPP_PKT_TOO_SMALL
+    if (proto == 0x21 and end - pos < 20) or (proto == 0x57 and end - pos < 40):
         return steps.OPAQUE, pos, etype, anomaly | bits.LINK_TRUNCATED
     if proto == 0x21:
         return steps.IPV4, pos, etype, anomaly
@@ -198,6 +216,8 @@ def _rare(b, step, pos, end, etype, anomaly):  # pragma: no cover
         step, pos, etype, anomaly = _nsh(b, pos, end, etype, anomaly)
     elif step in (steps.SLL, steps.SLL2):
         step, pos, etype, anomaly = _cooked(b, step, pos, end, etype, anomaly)
+    elif step in (steps.VNTAG, steps.BACKBONE, steps.FABRIC):
+        step, pos, etype, anomaly = _wrapped(b, step, pos, end, etype, anomaly)
     elif step == steps.NULL:
         step, pos, etype, anomaly = _null(b, pos, end, etype, anomaly)
     elif step == steps.RAW:
@@ -238,6 +258,8 @@ def links(b, r, step, pos, end, etype, vlan, layers, anomaly):  # pragma: no cov
             pos += 14
             step, end, etype, anomaly = _by_ethertype_or_length(pos, end, etype, anomaly)
         elif step == steps.VLAN:
+            if nvlan >= MAX_VLAN_TAGS:
+                anomaly |= bits.VLAN_TOO_MANY_LAYERS
             if end - pos < 4:
                 anomaly |= bits.VLAN_TRUNCATED
                 step = steps.OPAQUE
@@ -247,8 +269,6 @@ def links(b, r, step, pos, end, etype, vlan, layers, anomaly):  # pragma: no cov
             elif nvlan == 1:
                 vlan1 = u16(b, pos) & 0xFFF
             nvlan += 1
-            if nvlan > MAX_VLAN_TAGS:
-                anomaly |= bits.VLAN_TOO_MANY_LAYERS
             etype = u16(b, pos + 2)
             pos += 4
             step, end, etype, anomaly = _by_ethertype_or_length(pos, end, etype, anomaly)

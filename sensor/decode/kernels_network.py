@@ -35,7 +35,7 @@ def _ipv4(b, r, l3, end, missing, verify, anomaly):  # pragma: no cover
     elif total < size:
         known = NO_TRANSPORT
         anomaly |= bits.IPV4_IPLEN_SMALLER_THAN_HLEN
-    if total > left or size > left:
+    if (total > left or size > left) and not known & NO_TRANSPORT:
         anomaly |= bits.SNAPLEN_CUT if missing > 0 else bits.IPV4_TRUNC_PKT
     pay = min(end, l3 + size)
     if size > 20 and not options_valid(b, l3 + 20, pay) and size <= left:

@@ -47,6 +47,12 @@ def step_of(etype: int) -> int:
         return steps.ETHERNET
     if etype == 0x894F:
         return steps.NSH
+    if etype == 0x8926:
+        return steps.VNTAG
+    if etype == 0x88E7:
+        return steps.BACKBONE
+    if etype == 0x8903:
+        return steps.FABRIC
     return steps.OPAQUE
 
 
@@ -156,12 +162,8 @@ def first_step(linktype: int) -> int:
     """Step for a link type; steps.OPAQUE for types that capture refuses."""
     if linktype == LINKTYPE_ETHERNET:
         return steps.ETHERNET
-    if linktype == LINKTYPE_RAW:
+    if linktype in (LINKTYPE_RAW, LINKTYPE_IPV4, LINKTYPE_IPV6):
         return steps.RAW
-    if linktype == LINKTYPE_IPV4:
-        return steps.IPV4
-    if linktype == LINKTYPE_IPV6:
-        return steps.IPV6
     if linktype == LINKTYPE_LINUX_SLL:
         return steps.SLL
     if linktype == LINKTYPE_LINUX_SLL2:

@@ -6,8 +6,8 @@ from sensor.decode import bits, steps
 from sensor.decode.checksum import ones_sum, transport_state
 from sensor.decode.kernels_network import ANY_LENGTH, NO_TRANSPORT, UNSURE
 from sensor.decode.kernels_peek import options_valid
-from sensor.decode.kernels_tunnels import gre, ip_in_ip, over_udp
-from sensor.decode.limits import MAX_TUNNEL_PORTS
+from sensor.decode.kernels_tunnels import gre, ip_in_ip, over_udp, teredo
+from sensor.decode.limits import MAX_TUNNEL_PORTS, TEREDO_PORT
 from sensor.model.block import HINT_CSUM_PARTIAL, HINT_CSUM_VALID
 from sensor.model.jit import helper, inlined
 from sensor.model.kernels_bytes import u16, u32
@@ -90,6 +90,8 @@ def _udp(b, r, l4, pay_end, wire, any_length, ports, inner, anomaly):  # pragma:
         if dport == ports[which]:
             anomaly = over_udp(b, which, l4 + 8, pay_end, inner, anomaly)
             break
+    if dport == TEREDO_PORT or r["sport"] == TEREDO_PORT:
+        teredo(b, l4 + 8, pay_end, inner)
     return l4, l4 + 8, pay_end, wire, anomaly
 
 

@@ -10,7 +10,7 @@ from sensor.decode.kernels_peek import ethernet_at, ip_at, step_of
 from sensor.decode.limits import MAX_TUNNEL_PORTS
 from sensor.model.jit import helper, inlined
 from sensor.model.kernels_bytes import u16, u32
-from sensor.model.rows import TUNNEL_ERSPAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_IPIP, TUNNEL_VXLAN
+from sensor.model.rows import TUNNEL_ERSPAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_IPIP, TUNNEL_TEREDO, TUNNEL_VXLAN
 
 INNER = np.dtype([
     ("step", np.int64),
@@ -90,6 +90,20 @@ def over_udp(b, which, pay, pay_end, inner, anomaly):  # pragma: no cover
     if which < MAX_TUNNEL_PORTS:
         return _vxlan(b, pay, pay_end, inner, anomaly)
     return _geneve(b, pay, pay_end, inner, anomaly)
+
+
+@helper
+def teredo(b, pay, pay_end, inner):  # pragma: no cover
+    """IPv6 in a datagram (RFC 4380), behind an origin indication or nothing, that fills it to the last byte."""
+    if pay_end - pay >= 48 and b[pay] == 0 and b[pay + 1] == 0:
+        pay += 8
+    if pay_end - pay < 40 or b[pay] >> 4 != 6 or 40 + u16(b, pay + 4) != pay_end - pay:
+        return
+    inner["step"] = steps.IPV6
+    inner["pos"] = pay
+    inner["end"] = pay_end
+    inner["tunnel"] = TUNNEL_TEREDO
+    inner["id"] = 0
 
 
 @helper

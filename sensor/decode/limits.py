@@ -19,6 +19,8 @@ MAX_IPV6_EXT_BYTES: Final = 4096
 """The longest single header has 2048 bytes."""
 MAX_ETHERNET_FRAME: Final = 1522
 """Header, 1,500 bytes and two VLAN tags. Longer frames are counted: super-frames of segmentation offload."""
+TEREDO_PORT: Final = 3544
+"""RFC 4380: of either end."""
 MAX_TUNNEL_PORTS: Final = 4
 """UDP ports per kind of tunnel."""
 

@@ -22,6 +22,7 @@ from sensor.decode.walk import (
 
 SLL_LLC = 4
 """ETH_P_802_2, linux/if_ether.h."""
+_FABRIC_TAG = 2
 SNAP = bytes.fromhex("aaaa03")
 ENCAPSULATED_ETHERNET = (bytes.fromhex("000000"), bytes.fromhex("0000f8"))
 """SNAP organisations whose type field is an ethertype: RFC 1042, IEEE 802.1H."""
@@ -61,6 +62,8 @@ def ethernet(walk: Walk) -> Step:
 
 def vlan(walk: Walk) -> Step:
     """IEEE 802.1Q, 802.1ad and older QinQ tags."""
+    if walk.row.nvlan >= MAX_VLAN_TAGS:
+        walk.flag(bits.VLAN_TOO_MANY_LAYERS)
     if walk.left() < 4:
         return _truncated(walk, bits.VLAN_TRUNCATED)
     ident, ethertype = walk.reader.vlan(walk.take(4))
@@ -70,8 +73,6 @@ def vlan(walk: Walk) -> Step:
     elif row.nvlan == 1:
         row.vlan1 = ident
     row.nvlan += 1
-    if row.nvlan > MAX_VLAN_TAGS:
-        walk.flag(bits.VLAN_TOO_MANY_LAYERS)
     return _type_or_length(walk, ethertype)
 
 
@@ -101,6 +102,8 @@ def _below_labels(walk: Walk, label: int) -> Step:
         return walk.ip_step(Step.IPV4)
     if label == 2:
         return walk.ip_step(Step.IPV6)
+    if walk.left() < 4:
+        return _truncated(walk, bits.LINK_TRUNCATED)
     if nibble == 4:
         return walk.ip_step(Step.IPV4)
     if nibble == 6:
@@ -124,6 +127,10 @@ def pppoe(walk: Walk) -> Step:
     return Step.PPP
 
 
+_LEAST_IP = {0x0021: (Step.IPV4, 20), 0x0057: (Step.IPV6, 40)}
+"""IP in PPP: RFC 1332, RFC 5072. Less than a header is none."""
+
+
 def ppp(walk: Walk) -> Step:
     """RFC 1661, with or without HDLC-like framing (RFC 1662) and protocol field compression."""
     walk.row.ethertype = ETH_PPP
@@ -134,11 +141,10 @@ def ppp(walk: Walk) -> Step:
     elif walk.left() >= 2:
         protocol = u16(walk.take(2), 0)
     else:
-        return _truncated(walk, bits.LINK_TRUNCATED)
-    if protocol == 0x0021:
-        return walk.ip_step(Step.IPV4)
-    if protocol == 0x0057:
-        return walk.ip_step(Step.IPV6)
+        return _truncated(walk, bits.PPP_PKT_TOO_SMALL)
+    if protocol in _LEAST_IP:
+        step, least = _LEAST_IP[protocol]
+        return _truncated(walk, bits.LINK_TRUNCATED) if walk.left() < least else walk.ip_step(step)
     if protocol in {0x0281, 0x0283}:
         walk.row.ethertype = ETH_MPLS
         return Step.MPLS
@@ -161,17 +167,41 @@ def nsh(walk: Walk) -> Step:
     return STEP_OF_ETHERTYPE[follow]
 
 
+def vntag(walk: Walk) -> Step:
+    """Cisco's tag: four bytes, then an ethertype."""
+    return _wrapped(walk, 6)
+
+
+def backbone(walk: Walk) -> Step:
+    """IEEE 802.1ah: a service tag, the addresses of the customer, an ethertype."""
+    return _wrapped(walk, 18)
+
+
+def _wrapped(walk: Walk, size: int) -> Step:
+    if walk.left() < size:
+        return _truncated(walk, bits.LINK_TRUNCATED)
+    return _dispatch(walk, u16(walk.take(size), size - 2))
+
+
+def fabric(walk: Walk) -> Step:
+    """Cisco's FabricPath: a tag of two bytes in front of the customer's frame."""
+    if walk.left() < _FABRIC_TAG + 14:
+        return _truncated(walk, bits.LINK_TRUNCATED)
+    walk.take(_FABRIC_TAG)
+    return Step.ETHERNET
+
+
 def sll(walk: Walk) -> Step:
     """LINKTYPE_LINUX_SLL."""
     if walk.left() < 16:
-        return _truncated(walk, bits.LINK_TRUNCATED)
+        return _truncated(walk, bits.SLL_PKT_TOO_SMALL)
     return _cooked(walk, u16(walk.take(16), 14))
 
 
 def sll2(walk: Walk) -> Step:
     """LINKTYPE_LINUX_SLL2."""
     if walk.left() < 20:
-        return _truncated(walk, bits.LINK_TRUNCATED)
+        return _truncated(walk, bits.SLL_PKT_TOO_SMALL)
     return _cooked(walk, u16(walk.take(20), 0))
 
 
@@ -182,7 +212,7 @@ def _cooked(walk: Walk, protocol: int) -> Step:
 def null(walk: Walk) -> Step:
     """LINKTYPE_NULL and LINKTYPE_LOOP: an address family, in the byte order of the machine that captured."""
     if walk.left() < 4:
-        return _truncated(walk, bits.LINK_TRUNCATED)
+        return _truncated(walk, bits.LTNULL_PKT_TOO_SMALL)
     raw = walk.take(4)
     family = u32(raw, 0)
     if family > 0xFFFF:
@@ -191,25 +221,25 @@ def null(walk: Walk) -> Step:
         return walk.ip_step(Step.IPV4)
     if family in AF_INET6:
         return walk.ip_step(Step.IPV6)
-    return _truncated(walk, bits.ETHERTYPE_UNKNOWN)
+    return _truncated(walk, bits.LTNULL_UNSUPPORTED_TYPE)
 
 
 def raw_ip(walk: Walk) -> Step:
-    """LINKTYPE_RAW: the version nibble tells."""
-    if walk.left() == 0:
-        return _truncated(walk, bits.LINK_TRUNCATED)
+    """LINKTYPE_RAW, and those of one version: the version nibble tells. What is shorter than IPv4's header is no IP."""
+    if walk.left() < 20:
+        return _truncated(walk, bits.IPV4_PKT_TOO_SMALL)
     version = walk.frame[walk.pos] >> 4
     if version == 4:
         return walk.ip_step(Step.IPV4)
     if version == 6:
         return walk.ip_step(Step.IPV6)
-    return _truncated(walk, bits.IPV4_WRONG_VERSION)
+    return _truncated(walk, bits.IPRAW_INVALID_IP_VERSION)
 
 
 def hdlc(walk: Walk) -> Step:
     """Cisco HDLC."""
     if walk.left() < 4:
-        return _truncated(walk, bits.LINK_TRUNCATED)
+        return _truncated(walk, bits.CHDLC_PKT_TOO_SMALL)
     return _dispatch(walk, u16(walk.take(4), 2))
 
 

@@ -69,7 +69,7 @@ def ipv4(walk: Walk) -> Step:
     elif head.total < head.hlen:
         walk.flag(bits.IPV4_IPLEN_SMALLER_THAN_HLEN)
         message.present = False
-    if max(row.iplen, head.hlen) > left:
+    if max(row.iplen, head.hlen) > left and message.present:
         walk.flag(bits.SNAPLEN_CUT if walk.missing else bits.IPV4_TRUNC_PKT)
     if head.hlen > left:
         message.present = False

@@ -27,8 +27,8 @@ FIRST_STEP = {
     blk.LINKTYPE_C_HDLC: Step.HDLC,
     blk.LINKTYPE_LINUX_SLL: Step.SLL,
     blk.LINKTYPE_LINUX_SLL2: Step.SLL2,
-    blk.LINKTYPE_IPV4: Step.IPV4,
-    blk.LINKTYPE_IPV6: Step.IPV6,
+    blk.LINKTYPE_IPV4: Step.RAW,
+    blk.LINKTYPE_IPV6: Step.RAW,
 }
 
 STEPS: dict[Step, Callable[[Walk], Step]] = {
@@ -39,6 +39,9 @@ STEPS: dict[Step, Callable[[Walk], Step]] = {
     Step.PPP: links.ppp,
     Step.LLC: links.llc,
     Step.NSH: links.nsh,
+    Step.VNTAG: links.vntag,
+    Step.BACKBONE: links.backbone,
+    Step.FABRIC: links.fabric,
     Step.NULL: links.null,
     Step.SLL: links.sll,
     Step.SLL2: links.sll2,

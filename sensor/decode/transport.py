@@ -6,7 +6,8 @@ import struct
 from dataclasses import dataclass
 
 from sensor.decode import bits
-from sensor.decode.tunnels import geneve, gre, ip_in_ip, vxlan
+from sensor.decode.limits import TEREDO_PORT
+from sensor.decode.tunnels import geneve, gre, ip_in_ip, teredo, vxlan
 from sensor.decode.walk import Step, Tunnel, Walk, options_valid
 from sensor.model.block import HINT_CSUM_PARTIAL, HINT_CSUM_VALID
 from sensor.model.rows import CSUM_BAD, CSUM_OK, CSUM_PARTIAL, CSUM_UNVERIFIED
@@ -105,6 +106,8 @@ def _udp(walk: Walk, declared: int, message: Message) -> tuple[int, Tunnel | Non
         return length, vxlan(walk)
     if row.dport in walk.options.geneve_ports:
         return length, geneve(walk)
+    if TEREDO_PORT in (row.sport, row.dport):
+        return length, teredo(walk)
     return length, None
 
 

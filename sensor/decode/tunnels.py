@@ -15,11 +15,12 @@ from sensor.decode.walk import (
     ethernet_fits,
     version_fits,
 )
-from sensor.model.rows import TUNNEL_ERSPAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_IPIP, TUNNEL_VXLAN
+from sensor.model.rows import TUNNEL_ERSPAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_IPIP, TUNNEL_TEREDO, TUNNEL_VXLAN
 
 GRE_CHECKSUM, GRE_ROUTING, GRE_KEY, GRE_SEQUENCE, GRE_ACK = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080
 ERSPAN, ERSPAN_III = 0x88BE, 0x22EB
 """GRE protocols of draft-foschiano-erspan."""
+_ORIGIN, IPV6_HEADER = 8, 40
 
 
 def ip_in_ip(walk: Walk, proto: int) -> Tunnel | None:
@@ -61,6 +62,19 @@ def geneve(walk: Walk) -> Tunnel | None:
         walk.flag(bits.GENEVE_UNKNOWN_PAYLOAD)
         return None
     return Tunnel(step, inner, walk.end, TUNNEL_GENEVE, u32(head, 4) >> 8, ethertype)
+
+
+def teredo(walk: Walk) -> Tunnel | None:
+    """RFC 4380: IPv6 in a datagram, behind an origin indication or nothing."""
+    at = walk.pos
+    if walk.left() >= _ORIGIN + IPV6_HEADER and walk.frame[at : at + 2] == b"\0\0":
+        at += _ORIGIN
+    left = walk.end - at
+    if left < IPV6_HEADER or not version_fits(walk.frame, at, walk.end, Step.IPV6):
+        return None
+    if IPV6_HEADER + u16(walk.frame, at + 4) != left:
+        return None
+    return Tunnel(Step.IPV6, at, walk.end, TUNNEL_TEREDO, ethertype=ETH_IPV6)
 
 
 def gre(walk: Walk) -> Tunnel | None:

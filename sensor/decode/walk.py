@@ -43,6 +43,9 @@ class Step(enum.Enum):
     HDLC = enum.auto()
     PPP_HDLC = enum.auto()
     RAW = enum.auto()
+    VNTAG = enum.auto()
+    BACKBONE = enum.auto()
+    FABRIC = enum.auto()
     ARP = enum.auto()
     IPV4 = enum.auto()
     IPV6 = enum.auto()
@@ -64,6 +67,9 @@ STEP_OF_ETHERTYPE = {
     ETH_PPP: Step.PPP,
     ETH_TEB: Step.ETHERNET,
     ETH_NSH: Step.NSH,
+    0x8926: Step.VNTAG,
+    0x88E7: Step.BACKBONE,
+    0x8903: Step.FABRIC,
 }
 
 

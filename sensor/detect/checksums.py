@@ -6,6 +6,8 @@ import struct
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from sensor.decode.bits import UDP_LEN_INVALID
+from sensor.decode.details_row import whole
 from sensor.decode.transport import internet_sum
 from sensor.model.rows import CSUM_BAD, CSUM_OK, CSUM_PARTIAL, CSUM_UNVERIFIED, FRAG_NONE
 
@@ -17,10 +19,16 @@ _FIELD_AT = MappingProxyType({_ICMP: 2, _TCP: 16, _UDP: 6, _ICMPV6: 2})
 _WHOLE = 0xFFFF
 """One's complement sum of bytes with a right checksum in them (RFC 1071)."""
 _V6_HEADER = 40
+_HOP_BY_HOP, _FRAGMENT = 0, 44
 
 
 def ipv4_state(row: PacketRow, header: bytes | None) -> int | None:
-    """Return the state (CSUM_*) of an IPv4 header's checksum; None: there is no such header."""
+    """Return the state (CSUM_*) of an IPv4 header's checksum; None: there is no such header.
+
+    Or not all of the packet is there: Suricata looks no further at such a one.
+    """
+    if not whole(row):
+        return None
     if header is None or row.l3csum != CSUM_UNVERIFIED:
         return row.l3csum if row.ipv == 4 else None
     if internet_sum(header) == _WHOLE:
@@ -31,19 +39,30 @@ def ipv4_state(row: PacketRow, header: bytes | None) -> int | None:
 def transport_state(row: PacketRow, buf: Buffer) -> int | None:
     """Return the state of the checksum of TCP, UDP, ICMP or ICMPv6; None: there is none.
 
-    It stays unverified where not all of the datagram is there, and behind IPv6 extension headers: one of them
-    may change the address that is summed (RFC 8200 section 8.1).
+    None, too, where not all of the packet is there. It stays unverified behind IPv6 extension headers that may change
+    the address that is summed (RFC 8200 section 8.1).
     """
-    if row.l4 < 0 or row.proto not in _FIELD_AT:
+    if row.l4 < 0 or row.proto not in _FIELD_AT or not whole(row) or row.anomaly & UDP_LEN_INVALID:
         return None
     if row.l4csum != CSUM_UNVERIFIED or row.frag != FRAG_NONE:
         return row.l4csum
     end = row.l3 + row.iplen
     if row.l3 < 0 or not row.l4 + _FIELD_AT[row.proto] + 2 <= end <= len(buf):
         return CSUM_UNVERIFIED
-    if row.ipv == 6 and row.l4 != row.l3 + _V6_HEADER:
+    ip = bytes(buf[row.l3 : row.l4])
+    if row.ipv == 6 and not _as_addressed(ip):
         return CSUM_UNVERIFIED
-    return _worked_out(row, bytes(buf[row.l3 : row.l4]), bytes(buf[row.l4 : end]))
+    return _worked_out(row, ip, bytes(buf[row.l4 : end]))
+
+
+def _as_addressed(ip: bytes) -> bool:
+    """Tell whether all extension headers are options of each hop, or say that the packet is not divided."""
+    kind, at = ip[6], _V6_HEADER
+    while at < len(ip):
+        if kind not in (_HOP_BY_HOP, _FRAGMENT):
+            return False
+        kind, at = ip[at], at + (8 if kind == _FRAGMENT else 8 * (ip[at + 1] + 1))
+    return True
 
 
 def _worked_out(row: PacketRow, ip: bytes, message: bytes) -> int:

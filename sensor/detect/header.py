@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from sensor.decode.details import details
+from sensor.decode.details import details, reached
 from sensor.detect.checksums import ipv4_state, transport_state
 from sensor.detect.packetrow import Buffer, PacketRow
 from sensor.model.rows import FRAG_NONE, FRAG_PART, FRAG_REASSEMBLED
@@ -213,7 +213,7 @@ FIELDS: MappingProxyType[str, Get] = MappingProxyType(
         "flow.pkts.to_client": _flow_pair("pkts", 1),
         "flow.bytes.to_server": _flow_pair("bytes", 0),
         "flow.bytes.to_client": _flow_pair("bytes", 1),
-        "decode.event": lambda row, buf, _flow: row.anomaly | details(row, buf),
+        "decode.event": lambda row, buf, _flow: reached(row.anomaly) | details(row, buf),
         "tunnel.kind": lambda row, _buf, _flow: row.tunnel,
     }
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sensor.decode.details import details
+from sensor.decode.details import details, reached_of_all
 from sensor.decode.kernels_suspects import suspects
 from sensor.detect.packetrow import packet_row
 
@@ -26,7 +26,7 @@ def oddities(
         out[:, 3] = segments
     if told is not None:
         out[told, 3] |= np.uint64(1 << TOLD)
-    out[:, 0] = rows["anomaly"]
+    out[:, 0] = reached_of_all(rows["anomaly"])
     suspect = np.empty(rows.size, np.uint8)
     suspects(rows, buf, suspect)
     for i in np.flatnonzero(suspect).tolist():

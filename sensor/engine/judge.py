@@ -35,7 +35,7 @@ from sensor.engine.scenes import BlockView
 from sensor.engine.tagging import Tagging
 from sensor.model.app import ProtocolSpec, TxStage, beside, eve_of_alert
 from sensor.model.counters import Counters
-from sensor.model.rows import FRAG_PART, TUNNEL_GENEVE, TUNNEL_NONE, TUNNEL_VXLAN
+from sensor.model.rows import FRAG_PART, TUNNEL_GENEVE, TUNNEL_NONE, TUNNEL_TEREDO, TUNNEL_VXLAN
 from sensor.model.scene import Match, Record, speaking
 from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
@@ -43,7 +43,7 @@ from sensor.rules.fields import APP_EVENT, STREAM_EVENT
 from sensor.rules.nodes import Rule
 
 _WITH_FLOWS = frozenset({1, 6, 17, 58, 132})
-_OVER_UDP = frozenset({TUNNEL_VXLAN, TUNNEL_GENEVE})
+_OVER_UDP = frozenset({TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_TEREDO})
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
 _SEEN_TWICE = frozenset({"ftp", "http", "http2", "modbus", "rfb", "smb", "smtp", "ssh"})

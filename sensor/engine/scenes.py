@@ -24,7 +24,7 @@ _TCP = 6
 _PORTED = frozenset({_TCP, 17, 132})
 _SHOWING = frozenset({HTTP, TLS, SSH, SMB, FTP, SMTP})
 """Protocols that show by what is said alone, to Suricata, too: whatever the ports."""
-_TUNNEL_SOURCES = ("", "", "gre tunnel", "gre tunnel", "vxlan encapsulation", "geneve encapsulation")
+_TUNNEL_SOURCES = ("", "", "gre tunnel", "gre tunnel", "vxlan encapsulation", "geneve encapsulation", "teredo tunnel")
 """Kind of a tunnel (`TUNNEL_NAMES`) → EVE `pkt_src`; ERSPAN is GRE to Suricata."""
 
 

@@ -17,7 +17,6 @@ from sensor.model.rows import (
     SEG_END,
     SEG_GAP,
     STREAM_INORDER,
-    TUNNEL_GENEVE,
     TUNNEL_NONE,
     TUNNEL_VXLAN,
 )
@@ -130,7 +129,7 @@ def gather(
             i + 1 < rows.size
             and parent[i + 1] == i
             and tunnel[i + 1] != TUNNEL_NONE
-            and (ipv[i + 1] != 0 or (tunnel[i + 1] != TUNNEL_VXLAN and tunnel[i + 1] != TUNNEL_GENEVE))
+            and (ipv[i + 1] != 0 or tunnel[i + 1] < TUNNEL_VXLAN)
         ):
             continue
         u_start[n] = at

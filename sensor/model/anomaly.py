@@ -69,6 +69,12 @@ class DecodeAnomaly(IntEnum):
     ESP_UNINSPECTED = 54
     IPV6_FRAG_INVALID_LENGTH = 55
     IPV6_DSTOPTS_UNKNOWN_OPT = 56
+    SLL_PKT_TOO_SMALL = 57
+    PPP_PKT_TOO_SMALL = 58
+    CHDLC_PKT_TOO_SMALL = 59
+    LTNULL_PKT_TOO_SMALL = 60
+    LTNULL_UNSUPPORTED_TYPE = 61
+    IPRAW_INVALID_IP_VERSION = 62
 
     @property
     def event(self) -> str:
@@ -138,6 +144,12 @@ _DECODE_EVENTS = {
     DecodeAnomaly.ESP_UNINSPECTED: "decoder.esp.uninspected",
     DecodeAnomaly.IPV6_FRAG_INVALID_LENGTH: "decoder.ipv6.frag_invalid_length",
     DecodeAnomaly.IPV6_DSTOPTS_UNKNOWN_OPT: "decoder.ipv6.dstopts_unknown_opt",
+    DecodeAnomaly.SLL_PKT_TOO_SMALL: "decoder.sll.pkt_too_small",
+    DecodeAnomaly.PPP_PKT_TOO_SMALL: "decoder.ppp.pkt_too_small",
+    DecodeAnomaly.CHDLC_PKT_TOO_SMALL: "decoder.chdlc.pkt_too_small",
+    DecodeAnomaly.LTNULL_PKT_TOO_SMALL: "decoder.ltnull.pkt_too_small",
+    DecodeAnomaly.LTNULL_UNSUPPORTED_TYPE: "decoder.ltnull.unsupported_type",
+    DecodeAnomaly.IPRAW_INVALID_IP_VERSION: "decoder.ipraw.invalid_ip_version",
 }
 
 

@@ -65,8 +65,8 @@ ROW = np.dtype(
 
 FRAG_NONE, FRAG_PART, FRAG_REASSEMBLED = 0, 1, 2
 
-TUNNEL_NONE, TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN, TUNNEL_VXLAN, TUNNEL_GENEVE = 0, 1, 2, 3, 4, 5
-TUNNEL_NAMES = ("none", "ipip", "gre", "erspan", "vxlan", "geneve")
+TUNNEL_NONE, TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN, TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_TEREDO = 0, 1, 2, 3, 4, 5, 6
+TUNNEL_NAMES = ("none", "ipip", "gre", "erspan", "vxlan", "geneve", "teredo")
 
 CSUM_UNVERIFIED, CSUM_OK, CSUM_PARTIAL, CSUM_BAD = 0, 1, 2, 3
 CSUM_NAMES = ("unverified", "ok", "partial", "bad")

@@ -37,6 +37,10 @@ def _of(version: int, proto: int) -> tuple[HeaderTest, ...]:
     return HeaderTest("ip.version", "=", version), HeaderTest("ip.proto", "=", proto)
 
 
+_READ = (HeaderTest("icmp.type", ">=", 0),)
+"""There is a whole header."""
+
+
 def _type(values: Iterable[int]) -> HeaderTest:
     return HeaderTest("icmp.type", "in", values=tuple(sorted(values)))
 
@@ -54,9 +58,9 @@ _RENUMBERED = All((
 ))  # fmt: skip
 EVENTS: Mapping[str, tuple[AnyNode, ...]] = MappingProxyType(
     {
-        "icmpv4.unknown_type": (*_of(4, _ICMP), Not(_type((*_LAST_CODE, _ADVERTISEMENT)))),
+        "icmpv4.unknown_type": (*_of(4, _ICMP), *_READ, Not(_type((*_LAST_CODE, _ADVERTISEMENT)))),
         "icmpv4.unknown_code": (*_of(4, _ICMP), _codes(_LAST_CODE)),
-        "icmpv6.unknown_type": (*_of(6, _ICMP6), Not(_type((*_KNOWN6, *_UNASSIGNED6, *_EXPERIMENTAL)))),
+        "icmpv6.unknown_type": (*_of(6, _ICMP6), *_READ, Not(_type((*_KNOWN6, *_UNASSIGNED6, *_EXPERIMENTAL)))),
         "icmpv6.unassigned_type": (*_of(6, _ICMP6), _type(_UNASSIGNED6)),
         "icmpv6.experimentation_type": (*_of(6, _ICMP6), _type(_EXPERIMENTAL)),
         "icmpv6.unknown_code": (*_of(6, _ICMP6), Any((*_codes(_LAST_CODE6).children, _RENUMBERED))),

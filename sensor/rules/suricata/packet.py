@@ -214,7 +214,8 @@ _STREAM_EVENTS: Mapping[str, str] = MappingProxyType(
 
 
 _NEVER = frozenset({
-    "ipv4.opt_unknown", "ipv6.exthdr_dupl_eh", "gre.version1_malformed_sre_hdr", "stream.wrong_thread",
+    "ipv4.opt_unknown", "ipv6.pkt_too_small", "erspan.too_many_vlan_layers", "afpacket.trunc_pkt",
+    "ipv6.exthdr_dupl_eh", "gre.version1_malformed_sre_hdr", "stream.wrong_thread",
     "stream.3whs_ack_in_wrong_dir", "stream.3whs_ack_data_inject", "stream.3whs_async_wrong_seq",
     "stream.3whs_synack_resend_with_diff_seq", "stream.reassembly_segment_before_base_seq",
 })  # fmt: skip
@@ -265,6 +266,11 @@ def decode_event(draft: Draft, value: str) -> None:
         return
     events = fields.BY_NAME["decode.event"].names
     layer, _, rest = value.partition(".")
+    if layer in _VERSIONS and rest == "trunc_pkt":
+        numbers = tuple(sorted((events[f"decoder.{value}"], events["decoder.snaplen_cut"])))
+        draft.conditions.append(HeaderTest("ip.version", "=", _VERSIONS[layer]))
+        draft.conditions.append(HeaderTest("decode.event", "in", values=numbers))
+        return
     wanted = f"decoder.{value}"
     if layer in _VERSIONS and rest.startswith("frag_") and f"decoder.ipv4.{rest}" in events:
         wanted = f"decoder.ipv4.{rest}"

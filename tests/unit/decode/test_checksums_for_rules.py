@@ -62,6 +62,22 @@ def test_extension_headers_leave_it_unverified():
     assert asked(eth(0x86DD, ip6(ext(6) + raw, 60))) == CSUM_UNVERIFIED
 
 
+def test_a_fragment_header_that_divides_nothing_changes_no_address():
+    whole = bytes([6, 0, 0, 0]) + bytes(4)
+    assert asked(eth(0x86DD, ip6(whole + message(6, 6, b"abc", "right"), 44))) == CSUM_OK
+    assert asked(eth(0x86DD, ip6(ext(44) + whole + message(6, 6, b"abc", "wrong"), 0))) == CSUM_BAD
+
+
+def test_what_is_cut_has_none():
+    frame = frame_of(message(6, 4, b"abc", "wrong"), 6, 4)
+    assert asked(frame) == CSUM_BAD
+    for field in ("l4.checksum", "ip.checksum"):
+        assert asked(frame[:-1], field) is None
+    longer = bytearray(frame_of(message(17, 4, b"abc", "wrong"), 17, 4))
+    longer[38:40] = b"\0\xff"
+    assert asked(bytes(longer)) is None
+
+
 def test_the_ipv4_header():
     frame = frame_of(message(6, 4, b"", "right"), 6, 4)
     assert asked(frame, "ip.checksum") == CSUM_OK

@@ -20,7 +20,7 @@ from decode_frames import (
 )  # fmt: skip
 
 from sensor.decode.limits import MAX_LAYERS, MAX_TUNNELS, DecodeOptions
-from sensor.model.rows import TUNNEL_ERSPAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_IPIP, TUNNEL_VXLAN
+from sensor.model.rows import TUNNEL_ERSPAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_IPIP, TUNNEL_TEREDO, TUNNEL_VXLAN
 
 INNER = ip4(tcp(b"inner"), src=0xC0A80001, dst=0xC0A80002)
 INNER6 = ip6(tcp(b"inner"))
@@ -101,6 +101,18 @@ def test_the_inner_packet_is_a_row_behind_its_outer_row(frame, kind, ident, l2_t
     assert second["caplen"] == second["wirelen"] == len(frame) - second["l2"]
     assert anomalies(first) == anomalies(second) == set()
     assert first["pay"] + first["paylen"] == len(frame)
+
+
+@pytest.mark.parametrize(("front", "ports", "inside"), [
+    (b"", (3544, 9), True), (b"", (9, 3544), True), (bytes(8), (9, 3544), True), (b"", (9, 3545), False),
+    (b"\0\1" + bytes(11), (9, 3544), False), (b"\0" * 7, (9, 3544), False),
+])  # fmt: skip
+def test_teredo_is_told_by_the_port_of_either_end_and_its_length(front, ports, inside):
+    rows = rows_of(eth(0x0800, ip4(udp(front + INNER6, *ports), 17)))
+    assert [row["tunnel"] for row in rows] == [0, TUNNEL_TEREDO][: 1 + inside]
+    assert len(rows_of(eth(0x0800, ip4(udp(front + INNER6 + b"x", *ports), 17)))) == 1
+    if inside:
+        assert (rows[1]["ipv"], rows[1]["dport"], rows[1]["parent"]) == (6, 80, 0)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,13 @@ from sensor.decode.details import details
 from sensor.decode.kernels import decode_block
 from sensor.decode.kernels_suspects import suspects
 from sensor.decode.limits import DecodeOptions
+from sensor.detect.header import header_value
+from sensor.detect.oddities import oddities
 from sensor.detect.packetrow import packet_row
+from sensor.model import block as blk
 from sensor.model.anomaly import DecodeAnomaly
 from sensor.model.details import FIRST, Detail
+from sensor.rules.fields import BY_NAME
 
 sys.path.append(str(Path(__file__).parents[2] / "property"))
 from test_decode_parity import Forge
@@ -226,6 +230,47 @@ def test_fragments_and_cut_packets_have_no_details_of_what_is_missing():
     assert found(df.eth(0x0800, whole)) == {"tcp.hlen_too_small"}
     assert found(df.eth(0x0800, whole[:-2])) == set()
     assert found(df.eth(0x0800, df.ip4(df.tcp(b"data", hlen=40), 6, flags=0x2000))) == set()
+
+
+def raised(frame, linktype=df.LINKTYPE_ETHERNET):
+    """Return the names of all that `decode.event` finds in the rows of a frame and Suricata has, too."""
+    block = df.block_of([frame], linktype)
+    rows = decode_block(block, verify_checksums=False, options=DecodeOptions())
+    odd = oddities(rows, block.buf, None)
+    names = set()
+    for i in range(rows.size):
+        value = header_value("decode.event", packet_row(rows, i), block.buf)
+        assert value == sum(int(odd[i, word]) << 64 * word for word in range(3))
+        names |= {name.removeprefix("decoder.") for name, number in BY_NAME["decode.event"].names.items()
+                  if value >> number & 1}  # fmt: skip
+    return names - {"ethernet.unknown_ethertype", "ppp.unsupported"}
+
+
+FRAGMENT = bytes([17, 0, 0, 0]) + bytes(4)
+
+
+@pytest.mark.parametrize(("frame", "linktype", "names"), [
+    (six(44, FRAGMENT + UDP), df.LINKTYPE_ETHERNET, {"ipv6.exthdr_useless_fh"}),
+    (six(44, FRAGMENT + UDP)[:-1], df.LINKTYPE_ETHERNET, {"ipv6.trunc_pkt"}),
+    (df.eth(0x0800, df.ip4(b"\x08\0\0\0", 1)), df.LINKTYPE_ETHERNET, {"icmpv4.pkt_too_small"}),
+    (df.eth(0x0800, df.ip4(b"\x08\0\0\0", 1))[:-1], df.LINKTYPE_ETHERNET, {"ipv4.trunc_pkt"}),
+    (df.eth(0x8100, (b"\0\5\x81\0" * 3 + b"\0\5\x12\x34")), df.LINKTYPE_ETHERNET, {"vlan.too_many_layers"}),
+    (df.eth(0x8100, (b"\0\5\x81\0" * 3)), df.LINKTYPE_ETHERNET, {"vlan.too_many_layers"}),
+    (label(16, b"\0\0\0\0abc"), df.LINKTYPE_ETHERNET, {"ethernet.pkt_too_small"}),
+    (label(16, b"\x45\0"), df.LINKTYPE_ETHERNET, {"mpls.pkt_too_small"}),
+    (b"\xff\x03\0\x21" + IP4[:19], blk.LINKTYPE_PPP, {"ppp.ip4_pkt_too_small"}),
+    (b"\xff\x03\x12\x34" + IP4, blk.LINKTYPE_PPP, {"ppp.wrong_type"}),
+    (b"\xff\x03\xc0\x21" + IP4, blk.LINKTYPE_PPP, {"ppp.unsup_proto"}),
+    (b"\xff\x03\x00", blk.LINKTYPE_PPP, {"ppp.pkt_too_small"}),
+    (b"\0" * 15, blk.LINKTYPE_LINUX_SLL, {"sll.pkt_too_small"}),
+    (b"\x0f\0\x08", blk.LINKTYPE_C_HDLC, {"chdlc.pkt_too_small"}),
+    (b"\2\0\0", blk.LINKTYPE_NULL, {"ltnull.pkt_too_small"}),
+    (b"\x63\0\0\0" + IP4, blk.LINKTYPE_NULL, {"ltnull.unsupported_type"}),
+    (b"\x55" + IP4, blk.LINKTYPE_RAW, {"ipraw.invalid_ip_version"}),
+    (IP6[:19], blk.LINKTYPE_RAW, {"ipv4.pkt_too_small"}),
+])  # fmt: skip
+def test_what_rules_hear_of(frame, linktype, names):
+    assert raised(frame, linktype) == names
 
 
 def test_numbers_are_those_of_anomalies_and_then_of_details():

@@ -19,6 +19,7 @@ from sensor.model.rows import (
     TUNNEL_GENEVE,
     TUNNEL_GRE,
     TUNNEL_IPIP,
+    TUNNEL_TEREDO,
     TUNNEL_VXLAN,
     new_rows,
 )
@@ -160,9 +161,9 @@ def test_packet_units(spec, there):
 
 
 @pytest.mark.parametrize("ipv", [0, 4, 6])
-@pytest.mark.parametrize("kind", [TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN, TUNNEL_VXLAN, TUNNEL_GENEVE])
+@pytest.mark.parametrize("kind", [TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN, TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_TEREDO])
 def test_carriers(kind, ipv):
-    outer = kind in {TUNNEL_VXLAN, TUNNEL_GENEVE} and not ipv
+    outer = kind in {TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_TEREDO} and not ipv
     assert gathered_rows([{}, {"parent": 0, "tunnel": kind, "ipv": ipv}, {}]) == [0, 1, 2][1 - outer :]
 
 

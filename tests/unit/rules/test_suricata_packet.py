@@ -41,7 +41,7 @@ from sensor.rules.nodes import All, Any, HeaderTest, Not
         ("stream_size:client,<,5;", HeaderTest("stream.size.to_server", "<", 5)),
         ("stream_size:server,=, 1;", HeaderTest("stream.size.to_client", "=", 1)),
         ("decode-event:ipv4.opt_invalid_len;", HeaderTest("decode.event", "=", Detail.IPV4_OPT_INVALID_LEN)),
-        ("decode-event:ipv4.trunc_pkt;", HeaderTest("decode.event", "=", DecodeAnomaly.IPV4_TRUNC_PKT)),
+        ("decode-event:sll.pkt_too_small;", HeaderTest("decode.event", "=", DecodeAnomaly.SLL_PKT_TOO_SMALL)),
         ("flow.age:>100;", HeaderTest("flow.age", ">", 100)),
         ("ipopts:lsrr;", HeaderTest("ip.options", "=", 131)),
         ("stream-event:reassembly_seq_gap;", HeaderTest("stream.event", "=", StreamAnomaly.REASSEMBLY_GAP)),
@@ -56,6 +56,10 @@ def test_conditions(options, expected):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
+        ("decode-event:ipv6.trunc_pkt;", [
+            HeaderTest("ip.version", "=", 6),
+            HeaderTest("decode.event", "in", values=(DecodeAnomaly.IPV6_TRUNC_PKT, DecodeAnomaly.SNAPLEN_CUT)),
+        ]),
         ("tos:!8;", [HeaderTest("ip.version", "=", 4), HeaderTest("ip.tos", "!=", 8)]),
         ("tos:x1f;", [HeaderTest("ip.version", "=", 4), HeaderTest("ip.tos", "=", 0x1F)]),
         ("flow:no_frag;", [HeaderTest("ip.reassembled", "=", 0), HeaderTest("flow.age", ">=", 0)]),
