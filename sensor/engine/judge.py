@@ -279,14 +279,14 @@ class Judge:
             if self._holds(number, context) and self._match(number, place, payload, stream=False, context=context):
                 break
 
-    def ending(self, place: Place, rules: Iterable[int]) -> None:
-        """Judge rules about the protocol of a connection that was not closed: once more for each side, as in Suricata.
+    def ending(self, place: Place, rules: Iterable[int], sides: Iterable[int]) -> None:
+        """Judge rules about the protocol of a connection at its end: once more for each of these sides, as in Suricata.
 
         So they hold at least once where nobody has answered to the bytes that tell the protocol.
         """
-        if not rules or self._passed(place):
+        if self._passed(place):
             return
-        for side in (0, 1):
+        for side in sides:
             sided = replace(place, side=side)
             context = EventContext(sided, self, {"payload": (), "payload_or_stream": ()})
             for number in rules:

@@ -44,6 +44,7 @@ from sensor.model.rows import (
     TCP_CLOSED,
     TCP_ESTABLISHED,
 )
+from sensor.proto.ids import KRB5, SMTP, SSH, TLS
 from sensor.proto.ids import LIMIT as APP_LIMIT
 from sensor.proto.registry import APP_ID, SPECS, TRAITS
 
@@ -52,6 +53,8 @@ _VOICES: Mapping[AppAnomaly, int] = MappingProxyType({
     AppAnomaly.DETECT_PROTOCOL_ONLY_ONE_DIRECTION: kernels_heads.ONE_SIDE,
     AppAnomaly.WRONG_DIRECTION_FIRST_DATA: kernels_heads.SERVER_FIRST,
 })  # fmt: skip
+_UNFINISHED: Mapping[int, tuple[int, ...]] = MappingProxyType({SSH: (0, 1), KRB5: (0, 1), SMTP: (0, 1), TLS: (1,)})
+"""Sides whose exchanges Suricata is never done with, so that it looks at them once more even behind a close."""
 _TIME_OUT, _ODD, _PACKET, _STREAM, _MISMATCH, _READING = range(6)
 """Order of events at one row."""
 
@@ -498,8 +501,9 @@ class Walk:
         if ended is not None:
             self._finish(place, ended)
         app = view.flow["app"][slot]
-        if TCP_ESTABLISHED <= view.flow["tcpstate"][slot] < TCP_CLOSED and app > APP_UNKNOWN:
-            self._judge.ending(place, self._plan.ending)
+        state = int(view.flow["tcpstate"][slot])
+        if self._plan.ending and state >= TCP_ESTABLISHED and app > APP_UNKNOWN:
+            self._judge.ending(place, self._plan.ending, _UNFINISHED.get(app, ()) if state == TCP_CLOSED else (0, 1))
         count = ended.transactions if ended is not None and self._logged[app] else 0
         self._logs.flow_end(place, work.columns.args[n], count)
 

@@ -156,6 +156,18 @@ def test_a_closed_connection_is_not(tmp_path, last):
     assert (None, 80) not in ends(tmp_path, flow)
 
 
+@pytest.mark.parametrize("last", [FIN | ACK, RST | ACK])
+def test_some_protocols_are_never_done_with(tmp_path, last):
+    def closed(flow):
+        return flow.close() if last & FIN else flow.segment(1, last)
+
+    banners = Flow(dport=22).open().send(0, b"SSH-2.0-a\r\n").send(1, b"SSH-2.0-b\r\n")
+    assert ends(tmp_path, closed(banners), "protocol: ssh")[-2:] == [(None, 40000), (None, 22)]
+    message = bytes.fromhex("1603010030" "0100002c" "0303") + bytes(33) + bytes.fromhex("0002002f0100" "0000" "00")
+    hello = Flow(dport=443).open().send(0, message)
+    assert [port for number, port in ends(tmp_path, closed(hello), "protocol: tls") if number is None] == [443]
+
+
 def test_the_end_is_no_packet(tmp_path):
     flow = Flow().open().send(0, REQUEST)
     for rule in ("match: [{payload.size: '<1000'}]", "match: [{tcp.flags: {any: SAPF}}]", "match: [{ip.ttl: '>0'}]"):
