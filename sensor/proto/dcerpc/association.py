@@ -58,6 +58,13 @@ class Association:
             return self._request(head, body)
         return self._answer(head, body) if head.kind in _ANSWERS else None
 
+    def unanswered(self) -> list[Done]:
+        """Return the other side of complete calls to which no answer has come, and forget all."""
+        waiting = [Done(call, TO_CLIENT) for call in self._calls.values() if call.called and call.kinds[TO_CLIENT] < 0]
+        self._calls.clear()
+        self._held = 0
+        return waiting
+
     def _request(self, head: Pdu, body: bytes) -> Done | None:
         call = self._calls.get(head.call)
         if call is None or head.flags & parse.FIRST or call.kinds[TO_SERVER] != head.kind:
@@ -75,7 +82,8 @@ class Association:
         number, call.opnum = found
         call.bound = self._bound.get(number)
         self._stub(call, TO_SERVER, body[8:])
-        return Done(call, TO_SERVER) if head.flags & parse.LAST else None
+        call.called = bool(head.flags & parse.LAST)
+        return Done(call, TO_SERVER) if call.called else None
 
     def _answer(self, head: Pdu, body: bytes) -> Done | None:
         call = self._calls.get(head.call)

@@ -53,7 +53,7 @@ class Stub:
 class Call:
     """A request and its response, or a bind and its answer."""
 
-    __slots__ = ("bound", "call", "contexts", "id", "kinds", "little", "opnum", "results", "stubs")
+    __slots__ = ("bound", "call", "called", "contexts", "id", "kinds", "little", "opnum", "results", "stubs")
 
     def __init__(self, number: int, call: int, *, little: bool) -> None:
         self.id = number
@@ -63,6 +63,8 @@ class Call:
         self.kinds = [-1, -1]
         """PDU types of the request and of the answer; -1: not seen."""
         self.opnum = -1
+        self.called = False
+        """All of the request was seen."""
         self.bound: Context | None = None
         """The request's context, if the server accepted it."""
         self.contexts: tuple[Context, ...] = ()

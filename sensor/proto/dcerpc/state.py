@@ -57,8 +57,8 @@ class DcerpcParser(OdditiesOnce):
         return []
 
     def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
-        """Do nothing: an answer that never came completes nothing."""
-        return []
+        """Complete calls that nobody has answered: what rules ask of them holds for the side of the server, too."""
+        return [TxStage(call, STAGE_RESPONSE, side) for call, side in self._association.unanswered()]
 
     def _datagram(self, side: int, data: bytes) -> list[TxStage]:
         self.done = True

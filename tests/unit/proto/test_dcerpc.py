@@ -73,8 +73,9 @@ def test_alter_context_adds_an_interface():
             (TO_SERVER, rpc.request(1, b"x", call=3, context=4) + rpc.request(1, b"y", call=4, context=0)),
         ],
     )
-    assert [s.tx.buffer("dcerpc.iface")[0][:8] for s in stages[-2:]] == [b"e1af8308", b"12345678"]
-    assert stages[-3].tx.eve()["response"] == "ALTER_CONTEXT_RESP"
+    called = [s for s in stages if s.stage == STAGE_REQUEST][-2:]
+    assert [s.tx.buffer("dcerpc.iface")[0][:8] for s in called] == [b"e1af8308", b"12345678"]
+    assert stages[stages.index(called[0]) - 1].tx.eve()["response"] == "ALTER_CONTEXT_RESP"
 
 
 def test_an_answer_without_its_request_is_seen():
@@ -86,7 +87,15 @@ def test_an_answer_without_its_request_is_seen():
 def test_a_call_number_is_used_anew():
     """Clients that never count: the first fragment opens a call."""
     stages = drive(DcerpcParser(), [(TO_SERVER, rpc.request(1, b"a", call=1) + rpc.request(2, b"b", call=1))])
-    assert [(s.tx.id, s.tx.buffer("dcerpc.stub_data")) for s in stages] == [(0, (b"a",)), (1, (b"b",))]
+    assert [(s.tx.id, s.tx.buffer("dcerpc.stub_data")) for s in stages[:2]] == [(0, (b"a",)), (1, (b"b",))]
+
+
+def test_a_call_that_nobody_answers_is_complete_at_the_end():
+    """Rules without a direction hold for both sides of a call; fragments that end with the connection are no call."""
+    whole, part = rpc.request(1, b"a", call=1), rpc.pdu(parse.REQUEST, bytes(9), call=2, flags=parse.FIRST)
+    stages = drive(DcerpcParser(), [(TO_SERVER, whole + part)])
+    assert [(s.stage, s.side, s.tx.call) for s in stages] == [(STAGE_REQUEST, 0, 1), (STAGE_RESPONSE, 1, 1)]
+    assert stages[1].tx.buffer("dcerpc.stub_data@to_client") == ()
 
 
 def test_fault_and_refusal_are_answers():
