@@ -50,6 +50,8 @@ class MqttTransaction:
         """Return the instances of a buffer; empty where it is absent."""
         read = _BUFFERS.get(name)
         first = self.messages[0] if self.messages else None
+        if self.side != _BEGUN_BY.get(name, self.side):
+            return ()
         return [value for value in read(first) if value] if read and first is not None else ()
 
     def numbers(self, name: str) -> Sequence[int]:
@@ -129,10 +131,11 @@ _BEGUN_BY: Mapping[str, int] = MappingProxyType(
         "mqtt.qos": TO_SERVER,
         "mqtt.flags": TO_SERVER,
         "mqtt.connect.flags": TO_SERVER,
+        "mqtt.publish.message": TO_SERVER,
         "mqtt.connack.session_present": TO_CLIENT,
     }
 )
-"""Numbers that are compared in exchanges which one side has begun, as in Suricata (a CONNACK begins one where the
+"""Numbers and texts that are compared in exchanges which one side has begun, as in Suricata (a CONNACK begins one where the
 CONNECT is missing)."""
 
 _NUMBERS: Mapping[str, Callable[[Message], Sequence[int]]] = MappingProxyType(

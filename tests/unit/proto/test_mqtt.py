@@ -141,6 +141,13 @@ def test_an_identifier_that_is_taken_waits_until_the_end():
     assert [s.stage for s in done[1:]] == [STAGE_DONE, STAGE_OPEN]  # no answer, no rule
 
 
+def test_messages_that_the_broker_publishes_have_their_topic_alone():
+    """As in Suricata: who publishes a message has sent it, whoever gets it from the broker has it, too."""
+    _, done, _ = run([*INTRODUCED, (1, publish(b"a/x", b"text"))])
+    assert done[1].tx.buffer("mqtt.publish.topic") == [b"a/x"]
+    assert done[1].tx.buffer("mqtt.publish.message") == ()
+
+
 def test_long_publish_keeps_its_head():
     data = bytes(range(256)) * 1000
     _, done, frames = run([*INTRODUCED, (0, publish(b"t", data) + packet(12))])
