@@ -6,6 +6,8 @@ import binascii
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sensor.detect.context import Window
 from sensor.errors import RuleError
 
@@ -16,17 +18,33 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 65_535
 """Bytes of text that are decoded at most, as in Suricata."""
-_ALPHABET = re.compile(rb"[A-Za-z0-9+/]*")
+_ALPHABET = re.compile(rb"[A-Za-z0-9+/=]*")
+_PAD = ord("=")
 _COST = 5
 """2**5 bytes decoded cost a step."""
 
 
 def decode(text: bytes) -> bytes:
-    """Decode up to the first byte outside the alphabet (RFC 4648 section 4); bits that fill no byte are dropped."""
+    """Decode up to the first byte outside the alphabet (RFC 4648 section 4), as Suricata does.
+
+    Padding may stand anywhere: a block of four has as many bytes less as it holds of it. The last block may lack some:
+    bits that fill no byte are dropped, but six alone are one byte where text follows that is not base64.
+    """
     found = _ALPHABET.match(text)
     size = found.end() if found else 0
-    size -= size % 4 == 1
-    return binascii.a2b_base64(text[:size] + b"=" * (-size % 4))
+    whole = size - size % 4
+    last = text[whole:size].replace(b"=", b"A")
+    keep = max(len(last) - 1, int(size < len(text))) if last else 0
+    return _blocks(text[:whole]) + binascii.a2b_base64(last + b"A" * (4 - len(last)))[:keep]
+
+
+def _blocks(text: bytes) -> bytes:
+    """Decode blocks of four."""
+    if b"=" not in text:
+        return binascii.a2b_base64(text)
+    letters = np.frombuffer(text, np.uint8).reshape(-1, 4)
+    octets = np.frombuffer(binascii.a2b_base64(text.replace(b"=", b"A")), np.uint8).reshape(-1, 3)
+    return octets[np.arange(3) < 3 - (letters == _PAD).sum(axis=1, keepdims=True)].tobytes()
 
 
 def base64_step(test: Base64, inner: Step, follow: Step) -> Step:

@@ -21,6 +21,15 @@ from sensor.rules.nodes import Base64, BufferMatch, ByteTest, Content, Rule
         (b"Zm9vY", b"foo"),
         (b";", b""),
         (b"Zm9v\r\nYmFy", b"foo"),
+        # What Suricata 7 makes of padding in odd places, and of the last letters in front of other text.
+        (b"Zm8=Zm9v", b"fofoo"),
+        (b"Zg==Zm9v", b"ffoo"),
+        (b"Zg=", b"f\0"),
+        (b"Z===", b""),
+        (b"Zm9vZ;", b"food"),
+        (b"Zm9vZg;", b"foof"),
+        (b"Zm9v==", b"foo\0"),
+        (b"=Zm9v", b"\x01\x99"),
     ],
 )
 def test_decode(text, expected):
