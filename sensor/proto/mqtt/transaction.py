@@ -135,8 +135,8 @@ _BEGUN_BY: Mapping[str, int] = MappingProxyType(
         "mqtt.connack.session_present": TO_CLIENT,
     }
 )
-"""Numbers and texts that are compared in exchanges which one side has begun, as in Suricata (a CONNACK begins one where the
-CONNECT is missing)."""
+"""Numbers and texts that are compared in exchanges which one side has begun, as in Suricata (a CONNACK begins one where
+the CONNECT is missing)."""
 
 _NUMBERS: Mapping[str, Callable[[Message], Sequence[int]]] = MappingProxyType(
     {

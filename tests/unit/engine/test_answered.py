@@ -163,7 +163,7 @@ def test_some_protocols_are_never_done_with(tmp_path, last):
 
     banners = Flow(dport=22).open().send(0, b"SSH-2.0-a\r\n").send(1, b"SSH-2.0-b\r\n")
     assert ends(tmp_path, closed(banners), "protocol: ssh")[-2:] == [(None, 40000), (None, 22)]
-    message = bytes.fromhex("1603010030" "0100002c" "0303") + bytes(33) + bytes.fromhex("0002002f0100" "0000" "00")
+    message = bytes.fromhex("16030100300100002c0303") + bytes(33) + bytes.fromhex("0002002f0100000000")
     hello = Flow(dport=443).open().send(0, message)
     assert [port for number, port in ends(tmp_path, closed(hello), "protocol: tls") if number is None] == [443]
 

@@ -29,6 +29,19 @@ def test_content(options, expected):
     assert steps_of(options) == (expected,)
 
 
+def test_the_end_behind_what_may_not_be_there():
+    """As in Suricata: what must not be there is the content at the end, whatever else is behind it."""
+    ends = Content(b"abc", negated=True, endswith=True)
+    assert steps_of('content:!"abc"; isdataat:!1,relative;') == (ends,)
+    assert steps_of('content:"x"; content:!"abc"; nocase; isdataat:!1,relative;')[1:] == (
+        Content(b"abc", negated=True, nocase=True, endswith=True),)  # fmt: skip
+    (match,) = matches(rule('content:!"abc"; http_uri; isdataat:!1,relative;', HTTP))
+    assert (match.buffer, match.tests) == ("http.uri", (ends,))
+    for other in ("isdataat:!2,relative;", "isdataat:1,relative;", "isdataat:!1;"):
+        assert len(steps_of(f'content:!"abc"; {other}')) == 2
+    assert len(steps_of('content:!"abc"; pcre:"/x/"; isdataat:!1,relative;')) == 3
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
