@@ -44,7 +44,8 @@ def _blocks(text: bytes) -> bytes:
         return binascii.a2b_base64(text)
     letters = np.frombuffer(text, np.uint8).reshape(-1, 4)
     octets = np.frombuffer(binascii.a2b_base64(text.replace(b"=", b"A")), np.uint8).reshape(-1, 3)
-    return octets[np.arange(3) < 3 - (letters == _PAD).sum(axis=1, keepdims=True)].tobytes()
+    kept: np.ndarray = np.arange(3) < 3 - (letters == _PAD).sum(axis=1, keepdims=True)
+    return bytes(octets[kept])
 
 
 def base64_step(test: Base64, inner: Step, follow: Step) -> Step:
