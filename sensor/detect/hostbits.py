@@ -26,6 +26,11 @@ class HostBitCounters(Counters):
     """Bits forgotten at the cap."""
 
 
+def _last(ts_ns: int, seconds: int) -> int:
+    """Return the last ns at which a bit is set: Suricata counts whole seconds, and the last one to its end."""
+    return (ts_ns // _S + seconds + 1) * _S - 1
+
+
 class HostBits:
     """All bits of all hosts."""
 
@@ -54,7 +59,7 @@ class HostBits:
             self._until.pop(key, None)
         elif node.action in ("set", "toggle"):
             self._until.pop(key, None)
-            self._until[key] = ts_ns + node.seconds * _S if node.seconds else _FOREVER
+            self._until[key] = _last(ts_ns, node.seconds) if node.seconds else _FOREVER
             if len(self._until) > self._limit:
                 self._until.pop(next(iter(self._until)))
                 self.counters.host_bits_dropped += 1

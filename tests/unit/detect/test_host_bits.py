@@ -41,9 +41,9 @@ def test_a_host_is_the_same_at_either_end():
 
 def test_bits_expire_in_packet_time():
     bits = HostBits()
-    change(bits, "set", "by_src", ts=5 * S, seconds=10)
-    assert isset(bits, "by_src", ts=15 * S)
-    assert not isset(bits, "by_src", ts=15 * S + 1)
+    change(bits, "set", "by_src", ts=5 * S + 7, seconds=10)
+    assert isset(bits, "by_src", ts=16 * S - 1)
+    assert not isset(bits, "by_src", ts=16 * S)
     assert len(bits) == 0
     change(bits, "set", "by_src", ts=5 * S)
     assert isset(bits, "by_src", ts=10**18)
