@@ -35,7 +35,7 @@ from sensor.engine.scenes import BlockView
 from sensor.engine.tagging import Tagging
 from sensor.model.app import ProtocolSpec, TxStage, beside, eve_of_alert
 from sensor.model.counters import Counters
-from sensor.model.rows import FRAG_PART, TUNNEL_GENEVE, TUNNEL_NONE, TUNNEL_TEREDO, TUNNEL_VXLAN
+from sensor.model.rows import APP_UNKNOWN, FRAG_PART, TUNNEL_GENEVE, TUNNEL_NONE, TUNNEL_TEREDO, TUNNEL_VXLAN
 from sensor.model.scene import Match, Record, speaking
 from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
@@ -43,6 +43,8 @@ from sensor.rules.fields import APP_EVENT, STREAM_EVENT
 from sensor.rules.nodes import Rule
 
 _WITH_FLOWS = frozenset({1, 6, 17, 58, 132})
+_STRETCH = 2560
+"""Bytes of a stream that Suricata inspects at once (stream.reassembly.toserver-chunk-size, …toclient…)."""
 _OVER_UDP = frozenset({TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_TEREDO})
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
@@ -188,23 +190,31 @@ class Judge:
         return self._sleepers.awake(rules, self._vars.get(slot)) if self._options.triage else rules
 
     def window(self, place: Place, window: tuple[int, bytes], rules: Iterable[int]) -> None:
-        """Judge stream rules on (stream offset, bytes); a rule that fired sees only later bytes."""
+        """Judge stream rules on (stream offset, bytes); a rule that fired sees only later bytes.
+
+        Of a protocol that is not known it sees those of the next stretch: Suricata inspects such streams a stretch at a
+        time, so that what stands in one again and again alerts once.
+        """
         if self._passed(place):
             return
         base, data = window
         end = base + len(data)
+        known = place.view.app(place.slot, place.row) > APP_UNKNOWN
+        seen_to = end if known else end - end % _STRETCH + _STRETCH
         whole = [Window(data, base)]
         context = EventContext(place, self, {"stream": whole, "payload_or_stream": whole})
         side = 2 * place.slot + place.side
         fired = self.fired.of(side)
         for number in self._able(rules, context, data):
             seen = fired.get(number, 0)
+            if seen >= end:
+                continue
             used = context
             if seen > base:
                 part = [Window(data[seen - base :], seen)]
                 used = EventContext(place, self, {"stream": part, "payload_or_stream": part})
             if self._holds(number, used):
-                self.fired.note(side, number, end)
+                self.fired.note(side, number, seen_to)
                 if self._match(number, place, data, stream=True, context=used):
                     break
 
