@@ -21,6 +21,7 @@ SYN, FIN = 2, 1
 TOO_BIG = 2
 """ICMPv6 type (RFC 4443 section 3.2)."""
 _WORD = 1 << 32
+_FRAGMENT_HEADER = 44
 _SECOND = 10**9
 _ECHO = MappingProxyType({ICMP: frozenset({0, 8, 13, 14, 15, 16, 17, 18}), ICMPV6: frozenset({128, 129})})
 """Types whose header has identifier and sequence number (RFC 792, RFC 950, RFC 4443)."""
@@ -55,6 +56,13 @@ def _word(buf: Buffer, start: int) -> int | None:
 
 def _ip(name: str) -> Get:
     return lambda row, _buf, _flow: getattr(row, name) if row.ipv else None
+
+
+def _protocol(row: PacketRow, _buf: Buffer, _flow: FlowView | None) -> int | None:
+    """Return the protocol; that of a fragment of IPv6 is the fragment header (44), as in Suricata."""
+    if row.ipv == 6 and row.frag == FRAG_PART:
+        return _FRAGMENT_HEADER
+    return row.proto if row.ipv else None
 
 
 def _transport(proto: int, name: str) -> Get:
@@ -178,7 +186,7 @@ FIELDS: MappingProxyType[str, Get] = MappingProxyType(
         "ip.ttl": _ip("ttl"),
         "ip.tos": _ip("tos"),
         "ip.id": _ip_id,
-        "ip.proto": _ip("proto"),
+        "ip.proto": _protocol,
         "ip.version": _ip("ipv"),
         "ip.len": _ip("iplen"),
         "ip.fragbits": _fragbits,
@@ -235,9 +243,11 @@ def _ipv4(row: PacketRow, buf: Buffer) -> bytes | None:
 
 
 def _ipv6(row: PacketRow, buf: Buffer) -> bytes | None:
-    """Return the fixed header with the extension headers in front of the transport header."""
+    """Return the fixed header with the extension headers in front of the transport header, or of a fragment header."""
     if row.ipv != 6 or row.l3 < 0:
         return None
+    if row.frag == FRAG_PART:  # `pay` is behind the fragment header
+        return _read(buf, row.l3, max(row.pay - 8 - row.l3, 40))
     return _read(buf, row.l3, max(row.l4 - row.l3, 40) if row.l4 >= 0 else 40)
 
 

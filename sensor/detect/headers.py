@@ -27,6 +27,8 @@ _TRANSPORTS = ("tcp", "tcp-pkt", "tcp-stream", "udp", "icmp", "sctp")
 _BITS = 6
 _OF_IPV4, _OF_IPV6 = 64, 128
 _FRAGMENTS = _OF_IPV4 | _OF_IPV6
+_FRAGMENT_HEADER = 44
+"""The protocol of fragments of IPv6, whatever they hold: their rows have that of what they hold."""
 _NO_LIMIT = 2**31 - 1
 _NOTHING_ODD = np.zeros((0, 4), np.uint64)
 _OF_TCP = 3 * 64
@@ -222,7 +224,7 @@ def header(number: int, rule: Rule, addresses: AddressIndex, ports: PortSets, sc
                 event = node.value + 1 + _OF_TCP if node.op == "=" else event or ANYTHING
             elif node.field == "app.told" and node.op == "=" and node.value:
                 event = TOLD + 1 + _OF_TCP
-            elif node.field == "ip.proto" and node.op == "=":
+            elif node.field == "ip.proto" and node.op == "=" and node.value != _FRAGMENT_HEADER:
                 protos &= _IP_PROTO_BIT.get(node.value, 1) | _FRAGMENTS
                 number_of = min(node.value, 0x7FFF)
     if scope and not scope & PACKET:  # of which packet, the judge knows: these are chosen by what stands in for one

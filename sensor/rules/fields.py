@@ -115,7 +115,10 @@ _OF_PACKETS: tuple[HeaderField, ...] = (
     HeaderField("ip.ttl", "time to live, or hop limit", aliases=("ttl",)),
     HeaderField("ip.tos", "type of service, or traffic class", aliases=("tos",)),
     HeaderField("ip.id", "IPv4 identification, or the IPv6 fragment's", _U32, aliases=("id",)),
-    HeaderField("ip.proto", "protocol of the innermost decoded header", names=_PROTOCOLS, aliases=("ip_proto",)),
+    HeaderField(
+        "ip.proto", "protocol of the innermost decoded header, of fragments of IPv6 44", names=_PROTOCOLS,
+        aliases=("ip_proto",),
+    ),
     HeaderField("ip.version", "4 or 6", 15),
     HeaderField("ip.len", "bytes of the IP packet", _U32),
     HeaderField("ip.fragbits", "IPv4 flag bits: M, D, R", 7, BITS, FRAG_BITS, ("fragbits",)),

@@ -101,10 +101,18 @@ def test_udp_icmp_arp_and_vlan():
     assert header_value("ip.ttl", arp, b"") is None
 
 
+def test_the_protocol_of_a_fragment_of_ipv6_is_its_header():
+    assert [header_value("ip.proto", make(ipv=ipv, proto=17, frag=FRAG_PART), b"") for ipv in (4, 6)] == [17, 44]
+    assert header_value("ip.proto", make(ipv=6, proto=17), b"") == 17
+
+
 def test_ipv6():
     row = make(ipv=6, proto=6, l3=0, l4=48)
     assert raw_header("ipv6.hdr", row, bytes(60)) == bytes(48)
     assert raw_header("ipv6.hdr", make(ipv=6, proto=59, l3=0), bytes(60)) == bytes(40)
+    part = {"ipv": 6, "proto": 17, "frag": FRAG_PART, "l3": 0}
+    assert raw_header("ipv6.hdr", make(**part, pay=48), bytes(60)) == bytes(40)
+    assert raw_header("ipv6.hdr", make(**part, pay=56), bytes(60)) == bytes(48)
     assert header_value("ip.id", row, b"") is None
     assert header_value("ip.id", make(ipv=6, frag=FRAG_PART, ipid=9), b"") == 9
     assert header_value("ip.fragbits", row, bytes(60)) is None

@@ -1,6 +1,5 @@
 """What stands again and again in a stream: of a protocol that nobody knows it alerts once a stretch, as in Suricata."""
 
-import pytest
 from enginekit import difference, rules_of, run
 from forgekit import Flow
 
