@@ -18,7 +18,7 @@ FRAMES = (STAGE_CLIENT_FRAME, STAGE_SERVER_FRAME) = (5, 6)
 MAX_TEXT = 4096
 """Bytes of a desktop's name or of a reason; a longer one is malformed."""
 MAX_AHEAD = 65536
-"""Bytes kept of a side that speaks before its turn."""
+"""Bytes kept of a side that speaks before its turn: a mirror may show packets of both sides in another order."""
 
 _VERSION = re.compile(rb"RFB ([0-9]{3}\.[0-9]{3})\n")
 _NONE = 1
@@ -32,12 +32,14 @@ Script = Generator[tuple[int, int], bytes, None]
 class RfbParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_buffers", "_message", "_out", "_script", "_tx", "_want", "done", "shows_frames")
+    __slots__ = ("_buffers", "_confused", "_message", "_out", "_script", "_tx", "_want", "done", "shows_frames")
 
     def __init__(self) -> None:
         super().__init__()
         self.done = False
         self.shows_frames = False
+        self._confused = False
+        """A side has spoken before its turn."""
         self._message = bytearray()
         """What the script has taken of the message at hand."""
         self._tx = RfbTransaction()
@@ -52,9 +54,12 @@ class RfbParser(Oddities):
             return []
         self._buffers[side].extend(data)
         self._advance()
-        if not self.done and len(self._buffers[side]) > MAX_AHEAD:
-            self._report(AppAnomaly.RFB_CONFUSED_STATE, side)
-            self.done = True
+        early = self._buffers[1 - self._want[0]]
+        if early and not self.done:
+            if not self._confused:
+                self._report(AppAnomaly.RFB_CONFUSED_STATE, side)
+            self._confused = True
+            self.done = len(early) > MAX_AHEAD
         out, self._out = self._out, []
         return out
 
@@ -92,8 +97,7 @@ class RfbParser(Oddities):
         for side, stage in ((TO_CLIENT, STAGE_SERVER_VERSION), (TO_SERVER, STAGE_CLIENT_VERSION)):
             found = _VERSION.fullmatch((yield side, 12))
             self._end(side)
-            if found is None:
-                self._report(AppAnomaly.RFB_MALFORMED_MESSAGE, side)
+            if found is None:  # no message yet that could be odd
                 return
             tx.versions[side] = found[1]
             self._reach(stage, side)

@@ -113,8 +113,6 @@ def test_no_types_but_a_reason():
 @pytest.mark.parametrize(
     "talk",
     [
-        [(TO_CLIENT, b"RFB 3.8\n____")],
-        [(TO_CLIENT, BANNER), (TO_SERVER, b"GET / HTTP/1")],
         [*rfb()[:2], (TO_CLIENT, b"\0\xff\xff\xff\xff")],
         [*rfb()[:8], (TO_CLIENT, init()[:20] + struct.pack("!I", state.MAX_TEXT + 1))],
     ],
@@ -123,6 +121,23 @@ def test_malformed(talk):
     parser, _, _ = run(talk)
     assert parser.done
     assert [one for one, _ in parser.anomalies()] == [AppAnomaly.RFB_MALFORMED_MESSAGE]
+
+
+@pytest.mark.parametrize("talk", [[(TO_CLIENT, b"RFB 3.8\n____")], [(TO_CLIENT, BANNER), (TO_SERVER, b"GET / HTTP/1")]])
+def test_what_has_no_version_has_no_events(talk):
+    """As in Suricata: there is no exchange yet that could be odd."""
+    parser, _, _ = run(talk)
+    assert (parser.done, parser.anomalies()) == (True, [])
+
+
+def test_a_side_out_of_turn_is_told_once_and_followed():
+    talk = rfb()
+    parser, stages, _ = run([*talk[:3], (TO_SERVER, b"\2"), (TO_SERVER, b"\2"), (TO_SERVER, b"\2"), *talk[4:]])
+    assert parser.anomalies() == [(AppAnomaly.RFB_CONFUSED_STATE, TO_SERVER)]
+    swapped = [talk[0], talk[2], talk[1], *talk[3:]]
+    parser, stages, _ = run(swapped)
+    assert parser.anomalies() == [(AppAnomaly.RFB_CONFUSED_STATE, TO_CLIENT)]
+    assert stages[-1][0] == "server_init"
 
 
 def test_a_side_out_of_turn_is_bounded():
