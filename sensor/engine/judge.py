@@ -193,14 +193,16 @@ class Judge:
         """Judge stream rules on (stream offset, bytes); a rule that fired sees only later bytes.
 
         Of a protocol that is not known it sees those of the next stretch: Suricata inspects such streams a stretch at a
-        time, so that what stands in one again and again alerts once.
+        time, so that what stands in one again and again alerts once. (Where the start was not seen it has no stream
+        unless it is told to, and inspects packets.)
         """
         if self._passed(place):
             return
         base, data = window
         end = base + len(data)
-        known = place.view.app(place.slot, place.row) > APP_UNKNOWN
-        seen_to = end if known else end - end % _STRETCH + _STRETCH
+        view = place.view
+        at_once = view.app(place.slot, place.row) <= APP_UNKNOWN and not view.flow["midstream"][place.slot]
+        seen_to = end - end % _STRETCH + _STRETCH if at_once else end
         whole = [Window(data, base)]
         context = EventContext(place, self, {"stream": whole, "payload_or_stream": whole})
         side = 2 * place.slot + place.side

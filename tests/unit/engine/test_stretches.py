@@ -27,6 +27,13 @@ def test_the_next_stretch_is_another(tmp_path):
     assert alerts(tmp_path, flow.send(0, SECRET).send(0, SECRET)) == [4, 12]
 
 
+def test_without_its_start_each_packet_counts(tmp_path):
+    flow = Flow(dport=9999)
+    for _ in range(3):
+        flow.send(0, SECRET).send(1, SECRET)
+    assert alerts(tmp_path, flow) == [1, 3, 5, 7, 9, 11]
+
+
 def test_what_must_be_absent_is_not_found_in_nothing(tmp_path):
     rule = "- {id: 1, title: x, protocol: tcp-stream, match: [{content: a}, {not: {content: b}}]}\n"
     flow = Flow(dport=9999).open().send(0, SECRET).send(0, b"other")
