@@ -185,6 +185,30 @@ def _acknowledge(w: lay.World, f: np.void, a: np.void, row: int, slot: int, side
         declare_gap(w, f, a, row, slot, side, ahead)
 
 
+@helper
+def _signed(r: np.void, buf: np.ndarray) -> bool:
+    """Say whether a segment carries a signature: MD5 (RFC 2385) or the authentication option (RFC 5925).
+
+    Where the connection has agreed on none, no receiver obeys such a RST; where it has, somebody would have to know
+    the key.
+    """
+    at = np.int64(r["l4"]) + 20
+    end = np.int64(r["pay"])
+    while at < end:
+        kind = buf[at]
+        if kind in (19, 29):
+            return True
+        if kind == 0:
+            return False
+        if kind == 1:
+            at += 1
+        elif at + 1 < end and buf[at + 1] >= 2:
+            at += np.int64(buf[at + 1])
+        else:
+            return False
+    return False
+
+
 @inlined
 def _reset_fits(f: np.void, a: np.void, r: np.void, w: lay.World, side: int) -> bool:
     """Say whether a receiver obeys this RST: its number is exactly the next byte's (RFC 5961 section 3.2).
@@ -307,7 +331,10 @@ def segment(w: lay.World, f: np.void, a: np.void, r: np.void, buf: np.ndarray, r
     f["tcpflags"][side] = np.int64(f["tcpflags"][side]) | flags
     if flags & RST:
         w.cnt[lay.N_RST] += 1
-        if _reset_fits(f, a, r, w, side):
+        if _signed(r, buf) and f["tcpstate"] != m.TCP_NONE:
+            w.cnt[lay.N_RST_INVALID] += 1
+            note(w, f, a, row, slot, side, _RST_INJECT)
+        elif _reset_fits(f, a, r, w, side):
             f["tcpstate"] = m.TCP_CLOSED
             a["flags"] = np.int64(a["flags"]) | lay.A_RESET | lay.A_RESET_BY << side
         else:

@@ -499,6 +499,20 @@ def test_a_bare_acknowledgment_takes_a_rst_back():
     assert (run.bytes(), run.notes()) == (b"a", [StreamAnomaly.SUSPECTED_RST_INJECT])
 
 
+@pytest.mark.parametrize(("options", "obeyed"), [
+    (bytes((1, 1, 19, 18)) + bytes(16), False), (bytes((29, 4, 0, 0)), False),
+    (bytes((0, 1, 19, 18)) + bytes(16), True), (bytes((2, 4, 5, 180)), True), (bytes((1, 1, 8, 1)), True),
+])  # fmt: skip
+def test_a_rst_with_a_signature_is_not_obeyed(options, obeyed):
+    """Wherever in a connection: in its handshake, too, where nothing takes a RST back."""
+    c = Conn()
+    opening = c.open()
+    reset = Pkt(flags=RST | ACK, seq=c.c, ack=c.s, options=options)
+    run = Run().feed([*opening[:2], reset, opening[2], c.up(b"a")])
+    assert (run.bytes() == b"a") is not obeyed
+    assert (StreamAnomaly.SUSPECTED_RST_INJECT in run.notes()) is not obeyed
+
+
 def test_a_rst_stands_where_its_sender_goes_on_elsewhere():
     c = Conn()
     far = Pkt(b"b", seq=c.c + (1 << 20), ack=c.s)
