@@ -233,6 +233,12 @@ def content_length(value: bytes) -> tuple[int, bool]:
     return (max(found), False) if found else (-1, False)
 
 
+def declared_length(headers: Headers) -> tuple[int, bool]:
+    """Return what Content-Length says and whether it is beyond doubt (`content_length`); -1: nothing."""
+    value = headers.lengths
+    return content_length(value) if value is not None else (-1, True)
+
+
 def is_chunked(value: bytes) -> bool:
     """Whether a Transfer-Encoding names chunked, however oddly spelt."""
     return b"chunked" in value.replace(b"\0", b"").lower()

@@ -1,0 +1,117 @@
+"""What the two sides of an HTTP/1 connection share: transactions waiting for a response, stages, anomalies."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
+from sensor.model.keeping import NO_POLICY
+from sensor.proto.http1 import limits
+from sensor.proto.http1.body import Body
+from sensor.proto.http1.transaction import REQUEST_BODY, REQUEST_COMPLETE, HttpTransaction
+
+_MAX_ANOMALIES = 64
+
+
+class Exchange:
+    """What the two sides share: transactions waiting for a response, stages reached, anomalies."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self.becomes = ""
+        """The protocol that both sides have agreed to go on with."""
+        self.behind = b""
+        """What came of the server behind its consent."""
+        self.waiting: deque[HttpTransaction] = deque()
+        self.stages: list[TxStage] = []
+        self.odd: list[tuple[AppAnomaly, int]] = []
+        self.lost_responses = False
+        """Response bytes were lost: how many responses, nobody knows."""
+        self.answers = False
+        """The server has said something."""
+        self.files = NO_POLICY
+        """What becomes of files."""
+        self._spent: list[Body] = []
+        """Bodies that are complete; what is kept of them is given back once it was seen."""
+        self._created = 0
+        self._held = 0
+        self._reported = 0
+
+    def new(self) -> HttpTransaction:
+        """Return the next transaction."""
+        tx = HttpTransaction(self._created)
+        self._created += 1
+        return tx
+
+    def reach(self, tx: HttpTransaction, stage: int, side: int) -> None:
+        """Note a stage, once."""
+        if not tx.reached >> stage & 1:
+            tx.reached |= 1 << stage
+            self.stages.append(TxStage(tx, stage, side))
+
+    def reach_request_body(self, tx: HttpTransaction) -> None:
+        """Note that rules see all they will see of a request's body, and the files of a form in it."""
+        if not tx.reached >> REQUEST_BODY & 1:
+            self.reach(tx, REQUEST_BODY, TO_SERVER)
+            for file in tx.uploads():
+                self.stages += [TxStage(tx, stage, TO_SERVER, file) for stage in (REQUEST_BODY, REQUEST_COMPLETE)]
+
+    def spend(self, body: Body | None) -> None:
+        """Note that a body is complete."""
+        if body is not None and body.tail is not None:
+            self._spent.append(body)
+
+    def settle(self) -> None:
+        """Forget what was kept of bodies that were seen."""
+        for body in self._spent:
+            if body.tail is not None:
+                body.tail.close()
+        self._spent.clear()
+
+    def anomaly(self, what: AppAnomaly, side: int) -> None:
+        """Note what is odd."""
+        if self._reported < _MAX_ANOMALIES and (what, side) not in self.odd:
+            self.odd.append((what, side))
+            self._reported += 1
+
+    def wait(self, tx: HttpTransaction) -> None:
+        """Queue a transaction for its response."""
+        self.waiting.append(tx)
+        if len(self.waiting) > limits.PIPELINED:
+            self._forget_oldest()
+
+    def account(self, tx: HttpTransaction) -> None:
+        """Count what a complete request keeps in memory while it waits."""
+        if tx in self.waiting:
+            tx.cost = tx.held()
+            self._held += tx.cost
+            while self._held > limits.PENDING_BYTES and len(self.waiting) > 1:
+                self._forget_oldest()
+
+    def answered(self) -> HttpTransaction:
+        """Return the transaction that the response now beginning belongs to."""
+        if self.lost_responses:
+            self.lost_responses = False
+            while len(self.waiting) > 1:
+                self._pop()
+        if self.waiting:
+            return self._pop()
+        self.anomaly(AppAnomaly.HTTP_UNABLE_TO_MATCH_RESPONSE_TO_REQUEST, TO_CLIENT)
+        return self.new()
+
+    def forget_all(self) -> None:
+        """No response will come any more."""
+        self.waiting.clear()
+        self._held = 0
+
+    def _pop(self) -> HttpTransaction:
+        tx = self.waiting.popleft()
+        self._held -= tx.cost
+        tx.cost = 0
+        return tx
+
+    def _forget_oldest(self) -> None:
+        self._pop()
+        if self.answers:  # otherwise we see one direction only
+            self.anomaly(AppAnomaly.HTTP_TOO_MANY_PIPELINED, TO_SERVER)

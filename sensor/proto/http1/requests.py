@@ -1,0 +1,167 @@
+"""The client's side of an HTTP/1 connection: request lines, headers and bodies to transactions."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import TO_SERVER
+from sensor.proto.http1 import limits, odd, parse, uri
+from sensor.proto.http1.body import Body
+from sensor.proto.http1.exchange import Exchange
+from sensor.proto.http1.side import BODY, START, Side
+from sensor.proto.http1.transaction import REQUEST_COMPLETE, REQUEST_HEADERS, HttpTransaction
+
+_BLANK = b" \t\r\n\x0b\x0c\0"
+_ALSO = MappingProxyType({AppAnomaly.HTTP_INVALID_CHUNK: AppAnomaly.HTTP_INVALID_REQUEST_CHUNK_LEN})
+"""What Suricata calls by another name on each side."""
+_WRONG = MappingProxyType({
+    odd.COLON: AppAnomaly.HTTP_REQUEST_FIELD_MISSING_COLON, odd.NAME: AppAnomaly.HTTP_REQUEST_HEADER_INVALID,
+    odd.FOLDING: AppAnomaly.HTTP_INVALID_REQUEST_FIELD_FOLDING,
+})  # fmt: skip
+"""By what `odd.of_lines` finds."""
+
+
+class RequestSide(Side):
+    """Client to server."""
+
+    TOO_MANY = AppAnomaly.HTTP_REQUEST_TOO_MANY_HEADERS
+    TOO_LONG = AppAnomaly.HTTP_REQUEST_FIELD_TOO_LONG
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__()
+        self._exchange = exchange
+        self._tx: HttpTransaction | None = None
+        self._behind = False
+        """A request has just ended, and what came with it begins another."""
+
+    def anomaly(self, what: AppAnomaly) -> None:
+        """Report what is odd."""
+        self._exchange.anomaly(what, TO_SERVER)
+        if what in _ALSO:
+            self._exchange.anomaly(_ALSO[what], TO_SERVER)
+
+    def is_start(self, line: bytes) -> bool:
+        """Whether a line is surely a request line."""
+        return parse.resembles_request(line)
+
+    def on_start(self, line: bytes) -> bool | None:
+        """Take a request line."""
+        request = parse.request_line(line.rstrip(b"\r\n"))
+        for what in odd.of_request_line(line):
+            self.anomaly(what)
+        if self._behind and not odd.known_method(line):
+            self.anomaly(AppAnomaly.HTTP_REQUEST_BODY_UNEXPECTED)
+        self._behind = False
+        if not request.valid:
+            self.anomaly(AppAnomaly.HTTP_INVALID_REQUEST_LINE)
+            return False
+        if request.method == b"PRI" and request.protocol == b"HTTP/2.0":  # RFC 9113 section 3.4
+            self._exchange.done = True
+            self.give_up()
+            return False
+        if uri.double_encoded(request.target):
+            self.anomaly(AppAnomaly.HTTP_DOUBLE_ENCODED_URI)
+        self._tx = self._exchange.new()
+        self._tx.request = request
+        self._exchange.wait(self._tx)
+        return True
+
+    def _collect(self) -> bool:
+        tx = self._tx
+        if tx is None or tx.request is None or tx.request.protocol or self._lines:
+            return super()._collect()
+        line = self._line()  # HTTP/0.9, or a client that forgot the protocol: header lines tell
+        if line is None:
+            return self._too_long(len(self._buf) - self._pos)
+        if line.strip(b"\r\n") and not parse.resembles_header(line):
+            self.end_headers()
+            return True
+        self._scan = self._pos
+        return super()._collect()
+
+    def on_headers(self, raw: bytes, lines: list[bytes]) -> None:
+        """Take the request's header block."""
+        tx = self._tx
+        if tx is None:
+            self.state = START
+            return
+        tx.request_raw = raw
+        tx.request_headers = headers = parse.headers(lines)
+        self._exchange.reach(tx, REQUEST_HEADERS, TO_SERVER)
+        if tx.request is not None:
+            for what in (*(_WRONG[n] for n in odd.of_lines(raw, lines)), *odd.of_request(tx.request, headers)):
+                self.anomaly(what)
+        self.body = tx.request_body = self._frame(headers)
+        if self.body is None:
+            self.end_message()
+        else:
+            self.body.treat(self._exchange.files)
+            self.state = BODY
+            if self.body.ended:
+                self.on_body()
+
+    def _frame(self, headers: parse.Headers) -> Body | None:
+        """RFC 9112 section 6.3, requests."""
+        length, sure = parse.declared_length(headers)
+        if not sure:
+            self.anomaly(AppAnomaly.HTTP_INVALID_CONTENT_LENGTH)
+        coding = headers.get(b"transfer-encoding")
+        if coding is not None and parse.is_chunked(coding):
+            if headers.get(b"content-length") is not None:
+                self.anomaly(AppAnomaly.HTTP_AMBIGUOUS_LENGTH)
+            body = Body.chunked(limits.REQUEST_BODY, max(length, 0))
+            body.strict = True
+            return body
+        return Body.sized(length, limits.REQUEST_BODY) if length > 0 else None
+
+    def on_body(self) -> None:
+        """Emit the stage once rules see all they will see of the body."""
+        tx, body = self._tx, self.body
+        if tx is None or body is None:
+            return
+        if body.ended:
+            self.end_message()
+        elif body.full:
+            self._exchange.reach_request_body(tx)
+
+    def on_maybe(self, *, message: bool) -> None:
+        """Never asked: requests leave no doubt."""
+
+    def starts_message(self, data: bytes) -> bool | None:
+        """Never asked: requests leave no doubt."""
+        return bool(data)
+
+    def is_extra(self, line: bytes, *, whole: bool) -> bool:
+        """Whether bytes behind a request are of its body: they begin with no method, and no protocol follows."""
+        word = line.lstrip(_BLANK)
+        if b"HTTP/" in line or not word:
+            return False
+        return not (odd.known_method(line) if whole or b" " in word else odd.may_be_method(word))
+
+    def is_next(self, data: bytes) -> bool:
+        """Whether bytes begin with a method."""
+        return data[:1].isalpha() and b" " in data and odd.known_method(data)
+
+    def on_extra(self, data: bytes) -> None:
+        """Add what stands behind a request without a length, or behind its length."""
+        tx = self._tx
+        if tx is None:
+            return
+        if tx.request_body is None:
+            if data.endswith(b"\n"):
+                self.anomaly(AppAnomaly.HTTP_REQUEST_BODY_UNEXPECTED)
+            self.body = tx.request_body = Body.sized(0, limits.REQUEST_BODY)
+            tx.request_body.treat(self._exchange.files)
+        tx.request_body.extend(data)
+
+    def on_end(self) -> None:
+        """Complete the request."""
+        if self._tx is not None:
+            self._tx.add_trailers(TO_SERVER)
+            self._exchange.reach_request_body(self._tx)
+            self._exchange.reach(self._tx, REQUEST_COMPLETE, TO_SERVER)
+            self._exchange.account(self._tx)
+            self._exchange.spend(self.body)
+        self._behind = self._pos < len(self._buf)
+        self._tx = self.body = None

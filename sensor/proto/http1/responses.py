@@ -1,0 +1,298 @@
+"""The server's side of an HTTP/1 connection: status lines, headers and bodies to transactions."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from types import MappingProxyType
+
+from sensor.model.anomaly import AppAnomaly
+from sensor.model.app import TO_CLIENT, TO_SERVER
+from sensor.proto.http1 import limits, odd, parse
+from sensor.proto.http1.body import Body
+from sensor.proto.http1.exchange import Exchange
+from sensor.proto.http1.side import BODY, DEAD, MAYBE, RESYNC, START, Side
+from sensor.proto.http1.transaction import RESPONSE_BODY, RESPONSE_COMPLETE, RESPONSE_HEADERS, HttpTransaction
+
+_WHITE = b" \t\r\n\x0b\x0c"
+_BLANK = _WHITE + b"\0"
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_ALSO = MappingProxyType({AppAnomaly.HTTP_INVALID_CHUNK: AppAnomaly.HTTP_INVALID_RESPONSE_CHUNK_LEN})
+"""What Suricata calls by another name on each side."""
+_WRONG = MappingProxyType({
+    odd.COLON: AppAnomaly.HTTP_RESPONSE_FIELD_MISSING_COLON, odd.NAME: AppAnomaly.HTTP_RESPONSE_HEADER_INVALID,
+    odd.FOLDING: AppAnomaly.HTTP_INVALID_RESPONSE_FIELD_FOLDING,
+})  # fmt: skip
+"""By what `odd.of_lines` finds."""
+_UPGRADES = ((b"h2c", "http2"), (b"websocket", "websocket"))
+
+
+class ResponseSide(Side):
+    """Server to client."""
+
+    TOO_MANY = AppAnomaly.HTTP_RESPONSE_TOO_MANY_HEADERS
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__()
+        self._exchange = exchange
+        self._tx: HttpTransaction | None = None
+        self._head: list[bytes] = []
+        self._continued = False
+        """An interim response has told the client to go on."""
+
+    def anomaly(self, what: AppAnomaly) -> None:
+        """Report what is odd."""
+        self._exchange.anomaly(what, TO_CLIENT)
+        if what in _ALSO:
+            self._exchange.anomaly(_ALSO[what], TO_CLIENT)
+
+    def starts_message(self, data: bytes) -> bool | None:
+        """Whether bytes begin a status line; None: too few to tell."""
+        if len(data) >= 4 or not b"http".startswith(data.lower()):
+            return parse.resembles_response(data)
+        return True if self.closing else None
+
+    def resync(self) -> None:
+        """Look for the next status line; only the last request can be said to wait for it."""
+        super().resync()
+        self._exchange.lost_responses = True
+
+    def tear(self, nbytes: int, *, whole_head: bool) -> bool:
+        """Take what follows lost bytes as the body of the response that they are of, up to the next status line.
+
+        Suricata does so for what is left of a response whose start is lost, and to the end of the connection.
+        """
+        return self.body is not None and self.body.tear(nbytes, whole_head=whole_head)
+
+    def _search(self) -> bool:
+        """After a loss: look for the next response; what is in front of it is the body of the one that is torn."""
+        at, sure = parse.next_response(self._buf, self._pos)
+        self._pass(at)
+        if sure:
+            self._end_torn()
+            self.state, self._scan = START, self._pos
+        return sure
+
+    def _pass(self, upto: int) -> None:
+        """Pass over bytes behind a loss."""
+        if self.body is None:
+            self._consume(upto - self._pos - len(bytes(self._buf[self._pos : upto]).lstrip(_BLANK)))
+            if upto > self._pos and self._exchange.waiting:
+                self._headless()
+                self.state = RESYNC
+        if self.body is not None and upto > self._pos:
+            if not self.body.total:
+                self.body.skip(0)  # something is missing before its first byte
+            self.body.feed(self._buf, self._pos, upto)
+            self.on_body()
+        self._consume(upto - self._pos)
+
+    def _end_torn(self) -> None:
+        """Complete the response of which bytes were lost: the next one begins."""
+        if self._tx is not None:
+            self._exchange.reach(self._tx, RESPONSE_HEADERS, TO_CLIENT)
+            self._complete(self._tx)
+
+    def finish(self) -> None:
+        """End what is incomplete: an interim response may have been the last one."""
+        if self.state == RESYNC:
+            self._pass(len(self._buf))
+        super().finish()
+        if self._tx is not None:
+            self._exchange.reach(self._tx, RESPONSE_HEADERS, TO_CLIENT)
+            self._complete(self._tx)
+            self.state = DEAD
+
+    def on_rest(self, rest: bytes) -> None:
+        """Take bytes without line end as the body of a response without header."""
+        if rest.strip(_BLANK) and not parse.resembles_response(rest) and self._exchange.waiting:
+            self._headless()
+
+    def on_start(self, line: bytes) -> bool | None:
+        """Take a status line, or what stands in its place."""
+        if not parse.resembles_response(line):
+            return self._no_status_line(line)
+        first, *rest = parse.split_lone_cr([line.rstrip(b"\r\n").lstrip(_WHITE)])
+        status = parse.status_line(first)
+        if not status.status:
+            self.anomaly(AppAnomaly.HTTP_INVALID_RESPONSE_LINE)
+        for what in odd.of_status(status):
+            self.anomaly(what)
+        self._head = rest
+        self._take_tx().response = status
+        return True
+
+    def _no_status_line(self, line: bytes) -> bool | None:
+        """Skip a stray line before a status line; take anything else as a body without header (HTTP/0.9)."""
+        behind = self._pos + len(line)
+        if behind >= len(self._buf) and not self.closing:
+            self._scan = self._pos
+            return None
+        self.anomaly(AppAnomaly.HTTP_INVALID_RESPONSE_LINE)
+        if bytes(self._buf[behind : behind + 1]) in (b"H", b"h") or len(line) <= 3:
+            return False
+        if self._exchange.waiting or self._tx is not None:
+            self._headless()
+        else:
+            self.resync()
+        return False
+
+    def _headless(self) -> None:
+        self.body = self._take_tx().response_body = Body.until_close(limits.RESPONSE_BODY)
+        self.body.treat(self._exchange.files)
+        self.state = BODY
+
+    def _take_tx(self) -> HttpTransaction:
+        """Return the transaction of this response; an interim response (1xx) leaves it to the final one."""
+        if self._tx is None:
+            self._tx = self._exchange.answered()
+        return self._tx
+
+    def on_headers(self, raw: bytes, lines: list[bytes]) -> None:
+        """Take the response's header block."""
+        tx = self._tx
+        if tx is None or tx.response is None:
+            self.state = START
+            return
+        tx.response_raw = raw
+        if self._head or raw.count(b"\r") != raw.count(b"\r\n"):
+            lines = parse.split_lone_cr(self._head + lines)
+        for wrong in odd.of_lines(raw, lines):
+            self.anomaly(_WRONG[wrong])
+        tx.response_headers = headers = parse.headers(lines, split_folded=True)
+        for what in odd.of_response(tx.response, headers):
+            self.anomaly(what)
+        status = tx.response.status
+        if 100 <= status < 200 and status != 101:
+            if status == 100 and self._continued:
+                self.anomaly(AppAnomaly.HTTP_100_CONTINUE_ALREADY_SEEN)
+            self._continued = self._continued or status == 100
+            self.state = MAYBE
+            return
+        self._continued = False
+        self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
+        method = tx.request.method if tx.request is not None else b""
+        if status == 101 or (method == b"CONNECT" and 200 <= status < 300):
+            self._complete(tx)
+            self._exchange.done = True
+            if status == 101:
+                self._switch(tx, (headers.get(b"upgrade") or b"").lower())
+            self.give_up()
+        elif method == b"HEAD":
+            self._complete(tx)
+        elif status in (204, 304):
+            self._doubtful(tx, headers)
+        else:
+            self._begin_body(tx)
+
+    def _switch(self, tx: HttpTransaction, upgrade: bytes) -> None:
+        """Note what the connection goes on with (RFC 9110 section 7.8)."""
+        for word, protocol in _UPGRADES:
+            if word in upgrade:
+                self._exchange.becomes = protocol
+                self._exchange.behind = bytes(self._buf[self._pos :])
+        said = tx.request_headers.get(b"http2-settings") if tx.request_headers is not None else None
+        if self._exchange.becomes == "http2" and said is not None and not _are_settings(said):
+            for side in (TO_SERVER, TO_CLIENT):
+                self._exchange.anomaly(AppAnomaly.HTTP2_INVALID_HTTP1_SETTINGS, side)
+
+    def _doubtful(self, tx: HttpTransaction, headers: parse.Headers) -> None:
+        """RFC 9110 forbids a body: only one that is announced nevertheless is looked for."""
+        if parse.declared_length(headers)[0] > 0 or headers.get(b"transfer-encoding") is not None:
+            self.state = MAYBE
+        else:
+            self._complete(tx)
+
+    def _begin_body(self, tx: HttpTransaction) -> None:
+        self.body = tx.response_body = self._frame(tx.response_headers or parse.Headers())
+        self.body.treat(self._exchange.files)
+        self.state = BODY
+        if self.body.ended:
+            self.on_body()
+
+    def _frame(self, headers: parse.Headers) -> Body:
+        """RFC 9112 section 6.3, responses."""
+        length, sure = parse.declared_length(headers)
+        if not sure:
+            self.anomaly(AppAnomaly.HTTP_INVALID_CONTENT_LENGTH)
+        coding = headers.get(b"transfer-encoding")
+        if coding is not None and parse.is_chunked(coding):
+            if headers.get(b"content-length") is not None:
+                self.anomaly(AppAnomaly.HTTP_AMBIGUOUS_LENGTH)
+            return Body.chunked(limits.RESPONSE_BODY, length)
+        if length >= 0:
+            return Body.sized(length, limits.RESPONSE_BODY)
+        return Body.until_close(limits.RESPONSE_BODY)
+
+    def on_body(self) -> None:
+        """Emit the stages that the body has reached."""
+        tx, body = self._tx, self.body
+        if tx is None or body is None:
+            return
+        if body.ended:
+            self._complete(tx)
+        elif body.full:
+            self._reach_body(tx)
+
+    def on_maybe(self, *, message: bool) -> None:
+        """Go on with the next message, or with the body that should not be."""
+        tx = self._tx
+        if tx is None or tx.response is None:
+            self.state = START
+        elif not message:
+            self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
+            self._begin_body(tx)
+        elif tx.response.status < 200 and not self.closing:
+            self.state = START
+        else:
+            self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
+            self._complete(tx)
+
+    def _reach_body(self, tx: HttpTransaction) -> None:
+        if tx.reached >> RESPONSE_BODY & 1:
+            return
+        if tx.response_body is not None and tx.response_body.total:
+            fault = tx.decode_response()
+            if fault is not None:
+                self.anomaly(fault)
+        self._exchange.reach(tx, RESPONSE_BODY, TO_CLIENT)
+
+    def is_extra(self, line: bytes, *, whole: bool) -> bool:  # noqa: ARG002 - a method of both sides
+        """Whether bytes behind a response are of its body: they do not begin as a status line does."""
+        word = line.lstrip(_BLANK)[:4].lower()
+        return bool(word) and not b"http".startswith(word)
+
+    def is_next(self, data: bytes) -> bool:
+        """Whether bytes begin with a protocol."""
+        return data[:5].lower() == b"http/"
+
+    def on_extra(self, data: bytes) -> None:
+        """Add what stands behind the length of a body."""
+        if self.body is not None:
+            self.body.extend(data)
+
+    def on_end(self) -> None:
+        """Complete the response."""
+        if self._tx is not None:
+            self._tx.add_trailers(TO_CLIENT)
+            self._reach_body(self._tx)
+            self._exchange.reach(self._tx, RESPONSE_COMPLETE, TO_CLIENT)
+            self._exchange.spend(self.body)
+        self._tx = self.body = None
+
+    def _complete(self, tx: HttpTransaction) -> None:
+        if self.body is not None:
+            self.end_message()
+            return
+        self.state = START
+        self._tx = tx
+        self.on_end()
+
+
+def _are_settings(text: bytes) -> bool:
+    """Whether a field can be the payload of a SETTINGS frame in base64url (RFC 7540 section 3.2.1)."""
+    try:
+        payload = base64.b64decode(text.translate(_STANDARD), validate=True)
+    except binascii.Error:
+        return False
+    return len(payload) % 6 == 0
