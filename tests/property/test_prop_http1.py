@@ -1,6 +1,7 @@
 """HTTP/1: no input raises, and what is found does not depend on how the stream is cut.
 
 But for what stands behind a message in the same piece and begins no other: that belongs to it, and later it would not.
+And for lines in front of a status line that came with it: they begin its body.
 """
 
 import gzip
@@ -15,6 +16,7 @@ from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.proto.http1 import uri
 from sensor.proto.http1.coding import codings, decode
 from sensor.proto.http1.fields import SPEC
+from sensor.proto.http1.responses import ResponseSide
 from sensor.proto.http1.side import Side
 
 QUICK = settings(max_examples=150, deadline=None)
@@ -77,18 +79,21 @@ def run(turns, pieces, gaps=()):
     return stages, set(parser.anomalies())
 
 
-def has_extra(turns):
-    """Whether something stands behind a message that begins no other one."""
+def has_extra(turns, gaps=()):
+    """Whether something stands behind a message that begins no other one, or in front of a status line."""
     found = []
 
-    def noting(side, nbytes):
-        found.append(nbytes)
-        return take(side, nbytes)
+    def noting(take):
+        def note(side, *what):
+            found.append(side)
+            return take(side, *what)
 
-    take = Side._take_extra
+        return note
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Side, "_take_extra", noting)
-        run(turns, whole)
+        patch.setattr(Side, "_take_extra", noting(Side._take_extra))
+        patch.setattr(ResponseSide, "_begin_with", noting(ResponseSide._begin_with))
+        run(turns, whole, gaps)
     return bool(found)
 
 
@@ -138,7 +143,7 @@ def test_losses_do_not_raise_and_stages_keep_their_order(turns, gaps):
         for side in (TO_SERVER, TO_CLIENT):
             mine = [stage for stage, at, key in order if key == number and at == side]
             assert mine == sorted(mine)
-    if not has_extra(turns):
+    if not has_extra(turns, gaps):
         other, _ = run(turns, bytewise, gaps)
         assert view(other) == view(stages)
 

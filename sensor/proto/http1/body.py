@@ -208,7 +208,7 @@ class Body:
         line = bytes(data[pos:stop])
         if self._mode == _CHUNK_END:
             if line not in (b"", b"\r"):
-                self._fault()
+                self._fault(AppAnomaly.HTTP_INVALID_CHUNK)
             self.framing += len(line) + (newline >= 0)
             if newline >= 0:
                 self._mode = _CHUNK_LINE
@@ -235,6 +235,8 @@ class Body:
             return pos
         if size > limits.CHUNK_BYTES:
             self._fault()
+            self._give_up_chunks()
+            return pos
         if b";" in line:
             self._fault(AppAnomaly.HTTP_REQUEST_CHUNK_EXTENSION)
         self._chunks += 1
@@ -252,6 +254,7 @@ class Body:
         else:
             self._mode = _CLOSE
 
-    def _fault(self, what: AppAnomaly = AppAnomaly.HTTP_INVALID_CHUNK) -> None:
+    def _fault(self, what: AppAnomaly = AppAnomaly.HTTP_INVALID_RESPONSE_CHUNK_LEN) -> None:
+        """Note a fault, as it is called in responses; by default that a chunk's size is none."""
         if what not in self.faults:
             self.faults.append(what)

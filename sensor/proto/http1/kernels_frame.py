@@ -321,7 +321,7 @@ def _fields(data, start, end, side, table, pool, names, text, filled, f):  # pra
         if f["at"][p.HEADER] != UNKNOWN:
             put(f, p.HEADER, start, at)
     if f["at"][p.START] != UNKNOWN:
-        put(f, p.START, f["first"], at + 2)
+        put(f, p.START, f["first"], at + 2 if count else at)
     put(f, p.HEADER_RAW, start, at + 2)
     return np.int64(at + 2), filled, chunked
 
@@ -368,6 +368,13 @@ def _length(data, side, status, f):  # pragma: no cover
 
 
 @helper
+def _sends_file(data, f):  # pragma: no cover
+    """Tell whether the body of a request is a file to rules (`transaction.HttpTransaction.sends_file`)."""
+    start, end = f["at"][p.METHOD], f["to"][p.METHOD]
+    return _is(data, start, end, b"POST") or _is(data, start, end, b"PUT")
+
+
+@helper
 def _body(data, end, start, size, f):  # pragma: no cover
     """Note the body of a message: size bytes from start on, of which end may cut off some."""
     f["last"] = min(start + size, end)
@@ -379,7 +386,8 @@ def _body(data, end, start, size, f):  # pragma: no cover
     put(f, p.BODY, UNKNOWN if coded else start, f["last"])
     at = f["at"][p.CONTENT_TYPE]
     form = f["side"] == 0 and (at == UNKNOWN or (at >= 0 and _is_form(data, at, f["to"][p.CONTENT_TYPE])))
-    put(f, p.FILE, UNKNOWN if form or coded else start, f["last"])
+    if f["side"] == 1 or _sends_file(data, f):
+        put(f, p.FILE, UNKNOWN if form or coded else start, f["last"])
 
 
 @helper

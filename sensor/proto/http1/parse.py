@@ -18,7 +18,7 @@ _ODD_STATUS = re.compile(rb"([^ \t\r\x0b\x0c]*)[ \t\r\x0b\x0c]*([^ \t\r\x0b\x0c]
 _ODD_LINE = re.compile(rb"([^ \t\r\x0b\x0c]+)[ \t\r\x0b\x0c]+([^ \t\r\x0b\x0c]+)[ \t\r\x0b\x0c]*")
 """Method and target of a request line; what follows is the protocol, whatever it reads like (as in Suricata)."""
 _NUMBER = re.compile(rb"[0-9]+")
-_CHUNK = re.compile(rb"[ \t\r\x0b\x0c\x00]*([0-9A-Fa-f]{1,16})(?![0-9A-WYZa-wyz])")
+_CHUNK = re.compile(rb"[ \t\r\x0b\x0c]*([0-9A-Fa-f]{1,16})(?![0-9A-WYZa-wyz])")
 _METHOD = re.compile(rb"[A-Za-z][A-Za-z0-9_\-.$!#%&'*+^`|~]{0,63}\Z")
 _RESPONSE = re.compile(rb"[ \t\r\n\x0b\x0c\x00]*http", re.IGNORECASE)
 _FOLD_STARTS = frozenset((b" ", b"\t", b"\0"))
@@ -175,23 +175,23 @@ def split_lone_cr(lines: list[bytes]) -> list[bytes]:
     return [part for line in lines for part in (_LONE_CR.split(line) if b"\r" in line else (line,))]
 
 
-def headers(lines: list[bytes], *, split_folded: bool = False) -> Headers:
+def headers(lines: list[bytes], *, split_folded: bool = False, old: bool = False) -> Headers:
     """Parse header lines (without line ends), unfolding obs-fold (RFC 9112 section 5.2): its white space stays.
 
     split_folded: a folded line with a colon of its own is a field of its own (what clients see in responses; they
-    pass over more white space behind names as well).
+    pass over more white space behind names as well), unless they are of HTTP/1.0 (old).
     """
     out = Headers()
     names, values = out.names, out.values
     if not _FOLD_STARTS.isdisjoint([line[:1] for line in lines]):
-        lines = _unfold(lines, split_folded=split_folded)
+        lines = _unfold(lines, split_folded=split_folded, old=old)
     for line in lines:
         name, colon, value = line.partition(b":")
-        if not colon:
+        if not colon or (b"\0" in name and not split_folded):  # a request's name ends at NUL, and no colon follows it
             name, value = b"", line
             if not line.strip(_BLANK):
                 continue
-        name = name.lstrip(_EDGE + b"\0").rstrip(_WHITE) if split_folded else name.strip(_EDGE)
+        name = name.rstrip(_WHITE) if split_folded else name.strip(_EDGE)
         value = value.strip(_EDGE)
         key = name.lower()
         if b"\0" in key:
@@ -208,14 +208,16 @@ def headers(lines: list[bytes], *, split_folded: bool = False) -> Headers:
     return out
 
 
-def _unfold(lines: list[bytes], *, split_folded: bool) -> list[bytes]:
+def _unfold(lines: list[bytes], *, split_folded: bool, old: bool) -> list[bytes]:
+    """Join folded lines. What is a field of its own though it is folded loses one blank; a second is of its name."""
     out: list[list[bytes]] = []
     has_colon = False
     for line in lines:
-        own = split_folded and has_colon and b":" in line
-        if line[:1] not in _FOLD_STARTS or not out or own:
-            out.append([line])
+        if line[:1] not in _FOLD_STARTS or not out:
+            out.append([line.lstrip(_EDGE + b"\0") if split_folded else line])
             has_colon = b":" in line
+        elif split_folded and not old and has_colon and b":" in line:
+            out.append([line[1:]])
         else:
             out[-1].append(line)
             has_colon = has_colon or b":" in line
@@ -252,7 +254,7 @@ def chunk_size(line: bytes) -> int:
 
 def may_be_chunk_size(start: bytes) -> bool:
     """Whether the beginning of a line may still become a chunk-size line."""
-    digits = start.lstrip(_BLANK)
+    digits = start.lstrip(_WHITE)
     return not digits or digits[:1] in _HEX_DIGITS
 
 

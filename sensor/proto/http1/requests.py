@@ -9,12 +9,10 @@ from sensor.model.app import TO_SERVER
 from sensor.proto.http1 import limits, odd, parse, uri
 from sensor.proto.http1.body import Body
 from sensor.proto.http1.exchange import Exchange
-from sensor.proto.http1.side import BODY, START, Side
+from sensor.proto.http1.side import BODY, DEAD, START, Side
 from sensor.proto.http1.transaction import REQUEST_COMPLETE, REQUEST_HEADERS, HttpTransaction
 
 _BLANK = b" \t\r\n\x0b\x0c\0"
-_ALSO = MappingProxyType({AppAnomaly.HTTP_INVALID_CHUNK: AppAnomaly.HTTP_INVALID_REQUEST_CHUNK_LEN})
-"""What Suricata calls by another name on each side."""
 _WRONG = MappingProxyType({
     odd.COLON: AppAnomaly.HTTP_REQUEST_FIELD_MISSING_COLON, odd.NAME: AppAnomaly.HTTP_REQUEST_HEADER_INVALID,
     odd.FOLDING: AppAnomaly.HTTP_INVALID_REQUEST_FIELD_FOLDING,
@@ -34,12 +32,15 @@ class RequestSide(Side):
         self._tx: HttpTransaction | None = None
         self._behind = False
         """A request has just ended, and what came with it begins another."""
+        self._nameless = 0
+        """Lines that were taken for requests though they are none."""
 
     def anomaly(self, what: AppAnomaly) -> None:
         """Report what is odd."""
+        if what is AppAnomaly.HTTP_INVALID_RESPONSE_CHUNK_LEN:
+            self._exchange.anomaly(AppAnomaly.HTTP_INVALID_CHUNK, TO_SERVER)
+            what = AppAnomaly.HTTP_INVALID_REQUEST_CHUNK_LEN
         self._exchange.anomaly(what, TO_SERVER)
-        if what in _ALSO:
-            self._exchange.anomaly(_ALSO[what], TO_SERVER)
 
     def is_start(self, line: bytes) -> bool:
         """Whether a line is surely a request line."""
@@ -53,8 +54,7 @@ class RequestSide(Side):
         if self._behind and not odd.known_method(line):
             self.anomaly(AppAnomaly.HTTP_REQUEST_BODY_UNEXPECTED)
         self._behind = False
-        if not request.valid:
-            self.anomaly(AppAnomaly.HTTP_INVALID_REQUEST_LINE)
+        if not request.valid and not self._bears():
             return False
         if request.method == b"PRI" and request.protocol == b"HTTP/2.0":  # RFC 9113 section 3.4
             self._exchange.done = True
@@ -66,6 +66,29 @@ class RequestSide(Side):
         self._tx.request = request
         self._exchange.wait(self._tx)
         return True
+
+    def _bears(self) -> bool:
+        """Whether a line that is no request line can be taken for a request of a name alone, as Suricata takes it."""
+        self.anomaly(AppAnomaly.HTTP_INVALID_REQUEST_LINE)
+        self._nameless += 1
+        if self._nameless > limits.JUNK_LINES:
+            self.give_up()
+        return self.state != DEAD
+
+    def on_rest(self, rest: bytes) -> None:
+        """Take a request line that breaks off at the end of the connection for what it says so far."""
+        if self.closing and self.on_start(rest):
+            self.on_broken_headers(b"", [], b"")
+
+    def on_broken_headers(self, raw: bytes, lines: list[bytes], torn: bytes) -> None:
+        """Show rules the fields that came; the request is none that could be carried out."""
+        tx = self._tx
+        if tx is None:
+            self.state = START
+            return
+        tx.request_raw, tx.request_headers, tx.broken = raw + torn, parse.headers(lines), True
+        self._exchange.reach(tx, REQUEST_HEADERS, TO_SERVER)
+        self.end_message()
 
     def _collect(self) -> bool:
         tx = self._tx
@@ -135,7 +158,9 @@ class RequestSide(Side):
     def is_extra(self, line: bytes, *, whole: bool) -> bool:
         """Whether bytes behind a request are of its body: they begin with no method, and no protocol follows."""
         word = line.lstrip(_BLANK)
-        if b"HTTP/" in line or not word:
+        if not word:
+            return True
+        if b"HTTP/" in line:
             return False
         return not (odd.known_method(line) if whole or b" " in word else odd.may_be_method(word))
 
@@ -148,9 +173,10 @@ class RequestSide(Side):
         tx = self._tx
         if tx is None:
             return
+        chunked = tx.request_body is not None and tx.request_body.strict
+        if data.endswith(b"\n") and data.strip(_BLANK) and not chunked:
+            self.anomaly(AppAnomaly.HTTP_REQUEST_BODY_UNEXPECTED)
         if tx.request_body is None:
-            if data.endswith(b"\n"):
-                self.anomaly(AppAnomaly.HTTP_REQUEST_BODY_UNEXPECTED)
             self.body = tx.request_body = Body.sized(0, limits.REQUEST_BODY)
             tx.request_body.treat(self._exchange.files)
         tx.request_body.extend(data)

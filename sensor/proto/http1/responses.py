@@ -16,9 +16,8 @@ from sensor.proto.http1.transaction import RESPONSE_BODY, RESPONSE_COMPLETE, RES
 
 _WHITE = b" \t\r\n\x0b\x0c"
 _BLANK = _WHITE + b"\0"
+_OLD = frozenset({b"HTTP/0.9", b"HTTP/1.0"})
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-_ALSO = MappingProxyType({AppAnomaly.HTTP_INVALID_CHUNK: AppAnomaly.HTTP_INVALID_RESPONSE_CHUNK_LEN})
-"""What Suricata calls by another name on each side."""
 _WRONG = MappingProxyType({
     odd.COLON: AppAnomaly.HTTP_RESPONSE_FIELD_MISSING_COLON, odd.NAME: AppAnomaly.HTTP_RESPONSE_HEADER_INVALID,
     odd.FOLDING: AppAnomaly.HTTP_INVALID_RESPONSE_FIELD_FOLDING,
@@ -42,9 +41,9 @@ class ResponseSide(Side):
 
     def anomaly(self, what: AppAnomaly) -> None:
         """Report what is odd."""
+        if what is AppAnomaly.HTTP_INVALID_RESPONSE_CHUNK_LEN:
+            self._exchange.anomaly(AppAnomaly.HTTP_INVALID_CHUNK, TO_CLIENT)
         self._exchange.anomaly(what, TO_CLIENT)
-        if what in _ALSO:
-            self._exchange.anomaly(_ALSO[what], TO_CLIENT)
 
     def starts_message(self, data: bytes) -> bool | None:
         """Whether bytes begin a status line; None: too few to tell."""
@@ -104,15 +103,54 @@ class ResponseSide(Side):
             self.state = DEAD
 
     def on_rest(self, rest: bytes) -> None:
-        """Take bytes without line end as the body of a response without header."""
-        if rest.strip(_BLANK) and not parse.resembles_response(rest) and self._exchange.waiting:
+        """Take bytes without line end as a status line that breaks off, or the body of a response without header."""
+        if not rest.strip(_WHITE) or not self._exchange.waiting:
+            return
+        if not parse.resembles_response(rest):
             self._headless()
+        elif self.closing:
+            tx = self._take_tx()
+            tx.response, tx.response_headers = parse.status_line(rest.strip(b"\r\n")), parse.Headers()
+            self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
+            self._end_here(tx)
+            self.give_up()
+
+    def on_broken_headers(self, raw: bytes, lines: list[bytes], torn: bytes) -> None:
+        """Show rules the fields, unless the last one is torn: then Suricata knows of none."""
+        if not torn:
+            self.on_headers(raw, lines)
+        elif self._tx is not None:
+            self._exchange.reach(self._tx, RESPONSE_HEADERS, TO_CLIENT)
+            self._complete(self._tx)
+
+    def _start(self) -> bool:
+        """Take all that answers a request of HTTP/0.9 for a body: it has neither status line nor header.
+
+        So is what lies behind the last line end where a body has begun without a status line.
+        """
+        if self._pos < len(self._buf) and not self._ending:
+            if self._answers_simply:
+                self._headless()
+                return True
+            if self.body is not None and self._line() is None:
+                self.state = BODY
+                return True
+        return super()._start()
+
+    @property
+    def _answers_simply(self) -> bool:
+        """What comes next answers a request of HTTP/0.9."""
+        waiting = self._exchange.waiting
+        return self._tx is None and bool(waiting) and waiting[0].simple
 
     def on_start(self, line: bytes) -> bool | None:
         """Take a status line, or what stands in its place."""
+        if self._answers_simply:
+            self._headless()
+            return False
         if not parse.resembles_response(line):
             return self._no_status_line(line)
-        first, *rest = parse.split_lone_cr([line.rstrip(b"\r\n").lstrip(_WHITE)])
+        first, *rest = parse.split_lone_cr([line.strip(b"\r\n")])
         status = parse.status_line(first)
         if not status.status:
             self.anomaly(AppAnomaly.HTTP_INVALID_RESPONSE_LINE)
@@ -124,18 +162,31 @@ class ResponseSide(Side):
 
     def _no_status_line(self, line: bytes) -> bool | None:
         """Skip a stray line before a status line; take anything else as a body without header (HTTP/0.9)."""
-        behind = self._pos + len(line)
-        if behind >= len(self._buf) and not self.closing:
+        if self._pos + len(line) >= len(self._buf) and not self.closing:
             self._scan = self._pos
+            if self.body is not None:
+                self.state = BODY
             return None
         self.anomaly(AppAnomaly.HTTP_INVALID_RESPONSE_LINE)
-        if bytes(self._buf[behind : behind + 1]) in (b"H", b"h") or len(line) <= 3:
+        if self._is_stray(line):
             return False
-        if self._exchange.waiting or self._tx is not None:
-            self._headless()
-        else:
+        if not self._exchange.waiting and self._tx is None:
             self.resync()
+            return False
+        self._begin_with(line)
         return False
+
+    def _is_stray(self, line: bytes) -> bool:
+        """Whether clients pass over a line in front of a status line."""
+        return bytes(self._buf[self._pos + len(line) :][:1]) == b"H" or len(line) <= 3
+
+    def _begin_with(self, line: bytes) -> None:
+        """Begin a body with a line: if a status line follows that came with it, what that announces goes on with it."""
+        if self.body is None:
+            self._headless()
+        if self.body is not None:
+            self.body.extend(line)
+        self.state, self._junk = START, 0
 
     def _headless(self) -> None:
         self.body = self._take_tx().response_body = Body.until_close(limits.RESPONSE_BODY)
@@ -155,11 +206,14 @@ class ResponseSide(Side):
             self.state = START
             return
         tx.response_raw = raw
+        if self._head:
+            tx.response_raw = raw = b"".join(line + b"\r\n" for line in self._head) + raw
         if self._head or raw.count(b"\r") != raw.count(b"\r\n"):
             lines = parse.split_lone_cr(self._head + lines)
-        for wrong in odd.of_lines(raw, lines):
+        old = tx.response.protocol in _OLD
+        for wrong in odd.of_lines(raw, lines, split_folded=not old, response=True):
             self.anomaly(_WRONG[wrong])
-        tx.response_headers = headers = parse.headers(lines, split_folded=True)
+        tx.response_headers = headers = parse.headers(lines, split_folded=True, old=old)
         for what in odd.of_response(tx.response, headers):
             self.anomaly(what)
         status = tx.response.status
@@ -172,8 +226,8 @@ class ResponseSide(Side):
         self._continued = False
         self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
         method = tx.request.method if tx.request is not None else b""
-        if status == 101 or (method == b"CONNECT" and 200 <= status < 300):
-            self._complete(tx)
+        if self._switches(status, headers) or (method == b"CONNECT" and 200 <= status < 300):
+            self._end_here(tx)
             self._exchange.done = True
             if status == 101:
                 self._switch(tx, (headers.get(b"upgrade") or b"").lower())
@@ -184,6 +238,11 @@ class ResponseSide(Side):
             self._doubtful(tx, headers)
         else:
             self._begin_body(tx)
+
+    @staticmethod
+    def _switches(status: int, headers: parse.Headers) -> bool:
+        """Whether another protocol follows; not where a body is announced (as in Suricata)."""
+        return status == 101 and headers.lengths is None and headers.get(b"transfer-encoding") is None
 
     def _switch(self, tx: HttpTransaction, upgrade: bytes) -> None:
         """Note what the connection goes on with (RFC 9110 section 7.8)."""
@@ -204,8 +263,11 @@ class ResponseSide(Side):
             self._complete(tx)
 
     def _begin_body(self, tx: HttpTransaction) -> None:
-        self.body = tx.response_body = self._frame(tx.response_headers or parse.Headers())
+        before, self.body = self.body, self._frame(tx.response_headers or parse.Headers())
         self.body.treat(self._exchange.files)
+        if before is not None:
+            self.body.extend(bytes(before.parts[0]))
+        tx.response_body = self.body
         self.state = BODY
         if self.body.ended:
             self.on_body()
@@ -260,14 +322,17 @@ class ResponseSide(Side):
     def is_extra(self, line: bytes, *, whole: bool) -> bool:  # noqa: ARG002 - a method of both sides
         """Whether bytes behind a response are of its body: they do not begin as a status line does."""
         word = line.lstrip(_BLANK)[:4].lower()
-        return bool(word) and not b"http".startswith(word)
+        return not word or not b"http".startswith(word)
 
     def is_next(self, data: bytes) -> bool:
         """Whether bytes begin with a protocol."""
         return data[:5].lower() == b"http/"
 
     def on_extra(self, data: bytes) -> None:
-        """Add what stands behind the length of a body."""
+        """Add what stands behind the length of a body, or where there should be none."""
+        if self.body is None and self._tx is not None:
+            self.body = self._tx.response_body = Body.sized(0, limits.RESPONSE_BODY)
+            self.body.treat(self._exchange.files)
         if self.body is not None:
             self.body.extend(data)
 
@@ -281,10 +346,11 @@ class ResponseSide(Side):
         self._tx = self.body = None
 
     def _complete(self, tx: HttpTransaction) -> None:
-        if self.body is not None:
-            self.end_message()
-            return
-        self.state = START
+        self._tx = tx
+        self.end_message()
+
+    def _end_here(self, tx: HttpTransaction) -> None:
+        """Complete a response: what stands behind it is no HTTP."""
         self._tx = tx
         self.on_end()
 

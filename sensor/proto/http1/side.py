@@ -56,10 +56,14 @@ class Side:
         raise NotImplementedError
 
     def on_rest(self, rest: bytes) -> None:
-        """Take what is left where a start line should be: set `state` and `body`, or let it go."""
+        """Take what is left where a start line should be: complete a message, set `state` and `body`, or let it go."""
 
     def on_headers(self, raw: bytes, lines: list[bytes]) -> None:
         """Take a header block, as sent (empty line included) and as lines: set `state` and `body`."""
+        raise NotImplementedError
+
+    def on_broken_headers(self, raw: bytes, lines: list[bytes], torn: bytes) -> None:
+        """Take the lines of a header block that breaks off. torn: the beginning of one more, which is none of them."""
         raise NotImplementedError
 
     def on_body(self) -> None:
@@ -220,10 +224,13 @@ class Side:
     def _end_head(self) -> None:
         if self.state == HEADERS:
             rest = bytes(self._buf[self._pos :])
-            if rest:
-                self._lines.append(rest)
             self._drop()
-            self.end_headers()
+            if self.closing:
+                raw, self._lines = self._lines, []
+                self.on_broken_headers(b"".join(raw), parse.without_ends(raw), rest)
+            else:
+                self._lines += (rest,) if rest else ()
+                self.end_headers()
         if self._ending:
             self._take_extra(len(self._buf) - self._pos)
             self._finish_message()
@@ -262,14 +269,14 @@ class Side:
             if self._ending and not self.is_extra(bytes(self._buf[self._pos : self._pos + _SKIP_AT_ONCE]), whole=False):
                 self._finish_message()
             return self._too_long(rest)
-        if not line.strip(_BLANK):
-            self._consume(len(line))
-            return True
         if self._ending:
             if self.is_extra(line, whole=True):
                 self._take_extra(len(line))
                 return True
             self._finish_message()
+        if not line.strip(_BLANK):
+            self._consume(len(line))
+            return True
         self._lines = []
         self._count = 0
         self._long = self._told = False
@@ -309,7 +316,7 @@ class Side:
     def _take_extra(self, nbytes: int) -> None:
         data = bytes(self._buf[self._pos : self._pos + nbytes])
         self._consume(nbytes)
-        if data.strip(_BLANK):
+        if data:
             self.on_extra(data)
 
     def _too_long(self, waiting: int) -> bool:

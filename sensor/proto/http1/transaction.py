@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.model.files import FILE_BUFFERS
-from sensor.proto.http1 import coding, eve, files, limits, parse, uri
+from sensor.proto.http1 import coding, eve, files, limits, odd, parse, uri
 
 if TYPE_CHECKING:
     from sensor.model.anomaly import AppAnomaly
@@ -21,6 +21,8 @@ REQUEST_HEADERS, REQUEST_BODY, REQUEST_COMPLETE, RESPONSE_HEADERS, RESPONSE_BODY
 _BODY = MappingProxyType({REQUEST_BODY: TO_SERVER, RESPONSE_BODY: TO_CLIENT})
 _COMPLETE = MappingProxyType({REQUEST_COMPLETE: TO_SERVER, RESPONSE_COMPLETE: TO_CLIENT})
 
+_SENDING = frozenset({b"POST", b"PUT"})
+
 Instances = Sequence[bytes]
 
 
@@ -28,7 +30,7 @@ class HttpTransaction:
     """What is known of one exchange, bounded by `limits`. A buffer exists once its stage is reached."""
 
     __slots__ = (
-        "_cache", "_decoded", "cost", "id", "reached", "request", "request_body", "request_headers",
+        "_cache", "_decoded", "broken", "cost", "id", "reached", "request", "request_body", "request_headers",
         "request_raw", "response", "response_body", "response_headers", "response_raw",
     )  # fmt: skip
 
@@ -36,6 +38,8 @@ class HttpTransaction:
         self.id = number
         self.cost = 0
         """Bytes of the request that the parser accounts for while the transaction waits for its response."""
+        self.broken = False
+        """The request ends within its header."""
         self.reached = 0
         """Bit set of stages."""
         self.request: parse.RequestLine | None = None
@@ -109,8 +113,21 @@ class HttpTransaction:
 
     def form(self) -> bytes:
         """Return the boundary of the form that the request is; empty: it is none. What is PUT is one file."""
-        put = self.request is not None and self.request.method == b"PUT"
-        return b"" if put else files.boundary(self.request_headers)
+        posted = self.request is not None and self.request.method == b"POST"
+        return files.boundary(self.request_headers) if posted else b""
+
+    @property
+    def simple(self) -> bool:
+        """It is a request of HTTP/0.9: a method that is known, a target, no protocol, and no field behind it."""
+        request = self.request
+        if request is None or request.protocol or not request.target or self.request_raw.strip():
+            return False
+        return odd.known_method(request.method)
+
+    @property
+    def sends_file(self) -> bool:
+        """The body of the request is a file to rules: of what is fetched with a body it is none, as in Suricata."""
+        return self.request is not None and self.request.method in _SENDING
 
     def file_name(self, headers: parse.Headers | None) -> bytes:
         """Return the name of the file that a message with these headers carries."""
@@ -123,7 +140,7 @@ class HttpTransaction:
             (self.response_headers, self.response_body) if side == TO_CLIENT
             else (self.request_headers, self.request_body)
         )  # fmt: skip
-        if body is None or (side == TO_SERVER and self.form()):
+        if body is None or (side == TO_SERVER and (not self.sends_file or self.form())):
             return None
         names = coding.codings((headers.get(b"content-encoding") or b"") if headers else b"")
         name = self.file_name(headers)
@@ -182,7 +199,10 @@ def _method(tx: HttpTransaction) -> Instances:
 
 
 def _uri(tx: HttpTransaction) -> Instances:
-    return _one(uri.normalise(tx.request.target) if tx.request else None)
+    """Return what the target names beside a host: nothing, of CONNECT and of `http://host`."""
+    if tx.request is None or tx.request.method == b"CONNECT":
+        return ()
+    return _one(uri.normalise(tx.request.target) or None)
 
 
 def _uri_raw(tx: HttpTransaction) -> Instances:
@@ -204,6 +224,9 @@ def _host_raw(tx: HttpTransaction) -> Instances:
 
 
 def _host(tx: HttpTransaction) -> Instances:
+    """Return the host of a request whose header is complete: only then it is looked for, as in Suricata."""
+    if tx.broken:
+        return ()
     return tuple(host for raw in _host_raw(tx) if (host := parse.host_port(raw)[0].lower()))
 
 
@@ -228,7 +251,7 @@ def _request_body(tx: HttpTransaction) -> list[bytes]:
 
 
 def _request_file(tx: HttpTransaction) -> list[bytes]:
-    return [] if tx.form() else _request_body(tx)
+    return _request_body(tx) if tx.sends_file and not tx.form() else []
 
 
 def _of_file(name: str, side: int) -> Maker:
@@ -236,11 +259,11 @@ def _of_file(name: str, side: int) -> Maker:
 
 
 def _request_raw(tx: HttpTransaction) -> Instances:
-    return _one(tx.request_raw)
+    return _one(tx.request_raw or None)
 
 
 def _response_raw(tx: HttpTransaction) -> Instances:
-    return _one(tx.response_raw)
+    return _one(tx.response_raw if tx.response_headers is not None else None)
 
 
 def _request_field(name: bytes) -> Maker:
@@ -281,7 +304,8 @@ def _names(headers: parse.Headers | None) -> Instances:
 def _start(line: bytes | None, headers: parse.Headers | None) -> Instances:
     if line is None:
         return ()
-    return (b"\r\n".join([line, *_lines(headers), b"\r\n"]),)
+    lines = _lines(headers)
+    return (b"\r\n".join([line, *lines, b"\r\n" if lines else b""]),)
 
 
 def _request_frame(tx: HttpTransaction) -> Instances:
@@ -340,7 +364,9 @@ MAKERS: MappingProxyType[str, tuple[int, Maker]] = MappingProxyType({
     "http.header_names@to_client": (RESPONSE_HEADERS, lambda tx: _names(tx.response_headers)),
     "http.start@to_client": (
         RESPONSE_HEADERS,
-        lambda tx: _start(tx.response.line if tx.response else None, tx.response_headers),
+        lambda tx: _start(
+            tx.response.line if tx.response and tx.response_headers is not None else None, tx.response_headers
+        ),
     ),
     "http.response_body": (RESPONSE_BODY, HttpTransaction.decoded_response),
     "file.data@to_client": (RESPONSE_BODY, HttpTransaction.decoded_response),

@@ -14,7 +14,8 @@ from unicodedata import normalize
 from sensor.proto.http1.parse import host_port
 
 _ODD = re.compile(rb"[%\\#\x80-\xff]|//|/\.")
-_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]{0,31}://([^/?#]*)")
+_ABSOLUTE = re.compile(rb"(?!/)[^:]{0,65536}:(?://([^/?#]*))?")
+"""Whatever stands in front of the first colon is a scheme, if the target does not begin as a path (as in Suricata)."""
 _DOUBLE = re.compile(rb"%25[0-9A-Fa-f]{2}")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _PERCENT_U = re.compile(rb"%(?:[uU]([0-9A-Fa-f]{4})|([0-9A-Fa-f]{2}))")
@@ -27,7 +28,7 @@ _NARROW = {0x2044: b"/", 0x2215: b"/", 0x2216: b"\\"}
 def authority(target: bytes) -> bytes:
     """Return host and port of an absolute target (RFC 9112 section 3.2.2), user information left out."""
     found = _ABSOLUTE.match(target)
-    return found[1].rpartition(b"@")[2] if found else b""
+    return found[1].rpartition(b"@")[2] if found and found[1] else b""
 
 
 def named_host(method: bytes, target: bytes) -> bytes:
@@ -58,7 +59,7 @@ def path(target: bytes) -> bytes:
 
 def _without_authority(target: bytes) -> bytes:
     found = _ABSOLUTE.match(target)
-    return (target[found.end() :] or b"/") if found else target
+    return target[found.end() :] if found else target
 
 
 def _path(path: bytes) -> bytes:

@@ -65,7 +65,7 @@ def test_headers_join_repetitions_and_unfold():
 
 def test_folded_lines_keep_their_white_space_and_nul_is_none():
     got = parse.headers([b"A: v ", b"  w \t", b"B:", b" v", b"C: v", b"\0w", b"D\0: \0v"])
-    assert list(got.items()) == [(b"A", b"v   w"), (b"B", b"v"), (b"C", b"v\0w"), (b"D\0", b"\0v")]
+    assert list(got.items()) == [(b"A", b"v   w"), (b"B", b"v"), (b"C", b"v\0w"), (b"", b"D\0: \0v")]
 
 
 @pytest.mark.parametrize("response", [True, False])
@@ -81,8 +81,10 @@ def test_folded_lines_with_a_colon_are_fields_in_responses_only():
     assert parse.headers(lines, split_folded=True).get(b"transfer-encoding") == b"chunked"
 
 
-def test_nul_bytes_do_not_hide_a_field():
-    assert parse.headers([b"Transfer\0-Encoding: chun\0ked"]).get(b"transfer-encoding") == b"chun\0ked"
+def test_nul_bytes_do_not_hide_a_field_of_a_response():
+    line = b"Transfer\0-Encoding: chun\0ked"
+    assert parse.headers([line], split_folded=True).get(b"transfer-encoding") == b"chun\0ked"
+    assert parse.headers([line]).values == {b"": line}
     assert parse.is_chunked(b"chun\0ked")
 
 

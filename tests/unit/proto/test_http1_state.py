@@ -220,14 +220,85 @@ def test_a_gap_in_a_request_completes_what_was_seen():
     assert out[0].tx.buffer("http.host") == (b"h",)
 
 
-def test_an_unfinished_header_block_is_complete_at_the_end():
-    _, out = talk((TO_SERVER, b"GET /x HTTP/1.1\r\nHost: h\r\nUser-Agent: evil"))
+def test_an_unfinished_header_block_has_the_lines_that_are_whole():
+    parser, out = talk((TO_SERVER, b"GET /x HTTP/1.1\r\nUser-Agent: evil\r\nHost: h\r\nTransfer-Enco"))
     assert names(out) == [(stage, 0) for stage in STAGES[:3]]
-    assert out[0].tx.buffer("http.user_agent") == (b"evil",)
+    tx = out[0].tx
+    assert tx.buffer("http.header") == (b"User-Agent: evil\r\nHost: h\r\n",)
+    assert tx.buffer("http.host.raw") == (b"h",)
+    assert tx.buffer("http.host") == ()
+    assert parser.anomalies() == []
 
 
-def test_an_unfinished_request_line_is_no_request():
-    assert talk((TO_SERVER, b"GET /x HTTP/1."))[1] == []
+def test_an_unfinished_header_block_of_a_response_is_shown_if_its_last_line_is_whole():
+    for end, raw in ((b"", [b"Server: s\r\n"]), (b"Content-Le", [])):
+        _, out = talk((TO_SERVER, GET), (TO_CLIENT, b"HTTP/1.1 200 OK\r\nServer: s\r\n" + end))
+        tx = out[0].tx
+        assert list(tx.buffer("http.header.raw@to_client")) == raw
+        assert len(tx.buffer("http.start@to_client")) == len(raw)
+        assert tx.buffer("http.stat_code") == (b"200",)
+
+
+def test_start_lines_that_break_off_are_shown_at_the_end():
+    (tx,) = {stage.tx for stage in talk((TO_SERVER, b"GET /x HTTP/1."))[1]}
+    assert tx.buffer("http.uri") == (b"/x",)
+    assert tx.buffer("http.start") == (b"GET /x HTTP/1.\r\n",)
+    assert tx.buffer("http.header.raw") == ()
+    tx = talk((TO_SERVER, GET), (TO_CLIENT, b"HTTP/1.1 20"))[1][0].tx
+    assert (tx.buffer("http.stat_code"), tx.buffer("http.response_line")) == ((b"20",), (b"HTTP/1.1 20",))
+
+
+def test_a_line_that_is_no_request_line_is_one_of_a_name_alone():
+    parser, out = talk((TO_SERVER, b"FROB\r\nHost: h\r\n\r\n"), (TO_CLIENT, OK))
+    tx = out[0].tx
+    assert (tx.buffer("http.method"), tx.buffer("http.host")) == ((b"FROB",), (b"h",))
+    assert tx.buffer("http.stat_code") == (b"200",)
+    assert (AppAnomaly.HTTP_INVALID_REQUEST_LINE, TO_SERVER) in parser.anomalies()
+
+
+def test_what_answers_a_request_without_protocol_and_fields_is_a_body():
+    answer = b"\r\nHTTP/1.1 200 OK\r\n\r\nbody"
+    tx = talk((TO_SERVER, b"GET /x\r\n"), (TO_CLIENT, answer))[1][0].tx
+    assert tx.buffer("http.response_body") == [answer]
+    assert tx.buffer("http.stat_code") == ()
+
+
+@pytest.mark.parametrize(("front", "body"), [
+    (b"junk\r\n", b"hello"),
+    (b"junk\r\n\r\n", b"junk\r\nhello"),
+    (b"junk\r\nmore\r\n", b"junk\r\nhello"),
+    (b"a\r\n", b"hello"),
+])  # fmt: skip
+def test_lines_in_front_of_a_status_line_begin_the_body(front, body):
+    tx = talk((TO_SERVER, GET), (TO_CLIENT, front + b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"))[1][0].tx
+    assert tx.buffer("http.response_body") == [body]
+    assert tx.buffer("http.stat_code") == (b"200",)
+
+
+def test_a_body_without_header_has_no_empty_lines_at_first():
+    tx = talk((TO_SERVER, GET), (TO_CLIENT, b"ICY 200 OK\r\nA: b\r\n\r\nhello"))[1][0].tx
+    assert tx.buffer("http.response_body") == [b"ICY 200 OK\r\nA: b\r\nhello"]
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 204 No\r\n\r\n", b"HTTP/1.1 304 No\r\nContent-Length: 0\r\n\r\n"])
+def test_what_stands_behind_a_response_that_has_no_body_is_its_body(head):
+    tx = talk((TO_SERVER, GET), (TO_CLIENT, head + b"hello"))[1][0].tx
+    assert tx.buffer("http.response_body") == [b"hello"]
+
+
+def test_a_switch_of_protocols_that_announces_a_body_has_one():
+    head = b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nContent-Length: 5\r\n\r\n"
+    parser, out = talk((TO_SERVER, GET), (TO_CLIENT, head + b"hello"))
+    assert out[0].tx.buffer("http.response_body") == [b"hello"]
+    assert parser.becomes == ""
+
+
+def test_only_what_is_posted_or_put_is_a_file():
+    for method, files in ((b"POST", [b"hello"]), (b"PUT", [b"hello"]), (b"GET", []), (b"PATCH", [])):
+        tx = talk((TO_SERVER, method + b" /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"))[1][0].tx
+        assert tx.buffer("http.request_body") == [b"hello"]
+        assert list(tx.buffer("file.data")) == files
+        assert len(tx.buffer("file.name")) == len(files)
 
 
 @pytest.mark.parametrize(
@@ -294,7 +365,7 @@ def test_anomalies(side, data, expected):
         (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", b"one\r\ntwo\r\n", b"one\r\ntwo\r\n"),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", b"more", b"abmore"),
         (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", b"GET", None),
-        (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n", None),
+        (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n", b"\r\n"),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", b"FROB / HTTP/1.1\r\n\r\n", b"ab"),
     ],
 )
@@ -441,10 +512,10 @@ def test_a_request_line_that_an_answer_cuts_off_is_told_once():
     assert AppAnomaly.HTTP_REQUEST_LINE_INCOMPLETE not in odd(parser)
 
 
-def test_a_side_that_is_not_http_is_given_up():
-    parser, out = talk((TO_SERVER, b"\x01\x02\r\n" * 50), (TO_CLIENT, b"x" * 70_000), finish=False)
-    assert out == []
-    assert parser.done
+def test_lines_that_are_no_requests_are_bounded():
+    _, out = talk(*[(TO_SERVER, b"\x01\x02\r\n"), (TO_SERVER, b"A: b\r\n\r\n")] * 50, (TO_SERVER, GET))
+    assert len({stage.tx for stage in out}) == limits.JUNK_LINES
+    assert not any(stage.tx.buffer("http.uri") for stage in out)
 
 
 def test_anomalies_of_a_flow_are_bounded():
