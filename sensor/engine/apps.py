@@ -66,6 +66,9 @@ class FlowApp:
     """Its protocol was agreed on by another, and has not shown yet."""
     foresees: bool = False
     """Its parser tells of how many bytes it need not be told at once."""
+    _files_of: object = None
+    """The transaction whose files came last."""
+    _matched: set[int] = field(default_factory=set)
     idle: list[int] = field(default_factory=lambda: [0, 0])
     """So many bytes may come next of each side before the parser must have them."""
 
@@ -78,6 +81,12 @@ class FlowApp:
         """Take note of what its parser can do."""
         traits = TRAITS[self.spec.name]
         self.hands_over, self.foresees, self.idle = traits.hands_over, traits.foresees, [0, 0]
+
+    def matched(self, stage: TxStage) -> set[int]:
+        """Return the rules that have matched a file of this transaction: each alerts once for all, as in Suricata."""
+        if self._files_of is not stage.tx:
+            self._files_of, self._matched = stage.tx, set()
+        return self._matched
 
     def note(self, stage: TxStage) -> TxStage | None:
         """Keep in mind what is to be logged at the flow's end; return what is to be logged so late that it is now."""

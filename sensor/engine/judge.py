@@ -220,8 +220,14 @@ class Judge:
                 if self._match(number, place, data, stream=True, context=used):
                     break
 
-    def transaction(self, place: Place, app: int, stage: TxStage, data: bytes, seen: bytes) -> None:
-        """Judge the transaction rules of a protocol's stage. data: what completed it; seen: with what came before."""
+    def transaction(
+        self, place: Place, app: int, stage: TxStage, data: bytes, seen: bytes, matched: set[int] | None = None
+    ) -> None:
+        """Judge the transaction rules of a protocol's stage. data: what completed it; seen: with what came before.
+
+        matched: rules that have matched another file of the transaction, and will not match this one; those that have
+        files stored do.
+        """
         index = self._plan.transactions
         file = stage.file is not None
         every = index.everything(app, stage.stage, file=file)
@@ -240,9 +246,14 @@ class Judge:
             if known is None:
                 known = index.candidates(app, stage.stage, context.instances, file=file)
             rules = sorted(self.awake(place.slot, known))
+        if matched is not None:
+            rules = [number for number in rules if number not in matched]
         for number in self._able(rules, context, seen):
-            if self._holds(number, context) and self._match(number, sided, data, stream=True, context=context):
-                break
+            if self._holds(number, context):
+                if matched is not None and not self._plan.rules[number].store:
+                    matched.add(number)
+                if self._match(number, sided, data, stream=True, context=context):
+                    break
 
     def _framed(self, place: Place, app: int) -> Collection[int] | None:
         """Return the rules that may match messages of a flow, as its frames tell; None: they do not."""

@@ -564,7 +564,8 @@ class Walk:
             for stage in stages:
                 flow.transactions += stage.stage == last
                 seen = self._tails.of(app, place.slot, stage.side, data) if mixed else data
-                self._judge.transaction(place, app, stage, data, seen)
+                matched = flow.matched(stage) if stage.file is not None else None
+                self._judge.transaction(place, app, stage, data, seen, matched)
                 if written:
                     self._logs.transaction(place, spec, stage)
                 if filed:
