@@ -22,7 +22,9 @@ def codings(value: bytes) -> list[str]:
     """Return the codings that a Content-Encoding names, in the order they were applied; identity left out."""
     found = []
     for token in value.replace(b"\0", b"").lower().split(b","):
-        if b"gzip" in token or b"deflate" in token:
+        if b"gzip" in token:
+            found.append("gzip")
+        elif b"deflate" in token:
             found.append("deflate")
         elif token.strip() == b"br":
             found.append("br")
@@ -37,7 +39,9 @@ def decode(data: bytes, names: list[str], limit: int) -> tuple[list[bytes], AppA
     """
     current = data
     odd: AppAnomaly | None = None
+    misnamed = False
     for name in names[: -limits.ENCODING_LAYERS - 1 : -1]:
+        misnamed |= not _is_named(current, name)
         out, broken, used = _brotli(current, limit) if name == "br" else _inflate(current, limit)
         if len(out) >= limit and used * limits.BOMB_RATIO < len(out):
             odd = AppAnomaly.HTTP_DECOMPRESSION_BOMB
@@ -45,11 +49,29 @@ def decode(data: bytes, names: list[str], limit: int) -> tuple[list[bytes], AppA
             odd = odd or AppAnomaly.HTTP_DECOMPRESSION_FAILED
         if out or not broken:
             current = out
+    told = AppAnomaly.HTTP_DECOMPRESSION_FAILED if odd is None and misnamed else odd
     if not current:
-        return [data], odd
+        return [data], told
     if odd is AppAnomaly.HTTP_DECOMPRESSION_FAILED and current is not data:
-        return [current, data], odd
-    return [current], odd
+        return [current, data], told
+    return [current], told
+
+
+def _is_named(data: bytes, name: str) -> bool:
+    """Whether data begin as what their coding is called in Suricata, for which `deflate` has no header of zlib."""
+    if name == "gzip":
+        return data[:2] == b"\x1f\x8b" or _is_zlib(data)
+    if name == "deflate":
+        try:
+            zlib.decompressobj(-15).decompress(data[:_STEP], limits.RESPONSE_BODY)
+        except zlib.error:
+            return False
+    return True
+
+
+def _is_zlib(data: bytes) -> bool:
+    """Whether data begin with a header of zlib (RFC 1950 section 2.2)."""
+    return len(data) >= 2 and data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
 
 
 def _brotli(data: bytes, limit: int) -> tuple[bytes, bool, int]:
@@ -75,7 +97,7 @@ def _inflate(data: bytes, limit: int) -> tuple[bytes, bool, int]:
     """Undo gzip, zlib or raw deflate, whichever it is."""
     if data[:2] == b"\x1f\x8b":
         return _members(data, limit)
-    if len(data) >= 2 and data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0:
+    if _is_zlib(data):
         found = _raw(data, 2, limit)
         if found[1]:
             found = max(found, _raw(data, 0, limit), key=lambda one: (not one[1], len(one[0])))

@@ -54,6 +54,13 @@ class Exchange:
         """Note that rules see all they will see of a request's body, and the files of a form in it."""
         if not tx.reached >> REQUEST_BODY & 1:
             self.reach(tx, REQUEST_BODY, TO_SERVER)
+            headers = tx.request_headers
+            if tx.request_body is not None and headers is not None and headers.get(b"content-encoding"):
+                fault = tx.decode_request()
+                if fault is not None:
+                    self.anomaly(fault, TO_SERVER)
+            for what in tx.odd_parts():
+                self.anomaly(what, TO_SERVER)
             for file in tx.uploads():
                 self.stages += [TxStage(tx, stage, TO_SERVER, file) for stage in (REQUEST_BODY, REQUEST_COMPLETE)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from sensor.model.anomaly import AppAnomaly
 from sensor.model.files import FileInfo
 from sensor.proto.http1 import coding, limits, uri
 
@@ -28,10 +29,10 @@ def boundary(headers: Headers | None) -> bytes:
     return (found[1] or found[2]) if found else b""
 
 
-def file_name(disposition: bytes | None) -> bytes:
-    """Return the file name of a Content-Disposition (RFC 6266); empty: it has none."""
+def file_name(disposition: bytes | None) -> bytes | None:
+    """Return the file name of a Content-Disposition (RFC 6266); None: it has none."""
     found = _FILE_NAME.search(disposition) if disposition else None
-    return (found[1] if found[1] is not None else found[2]) if found else b""
+    return (found[1] if found[1] is not None else found[2]) if found else None
 
 
 def uploads(body: Body | None, mark: bytes) -> Iterator[FileInfo]:
@@ -47,8 +48,30 @@ def uploads(body: Body | None, mark: bytes) -> Iterator[FileInfo]:
             return
         start += len(delimiter)
         stop = data.find(b"\r\n" + delimiter, start)
-        yield from _upload(data, start, len(data) if stop < 0 else stop, ended=stop >= 0, whole=whole)
+        end = _cut_off(data, start, delimiter) if stop < 0 else stop
+        yield from _upload(data, start, end, ended=stop >= 0, whole=whole)
         start = stop + 2 if stop >= 0 else -1
+
+
+def _cut_off(data: bytes, start: int, delimiter: bytes) -> int:
+    """Return where the last part of a form ends that breaks off, perhaps within the delimiter behind it."""
+    tail = data.rfind(b"\r\n", start)
+    return tail if tail >= 0 and delimiter.startswith(data[tail + 2 :]) else len(data)
+
+
+def odd_parts(body: Body, mark: bytes) -> Iterator[AppAnomaly]:
+    """Yield what is odd about the parts of a form: header lines without a colon, files without a byte."""
+    data, delimiter = bytes(body.parts[0]), b"--" + mark
+    for part in data.split(delimiter)[1 : limits.FORM_PARTS + 1]:
+        head, blank, content = part.partition(b"\r\n\r\n")
+        if not blank or part.startswith(b"--"):
+            continue
+        first, *lines = head.split(b"\r\n")
+        if first.strip() or any(line and b":" not in line for line in lines):
+            yield AppAnomaly.HTTP_MULTIPART_INVALID_HEADER
+        found = _DISPOSITION.search(head)
+        if not content and found and file_name(found[1]) is not None:
+            yield AppAnomaly.HTTP_MULTIPART_NO_FILEDATA
 
 
 def _upload(data: bytes, start: int, stop: int, *, ended: bool, whole: bool) -> Iterator[FileInfo]:
@@ -57,8 +80,8 @@ def _upload(data: bytes, start: int, stop: int, *, ended: bool, whole: bool) -> 
     if blank < 0:
         return
     found = _DISPOSITION.search(data, start, blank)
-    name = file_name(found[1]) if found else b""
-    if name:
+    name = file_name(found[1]) if found else None
+    if name is not None:
         content = data[blank + 4 : stop]
         yield FileInfo(name, content, len(content), ended or whole)
 

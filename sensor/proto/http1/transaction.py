@@ -30,8 +30,8 @@ class HttpTransaction:
     """What is known of one exchange, bounded by `limits`. A buffer exists once its stage is reached."""
 
     __slots__ = (
-        "_cache", "_decoded", "broken", "cost", "id", "reached", "request", "request_body", "request_headers",
-        "request_raw", "response", "response_body", "response_headers", "response_raw",
+        "_cache", "_decoded", "_decoded_request", "broken", "cost", "id", "reached", "request", "request_body",
+        "request_headers", "request_raw", "response", "response_body", "response_headers", "response_raw",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -53,6 +53,7 @@ class HttpTransaction:
         self.response_body: Body | None = None
         self._cache: dict[str, Instances] = {}
         self._decoded: tuple[list[bytes], AppAnomaly | None] | None = None
+        self._decoded_request: tuple[list[bytes], AppAnomaly | None] | None = None
 
     def buffer(self, name: str) -> Instances:
         """Return the instances of a buffer; empty where it is absent, not yet known, or not one of ours."""
@@ -106,10 +107,25 @@ class HttpTransaction:
         self._decoded = _decode(self.response_headers, self.response_body)
         return self._decoded[1]
 
+    def decode_request(self) -> AppAnomaly | None:
+        """Undo the request's content codings; return what was odd about them."""
+        self._decoded_request = _decode(self.request_headers, self.request_body)
+        return self._decoded_request[1]
+
+    def decoded_request(self) -> list[bytes]:
+        """Return the request body in the forms to inspect."""
+        found = self._decoded_request
+        return found[0] if found is not None else _decode(self.request_headers, self.request_body)[0]
+
     def uploads(self) -> Sequence[FileInfo]:
         """Return the files of a form in the request."""
         mark = self.form() if self.request_body is not None else b""
         return tuple(files.uploads(self.request_body, mark)) if mark else ()
+
+    def odd_parts(self) -> Sequence[AppAnomaly]:
+        """Return what is odd about the form in the request."""
+        mark = self.form() if self.request_body is not None else b""
+        return tuple(files.odd_parts(self.request_body, mark)) if mark and self.request_body is not None else ()
 
     def form(self) -> bytes:
         """Return the boundary of the form that the request is; empty: it is none. What is PUT is one file."""
@@ -129,10 +145,11 @@ class HttpTransaction:
         """The body of the request is a file to rules: of what is fetched with a body it is none, as in Suricata."""
         return self.request is not None and self.request.method in _SENDING
 
-    def file_name(self, headers: parse.Headers | None) -> bytes:
-        """Return the name of the file that a message with these headers carries."""
+    def file_name(self, side: int) -> bytes:
+        """Return the name of the file that a side's message carries: responses may tell another than the path."""
+        headers = self.response_headers if side == TO_CLIENT else None
         name = files.file_name(headers.get(b"content-disposition") if headers else None)
-        return files.path(self.request.target) if not name and self.request is not None else name
+        return name or (files.path(self.request.target) if self.request is not None else b"")
 
     def file(self, side: int) -> FileInfo | None:
         """Return the file that a side's body is; None: it has none, or is a form whose parts may be files."""
@@ -143,7 +160,7 @@ class HttpTransaction:
         if body is None or (side == TO_SERVER and (not self.sends_file or self.form())):
             return None
         names = coding.codings((headers.get(b"content-encoding") or b"") if headers else b"")
-        name = self.file_name(headers)
+        name = self.file_name(side)
         forms = self.decoded_response() if side == TO_CLIENT else _request_file(self)
         return files.whole_body(name, body, forms, names)
 
@@ -247,7 +264,7 @@ def _stat_msg(tx: HttpTransaction) -> Instances:
 
 
 def _request_body(tx: HttpTransaction) -> list[bytes]:
-    return _decode(tx.request_headers, tx.request_body)[0]
+    return tx.decoded_request()
 
 
 def _request_file(tx: HttpTransaction) -> list[bytes]:

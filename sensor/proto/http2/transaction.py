@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sensor.model.files import FileInfo
-from sensor.proto.http1 import parse
+from sensor.proto.http1 import files, parse
 from sensor.proto.http1.transaction import HttpTransaction
 from sensor.proto.http2.hpack import Field
 from sensor.proto.text import text
@@ -41,9 +41,18 @@ class _Exchange(HttpTransaction):
 
     __slots__ = ()
 
-    def file_name(self, headers: parse.Headers | None) -> bytes:  # noqa: ARG002 - as there
+    def file_name(self, side: int) -> bytes:  # noqa: ARG002 - as there
         """See `HttpTransaction`."""
         return b""
+
+    def form(self) -> bytes:
+        """See `HttpTransaction`: whatever the method is."""
+        return files.boundary(self.request_headers)
+
+    @property
+    def sends_file(self) -> bool:
+        """See `HttpTransaction`: whatever the method is, as in Suricata."""
+        return True
 
 
 _LOGGED = ("settings", "error_code", "priority")

@@ -115,9 +115,15 @@ _EVENTS: Mapping[str, str] = MappingProxyType({theirs: ours for ours, theirs in 
 
 _NEVER = frozenset({
     "tls.certificate_missing_element", "tls.certificate_unknown_element", "tls.certificate_invalid_string",
-    "tls.heartbeat_message", "http.request_line_missing_protocol",
+    "tls.heartbeat_message", "smtp.mime_invalid_base64",
+    *(f"http.{name}" for name in (
+        "request_line_missing_protocol", "unknown_error", "invalid_transfer_encoding_value_in_response",
+        "invalid_server_port_in_request", "invalid_authority_port", "request_server_port_tcp_port_mismatch",
+        "response_field_too_long", "request_header_repetition", "response_header_repetition", "failed_protocol_change",
+        "lzma_memlimit_reached", "multipart_generic_error",
+    )),
 })  # fmt: skip
-"""Events that Suricata knows and never raises; of the certificates, earlier versions did, and its rules name them."""
+"""Events that Suricata knows and never raises, whatever was sent; of the certificates, earlier versions did."""
 
 
 def event(draft: Draft, value: str) -> None:

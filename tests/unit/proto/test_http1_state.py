@@ -634,3 +634,47 @@ def test_a_status_line_without_end_is_no_start():
     _, out = talk((TO_SERVER, GET), (TO_CLIENT, 50), (TO_CLIENT, cut), (TO_CLIENT, b"HTTP/1.1 200 OK"))
     done = [stage.tx for stage in out if STAGES[stage.stage] == "response_complete"]
     assert done[0].buffer("http.response_body") == [cut + b"HTTP/1.1 200 OK"]
+
+
+FORM = b'--B\r\nContent-Disposition: form-data; name="f"; filename="%s"\r\n\r\n%s'
+
+
+def post(body):
+    head = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body
+
+
+@pytest.mark.parametrize(("body", "name", "data"), [
+    (FORM % (b"a.b", b"hello\r\n--B--\r\n"), b"a.b", b"hello"),
+    (FORM % (b"a.b", b"hello\r\n"), b"a.b", b"hello"),
+    (FORM % (b"a.b", b"hello\r\n-"), b"a.b", b"hello"),
+    (FORM % (b"a.b", b"hello\r\nb"), b"a.b", b"hello\r\nb"),
+    (FORM % (b"", b"hello\r\n--B--\r\n"), b"", b"hello"),
+])  # fmt: skip
+def test_files_of_forms_that_break_off_or_have_no_name(body, name, data):
+    found = [stage.file for stage in talk((TO_SERVER, post(body)))[1] if stage.file is not None]
+    assert {(file.name, file.data) for file in found} == {(name, data)}
+
+
+@pytest.mark.parametrize(("body", "expected"), [
+    (FORM % (b"a", b"hello\r\n--B--\r\n"), set()),
+    (b"--B\r\nX\r\n\r\nhello\r\n--B--\r\n", {AppAnomaly.HTTP_MULTIPART_INVALID_HEADER}),
+    (b"--Bjunk\r\nX: y\r\n\r\nhello\r\n--B--\r\n", {AppAnomaly.HTTP_MULTIPART_INVALID_HEADER}),
+    (FORM % (b"a", b"--B--\r\n"), {AppAnomaly.HTTP_MULTIPART_NO_FILEDATA}),
+    (FORM % (b"a", b"\r\n--B--\r\n"), set()),
+])  # fmt: skip
+def test_odd_parts_of_forms(body, expected):
+    parser, _ = talk((TO_SERVER, post(body)))
+    assert {what for what, _ in parser.anomalies()} == expected
+
+
+def test_a_coding_of_a_request_that_is_not_what_it_says():
+    head = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n"
+    parser, _ = talk((TO_SERVER, head + b"hello"))
+    assert parser.anomalies() == [(AppAnomaly.HTTP_DECOMPRESSION_FAILED, TO_SERVER)]
+
+
+def test_requests_have_no_name_of_a_file_but_their_path():
+    head = b"PUT /x.php HTTP/1.1\r\nHost: h\r\nContent-Disposition: attachment; filename=a\r\nContent-Length: 1\r\n\r\n"
+    tx = talk((TO_SERVER, head + b"x"))[1][0].tx
+    assert tx.buffer("file.name") == (b"/x.php",)
