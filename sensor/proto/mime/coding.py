@@ -11,6 +11,8 @@ from typing import Protocol
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NO_BASE64 = bytes(set(range(256)) - set(_ALPHABET))
 _BLANK = b" \t\r\n="
+_ODD_ESCAPE = re.compile(rb"=(?![0-9A-F]{2}|\r?\n|\Z)")
+"""What Suricata takes for none."""
 _BAD_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n|[ \t]*\Z)")
 _SOFT = re.compile(rb"=[ \t]*\r?\n")
 _ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})")
@@ -77,7 +79,7 @@ class Base64:
 
 
 class QuotedPrintable:
-    """`quoted-printable` (section 6.7): what is no escape stays as it is."""
+    """`quoted-printable` (section 6.7): of what is no escape the `=` is left out, as in Suricata."""
 
     __slots__ = ("_held", "faulty")
 
@@ -100,7 +102,9 @@ class QuotedPrintable:
         return self._decoded(held)
 
     def _decoded(self, text: bytes) -> bytes:
-        self.faulty |= _BAD_ESCAPE.search(text) is not None
+        if _ODD_ESCAPE.search(text) is not None:
+            self.faulty = True
+            text = _BAD_ESCAPE.sub(b"", text)
         return _ESCAPE.sub(lambda found: bytes((int(found[1], 16),)), _SOFT.sub(b"", text))
 
 

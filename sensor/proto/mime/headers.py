@@ -9,7 +9,7 @@ from sensor.proto.mime import limits
 
 _PARAMETER = re.compile(
     rb";[ \t\r\n]{0,100}([!#$%&'*+.^_`|~0-9A-Za-z-]{1,60})[ \t]{0,10}=[ \t]{0,10}"
-    rb"(?:\"((?:[^\"\\\r\n]|\\.){0,2000})\"?|([^\s;\"]{0,2000}))"
+    rb"(?:\"((?:[^\"\\\r\n]|\\.){0,2000})\"?|([^\r\n;\"]{0,2000}))"
 )
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
@@ -44,7 +44,7 @@ def parameters(value: bytes) -> dict[bytes, bytes]:
     """Return the parameters by lowercase name; the first of a name counts. `name*0=` parts are joined (RFC 2231)."""
     found: dict[bytes, bytes] = {}
     for name, quoted, plain in _PARAMETER.findall(value):
-        text = _ESCAPED.sub(rb"\1", quoted) if quoted else plain
+        text = _ESCAPED.sub(rb"\1", quoted) if quoted else plain.rstrip()
         base, star, number = name.lower().partition(b"*")
         if star and number.rstrip(b"*").isdigit() and base in found:
             found[base] += text

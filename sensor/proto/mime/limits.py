@@ -1,6 +1,6 @@
 """Bounds of the MIME parser. Those with an event are Suricata's defaults."""
 
-HEADER_NAME = 50
+HEADER_NAME = 75
 HEADER_VALUE = 2000
 """Bytes of a header that are kept; more is an event."""
 HEADERS = 200

@@ -80,6 +80,8 @@ class MimeParser:
         if self._state == _State.HEADERS and self._header:
             self._end_header()
         self._close_file(ended=ended)
+        if self._bounds and self._entities > 1 and ended:
+            self.events.add(AppAnomaly.SMTP_MIME_MALFORMED_MSG)
         self._state = _State.BETWEEN
 
     # ---- headers
@@ -101,7 +103,6 @@ class MimeParser:
         found = headers.field(bytes(self._header))
         self._header.clear()
         if found is None:
-            self.events.add(AppAnomaly.SMTP_MIME_MALFORMED_MSG)
             return
         if found.name_cut:
             self.events.add(AppAnomaly.SMTP_MIME_LONG_HEADER_NAME)
@@ -110,7 +111,7 @@ class MimeParser:
         if self._outermost and found.name in _OF_MAIL:
             self.fields.setdefault(found.name, found.value)
         if found.name.startswith(b"content-") and len(self._headers) < limits.HEADERS:
-            self._headers.setdefault(found.name, found.value)
+            self._headers[found.name] = found.value  # the last one of a name counts, as in Suricata
 
     def _begin_body(self) -> None:
         """Decide what the body of the entity is."""
@@ -120,8 +121,9 @@ class MimeParser:
         self._headers = {}
         self._outermost = False
         word = headers.word(kind)
-        if word.startswith(b"multipart/"):
-            self._enter(headers.parameters(kind).get(b"boundary", b""))
+        boundary = headers.parameters(kind).get(b"boundary", b"")
+        if boundary or word.startswith(b"multipart/"):
+            self._enter(boundary)
         elif word == b"message/rfc822" and self._nested < limits.DEPTH:
             self._nested += 1
             self._state = _State.HEADERS
@@ -138,10 +140,8 @@ class MimeParser:
     def _enter(self, boundary: bytes) -> None:
         self._state = _State.BETWEEN
         if len(boundary) > limits.BOUNDARY:
-            self.events.add(AppAnomaly.SMTP_MIME_LONG_BOUNDARY)
-        elif not boundary:
-            self.events.add(AppAnomaly.SMTP_MIME_MALFORMED_MSG)
-        elif len(self._bounds) < limits.DEPTH:
+            self.events |= {AppAnomaly.SMTP_MIME_LONG_BOUNDARY, AppAnomaly.SMTP_MIME_PARSE_FAILED}
+        elif boundary and len(self._bounds) < limits.DEPTH:
             self._bounds.append(boundary)
 
     # ---- bodies
@@ -197,7 +197,7 @@ class MimeParser:
         self._eol = b""
         if len(self.names) >= limits.FILES:
             return False
-        self._file = FileBuilder(name, policy=self._policy)
+        self._file = FileBuilder(name[: limits.NAME], policy=self._policy)
         self.names.append(self._file.name)
         return True
 
@@ -205,6 +205,8 @@ class MimeParser:
         self._uu = False
         if self._file is None:
             return
+        if isinstance(self._coding, QuotedPrintable):
+            self._lines.append(self._eol)  # the last line's end is of the file, as in Suricata
         self.flush()
         self._file.add(self._coding.finish())
         if self._coding.faulty:

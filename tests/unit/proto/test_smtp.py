@@ -94,7 +94,7 @@ def test_files_are_decoded():
     found = files(stages)
     assert found[b"p.bin"].data == PICTURE
     assert found[b"p.bin"].buffer("file.md5") == (hashlib.md5(PICTURE).hexdigest().encode(),)  # noqa: S324 - EVE's
-    assert found[b"g.txt"].data.decode() == "größe = 1\r\n"
+    assert found[b"g.txt"].data.decode() == "größe = 1\r\n\r\n"
     assert found[b"plain.txt"].data == b"--B=12\r\nplain\r\n. dotted"
     assert all(file.complete for file in found.values())
 
@@ -190,10 +190,16 @@ def test_bdat(size):
         ([(1, b"220 a\r\n"), (0, b"BDAT x\r\n")], ["unparsable_content"]),
         ([(1, b"220 a\r\n"), (0, b"X" * 5000 + b"\r\n")], ["max_command_line_len_exceeded"]),
         ([(1, b"220 " + b"X" * 5000 + b"\r\n")], ["max_reply_line_len_exceeded"]),
-        (talk(b'Content-Type: multipart/x; boundary="%s"\r\n\r\n' % (b"A" * 255)), ["mime_long_boundary"]),
-        (talk(b"Content-Type: multipart/x\r\n\r\n"), ["mime_malformed_msg"]),
-        (talk(b"no header\r\n\r\n"), ["mime_malformed_msg"]),
-        (talk(b"X" * 60 + b": y\r\n\r\n"), ["mime_long_header_name"]),
+        (
+            talk(b'Content-Type: multipart/x; boundary="%s"\r\n\r\n' % (b"A" * 255)),
+            ["mime_parse_failed", "mime_long_boundary"],
+        ),
+        (talk(b"Content-Type: multipart/x; boundary=A\r\n\r\n--A\r\n\r\nx\r\n"), ["mime_malformed_msg"]),
+        (talk(b"Content-Type: multipart/x; boundary=A\r\n\r\n--A\r\n\r\nx\r\n--A--\r\n"), []),
+        (talk(b"Content-Type: multipart/x\r\n\r\n"), []),
+        (talk(b"no header\r\n\r\n"), []),
+        (talk(b"X" * 75 + b": y\r\n\r\n"), []),
+        (talk(b"X" * 76 + b": y\r\n\r\n"), ["mime_long_header_name"]),
         (talk(b"X: " + b"y \r\n " * 900 + b"\r\n\r\n"), ["mime_long_header_value"]),
         (talk(ATTACHED % b"a" + b"\r\n\r\n" + b"x" * 1000 + b"\r\n"), ["mime_long_line"]),
         (talk(ATTACHED % (b"n" * 256) + b"\r\n\r\nx\r\n"), ["mime_long_filename"]),
@@ -206,12 +212,49 @@ def test_bdat(size):
             talk(ATTACHED % b"a" + b"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\na=zz\r\n"),
             ["mime_invalid_qp"],
         ),
+        (
+            talk(ATTACHED % b"a" + b"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\na=3d=\r\n=3D\r\n"),
+            ["mime_invalid_qp"],
+        ),
+        (
+            talk(ATTACHED % b"a" + b"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\na=3D=\r\n=3D\r\n"),
+            [],
+        ),
         (talk(), []),
     ],
 )
 def test_events(conversation, events):
     parser, _ = run(conversation)
     assert [event.event for event, _ in parser.anomalies()] == [f"smtp.{event}" for event in events]
+
+
+def _attachments(*heads, body=b"x"):
+    """Return the names and contents of the files of a mail of one attachment."""
+    part = b"\r\n".join([*heads, b"", body])
+    mail = b"Content-Type: text/plain\r\nContent-Type: x/y; boundary=B\r\n\r\n--B\r\n" + part + b"\r\n--B--\r\n"
+    _, stages = run(talk(mail))
+    return [(name, file.data) for name, file in files(stages).items()]
+
+
+def test_the_last_field_of_a_name_counts_and_any_boundary_parts():
+    assert _attachments(b"Content-Disposition: attachment; filename=a") == [(b"a", b"x")]
+
+
+def test_names_of_files_may_have_blanks_and_are_cut():
+    assert _attachments(b"Content-Disposition: attachment; filename=a b.c ; x=y") == [(b"a b.c", b"x")]
+    assert _attachments(b'Content-Disposition: attachment; filename="%s"' % (b"n" * 300)) == [(b"n" * 255, b"x")]
+
+
+@pytest.mark.parametrize(("body", "data"), [
+    (b"a=20b=\r\nc", b"a bc\r\n"),
+    (b"a=", b"a"),
+    (b"a=ZZ", b"aZZ\r\n"),
+    (b"a=4", b"a4\r\n"),
+    (b"a=\r\n", b"a\r\n"),
+])  # fmt: skip
+def test_the_last_line_of_quoted_printable_keeps_its_end(body, data):
+    heads = (b"Content-Disposition: attachment; filename=a", b"Content-Transfer-Encoding: quoted-printable")
+    assert _attachments(*heads, body=body) == [(b"a", data)]
 
 
 def test_starttls_ends_what_can_be_read():
