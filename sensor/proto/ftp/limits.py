@@ -1,7 +1,7 @@
 """Bounds of the FTP parser."""
 
-LINE = 4096
-"""Bytes of a line that are kept (Suricata's default)."""
+LINE = 4094
+"""Bytes of a line that are kept, its CR included; more is an event (as in Suricata)."""
 ANNOUNCED_LINE = 1024
 """Bytes of a line that are looked at for data connections."""
 PENDING = 1024

@@ -1,7 +1,7 @@
 """Bounds of the SMTP parser."""
 
-LINE = 4096
-"""Bytes of a command or reply that are kept; more is an event (Suricata's line limit)."""
+LINE = 4094
+"""Bytes of a command or reply that are kept, its CR included; more is an event (as in Suricata)."""
 COMMANDS = 4096
 """Commands that wait for their replies; further ones are not matched with replies."""
 RECIPIENTS = 1000

@@ -36,4 +36,4 @@ def chunk(line: bytes) -> tuple[int, bool] | None:
 def code(line: bytes) -> int:
     """Return the code of a reply line; 0: it has none."""
     head = line[:3]
-    return int(head) if head.isdigit() and head[:1] in b"2345" and line[3:4] in (b"", b" ", b"-") else 0
+    return int(head) if len(head) == 3 and head.isdigit() else 0

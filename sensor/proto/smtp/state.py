@@ -21,6 +21,11 @@ _END = b"."
 """In the queue of commands: the end of a mail, which is answered like one."""
 _READY, _GO, _CLOSING = 220, 354, 421
 """Replies (RFC 5321 section 4.2.3)."""
+_CODES = frozenset({
+    211, 214, 220, 221, 235, 250, 251, 252, 334, 354, 421, 450, 451, 452, 455, 500, 501, 502, 503, 504, 550, 551, 552,
+    553, 554, 555,
+})  # fmt: skip
+"""Replies that Suricata knows: RFC 5321 section 4.2.3, and what authentication succeeds with."""
 _TURNS = frozenset({b"DATA", b"STARTTLS"})
 """Commands behind which nothing may be sent before they are answered (RFC 2920 section 3.1)."""
 
@@ -122,10 +127,14 @@ class SmtpParser(Oddities):
     def _on_command(self, line: Line, out: list[TxStage]) -> None:
         verb = parse.verb(line.text)
         if not verb:
+            self._await(verb)
             return
         tx = self._current(verb)
+        if not self._greeted:
+            self._report(AppAnomaly.SMTP_NO_SERVER_WELCOME_MESSAGE, TO_SERVER)
         if line.cut:
             self._report(AppAnomaly.SMTP_MAX_COMMAND_LINE_LEN_EXCEEDED, TO_SERVER)
+            self._report(AppAnomaly.SMTP_TRUNCATED_LINE, TO_SERVER)
         if self._waiting and self._waiting[-1] in _TURNS and self._heard:
             self._report(AppAnomaly.SMTP_INVALID_PIPELINED_SEQUENCE, TO_SERVER)
         self._await(verb)
@@ -181,21 +190,21 @@ class SmtpParser(Oddities):
     def _on_reply(self, line: Line, out: list[TxStage]) -> None:
         if line.cut:
             self._report(AppAnomaly.SMTP_MAX_REPLY_LINE_LEN_EXCEEDED, TO_CLIENT)
+            self._report(AppAnomaly.SMTP_TRUNCATED_LINE, TO_CLIENT)
         code = parse.code(line.text)
-        if not code:
-            self._report(AppAnomaly.SMTP_INVALID_REPLY, TO_CLIENT)
+        greeted = self._greeted
+        if code not in _CODES:
+            what = AppAnomaly.SMTP_INVALID_REPLY if greeted else AppAnomaly.SMTP_NO_SERVER_WELCOME_MESSAGE
+            self._report(what, TO_CLIENT)
+        if code and line.text[3:4] == b"-":
             return
-        if line.text[3:4] == b"-":
-            return
-        greeted, self._greeted = self._greeted, True
+        self._greeted = True
         if not greeted and code == _READY:
             return  # the greeting, also where the client did not wait for it
         if self._waiting:
             self._answer(self._waiting.popleft(), code, out)
-        elif greeted and code != _CLOSING:
+        elif greeted and code in _CODES and code != _CLOSING:
             self._report(AppAnomaly.SMTP_UNABLE_TO_MATCH_REPLY_WITH_REQUEST, TO_CLIENT)
-        elif not greeted:
-            self._report(AppAnomaly.SMTP_NO_SERVER_WELCOME_MESSAGE, TO_CLIENT)
 
     def _answer(self, verb: bytes, code: int, out: list[TxStage]) -> None:
         if verb == b"STARTTLS":
@@ -203,14 +212,15 @@ class SmtpParser(Oddities):
             if self.done:
                 self.becomes = "tls"
                 self._end_session(out)
-            else:
+            elif code in _CODES:
                 self._report(AppAnomaly.SMTP_TLS_REJECTED, TO_CLIENT)
         elif verb == b"DATA" and code == _GO:
             if self._tx is not None and self._reader is None and not self._tx.done:
                 self._begin_mail(self._tx)
                 out += self.feed(TO_SERVER, self._lines[TO_SERVER].rest(), 0)
         elif verb == b"DATA":
-            self._report(AppAnomaly.SMTP_DATA_COMMAND_REJECTED, TO_CLIENT)
+            if code in _CODES:
+                self._report(AppAnomaly.SMTP_DATA_COMMAND_REJECTED, TO_CLIENT)
             if self._chunk < 0:
                 self._drop_mail()
 
@@ -228,7 +238,8 @@ class SmtpParser(Oddities):
         """Take a BDAT."""
         found = parse.chunk(line)
         if found is None:
-            self._report(AppAnomaly.SMTP_UNPARSABLE_CONTENT, TO_SERVER)
+            if line.strip()[4:].strip()[:1].isalpha():
+                self._report(AppAnomaly.SMTP_BDAT_CHUNK_LEN_EXCEEDED, TO_SERVER)
             return
         self._tell(tx, out)
         if self._reader is None:
@@ -236,6 +247,7 @@ class SmtpParser(Oddities):
         self._in_mail = True
         self._chunk, self._last = found
         if not self._chunk:
+            self._report(AppAnomaly.SMTP_BDAT_CHUNK_LEN_EXCEEDED, TO_SERVER)
             self._end_chunk(out)
 
     def _on_mail(self, data: bytes, out: list[TxStage]) -> bytes:
@@ -257,6 +269,8 @@ class SmtpParser(Oddities):
         reader.feed(mine, dots=False)
         self._take_files(tx, out)
         if not self._chunk:
+            if not mine.endswith(b"\n"):  # Suricata counts lines, and what ends within one goes beyond the chunk
+                self._report(AppAnomaly.SMTP_BDAT_CHUNK_LEN_EXCEEDED, TO_SERVER)
             self._end_chunk(out)
         return rest
 

@@ -115,7 +115,11 @@ _EVENTS: Mapping[str, str] = MappingProxyType({theirs: ours for ours, theirs in 
 
 _NEVER = frozenset({
     "tls.certificate_missing_element", "tls.certificate_unknown_element", "tls.certificate_invalid_string",
-    "tls.heartbeat_message", "smtp.mime_invalid_base64",
+    "tls.heartbeat_message",
+    *(f"smtp.{name}" for name in (
+        "mime_invalid_base64", "unable_to_match_reply_with_request", "max_command_line_len_exceeded",
+        "max_reply_line_len_exceeded", "failed_protocol_change",
+    )),
     *(f"http.{name}" for name in (
         "request_line_missing_protocol", "unknown_error", "invalid_transfer_encoding_value_in_response",
         "invalid_server_port_in_request", "invalid_authority_port", "request_server_port_tcp_port_mismatch",
