@@ -18,7 +18,7 @@ _ODD_STATUS = re.compile(rb"([^ \t\r\x0b\x0c]*)[ \t\r\x0b\x0c]*([^ \t\r\x0b\x0c]
 _ODD_LINE = re.compile(rb"([^ \t\r\x0b\x0c]+)[ \t\r\x0b\x0c]+([^ \t\r\x0b\x0c]+)[ \t\r\x0b\x0c]*")
 """Method and target of a request line; what follows is the protocol, whatever it reads like (as in Suricata)."""
 _NUMBER = re.compile(rb"[0-9]+")
-_CHUNK = re.compile(rb"[ \t\r\x0b\x0c]*([0-9A-Fa-f]{1,16})(?![0-9A-WYZa-wyz])")
+_CHUNK = re.compile(rb"[ \t\r\x0b\x0c]*([0-9A-Fa-f]{1,16})(?![0-9A-Fa-f])")
 _METHOD = re.compile(rb"[A-Za-z][A-Za-z0-9_\-.$!#%&'*+^`|~]{0,63}\Z")
 _RESPONSE = re.compile(rb"[ \t\r\n\x0b\x0c\x00]*http", re.IGNORECASE)
 _FOLD_STARTS = frozenset((b" ", b"\t", b"\0"))

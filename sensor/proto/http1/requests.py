@@ -159,7 +159,7 @@ class RequestSide(Side):
         """Whether bytes behind a request are of its body: they begin with no method, and no protocol follows."""
         word = line.lstrip(_BLANK)
         if not word:
-            return True
+            return line[:1] != b"\n"  # a lone line feed ends the request, as in Suricata
         if b"HTTP/" in line:
             return False
         return not (odd.known_method(line) if whole or b" " in word else odd.may_be_method(word))

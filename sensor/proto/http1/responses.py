@@ -11,7 +11,7 @@ from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.proto.http1 import limits, odd, parse
 from sensor.proto.http1.body import Body
 from sensor.proto.http1.exchange import Exchange
-from sensor.proto.http1.side import BODY, DEAD, MAYBE, RESYNC, START, Side
+from sensor.proto.http1.side import BODY, DEAD, HEADERS, MAYBE, RESYNC, START, Side
 from sensor.proto.http1.transaction import RESPONSE_BODY, RESPONSE_COMPLETE, RESPONSE_HEADERS, HttpTransaction
 
 _WHITE = b" \t\r\n\x0b\x0c"
@@ -110,18 +110,21 @@ class ResponseSide(Side):
             self._headless()
         elif self.closing:
             tx = self._take_tx()
-            tx.response, tx.response_headers = parse.status_line(rest.strip(b"\r\n")), parse.Headers()
+            first = parse.split_lone_cr([rest.strip(b"\r\n")])[0]
+            tx.response, tx.response_headers = parse.status_line(first), parse.Headers()
             self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
             self._end_here(tx)
             self.give_up()
 
     def on_broken_headers(self, raw: bytes, lines: list[bytes], torn: bytes) -> None:
-        """Show rules the fields, unless the last one is torn: then Suricata knows of none."""
+        """Show rules the fields; where the last one is torn, Suricata has no block of them."""
+        tx = self._tx
         if not torn:
             self.on_headers(raw, lines)
-        elif self._tx is not None:
-            self._exchange.reach(self._tx, RESPONSE_HEADERS, TO_CLIENT)
-            self._complete(self._tx)
+        elif tx is not None:
+            tx.response_headers, tx.response_torn = parse.headers(parse.split_lone_cr(lines), split_folded=True), True
+            self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
+            self._complete(tx)
 
     def _start(self) -> bool:
         """Take all that answers a request of HTTP/0.9 for a body: it has neither status line nor header.
@@ -158,7 +161,16 @@ class ResponseSide(Side):
             self.anomaly(what)
         self._head = rest
         self._take_tx().response = status
+        if line.endswith(b"\r\r\n") and not rest:
+            self._end_at_once(line)
+            return False
         return True
+
+    def _end_at_once(self, line: bytes) -> None:
+        """End the header with the status line: its end is one of a line, and another one."""
+        self._consume(len(line))
+        self.state, self._lines = HEADERS, [b"\r\n"]
+        self.end_headers()
 
     def _no_status_line(self, line: bytes) -> bool | None:
         """Skip a stray line before a status line; take anything else as a body without header (HTTP/0.9)."""

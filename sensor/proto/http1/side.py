@@ -51,7 +51,7 @@ class Side:
         """Take a start line (line end included).
 
         True: a message begins; False: it is none, skip it; None: more bytes are needed to tell. May set
-        `state` itself instead: then the line is not consumed and the answer does not count.
+        `state`, or consume the line, itself instead: then the line is not consumed and the answer does not count.
         """
         raise NotImplementedError
 
@@ -281,8 +281,9 @@ class Side:
         self._count = 0
         self._long = self._told = False
         self._size = len(line)
+        at = self._pos
         message = self.on_start(line)
-        if self.state != START:
+        if self.state != START or self._pos != at:
             return True
         if message is None:
             return False

@@ -31,7 +31,7 @@ class HttpTransaction:
 
     __slots__ = (
         "_cache", "_decoded", "_decoded_request", "broken", "cost", "id", "reached", "request", "request_body",
-        "request_headers", "request_raw", "response", "response_body", "response_headers", "response_raw",
+        "request_headers", "request_raw", "response_torn", "response", "response_body", "response_headers", "response_raw",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -40,6 +40,8 @@ class HttpTransaction:
         """Bytes of the request that the parser accounts for while the transaction waits for its response."""
         self.broken = False
         """The request ends within its header."""
+        self.response_torn = False
+        """The response ends within a line of its header."""
         self.reached = 0
         """Bit set of stages."""
         self.request: parse.RequestLine | None = None
@@ -280,7 +282,7 @@ def _request_raw(tx: HttpTransaction) -> Instances:
 
 
 def _response_raw(tx: HttpTransaction) -> Instances:
-    return _one(tx.response_raw if tx.response_headers is not None else None)
+    return _one(None if tx.response_headers is None or tx.response_torn else tx.response_raw)
 
 
 def _request_field(name: bytes) -> Maker:
@@ -305,7 +307,12 @@ def _request_header(tx: HttpTransaction) -> Instances:
 
 
 def _response_header(tx: HttpTransaction) -> Instances:
-    return _block(tx.response_headers, b"set-cookie")
+    return _block(_response_block(tx), b"set-cookie")
+
+
+def _response_block(tx: HttpTransaction) -> parse.Headers | None:
+    """Return the header block of a response; None: there is no whole one."""
+    return None if tx.response_torn else tx.response_headers
 
 
 def _lines(headers: parse.Headers | None) -> Instances:
@@ -378,12 +385,10 @@ MAKERS: MappingProxyType[str, tuple[int, Maker]] = MappingProxyType({
     "http.content_len@to_client": (RESPONSE_HEADERS, _response_field(b"content-length")),
     "http.header@to_client": (RESPONSE_HEADERS, _response_header),
     "http.header.raw@to_client": (RESPONSE_HEADERS, _response_raw),
-    "http.header_names@to_client": (RESPONSE_HEADERS, lambda tx: _names(tx.response_headers)),
+    "http.header_names@to_client": (RESPONSE_HEADERS, lambda tx: _names(_response_block(tx))),
     "http.start@to_client": (
         RESPONSE_HEADERS,
-        lambda tx: _start(
-            tx.response.line if tx.response and tx.response_headers is not None else None, tx.response_headers
-        ),
+        lambda tx: _start(tx.response.line if tx.response and _response_block(tx) else None, _response_block(tx)),
     ),
     "http.response_body": (RESPONSE_BODY, HttpTransaction.decoded_response),
     "file.data@to_client": (RESPONSE_BODY, HttpTransaction.decoded_response),

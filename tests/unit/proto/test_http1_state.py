@@ -239,6 +239,19 @@ def test_an_unfinished_header_block_of_a_response_is_shown_if_its_last_line_is_w
         assert tx.buffer("http.stat_code") == (b"200",)
 
 
+def test_fields_in_front_of_one_that_breaks_off_are_known_of_responses():
+    tx = talk((TO_SERVER, GET), (TO_CLIENT, b"HTTP/1.1 200 OK\r\nServer: s\r\nContent-Le"))[1][0].tx
+    assert (tx.buffer("http.server"), tx.buffer("http.response_header")) == ((b"s",), [b"Server: s"])
+    assert tx.buffer("http.header@to_client") == tx.buffer("http.header_names@to_client") == ()
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\r\n", b"HTTP/1.1 204 OK\r\r\n"])
+def test_a_status_line_may_end_the_header_as_well(head):
+    tx = talk((TO_SERVER, GET), (TO_CLIENT, head + b"A: b\r\n\r\nhello"))[1][0].tx
+    assert tx.buffer("http.response_body") == [b"A: b\r\n\r\nhello"]
+    assert tx.buffer("http.header.raw@to_client") == (b"\r\n",)
+
+
 def test_start_lines_that_break_off_are_shown_at_the_end():
     (tx,) = {stage.tx for stage in talk((TO_SERVER, b"GET /x HTTP/1."))[1]}
     assert tx.buffer("http.uri") == (b"/x",)
@@ -365,6 +378,7 @@ def test_anomalies(side, data, expected):
         (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", b"one\r\ntwo\r\n", b"one\r\ntwo\r\n"),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", b"more", b"abmore"),
         (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", b"GET", None),
+        (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", b"\n", None),
         (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n", b"\r\n"),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", b"FROB / HTTP/1.1\r\n\r\n", b"ab"),
     ],
