@@ -1,7 +1,8 @@
 """HTTP/1: no input raises, and what is found does not depend on how the stream is cut.
 
 But for what stands behind a message in the same piece and begins no other: that belongs to it, and later it would not.
-And for lines in front of a status line that came with it: they begin its body.
+And for lines in front of a status line that came with it: they begin its body; and for a CR behind a bare LF in a
+header: it is of the line end.
 """
 
 import gzip
@@ -80,7 +81,7 @@ def run(turns, pieces, gaps=()):
 
 
 def has_extra(turns, gaps=()):
-    """Whether something stands behind a message that begins no other one, or in front of a status line."""
+    """Whether something stands behind a message that begins no other one, or in front of a status line, or a CR behind a LF."""
     found = []
 
     def noting(take):
@@ -93,6 +94,7 @@ def has_extra(turns, gaps=()):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Side, "_take_extra", noting(Side._take_extra))
         patch.setattr(ResponseSide, "_begin_with", noting(ResponseSide._begin_with))
+        patch.setattr(Side, "_with_cr", noting(Side._with_cr))
         run(turns, whole, gaps)
     return bool(found)
 

@@ -23,6 +23,7 @@ _METHOD = re.compile(rb"[A-Za-z][A-Za-z0-9_\-.$!#%&'*+^`|~]{0,63}\Z")
 _RESPONSE = re.compile(rb"[ \t\r\n\x0b\x0c\x00]*http", re.IGNORECASE)
 _FOLD_STARTS = frozenset((b" ", b"\t", b"\0"))
 """A line that begins so continues the one before (RFC 9112 section 5.2; some clients take NUL as blank)."""
+_ENDS = frozenset((b"\r\n", b"\n\r"))
 _LONE_CR = re.compile(rb"\r(?=[^\r\n])")
 _HEADERISH = re.compile(rb"[A-Za-z][A-Za-z0-9\-]{0,63}[ \t]*:")
 _REQUEST = re.compile(rb"[A-Za-z]{3,32} [^\r\n]{1,16384} HTTP/[0-9]\.[0-9]\r?\Z")
@@ -166,7 +167,7 @@ def resembles_header(line: bytes) -> bool:
 
 def without_ends(raw: list[bytes]) -> list[bytes]:
     """Return lines without their ends, empty ones left out."""
-    lines = [line[:-2] if line[-2:] == b"\r\n" else line[:-1] if line[-1:] == b"\n" else line for line in raw]
+    lines = [line[:-2] if line[-2:] in _ENDS else line[:-1] if line[-1:] == b"\n" else line for line in raw]
     return [line for line in lines if line]
 
 

@@ -30,6 +30,7 @@ class ResponseSide(Side):
     """Server to client."""
 
     TOO_MANY = AppAnomaly.HTTP_RESPONSE_TOO_MANY_HEADERS
+    LF_CR = True
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()

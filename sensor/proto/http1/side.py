@@ -25,6 +25,8 @@ class Side:
 
     TOO_MANY: ClassVar[AppAnomaly]
     """More header lines than `limits.MOST_HEADERS`."""
+    LF_CR: ClassVar[bool] = False
+    """A CR behind a bare LF is of the line that ends."""
     TOO_LONG: ClassVar[AppAnomaly | None] = None
     """A line that is long before it has ended."""
 
@@ -344,6 +346,8 @@ class Side:
         newline = buf.find(b"\n", self._scan)
         while newline >= 0:
             line = bytes(buf[pos : newline + 1])
+            if self.LF_CR and line[-2:] != b"\r\n" and buf[newline + 1 : newline + 2] == b"\r":
+                newline, line = self._with_cr(newline, line)
             ends = len(line) < 4 and self._is_end(line, newline)
             if ends is None:
                 break
@@ -369,6 +373,10 @@ class Side:
         self._pos = pos
         self._scan = len(buf) if newline < 0 else newline
         return self._too_long(len(buf) - pos)
+
+    def _with_cr(self, newline: int, line: bytes) -> tuple[int, bytes]:
+        """Return where a line ends that has a CR behind its LF, and the line."""
+        return newline + 1, line + b"\r"
 
     def _collect_clean(self) -> bool:
         """Take a header block at once, if all of it is here and each of its lines ends in CR LF.
