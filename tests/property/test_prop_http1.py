@@ -81,7 +81,7 @@ def run(turns, pieces, gaps=()):
 
 
 def has_extra(turns, gaps=()):
-    """Whether something stands behind a message that begins no other one, or in front of a status line, or a CR behind a LF."""
+    """Whether something stands where it depends on cuts how it reads (see above)."""
     found = []
 
     def noting(take):

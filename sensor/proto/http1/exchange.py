@@ -28,6 +28,8 @@ class Exchange:
         self.odd: list[tuple[AppAnomaly, int]] = []
         self.lost_responses = False
         """Response bytes were lost: how many responses, nobody knows."""
+        self.simple = False
+        """A request came without a protocol: it may be one of HTTP/0.9."""
         self.answers = False
         """The server has said something."""
         self.files = NO_POLICY
@@ -54,15 +56,19 @@ class Exchange:
         """Note that rules see all they will see of a request's body, and the files of a form in it."""
         if not tx.reached >> REQUEST_BODY & 1:
             self.reach(tx, REQUEST_BODY, TO_SERVER)
-            headers = tx.request_headers
-            if tx.request_body is not None and headers is not None and headers.get(b"content-encoding"):
-                fault = tx.decode_request()
-                if fault is not None:
-                    self.anomaly(fault, TO_SERVER)
-            for what in tx.odd_parts():
-                self.anomaly(what, TO_SERVER)
-            for file in tx.uploads():
-                self.stages += [TxStage(tx, stage, TO_SERVER, file) for stage in (REQUEST_BODY, REQUEST_COMPLETE)]
+            if tx.request_body is not None:
+                self._look_at_body(tx)
+
+    def _look_at_body(self, tx: HttpTransaction) -> None:
+        """Note the files of a form, and what is odd about it, or about the coding of a body."""
+        if tx.request_headers is not None and tx.request_headers.get(b"content-encoding"):
+            fault = tx.decode_request()
+            if fault is not None:
+                self.anomaly(fault, TO_SERVER)
+        for what in tx.odd_parts():
+            self.anomaly(what, TO_SERVER)
+        for file in tx.uploads():
+            self.stages += [TxStage(tx, stage, TO_SERVER, file) for stage in (REQUEST_BODY, REQUEST_COMPLETE)]
 
     def spend(self, body: Body | None) -> None:
         """Note that a body is complete."""

@@ -188,7 +188,7 @@ def headers(lines: list[bytes], *, split_folded: bool = False, old: bool = False
         lines = _unfold(lines, split_folded=split_folded, old=old)
     for line in lines:
         name, colon, value = line.partition(b":")
-        if not colon or (b"\0" in name and not split_folded):  # a request's name ends at NUL, and no colon follows it
+        if not colon:
             name, value = b"", line
             if not line.strip(_BLANK):
                 continue
@@ -196,7 +196,10 @@ def headers(lines: list[bytes], *, split_folded: bool = False, old: bool = False
         value = value.strip(_EDGE)
         key = name.lower()
         if b"\0" in key:
-            key = key.replace(b"\0", b"")
+            if split_folded:
+                key = key.replace(b"\0", b"")
+            else:  # the name of a request's field ends at NUL, and no colon follows it
+                name, key, value = b"", b"", line.strip(_EDGE)
         if key not in values:
             names.append(name)
             values[key] = value

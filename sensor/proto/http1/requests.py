@@ -64,6 +64,7 @@ class RequestSide(Side):
             self.anomaly(AppAnomaly.HTTP_DOUBLE_ENCODED_URI)
         self._tx = self._exchange.new()
         self._tx.request = request
+        self._exchange.simple |= not request.protocol
         self._exchange.wait(self._tx)
         return True
 

@@ -127,19 +127,16 @@ class ResponseSide(Side):
             self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
             self._complete(tx)
 
-    def _start(self) -> bool:
+    def takes_all(self) -> bool:
         """Take all that answers a request of HTTP/0.9 for a body: it has neither status line nor header.
 
         So is what lies behind the last line end where a body has begun without a status line.
         """
-        if self._pos < len(self._buf) and not self._ending:
-            if self._answers_simply:
-                self._headless()
-                return True
-            if self.body is not None and self._line() is None:
-                self.state = BODY
-                return True
-        return super()._start()
+        if self._exchange.simple and self._answers_simply:
+            self._headless()
+        elif self.body is not None and self._line() is None:
+            self.state = BODY
+        return self.state == BODY
 
     @property
     def _answers_simply(self) -> bool:
@@ -149,7 +146,7 @@ class ResponseSide(Side):
 
     def on_start(self, line: bytes) -> bool | None:
         """Take a status line, or what stands in its place."""
-        if self._answers_simply:
+        if self._exchange.simple and self._answers_simply:
             self._headless()
             return False
         if not parse.resembles_response(line):
@@ -239,7 +236,7 @@ class ResponseSide(Side):
         self._continued = False
         self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
         method = tx.request.method if tx.request is not None else b""
-        if self._switches(status, headers) or (method == b"CONNECT" and 200 <= status < 300):
+        if (status == 101 and not self._announces(headers)) or (method == b"CONNECT" and 200 <= status < 300):
             self._end_here(tx)
             self._exchange.done = True
             if status == 101:
@@ -253,9 +250,9 @@ class ResponseSide(Side):
             self._begin_body(tx)
 
     @staticmethod
-    def _switches(status: int, headers: parse.Headers) -> bool:
-        """Whether another protocol follows; not where a body is announced (as in Suricata)."""
-        return status == 101 and headers.lengths is None and headers.get(b"transfer-encoding") is None
+    def _announces(headers: parse.Headers) -> bool:
+        """Whether a body is announced: then no other protocol follows, as in Suricata."""
+        return headers.lengths is not None or headers.get(b"transfer-encoding") is not None
 
     def _switch(self, tx: HttpTransaction, upgrade: bytes) -> None:
         """Note what the connection goes on with (RFC 9110 section 7.8)."""

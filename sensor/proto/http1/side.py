@@ -72,6 +72,10 @@ class Side:
         """Look at `body` after it took bytes."""
         raise NotImplementedError
 
+    def takes_all(self) -> bool:
+        """Go on with a body, if whatever comes is of one, where a start line should be: return whether it is."""
+        return False
+
     def is_extra(self, line: bytes, *, whole: bool) -> bool:
         """Whether bytes right behind a message are no start of another: they belong to its body. whole: a line."""
         raise NotImplementedError
@@ -270,14 +274,15 @@ class Side:
             rest = len(self._buf) - self._pos
             if self._ending and not self.is_extra(bytes(self._buf[self._pos : self._pos + _SKIP_AT_ONCE]), whole=False):
                 self._finish_message()
-            return self._too_long(rest)
+            return self._too_long(rest) if self._ending or not rest or not self.takes_all() else True
         if self._ending:
             if self.is_extra(line, whole=True):
                 self._take_extra(len(line))
                 return True
             self._finish_message()
         if not line.strip(_BLANK):
-            self._consume(len(line))
+            if not self.takes_all():
+                self._consume(len(line))
             return True
         self._lines = []
         self._count = 0

@@ -31,7 +31,8 @@ class HttpTransaction:
 
     __slots__ = (
         "_cache", "_decoded", "_decoded_request", "broken", "cost", "id", "reached", "request", "request_body",
-        "request_headers", "request_raw", "response_torn", "response", "response_body", "response_headers", "response_raw",
+        "request_headers", "request_raw", "response", "response_body", "response_headers", "response_raw",
+        "response_torn",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
