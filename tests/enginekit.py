@@ -15,15 +15,15 @@ from sensor.alert.flood import SECOND, FloodControl, FloodLimits
 from sensor.capture.files import open_source
 from sensor.capture.memory import MemorySource
 from sensor.config.settings import EVE_TYPES, EveSettings, Settings
-from sensor.detect.groups import Groups
-from sensor.detect.judged import JudgedRules
+from sensor.detect.headers.groups import Groups
 from sensor.detect.kept import packed, unpacked
-from sensor.detect.plan import Plan, make_plan, plan_rule
-from sensor.engine.bookstore import ReadyRules, Report
+from sensor.detect.planning.judged import JudgedRules
+from sensor.detect.planning.plan import Plan, make_plan, plan_rule
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.sinks import Sinks
-from sensor.engine.writer import Writer
+from sensor.engine.records.sinks import Sinks
+from sensor.engine.records.writer import Writer
+from sensor.engine.rulesets.bookstore import ReadyRules, Report
 from sensor.errors import CaptureError
 from sensor.flow.limits import FlowLimits
 from sensor.model.block import LINKTYPE_ETHERNET

@@ -5,7 +5,7 @@ import struct
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from sensor.engine.forge import checksum
+from sensor.engine.offline.forge import checksum
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 START = 1_700_000_000 * 10**9

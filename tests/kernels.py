@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-UP = ("sensor.engine.kernels_heads", "sensor.proto.kernels_batch")
+UP = ("sensor.engine.protodetect.kernels_heads", "sensor.proto.kernels_batch")
 DOWN = ("sensor.flow.kernels_track",)
 
 sys.path.insert(0, str(ROOT))

@@ -13,9 +13,11 @@ LAYER = {
     "capture": 2, "decode": 2, "flow": 2, "proto": 2, "outputs": 2, "metrics": 2, "xen": 2,
     "rules": 3, "analyst": 3, "detect": 4, "alert": 4, "config": 5, "engine": 6, "cli": 7,
 }  # fmt: skip
-WITHIN_ENGINE = {"": {"crew.wire"}, "live": set(), "doctor": {"live"}, "crew": {"live"}}
-"""Package of the engine → packages of the engine, or modules of them, that it may import beside the engine's own
-modules and itself: a replay loads nothing that only a running sensor needs. `crew.wire` holds plain values."""
+WITHIN_DETECT = ("", "packets", "headers", "state", "regex", "scan", "evaluator", "prefilter", "planning")
+"""Packages of detect, each importing only those before it; the modules beside them come first."""
+RUNNING = {"live": set(), "doctor": {"live"}, "crew": {"live"}}
+"""Packages of the engine that only a running sensor needs → which of them each may import. The way of packets, all
+other packages and modules, loads none of them but `crew.wire`, which holds plain values."""
 PURE = ("model", "decode", "flow", "proto", "detect", "alert")
 IMPURE_MODULES = {
     "socket",
@@ -32,7 +34,7 @@ BROAD_EXCEPT = {
     "sensor/engine/apps.py": "one flow's parser",
     "sensor/engine/judge.py": "one rule",
     "sensor/decode/dpkt_view.py": "one packet",
-    "sensor/engine/sinks.py": "one sink",
+    "sensor/engine/records/sinks.py": "one sink",
     "sensor/outputs/courier.py": "one sink",
 }
 """The isolation points: file → what is isolated."""
@@ -85,22 +87,43 @@ def test_imports_point_down(trees):
     assert not wrong, "\n".join(wrong)
 
 
-def test_packages_of_the_engine(trees):
-    engine = PACKAGE / "engine"
-    folders = {p.parent.name for p in engine.glob("*/__init__.py")}
-    assert folders == set(WITHIN_ENGINE) - {""}
-    wrong = []
+def within(trees, layer):
+    """Yield each import of one module of a layer by another: path, package, package and module that it imports."""
     for path, tree in trees.items():
-        if not path.is_relative_to(engine):
+        parts = path.relative_to(PACKAGE).parts
+        if parts[0] != layer:
             continue
-        mine = path.relative_to(engine).parts[0] if path.parent != engine else ""
         for name in imports(tree):
-            other = name.removeprefix("sensor.engine").removeprefix(".")
-            package = other.split(".")[0]
-            if not name.startswith("sensor.engine") or package not in folders or package == mine:
-                continue
-            if not {other, package} & WITHIN_ENGINE[mine]:
-                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+            if name.startswith(f"sensor.{layer}."):
+                other = name.split(".", 2)[2]
+                yield path, parts[1] if len(parts) > 2 else "", other
+
+
+def folders_of(layer):
+    return {p.parent.name for p in (PACKAGE / layer).glob("*/__init__.py")}
+
+
+def test_packages_of_detect(trees):
+    assert folders_of("detect") == set(WITHIN_DETECT) - {""}
+    place = {package: n for n, package in enumerate(WITHIN_DETECT)}
+    wrong = [
+        f"{path.relative_to(ROOT)} imports sensor.detect.{other}"
+        for path, mine, other in within(trees, "detect")
+        if place.get(other.split(".")[0], 0) > place[mine]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_packages_of_the_engine(trees):
+    assert set(RUNNING) <= folders_of("engine")
+    wrong = [
+        f"{path.relative_to(ROOT)} imports sensor.engine.{other}"
+        for path, mine, other in within(trees, "engine")
+        if (package := other.split(".")[0]) in RUNNING
+        and package != mine
+        and package not in RUNNING.get(mine, set())
+        and (mine in RUNNING or other != "crew.wire")
+    ]
     assert not wrong, "\n".join(wrong)
 
 

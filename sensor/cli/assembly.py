@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from sensor.capture.shares import Share
     from sensor.cli.runnable import Runnable
     from sensor.config.settings import Settings
-    from sensor.detect.datasets import Datasets
-    from sensor.detect.threshold import Rates
+    from sensor.detect.state.datasets import Datasets
+    from sensor.detect.state.threshold import Rates
     from sensor.engine.crew.hostbits import Deferred, Ids
     from sensor.engine.options import EngineOptions
     from sensor.engine.pipeline import Pipeline
-    from sensor.engine.sinks import Sink, Sinks
-    from sensor.engine.writer import Writer
+    from sensor.engine.records.sinks import Sink, Sinks
+    from sensor.engine.records.writer import Writer
     from sensor.model.scene import Record
     from sensor.rules.problems import Problem
     from sensor.xen.directory import Directory
@@ -57,8 +57,8 @@ def pipeline(
 
     Raises RuleError where a rule cannot be compiled and `fatal`, or none can.
     """
-    from sensor.engine.bookstore import ReadyRules
     from sensor.engine.pipeline import Pipeline
+    from sensor.engine.rulesets.bookstore import ReadyRules
 
     seed = secrets.randbits(63)  # of the hash tables; it never shows in any output
     failed = len(loaded.problems)
@@ -90,7 +90,7 @@ def kept_sets(
 
     sets: gives them, at the end those of the last reload.
     """
-    from sensor.engine import setfiles
+    from sensor.engine.rulesets import setfiles
 
     setfiles.restore(sets(), settings.run.dataset_folder, tell)
     try:
@@ -101,8 +101,8 @@ def kept_sets(
 
 def for_crew(loaded: Runnable) -> tuple[Runnable, Mapping[Ids, Deferred]]:
     """Return the rules for workers, and what of them is judged where all meet; say what is not."""
-    from sensor.engine.bookstore import ReadyRules
     from sensor.engine.crew.hostbits import split
+    from sensor.engine.rulesets.bookstore import ReadyRules
     from sensor.rules.ruleset import RuleSet
 
     rules = loaded.rules
@@ -122,7 +122,7 @@ def writer(settings: Settings, sinks: Sinks, *, pcap_names: bool = False, live: 
     """Return the last stage."""
     from sensor.alert.eve import EveBuilder
     from sensor.alert.flood import SECOND, FloodControl, FloodLimits
-    from sensor.engine.writer import Writer
+    from sensor.engine.records.writer import Writer
 
     eve = settings.eve
     problems: list[Problem] = []

@@ -227,7 +227,7 @@ def tell(problems: Sequence[Problem], unmatchable: Mapping[str, int], good: int,
 
 def compilable(rules: RuleSet) -> tuple[RuleSet, list[Problem]]:
     """Compile each rule as the engine does; return those that can be, and what is wrong with the others."""
-    from sensor.detect.naive import RuleCompiler
+    from sensor.detect.evaluator.naive import RuleCompiler
     from sensor.proto.registry import FOLDED
     from sensor.rules.problems import Problem
     from sensor.rules.ruleset import RuleSet

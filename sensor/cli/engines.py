@@ -10,7 +10,7 @@ from sensor.cli.collector import settle
 
 if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
-    from sensor.detect.threshold import FarRates
+    from sensor.detect.state.threshold import FarRates
     from sensor.engine.crew.hostbits import Deferred, Ids
     from sensor.engine.crew.outbox import Outbox
     from sensor.engine.crew.supervisor import Staff
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from sensor.engine.live.daemon import Surroundings
     from sensor.engine.live.figures import Figures
     from sensor.engine.live.signals import Signals
+    from sensor.engine.offline.replay import Summary
     from sensor.engine.packetclock import ClockSteps
     from sensor.engine.pipeline import Pipeline
-    from sensor.engine.replay import Summary
-    from sensor.engine.writer import Writer
+    from sensor.engine.records.writer import Writer
     from sensor.metrics.names import Snapshot
     from sensor.rules.outside import Outside
 

@@ -13,9 +13,9 @@ from sensor.errors import ConfigError
 
 if TYPE_CHECKING:
     from sensor.config.settings import Settings
-    from sensor.engine.evidence import Evidence
     from sensor.engine.live.outlets import Outlets, Watched
-    from sensor.engine.sinks import Sink
+    from sensor.engine.records.evidence import Evidence
+    from sensor.engine.records.sinks import Sink
     from sensor.outputs.courier import Courier
     from sensor.outputs.disk import Disk
     from sensor.outputs.filestore import FileStore
@@ -97,7 +97,7 @@ def file_store(settings: Settings, tell: Tell, sheds: Callable[[], bool] = lambd
 
 
 def _evidence(settings: Settings, captures: PcapLog, disk: Disk) -> Evidence:
-    from sensor.engine.evidence import Evidence
+    from sensor.engine.records.evidence import Evidence
     from sensor.outputs.disk import ROOMY
 
     return Evidence(settings.evidence, captures, lambda: disk.level != ROOMY)

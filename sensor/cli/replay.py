@@ -21,10 +21,10 @@ from sensor.errors import UsageError
 if TYPE_CHECKING:
     from sensor.capture.files import FileSource
     from sensor.config.settings import Settings
+    from sensor.engine.offline.replay import Summary
     from sensor.engine.options import EngineOptions
-    from sensor.engine.replay import Summary
-    from sensor.engine.sinks import Sink, Sinks
-    from sensor.engine.writer import Writer
+    from sensor.engine.records.sinks import Sink, Sinks
+    from sensor.engine.records.writer import Writer
 
 PROG = "xensor replay"
 
@@ -116,7 +116,7 @@ def _replay(
     from sensor.cli.progress import Bar
     from sensor.cli.signals import Stop
     from sensor.engine.options import EngineOptions
-    from sensor.engine.sinks import Sinks
+    from sensor.engine.records.sinks import Sinks
 
     screen, alone = Screen(), settings.run.workers == 1
     source = open_source(
@@ -165,7 +165,7 @@ class _Runner:
 def _alone(
     loaded: Runnable, options: EngineOptions, writer: Writer, source: FileSource, *, fatal: bool
 ) -> _Runner:
-    from sensor.engine.replay import Replay
+    from sensor.engine.offline.replay import Replay
 
     pipeline, failed = assembly.pipeline(loaded, options, writer, fatal=fatal)
 
@@ -180,7 +180,7 @@ def _crew(
     loaded: Runnable, options: EngineOptions, writer: Writer, source: FileSource, *, fatal: bool
 ) -> _Runner:
     from sensor.capture.rawinput import STDIN
-    from sensor.detect.threshold import FarRates
+    from sensor.detect.state.threshold import FarRates
     from sensor.engine.crew.outbox import Outbox
     from sensor.engine.crew.replay import CrewReplay, Kit, PacketKey
 

@@ -209,7 +209,7 @@ def schema(_args: argparse.Namespace) -> int:
 
 def test(args: argparse.Namespace) -> int:
     """Run examples. Raises SelfTestError where one failed, RuleError where a rule could not be loaded."""
-    from sensor.engine.examples import run
+    from sensor.engine.offline.examples import run
 
     made = common.settings(args.config, args.overrides)
     loaded = _load_good(args)

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from sensor.capture.afpacket import LiveSource
     from sensor.capture.team import Team
     from sensor.config.settings import Settings
-    from sensor.engine.bookstore import ReadyRules
     from sensor.engine.live.ctlsocket import ControlSocket
     from sensor.engine.live.daemon import Surroundings
     from sensor.engine.live.figures import Figures
     from sensor.engine.live.guests import GuestWatch
     from sensor.engine.live.mirror import MirrorWatch
     from sensor.engine.live.signals import Signals
-    from sensor.engine.replay import Summary
-    from sensor.engine.writer import Writer
+    from sensor.engine.offline.replay import Summary
+    from sensor.engine.records.writer import Writer
+    from sensor.engine.rulesets.bookstore import ReadyRules
     from sensor.metrics.access import Access
     from sensor.metrics.names import Snapshot
     from sensor.rules.outside import Outside
@@ -53,7 +53,7 @@ What follows after -- is a capture filter in tcpdump's language: xensor run -i e
 
 
 _LATER = (
-    "sensor.engine.evidence", "sensor.engine.live.daemon", "sensor.engine.live.headroom",
+    "sensor.engine.records.evidence", "sensor.engine.live.daemon", "sensor.engine.live.headroom",
     "sensor.engine.live.housekeeping", "sensor.metrics.http",
     "sensor.outputs.filestore", "sensor.outputs.logfile", "sensor.outputs.lines", "sensor.outputs.remote",
     "sensor.outputs.syslog", "sensor.outputs.transports", "sensor.cli.screen", "sensor.cli.summary",
@@ -140,7 +140,7 @@ def _run(args: argparse.Namespace, settings: Settings, loaded: Runnable, express
     from sensor.engine.live.ctlsocket import ControlSocket
     from sensor.engine.live.figures import Figures
     from sensor.engine.live.signals import Signals
-    from sensor.engine.sinks import Sinks
+    from sensor.engine.records.sinks import Sinks
 
     # Everything that is loaded, compiled or needs a privilege comes first, then that is given up for good.
     for name in _LATER:
@@ -220,7 +220,7 @@ def _crew(args: argparse.Namespace, settings: Settings, loaded: Runnable, _write
           expression: str | None) -> _Engine:  # fmt: skip
     from sensor.capture.team import Team
     from sensor.cli.engines import Crew
-    from sensor.detect.threshold import FarRates
+    from sensor.detect.state.threshold import FarRates
     from sensor.engine.crew.divide import divided
     from sensor.engine.crew.liveworker import scene_key
     from sensor.engine.crew.outbox import Outbox
@@ -296,7 +296,7 @@ def _harden(user: str | None) -> None:
 
 def _watch(args: argparse.Namespace, settings: Settings, parts: _Parts, failed: _Failed) -> Summary:
     """Open the outputs and watch until a signal."""
-    from sensor.engine.sinks import Sinks
+    from sensor.engine.records.sinks import Sinks
     from sensor.metrics.http import MetricsServer
 
     engine, writer = parts.engine, parts.writer

@@ -16,7 +16,7 @@ from sensor.errors import RuleError
 
 if TYPE_CHECKING:
     from sensor.config.settings import Settings
-    from sensor.engine.bookstore import BookStore, ReadyRules
+    from sensor.engine.rulesets.bookstore import BookStore, ReadyRules
     from sensor.rules.problems import Problem
     from sensor.rules.ruleset import RuleSet
 
@@ -38,7 +38,7 @@ def rules_to_run(paths: Iterable[Path], made: Settings, *, fatal: bool) -> Runna
 
     With several workers they are those that workers judge (`assembly.for_crew` tells the rest), or all as loaded.
     """
-    from sensor.engine.bookstore import BookStore
+    from sensor.engine.rulesets.bookstore import BookStore
     from sensor.rules.load import found_in
 
     files, how = common.rule_files(paths), common.given(made)
@@ -95,11 +95,11 @@ def _made_apart(work: Callable[[], object]) -> bool:
 
 def _planned(loaded: common.Loaded, store: BookStore, key: bytes, *, crew: bool) -> RuleSet | ReadyRules:
     """Return the rules with their plan, stored if they can be; as they are, if one turns out not to compile."""
-    from sensor.detect.compiled import compiled_rules
-    from sensor.detect.groups import Groups
-    from sensor.detect.plan import make_plan
-    from sensor.engine.bookstore import ReadyRules, Report
+    from sensor.detect.headers.groups import Groups
+    from sensor.detect.planning.compiled import compiled_rules
+    from sensor.detect.planning.plan import make_plan
     from sensor.engine.crew.hostbits import split
+    from sensor.engine.rulesets.bookstore import ReadyRules, Report
     from sensor.rules.sides import sided
 
     divided = split(loaded.rules) if crew else None

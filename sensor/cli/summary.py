@@ -9,7 +9,7 @@ from sensor.cli.screen import plural
 from sensor.cli.terminal import BOLD, COLOURS, DIM, RESET, SEVERITIES
 
 if TYPE_CHECKING:
-    from sensor.engine.replay import Summary
+    from sensor.engine.offline.replay import Summary
 
 _RULES_SHOWN = 30
 _ANOMALIES_SHOWN = 8

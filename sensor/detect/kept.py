@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import msgspec
 import numpy as np
 
-from sensor.detect.kernels_automata import AUTOMATON
-from sensor.detect.kernels_frametests import TEST
-from sensor.detect.kernels_headers import HEADER, SHORT
-from sensor.detect.kernels_looks import LOOK
-from sensor.detect.kernels_scan import ENTRY, LITERAL, TABLE
+from sensor.detect.headers.kernels_headers import HEADER, SHORT
+from sensor.detect.prefilter.kernels_frametests import TEST
+from sensor.detect.prefilter.kernels_looks import LOOK
+from sensor.detect.regex.kernels_automata import AUTOMATON
+from sensor.detect.scan.kernels_scan import ENTRY, LITERAL, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from sensor.detect.bits import FlowVars
-from sensor.detect.context import Window
-from sensor.detect.header import FlowView, header_value, raw_header
-from sensor.detect.hostbits import HostBits
-from sensor.detect.packetrow import PacketRow, packet_row
+from sensor.detect.evaluator.context import Window
+from sensor.detect.packets.header import FlowView, header_value, raw_header
+from sensor.detect.packets.packetrow import PacketRow, packet_row
+from sensor.detect.state.bits import FlowVars
+from sensor.detect.state.hostbits import HostBits
 from sensor.engine.place import Place
 from sensor.model.app import TxStage
 from sensor.model.files import FileInfo
@@ -42,7 +42,7 @@ class Known(Protocol):
 
 
 class EventContext:
-    """What one event offers to rules (`sensor.detect.context.Context`)."""
+    """What one event offers to rules (`sensor.detect.evaluator.context.Context`)."""
 
     __slots__ = (
         "_event",

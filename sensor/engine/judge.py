@@ -10,29 +10,29 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sensor.detect.addresses import HeaderMatcher, HeaderMatchers
-from sensor.detect.bits import FlowVarCounters, FlowVars
-from sensor.detect.budget import Budget
-from sensor.detect.compiled import CompiledRules
-from sensor.detect.context import Window
-from sensor.detect.datasets import Datasets
-from sensor.detect.hostbits import HostBits
-from sensor.detect.naive import CompiledRule, apply_captures, apply_effects, apply_sets, judge, told
-from sensor.detect.plan import TX, Plan
-from sensor.detect.quick import needs
-from sensor.detect.sleepers import Sleepers
-from sensor.detect.threshold import Rates, Suppressor
+from sensor.detect.evaluator.context import Window
+from sensor.detect.evaluator.naive import CompiledRule, apply_captures, apply_effects, apply_sets, judge, told
+from sensor.detect.evaluator.quick import needs
+from sensor.detect.evaluator.sleepers import Sleepers
+from sensor.detect.headers.addresses import HeaderMatcher, HeaderMatchers
+from sensor.detect.planning.compiled import CompiledRules
+from sensor.detect.planning.plan import TX, Plan
+from sensor.detect.state.bits import FlowVarCounters, FlowVars
+from sensor.detect.state.budget import Budget
+from sensor.detect.state.datasets import Datasets
+from sensor.detect.state.hostbits import HostBits
+from sensor.detect.state.threshold import Rates, Suppressor
 from sensor.engine.eventcontext import EventContext
 from sensor.engine.faults import Faults
-from sensor.engine.filestates import files_at
-from sensor.engine.filewants import FileWants
-from sensor.engine.frames import Frames
+from sensor.engine.files.filestates import files_at
+from sensor.engine.files.filewants import FileWants
+from sensor.engine.framing.frames import Frames
 from sensor.engine.marks import SideMarks
 from sensor.engine.options import EngineOptions
 from sensor.engine.passing import FLOW, SIDE, Passed, reach
 from sensor.engine.place import Place, place_of_row
+from sensor.engine.records.tagging import Tagging
 from sensor.engine.scenes import BlockView
-from sensor.engine.tagging import Tagging
 from sensor.model.app import ProtocolSpec, TxStage, beside, eve_of_alert
 from sensor.model.counters import Counters
 from sensor.model.rows import APP_UNKNOWN, FRAG_PART, TUNNEL_GENEVE, TUNNEL_NONE, TUNNEL_TEREDO, TUNNEL_VXLAN

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sensor.detect.kernels_expand import complete
-from sensor.detect.literals import LiteralRules
+from sensor.detect.scan.kernels_expand import complete
+from sensor.detect.scan.literals import LiteralRules
 from sensor.model.distinct import among
 
 LIMIT = 1 << 17

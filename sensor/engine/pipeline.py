@@ -8,30 +8,30 @@ from collections.abc import Callable
 import numpy as np
 
 from sensor.decode.kernels import decode_block
-from sensor.detect.groups import Groups
-from sensor.detect.plan import Plan
-from sensor.detect.threshold import Rates, Thresholds
-from sensor.engine import sight
-from sensor.engine.answered import Answers
-from sensor.engine.bookstore import ReadyRules
-from sensor.engine.contents import look_back
-from sensor.engine.expect import Expectations
+from sensor.detect.headers.groups import Groups
+from sensor.detect.planning.plan import Plan
+from sensor.detect.state.threshold import Rates, Thresholds
+from sensor.engine.block.gathered import Gathered
+from sensor.engine.block.stations import Stations
+from sensor.engine.counts import sight
+from sensor.engine.counts.stopwatch import Stopwatch
+from sensor.engine.counts.tally import Tally
 from sensor.engine.faults import Faults
-from sensor.engine.filelog import FileLog
-from sensor.engine.frames import FrameCounters
-from sensor.engine.gathered import Gathered
-from sensor.engine.heads import Detector
+from sensor.engine.files.filelog import FileLog
+from sensor.engine.framing.contents import look_back
+from sensor.engine.framing.frames import FrameCounters
 from sensor.engine.judge import Judge
-from sensor.engine.logs import Logs
 from sensor.engine.options import EngineOptions
 from sensor.engine.packetclock import ClockSteps
-from sensor.engine.rulebook import Rulebook, make_rulebook, renumbered
+from sensor.engine.protodetect.answered import Answers
+from sensor.engine.protodetect.expect import Expectations
+from sensor.engine.protodetect.heads import Detector
+from sensor.engine.protodetect.told import Told
+from sensor.engine.records.logs import Logs
+from sensor.engine.rulesets.bookstore import ReadyRules
+from sensor.engine.rulesets.rulebook import Rulebook, make_rulebook, renumbered
 from sensor.engine.scenes import BlockView
 from sensor.engine.select import Candidates, everything
-from sensor.engine.stations import Stations
-from sensor.engine.stopwatch import Stopwatch
-from sensor.engine.tally import Tally
-from sensor.engine.told import Told
 from sensor.engine.walk import BlockWork, Walk
 from sensor.flow.dedup import Dedup
 from sensor.flow.defrag import Defragmenter

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from sensor.detect.addresses import key16
-from sensor.engine.history import AppChanges, History
-from sensor.engine.stations import Stations, of_row
+from sensor.detect.headers.addresses import key16
+from sensor.engine.block.history import AppChanges, History
+from sensor.engine.block.stations import Stations, of_row
 from sensor.model import addr
 from sensor.model.app import TO_CLIENT
 from sensor.model.block import PacketBlock

@@ -10,7 +10,7 @@ from sensor.engine.place import Place
 from sensor.model.rows import SEG_END
 
 if TYPE_CHECKING:
-    from sensor.engine.gathered import Gathered
+    from sensor.engine.block.gathered import Gathered
     from sensor.engine.scenes import BlockView
 
 

@@ -8,23 +8,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sensor.detect.groups import Groups
-from sensor.detect.headers import on_fragments
-from sensor.detect.kernels_expand import expand
-from sensor.detect.kernels_scan import REPEAT
-from sensor.detect.literals import LiteralRules
-from sensor.detect.oddities import oddities
-from sensor.detect.plan import LOOSE, PACKET, STREAM, TX, Plan
-from sensor.detect.scan import Hits
-from sensor.engine import derive, kernels_sides
-from sensor.engine.contents import Contents
-from sensor.engine.framedatagrams import FrameDatagrams
-from sensor.engine.frames import FrameCounters, Frames, Wanted
-from sensor.engine.gathered import Gathered
-from sensor.engine.history import AppChanges
-from sensor.engine.kernels_heads import contains_netbios
-from sensor.engine.kernels_segments import packets_of_hits
+from sensor.detect.headers.groups import Groups
+from sensor.detect.headers.index import on_fragments
+from sensor.detect.packets.oddities import oddities
+from sensor.detect.planning.plan import LOOSE, PACKET, STREAM, TX, Plan
+from sensor.detect.scan.index import Hits
+from sensor.detect.scan.kernels_expand import expand
+from sensor.detect.scan.kernels_scan import REPEAT
+from sensor.detect.scan.literals import LiteralRules
+from sensor.engine.block import derive, kernels_sides
+from sensor.engine.block.gathered import Gathered
+from sensor.engine.block.history import AppChanges
+from sensor.engine.block.kernels_segments import packets_of_hits
+from sensor.engine.framing.contents import Contents
+from sensor.engine.framing.framedatagrams import FrameDatagrams
+from sensor.engine.framing.frames import FrameCounters, Frames, Wanted
 from sensor.engine.late import Late, Pairs
+from sensor.engine.protodetect.kernels_heads import contains_netbios
 from sensor.engine.recent import RecentHits, StreamHits
 from sensor.engine.sift import Sift
 from sensor.model.app import RAW_NAME

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sensor.detect.kernels_looks import look_rows, look_windows
-from sensor.detect.plan import Plan
-from sensor.engine.gathered import Gathered
-from sensor.engine.history import AppChanges
+from sensor.detect.planning.plan import Plan
+from sensor.detect.prefilter.kernels_looks import look_rows, look_windows
+from sensor.engine.block.gathered import Gathered
+from sensor.engine.block.history import AppChanges
 from sensor.model.distinct import distinct
 from sensor.model.rows import APP_UNDECIDED
 

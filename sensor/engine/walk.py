@@ -9,14 +9,14 @@ from typing import cast
 
 import numpy as np
 
-from sensor.detect.plan import Plan
-from sensor.engine import kernels_heads
+from sensor.detect.planning.plan import Plan
 from sensor.engine.apps import AppLayer, FlowApp
-from sensor.engine.filelog import FileLog
-from sensor.engine.gathered import Gathered
+from sensor.engine.block.gathered import Gathered
+from sensor.engine.files.filelog import FileLog
 from sensor.engine.judge import Judge
-from sensor.engine.logs import Logs
 from sensor.engine.place import Place, place_of_row
+from sensor.engine.protodetect import kernels_heads
+from sensor.engine.records.logs import Logs
 from sensor.engine.scenes import BlockView
 from sensor.engine.segcolumns import NO_SEGMENTS, SegColumns, place_of_segment, seg_columns
 from sensor.engine.select import Candidates

@@ -4,7 +4,7 @@ import struct
 import threading
 import time
 
-from sensor.engine.forge import Conversation
+from sensor.engine.offline.forge import Conversation
 
 _CLIENT, _SERVER = bytes([10, 1, 0, 1]), bytes([10, 200, 255, 1])
 _ROUNDS = 20_000

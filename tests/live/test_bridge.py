@@ -13,8 +13,8 @@ import pytest
 from livekit import ADDRESSES, RULES, Sensor, inside, unhappy, write_pcap
 
 from sensor.cli.main import main
-from sensor.engine.forge import Conversation
 from sensor.engine.live import landlock
+from sensor.engine.offline.forge import Conversation
 
 pytestmark = pytest.mark.live
 

@@ -10,7 +10,7 @@ import pytest
 from livekit import Sensor, command, inside
 
 from sensor.cli.main import main
-from sensor.engine.forge import Conversation
+from sensor.engine.offline.forge import Conversation
 
 pytestmark = pytest.mark.live
 SENDER, STRANGER, HERE = "10.98.0.1", "10.98.0.9", "10.98.0.2"

@@ -24,7 +24,7 @@ from livekit import (
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 
-from sensor.engine.forge import Conversation
+from sensor.engine.offline.forge import Conversation
 
 pytestmark = pytest.mark.live
 CLIENT, SERVER = bytes([10, 99, 9, 1]), bytes([10, 99, 9, 2])

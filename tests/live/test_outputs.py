@@ -14,7 +14,7 @@ from loadgen import Load, conversations
 
 from sensor.cli.ctl import ask
 from sensor.cli.main import main
-from sensor.engine.forge import Conversation
+from sensor.engine.offline.forge import Conversation
 
 pytestmark = pytest.mark.live
 

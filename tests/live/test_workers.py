@@ -14,7 +14,7 @@ from loadgen import Load, conversations
 
 from sensor.cli.ctl import ask
 from sensor.cli.main import main
-from sensor.engine.forge import Conversation
+from sensor.engine.offline.forge import Conversation
 
 pytestmark = pytest.mark.live
 
@@ -255,7 +255,7 @@ def test_rules_are_reloaded_in_all_workers_and_known_to_those_that_come_later(la
     rules, good = tmp_path / "rules.yaml", RULES.read_text()
     rules.write_text(good)
     # Rules are planned where they are loaded; a worker that did it again could not.
-    once = "import sensor.engine.rulebook as book; book.make_plan = None"
+    once = "import sensor.engine.rulesets.rulebook as book; book.make_plan = None"
     with Sensor(lab, tmp_path, "--workers", "2", "--set", "flood.burst=0", *commanded(tmp_path), rules=rules,
                 before=once) as sensor:  # fmt: skip
         pids = started(sensor, 2)

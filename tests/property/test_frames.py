@@ -452,7 +452,7 @@ def test_bodies_that_unpack_to_more_than_there_is_room_for_are_parsed(rules, mon
     for n in range(6):
         turns += [(TO_SERVER, b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % n), (TO_CLIENT, head + packed)]
     few = run(frames_of(turns, ()), rules["quiet"], types=("alert",))
-    monkeypatch.setattr("sensor.engine.frames._MOST_DECODED", 60_000)
+    monkeypatch.setattr("sensor.engine.framing.frames._MOST_DECODED", 60_000)
     none = run(frames_of(turns, ()), rules["quiet"], types=("alert",))
     assert few.sids.count(202) == 6
     assert not difference(few, none)

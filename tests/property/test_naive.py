@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.detect.budget import Budget, BudgetLimits
-from sensor.detect.context import Window
-from sensor.detect.naive import compile_rule, judge
+from sensor.detect.evaluator.context import Window
+from sensor.detect.evaluator.naive import compile_rule, judge
+from sensor.detect.state.budget import Budget, BudgetLimits
 from sensor.rules.nodes import BufferMatch, ByteExtract, ByteTest, Content, IsDataAt, Rule
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from sensor.capture.files import open_source
 from sensor.config.settings import Settings
-from sensor.engine import examples
+from sensor.engine.offline import examples
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
 from sensor.model.scene import Match

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sensor.engine.crew.wire import Packets
-from sensor.engine.evidence import Evidence
+from sensor.engine.records.evidence import Evidence
 
 
 class Relay:

@@ -17,9 +17,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from sensor.detect.addresses import widen
-from sensor.detect.datasets import Datasets
-from sensor.detect.hostbits import HostBits
+from sensor.detect.headers.addresses import widen
+from sensor.detect.state.datasets import Datasets
+from sensor.detect.state.hostbits import HostBits
 from sensor.engine.crew import sharedsets
 from sensor.engine.crew.sharedsets import Asked, Values
 from sensor.model.scene import Scene

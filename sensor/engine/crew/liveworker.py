@@ -14,8 +14,7 @@ import msgspec
 
 from sensor.capture.afpacket import LiveSource
 from sensor.capture.files import FileSource
-from sensor.detect.threshold import FarRates
-from sensor.engine.bookstore import ReadyRules, opened
+from sensor.detect.state.threshold import FarRates
 from sensor.engine.crew.channel import Channel
 from sensor.engine.crew.evidence import Relay, counters_of
 from sensor.engine.crew.outbox import Outbox
@@ -37,14 +36,15 @@ from sensor.engine.crew.wire import (
     ToWorker,
     encode,
 )
-from sensor.engine.evidence import Evidence
 from sensor.engine.faults import line
 from sensor.engine.live.figures import capture_stats, worker_figures
 from sensor.engine.live.reload import Reloaded, Reloader
 from sensor.engine.live.seen import flow_stats
+from sensor.engine.offline.replay import part_of
 from sensor.engine.packetclock import ClockSteps, PacketClock, told
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.replay import part_of
+from sensor.engine.records.evidence import Evidence
+from sensor.engine.rulesets.bookstore import ReadyRules, opened
 from sensor.errors import RuleError
 from sensor.model.block import PacketBlock
 from sensor.model.scene import Match, Scene

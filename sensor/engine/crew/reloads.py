@@ -7,8 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sensor.detect.plan import Plan
-from sensor.engine.bookstore import Image, ReadyRules
+from sensor.detect.planning.plan import Plan
 from sensor.engine.crew.hostbits import Deferred, Ids, split
 from sensor.engine.crew.members import Members
 from sensor.engine.crew.verdicts import Verdicts
@@ -18,6 +17,7 @@ from sensor.engine.live.daemon import Surroundings
 from sensor.engine.live.figures import Figures
 from sensor.engine.live.reload import Reloader, implausible
 from sensor.engine.pipeline import Pipeline
+from sensor.engine.rulesets.bookstore import Image, ReadyRules
 from sensor.errors import RuleError
 from sensor.rules.ruleset import RuleSet
 

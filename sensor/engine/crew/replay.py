@@ -19,8 +19,8 @@ import msgspec
 
 from sensor.capture.files import FileSource
 from sensor.capture.shares import Share, ShareOfFiles
-from sensor.detect.datasets import Datasets
-from sensor.detect.threshold import Closed, FarRates
+from sensor.detect.state.datasets import Datasets
+from sensor.detect.state.threshold import Closed, FarRates
 from sensor.engine.crew.channel import Channel, pair
 from sensor.engine.crew.hostbits import Deferred, Ids
 from sensor.engine.crew.merge import Merge
@@ -28,9 +28,9 @@ from sensor.engine.crew.outbox import Outbox
 from sensor.engine.crew.sums import total
 from sensor.engine.crew.verdicts import Verdicts
 from sensor.engine.crew.wire import Lot, Part, Shut, encode
+from sensor.engine.offline.replay import Summary, part_of, summary
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.replay import Summary, part_of, summary
-from sensor.engine.writer import Writer
+from sensor.engine.records.writer import Writer
 from sensor.errors import SensorError
 from sensor.model.scene import Scene
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from sensor.detect.datasets import Datasets
+from sensor.detect.state.datasets import Datasets
 from sensor.rules.compile import scope
 from sensor.rules.nodes import All, AnyNode, AnyTest, BufferMatch, FlowBits, FlowInt, HostBit, InList, Rule
 from sensor.rules.walk import captures, leaves, required, sets_of

@@ -14,8 +14,8 @@ from itertools import islice
 from typing import Any, Final
 
 from sensor.capture.afpacket import LiveSource
-from sensor.detect.datasets import Datasets
-from sensor.detect.threshold import Closed
+from sensor.detect.state.datasets import Datasets
+from sensor.detect.state.threshold import Closed
 from sensor.engine.crew.hostbits import Deferred, Ids
 from sensor.engine.crew.liveworker import live_part
 from sensor.engine.crew.members import Member, Members
@@ -47,10 +47,10 @@ from sensor.engine.live.figures import Figures
 from sensor.engine.live.figures_caps import of_hosts
 from sensor.engine.live.signals import Signals
 from sensor.engine.live.verbs import Controls, run
+from sensor.engine.offline.replay import Summary, summary
 from sensor.engine.packetclock import PacketClock
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.replay import Summary, summary
-from sensor.engine.writer import Writer
+from sensor.engine.records.writer import Writer
 from sensor.model.scene import Match, Scene
 
 AHEAD: Final = 20_000

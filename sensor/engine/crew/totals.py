@@ -9,7 +9,7 @@ from sensor.engine.crew import sums
 from sensor.engine.crew.members import Member
 from sensor.engine.crew.verdicts import Verdicts
 from sensor.engine.crew.wire import Part
-from sensor.engine.evidence import Evidence
+from sensor.engine.records.evidence import Evidence
 from sensor.metrics.names import Snapshot
 
 _CAPTURE = "xensor_capture_"

@@ -7,13 +7,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from sensor.detect.addresses import widen
-from sensor.detect.datasets import Datasets
-from sensor.detect.hostbits import HostBits
-from sensor.detect.plan import Plan
-from sensor.detect.threshold import Closed, Thresholds
+from sensor.detect.headers.addresses import widen
+from sensor.detect.planning.plan import Plan
+from sensor.detect.state.datasets import Datasets
+from sensor.detect.state.hostbits import HostBits
+from sensor.detect.state.threshold import Closed, Thresholds
 from sensor.engine.crew.hostbits import Deferred, Ids
-from sensor.engine.writer import Writer
+from sensor.engine.records.writer import Writer
 from sensor.model.scene import Cause, FlowEnd, Match, PacketRecord, Record
 from sensor.rules.nodes import Rule
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sensor.detect.threshold import Closed
+from sensor.detect.state.threshold import Closed
 from sensor.model.scene import Record, Scene
 from sensor.rules.nodes import Rule, Suppression
 

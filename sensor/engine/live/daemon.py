@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 from sensor.capture.afpacket import LiveSource
 from sensor.capture.files import FileSource
-from sensor.engine.bookstore import ReadyRules
+from sensor.engine.counts.stats import stats
 from sensor.engine.faults import line
 from sensor.engine.live import mirror
 from sensor.engine.live.asks import Answer, Ask, Asks
@@ -24,11 +24,11 @@ from sensor.engine.live.reload import Reloaded, Reloader, implausible, release
 from sensor.engine.live.seen import Seen
 from sensor.engine.live.signals import Signals
 from sensor.engine.live.verbs import Controls, run
+from sensor.engine.offline.replay import Replay, Summary
 from sensor.engine.packetclock import ClockSteps, PacketClock, told
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.replay import Replay, Summary
-from sensor.engine.stats import stats
-from sensor.engine.writer import Writer
+from sensor.engine.records.writer import Writer
+from sensor.engine.rulesets.bookstore import ReadyRules
 from sensor.metrics.names import Snapshot
 from sensor.rules.ruleset import RuleSet
 

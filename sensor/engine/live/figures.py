@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from sensor.capture.afpacket import LiveSource
-from sensor.detect.plan import Plan
-from sensor.detect.threshold import Thresholds
-from sensor.engine.evidence import Evidence
-from sensor.engine.frames import FrameCounters
+from sensor.detect.planning.plan import Plan
+from sensor.detect.state.threshold import Thresholds
+from sensor.engine.framing.frames import FrameCounters
 from sensor.engine.live.figures_alerts import AlertFigures
 from sensor.engine.live.figures_caps import caps, decided
 from sensor.engine.live.outlets import Outlets
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.writer import Writer
+from sensor.engine.records.evidence import Evidence
+from sensor.engine.records.writer import Writer
 from sensor.metrics.names import Snapshot
 from sensor.outputs.filestore import FileStore
 from sensor.outputs.pcaplog import PcapCounters

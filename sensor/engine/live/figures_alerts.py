@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from sensor.detect.plan import Plan
+from sensor.detect.planning.plan import Plan
 from sensor.engine.live import mirror
 from sensor.xen.faults import SIDS
 

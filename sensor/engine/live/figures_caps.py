@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sensor.detect.hostbits import MAX_BITS, HostBits
-from sensor.detect.threshold import Thresholds
+from sensor.detect.state.hostbits import MAX_BITS, HostBits
+from sensor.detect.state.threshold import Thresholds
 from sensor.engine.apps import MAX_PARSERS
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.tagging import MAX_SUBJECTS
-from sensor.engine.writer import Writer
+from sensor.engine.records.tagging import MAX_SUBJECTS
+from sensor.engine.records.writer import Writer
 
 Values = Mapping[tuple[str, ...], float]
 

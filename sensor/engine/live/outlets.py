@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sensor.engine.evidence import Evidence
 from sensor.engine.live.housekeeping import Housekeeper
-from sensor.engine.sinks import Sink
+from sensor.engine.records.evidence import Evidence
+from sensor.engine.records.sinks import Sink
 from sensor.outputs.backlog import OutputCounters
 from sensor.outputs.filestore import FileStore
 from sensor.outputs.pcaplog import PcapLog

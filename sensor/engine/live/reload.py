@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sensor.detect.pcre import library
-from sensor.engine.bookstore import ReadyRules
-from sensor.engine.rulebook import Rulebook
+from sensor.detect.regex.pcre import library
+from sensor.engine.rulesets.bookstore import ReadyRules
+from sensor.engine.rulesets.rulebook import Rulebook
 from sensor.errors import SensorError
 from sensor.rules.ruleset import RuleSet
 

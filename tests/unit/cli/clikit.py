@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from sensor.cli.main import main
-from sensor.engine.forge import Conversation
+from sensor.engine.offline.forge import Conversation
 
 START = 1_700_000_000 * 10**9
 

@@ -10,7 +10,7 @@ import pytest
 from clikit import START, dns, http, pcap
 
 from sensor.cli import replay
-from sensor.engine.replay import Replay
+from sensor.engine.offline.replay import Replay
 from sensor.outputs import lines
 
 FOUND = "title: y, severity: low, protocol: tcp, match: [{content: xyzzy}]"

@@ -10,7 +10,7 @@ from sensor.cli.screen import Screen, coloured
 from sensor.cli.signals import Stop
 from sensor.cli.summary import duration, render
 from sensor.cli.terminal import FastStdout, Table
-from sensor.engine.replay import RuleAlerts, Summary
+from sensor.engine.offline.replay import RuleAlerts, Summary
 from sensor.model.records import Event
 
 

@@ -14,7 +14,7 @@ from sensor.cli.main import main
 mode, *words = sys.argv[1:]
 runnable._LARGE = 0
 me, put = os.getpid(), None
-import sensor.engine.bookstore as bookstore
+import sensor.engine.rulesets.bookstore as bookstore
 kept = bookstore.BookStore.put
 def put(store, *rest):
     with open(os.environ["WHO"], "a") as out:

@@ -7,8 +7,8 @@ from decode_frames import A6, B6, csum, eth, ext, ip4, ip6, row_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor.detect.header import header_value
-from sensor.detect.packetrow import PacketRow
+from sensor.detect.packets.header import header_value
+from sensor.detect.packets.packetrow import PacketRow
 from sensor.model.rows import CSUM_BAD, CSUM_OK, CSUM_PARTIAL, CSUM_UNVERIFIED
 
 AT = {1: 2, 6: 16, 17: 6, 58: 2}

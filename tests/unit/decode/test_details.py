@@ -14,9 +14,9 @@ from sensor.decode.details import details
 from sensor.decode.kernels import decode_block
 from sensor.decode.kernels_suspects import suspects
 from sensor.decode.limits import DecodeOptions
-from sensor.detect.header import header_value
-from sensor.detect.oddities import oddities
-from sensor.detect.packetrow import packet_row
+from sensor.detect.packets.header import header_value
+from sensor.detect.packets.oddities import oddities
+from sensor.detect.packets.packetrow import packet_row
 from sensor.model import block as blk
 from sensor.model.anomaly import DecodeAnomaly
 from sensor.model.details import FIRST, Detail

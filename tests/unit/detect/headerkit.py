@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from sensor.detect.addresses import address_test, key16, port_test
+from sensor.detect.headers.addresses import address_test, key16, port_test
 from sensor.model.rows import FLOW, FRAG_PART, FRAG_REASSEMBLED, new_rows
 from sensor.rules.nodes import AddressSet, All, BufferMatch, Content, HeaderTest, PortSet, Rule
 

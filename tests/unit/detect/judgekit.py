@@ -1,10 +1,10 @@
 """A context made of plain values, and one-line judgements for tables of cases."""
 
-from sensor.detect.bits import FlowVars
-from sensor.detect.budget import Budget
-from sensor.detect.context import Window
-from sensor.detect.hostbits import HostBits
-from sensor.detect.naive import RuleCompiler, judge
+from sensor.detect.evaluator.context import Window
+from sensor.detect.evaluator.naive import RuleCompiler, judge
+from sensor.detect.state.bits import FlowVars
+from sensor.detect.state.budget import Budget
+from sensor.detect.state.hostbits import HostBits
 from sensor.rules.nodes import BufferMatch, Rule
 
 

@@ -2,7 +2,7 @@ import ipaddress
 
 import pytest
 
-from sensor.detect.addresses import HeaderMatcher, address_test, key16, port_test, widen
+from sensor.detect.headers.addresses import HeaderMatcher, address_test, key16, port_test, widen
 from sensor.model.addr import words
 from sensor.rules.nodes import AddressSet, All, PortSet, Rule
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jitkit import from_python
 
-from sensor.detect import kernels_headers
-from sensor.detect.addresses import address_test
-from sensor.detect.addrindex import ANY, MAX_BITS, UNTESTED, AddressIndex, spans
+from sensor.detect.headers import kernels_headers
+from sensor.detect.headers.addresses import address_test
+from sensor.detect.headers.addrindex import ANY, MAX_BITS, UNTESTED, AddressIndex, spans
 from sensor.rules.nodes import AddressSet, All, Rule
 
 find = from_python(kernels_headers.find)

@@ -9,12 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jitkit import from_python
 
-from sensor.detect import kernels_automata
-from sensor.detect.automata import Automata, automaton
-from sensor.detect.budget import BudgetExceededError
-from sensor.detect.kernels_automata import BEGINS, FARTHEST, LED, PLACES
-from sensor.detect.pcre import Regex as Pcre
-from sensor.detect.regextree import tree
+from sensor.detect.regex import kernels_automata
+from sensor.detect.regex.automata import Automata, automaton
+from sensor.detect.regex.kernels_automata import BEGINS, FARTHEST, LED, PLACES
+from sensor.detect.regex.pcre import Regex as Pcre
+from sensor.detect.regex.regextree import tree
+from sensor.detect.state.budget import BudgetExceededError
 from sensor.errors import RuleError
 from sensor.rules.nodes import Regex
 

@@ -1,6 +1,6 @@
 import pytest
 
-from sensor.detect.budget import SECOND, Budget, BudgetExceededError, BudgetLimits, Meter
+from sensor.detect.state.budget import SECOND, Budget, BudgetExceededError, BudgetLimits, Meter
 
 
 def test_meter():

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.detect.buffermatch import FEW, Matcher, TransactionIndex
-from sensor.detect.context import Window
+from sensor.detect.evaluator.buffermatch import FEW, Matcher, TransactionIndex
+from sensor.detect.evaluator.context import Window
 from sensor.detect.kept import packed, unpacked
 from sensor.detect.ruleplan import TX, RulePlan
 from sensor.rules.nodes import All, BufferMatch, Content, Rule

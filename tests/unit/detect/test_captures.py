@@ -3,9 +3,9 @@
 import pytest
 from judgekit import FakeContext, body_holds, rule
 
-from sensor.detect.bits import MAX_TEXT, FlowVars
-from sensor.detect.budget import Budget
-from sensor.detect.naive import RuleCompiler, apply_captures, judge
+from sensor.detect.evaluator.naive import RuleCompiler, apply_captures, judge
+from sensor.detect.state.bits import MAX_TEXT, FlowVars
+from sensor.detect.state.budget import Budget
 from sensor.errors import RuleError
 from sensor.rules.nodes import All, Any, Base64, BufferMatch, Content, FlowVar, Not, PacketVar, Regex
 

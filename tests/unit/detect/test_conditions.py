@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 from judgekit import FakeContext, body_holds
 
-from sensor.detect.addresses import key16
-from sensor.detect.bits import FlowVars
-from sensor.detect.budget import Budget
-from sensor.detect.naive import RuleCompiler, judge
+from sensor.detect.evaluator.naive import RuleCompiler, judge
+from sensor.detect.headers.addresses import key16
+from sensor.detect.state.bits import FlowVars
+from sensor.detect.state.budget import Budget
 from sensor.errors import RuleError
 from sensor.rules.nodes import Country, FlowBits, FlowInt, HeaderTest, Reputation, Rule
 from sensor.rules.outside import Outside

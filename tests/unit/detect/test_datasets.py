@@ -3,10 +3,10 @@
 import pytest
 from judgekit import FakeContext
 
-from sensor.detect import datasets as module
-from sensor.detect.budget import Budget
-from sensor.detect.datasets import EACH, Datasets
-from sensor.detect.naive import RuleCompiler, apply_sets, judge
+from sensor.detect.evaluator.naive import RuleCompiler, apply_sets, judge
+from sensor.detect.state import datasets as module
+from sensor.detect.state.budget import Budget
+from sensor.detect.state.datasets import EACH, Datasets
 from sensor.errors import RuleError
 from sensor.rules.nodes import All, Any, BufferMatch, Content, InList, Not, Rule
 

@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jitkit import from_python
 
-from sensor.detect import kernels_expand
-from sensor.detect.headers import Headers
-from sensor.detect.kernels_expand import WHOLE, complete
-from sensor.detect.literals import LiteralRules
+from sensor.detect.headers.index import Headers
 from sensor.detect.ruleplan import PACKET, STREAM, TX
-from sensor.detect.scan import Hits
-from sensor.engine import kernels_sides
+from sensor.detect.scan.index import Hits, kernels_expand
+from sensor.detect.scan.kernels_expand import WHOLE, complete
+from sensor.detect.scan.literals import LiteralRules
+from sensor.engine.block import kernels_sides
 from sensor.engine.select import Bytes, Expander
 from sensor.model.rows import APP_UNDECIDED
 from sensor.model.units import UNIT, UNIT_PACKET, UNIT_STREAM

@@ -1,4 +1,4 @@
-from sensor.detect.bits import (
+from sensor.detect.state.bits import (
     MAX_INT,
     MAX_NAMES,
     MAX_TEXT,

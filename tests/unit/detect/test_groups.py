@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from sensor.detect.groups import ICMP, TCP, UDP, Groups
+from sensor.detect.headers.groups import ICMP, TCP, UDP, Groups
 from sensor.model.rows import APP_UNDECIDED, FLOW, ROW
 from sensor.model.units import UNIT, UNIT_PACKET, UNIT_STREAM
 from sensor.proto import ids

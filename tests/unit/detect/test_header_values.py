@@ -3,14 +3,14 @@ import struct
 import numpy as np
 import pytest
 
-from sensor.detect.header import (
+from sensor.detect.packets.header import (
     FIELDS,
     RAW,
     FlowView,
     header_value,
     raw_header,
 )
-from sensor.detect.packetrow import PacketRow, packet_row
+from sensor.detect.packets.packetrow import PacketRow, packet_row
 from sensor.model.rows import FRAG_PART, ROW, new_rows
 from sensor.proto.registry import NUMBERS
 from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, APP_TOLD, STREAM_EVENT, TCP_EVENT

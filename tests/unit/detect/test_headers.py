@@ -7,9 +7,9 @@ from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.detect.addrindex import UNTESTED, AddressIndex, spans
-from sensor.detect.headers import HeaderIndex, Headers, header
-from sensor.detect.portsets import PortSets
+from sensor.detect.headers.addrindex import UNTESTED, AddressIndex, spans
+from sensor.detect.headers.index import HeaderIndex, Headers, header
+from sensor.detect.headers.portsets import PortSets
 from sensor.detect.ruleplan import PACKET, STREAM
 from sensor.model.rows import FLOW, new_rows
 from sensor.rules.nodes import AddressSet, All, Any, BufferMatch, Content, HeaderTest, Not, PortSet, Rule, Transform

@@ -1,8 +1,8 @@
 import pytest
 from judgekit import FakeContext, body_holds, rule
 
-from sensor.detect.hostbits import HostBits
-from sensor.detect.naive import apply_effects, compile_rule
+from sensor.detect.evaluator.naive import apply_effects, compile_rule
+from sensor.detect.state.hostbits import HostBits
 from sensor.rules.nodes import HostBit
 
 S = 1_000_000_000

@@ -1,10 +1,10 @@
 import pytest
 from judgekit import FakeContext, body_holds, holds, rule
 
-from sensor.detect.bits import FlowVars
-from sensor.detect.budget import Budget, BudgetLimits
-from sensor.detect.context import Window
-from sensor.detect.naive import MAX_NESTING, MAX_TESTS, RuleCompiler, apply_effects, compile_rule, judge
+from sensor.detect.evaluator.context import Window
+from sensor.detect.evaluator.naive import MAX_NESTING, MAX_TESTS, RuleCompiler, apply_effects, compile_rule, judge
+from sensor.detect.state.bits import FlowVars
+from sensor.detect.state.budget import Budget, BudgetLimits
 from sensor.errors import RuleError
 from sensor.rules.nodes import (
     All,

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.detect.kernels_expand import MAX_OTHERS
-from sensor.detect.literals import LiteralRules
-from sensor.detect.scan import MAX_LITERAL
+from sensor.detect.scan.index import MAX_LITERAL
+from sensor.detect.scan.kernels_expand import MAX_OTHERS
+from sensor.detect.scan.literals import LiteralRules
 from sensor.model.units import UNIT
 
 patterns = st.sampled_from((b"alpha", b"beta-beta", b"gamma/1", b"x" * 30 + b"y" * 50))

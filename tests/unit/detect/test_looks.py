@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from judgekit import FakeContext, body_holds
 
-from sensor.detect.context import Window
-from sensor.detect.kernels_headers import HEADER
-from sensor.detect.kernels_looks import look_rows, look_windows
-from sensor.detect.looks import Looks
+from sensor.detect.evaluator.context import Window
+from sensor.detect.headers.kernels_headers import HEADER
+from sensor.detect.prefilter.kernels_looks import look_rows, look_windows
+from sensor.detect.prefilter.looks import Looks
 from sensor.model.rows import FLOW, new_rows
 from sensor.rules.nodes import (
     All,

@@ -3,8 +3,8 @@ import time
 import pytest
 from judgekit import holds
 
-from sensor.detect.budget import BudgetExceededError, Meter
-from sensor.detect.pcre import NOTBOL, Pcre2Library, Regex, library
+from sensor.detect.regex.pcre import NOTBOL, Pcre2Library, Regex, library
+from sensor.detect.state.budget import BudgetExceededError, Meter
 from sensor.errors import RuleError
 from sensor.rules.nodes import Content
 from sensor.rules.nodes import Regex as Pcre

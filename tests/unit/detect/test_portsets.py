@@ -5,9 +5,9 @@ from headerkit import PORTS, port_sets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.detect.addresses import port_test
-from sensor.detect.kernels_headers import HEADER
-from sensor.detect.portsets import PortSets, port_classes
+from sensor.detect.headers.addresses import port_test
+from sensor.detect.headers.kernels_headers import HEADER
+from sensor.detect.headers.portsets import PortSets, port_classes
 from sensor.rules.nodes import PortSet
 
 

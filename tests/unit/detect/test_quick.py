@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from judgekit import FakeContext, body_holds
 
-from sensor.detect.bits import FlowVars
-from sensor.detect.quick import needs
+from sensor.detect.evaluator.quick import needs
+from sensor.detect.state.bits import FlowVars
 from sensor.rules.nodes import All, Any, BufferMatch, Content, FlowBits, HeaderTest, Not, Rule, Transform
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.detect import pcre
-from sensor.detect.budget import Meter
-from sensor.detect.regexliterals import literals
+from sensor.detect.regex import pcre
+from sensor.detect.regex.regexliterals import literals
+from sensor.detect.state.budget import Meter
 
 PIECES = (
     "a", "b", "\\x61", "\\.", "\\-", "\\n", ".", "^", "$", "[ab]", "[^]b]", "[]a]", "[a\\]b]", "[[:alpha:]b]", "\\d",

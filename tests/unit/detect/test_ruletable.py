@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sensor.detect.ruletable import make_table
+from sensor.detect.planning.ruletable import make_table
 
 
 @pytest.mark.parametrize("ids", [

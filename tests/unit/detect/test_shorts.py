@@ -5,7 +5,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from judgekit import holds
 
-from sensor.detect.shorts import ALL, ANCHORED, MOST, ONE, Shorts, floats, last_start
+from sensor.detect.headers.shorts import ALL, ANCHORED, MOST, ONE, Shorts, floats, last_start
 from sensor.rules.nodes import All, BufferMatch, Content, Rule, Transform
 
 PATTERN = st.lists(st.sampled_from(b"abA"), min_size=1, max_size=3).map(bytes)

@@ -5,9 +5,9 @@ from hypothesis import given as cases
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from sensor.detect.bits import FlowVarCounters, FlowVars, change_bits
-from sensor.detect.quick import bits_needed
-from sensor.detect.sleepers import Sleepers, given, needed
+from sensor.detect.evaluator.quick import bits_needed
+from sensor.detect.evaluator.sleepers import Sleepers, given, needed
+from sensor.detect.state.bits import FlowVarCounters, FlowVars, change_bits
 from sensor.rules.nodes import All, Any, FlowBits, Not, Rule
 
 

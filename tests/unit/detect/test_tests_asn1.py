@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judgekit import holds
 
-from sensor.detect.tests_asn1 import MAX_ELEMENTS, elements, malicious
+from sensor.detect.evaluator.tests_asn1 import MAX_ELEMENTS, elements, malicious
 from sensor.errors import RuleError
 from sensor.rules.nodes import Asn1, Content
 

@@ -3,8 +3,8 @@ import base64
 import pytest
 from judgekit import holds
 
-from sensor.detect.naive import compile_rule
-from sensor.detect.tests_base64 import decode
+from sensor.detect.evaluator.naive import compile_rule
+from sensor.detect.evaluator.tests_base64 import decode
 from sensor.errors import RuleError
 from sensor.rules.nodes import Base64, BufferMatch, ByteTest, Content, Rule
 

@@ -1,7 +1,7 @@
 import pytest
 from judgekit import FakeContext, body_holds, holds
 
-from sensor.detect.tests_bytes import text_number
+from sensor.detect.evaluator.tests_bytes import text_number
 from sensor.errors import RuleError
 from sensor.rules.nodes import (
     All,

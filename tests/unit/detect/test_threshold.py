@@ -1,7 +1,7 @@
 import pytest
 
-from sensor.detect.budget import SECOND
-from sensor.detect.threshold import Suppressor, ThresholdLimits, Thresholds
+from sensor.detect.state.budget import SECOND
+from sensor.detect.state.threshold import Suppressor, ThresholdLimits, Thresholds
 from sensor.errors import RuleError
 from sensor.rules.nodes import AddressSet, All, Rule, Suppression, Threshold
 

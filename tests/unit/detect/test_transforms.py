@@ -3,7 +3,7 @@ import hashlib
 import pytest
 from judgekit import FakeContext, body_holds
 
-from sensor.detect.transforms import compile_transforms
+from sensor.detect.evaluator.transforms import compile_transforms
 from sensor.errors import RuleError
 from sensor.rules.nodes import BufferMatch, Content, Transform
 

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor.detect.ruleplan import EVENT, PACKET, STREAM, TX, RulePlan
-from sensor.detect.scan import usable
-from sensor.detect.wire import in_question, on_the_wire, others, raw_kinds, raw_of, scanned
+from sensor.detect.scan.index import usable
+from sensor.detect.scan.wire import in_question, on_the_wire, others, raw_kinds, raw_of, scanned
 from sensor.model.app import (
     RAW_BODY,
     RAW_DERIVED,

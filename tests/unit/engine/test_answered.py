@@ -7,8 +7,8 @@ import pytest
 from enginekit import difference, rules_of, run
 from forgekit import ACK, FIN, RST, SYN, Flow
 
-from sensor.engine.answered import Answers
-from sensor.engine.history import AppChanges
+from sensor.engine.block.history import AppChanges
+from sensor.engine.protodetect.answered import Answers
 from sensor.model.rows import APP_UNDECIDED, FLOW, new_rows
 
 REQUEST = b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n"

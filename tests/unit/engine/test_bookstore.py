@@ -13,8 +13,8 @@ from enginekit import ORACLE_RULES, TESTS
 from sensor.cli import assembly, common, runnable
 from sensor.config.settings import Settings
 from sensor.detect.kept import Kept
-from sensor.engine import bookstore
-from sensor.engine.bookstore import MOST_FILES, BookStore, ReadyRules
+from sensor.engine.rulesets import bookstore
+from sensor.engine.rulesets.bookstore import MOST_FILES, BookStore, ReadyRules
 from sensor.errors import RuleError
 from sensor.rules.ruleset import RuleSet
 

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from sensor.alert.eve import EveBuilder
 from sensor.alert.flood import FloodControl, FloodLimits
-from sensor.detect.addresses import widen
-from sensor.detect.groups import Groups
-from sensor.detect.plan import make_plan
-from sensor.detect.threshold import FarRates
+from sensor.detect.headers.addresses import widen
+from sensor.detect.headers.groups import Groups
+from sensor.detect.planning.plan import make_plan
+from sensor.detect.state.threshold import FarRates
 from sensor.engine.crew.channel import MAX_MESSAGE, Channel, ChannelError, pair
 from sensor.engine.crew.hostbits import Deferred
 from sensor.engine.crew.outbox import LOT, Outbox
@@ -22,8 +22,8 @@ from sensor.engine.crew.sharedsets import Asked
 from sensor.engine.crew.sums import total
 from sensor.engine.crew.verdicts import Verdicts
 from sensor.engine.crew.wire import FromWorker, Shut, ToWorker, encode
-from sensor.engine.sinks import Sinks
-from sensor.engine.writer import Writer
+from sensor.engine.records.sinks import Sinks
+from sensor.engine.records.writer import Writer
 from sensor.model.scene import (
     AnomalyRecord,
     ArpRecord,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sensor.detect.datasets import Datasets
-from sensor.detect.hostbits import HostBits
+from sensor.detect.state.datasets import Datasets
+from sensor.detect.state.hostbits import HostBits
 from sensor.engine.crew.hostbits import split
 from sensor.engine.crew.sharedsets import Asked
 from sensor.rules.nodes import All, Any, BufferMatch, Content, FlowBits, HostBit, InList, Rule

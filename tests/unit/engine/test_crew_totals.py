@@ -10,7 +10,7 @@ from sensor.engine.crew.divide import divided, ring_block
 from sensor.engine.crew.members import Member
 from sensor.engine.crew.totals import Totals
 from sensor.engine.crew.wire import Beat, Part
-from sensor.engine.evidence import EvidenceCounters
+from sensor.engine.records.evidence import EvidenceCounters
 
 NOTHING = Part(stats={"capture": {"kernel_drops": 0, "orphaned": 0}, "flow": {"active": 0, "memuse": 0, "total": 0}})
 

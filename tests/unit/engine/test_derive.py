@@ -5,7 +5,7 @@ from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.engine.derive import datagrams, names
+from sensor.engine.block.derive import datagrams, names
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.rows import new_rows
 from sensor.model.units import UNIT_PACKET

@@ -9,7 +9,7 @@ import pytest
 from sensor.capture.memory import MemorySource
 from sensor.engine.doctor import checkup
 from sensor.engine.doctor.listening import Heard, judge, one_way
-from sensor.engine.forge import Conversation
+from sensor.engine.offline.forge import Conversation
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
 from sensor.model.finding import ERROR, GOOD, WARNING, Finding, worst

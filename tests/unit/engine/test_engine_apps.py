@@ -7,7 +7,7 @@ import pytest
 from enginekit import difference, load, run
 from forgekit import Flow, certificates, client_hello, dns, ether, records, server_hello
 
-from sensor.engine import expect
+from sensor.engine.protodetect import expect
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forged bytes of the parsers' tests
 

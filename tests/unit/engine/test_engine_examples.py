@@ -4,8 +4,8 @@ import dpkt
 import pytest
 
 from sensor.config.settings import Settings
-from sensor.engine import examples
-from sensor.engine.forge import Conversation, checksum
+from sensor.engine.offline import examples
+from sensor.engine.offline.forge import Conversation, checksum
 from sensor.rules.load import load_rules
 from sensor.rules.ruleset import build
 

@@ -11,14 +11,14 @@ from sensor.alert.eve import EveBuilder
 from sensor.alert.flood import FloodControl, FloodLimits
 from sensor.capture.files import open_source
 from sensor.config.settings import EVE_TYPES
+from sensor.engine.counts.stats import stats
 from sensor.engine.faults import MOST, Faults
-from sensor.engine.forge import Conversation, checksum
+from sensor.engine.offline.forge import Conversation, checksum
+from sensor.engine.offline.replay import Replay
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.replay import Replay
-from sensor.engine.sinks import Sinks
-from sensor.engine.stats import stats
-from sensor.engine.writer import Writer
+from sensor.engine.records.sinks import Sinks
+from sensor.engine.records.writer import Writer
 from sensor.outputs.lines import EveFile, LineFile
 from sensor.proto.http1.state import HttpParser
 from sensor.rules.load import load_rules
@@ -253,7 +253,7 @@ def test_filtered_packets_are_counted_apart(replay, tmp_path):
 
 
 def test_suspended_rules_are_named(replay, tmp_path, monkeypatch):
-    from sensor.detect.budget import Budget  # noqa: PLC0415 - patched here only
+    from sensor.detect.state.budget import Budget  # noqa: PLC0415 - patched here only
 
     monkeypatch.setattr(Budget, "drain_suspensions", lambda _self: [(1, 0), (0, 0)])
     summary, _, _ = replay(pcap(tmp_path / "a.pcap", http()))

@@ -2,8 +2,8 @@
 
 from sensor.alert.eve import EveBuilder
 from sensor.alert.flood import SECOND, FloodControl, FloodLimits
-from sensor.engine.sinks import Sinks
-from sensor.engine.writer import Writer
+from sensor.engine.records.sinks import Sinks
+from sensor.engine.records.writer import Writer
 from sensor.errors import OutputError
 from sensor.model.records import Event
 from sensor.model.scene import AnomalyRecord, Match, Scene

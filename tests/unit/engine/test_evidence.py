@@ -15,12 +15,12 @@ from sensor.alert.eve import EveBuilder
 from sensor.alert.flood import SECOND, FloodControl, FloodLimits
 from sensor.capture.files import open_source
 from sensor.capture.memory import MemorySource
-from sensor.engine import evidence as module
-from sensor.engine.evidence import Evidence
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.sinks import Sinks
-from sensor.engine.writer import Writer
+from sensor.engine.records import evidence as module
+from sensor.engine.records.evidence import Evidence
+from sensor.engine.records.sinks import Sinks
+from sensor.engine.records.writer import Writer
 from sensor.model.block import LINKTYPE_RAW
 from sensor.model.rows import new_rows
 from sensor.model.scene import Scene

@@ -12,8 +12,8 @@ from sensor.config.make import make
 from sensor.engine.live.figures import Figures, worker_figures
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.sinks import Sinks
-from sensor.engine.writer import Writer
+from sensor.engine.records.sinks import Sinks
+from sensor.engine.records.writer import Writer
 from sensor.metrics.names import BY_NAME
 
 

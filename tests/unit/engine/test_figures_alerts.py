@@ -2,8 +2,8 @@
 
 import pytest
 
+from sensor.detect.planning.ruletable import make_table
 from sensor.detect.ruleplan import PACKET, RulePlan
-from sensor.detect.ruletable import make_table
 from sensor.engine.live.figures_alerts import MAX_CATEGORIES, MAX_RULES, AlertFigures
 from sensor.rules import nodes
 

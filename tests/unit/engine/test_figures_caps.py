@@ -6,7 +6,7 @@ from enginekit import run, settings_of
 from forgekit import ether
 from scapy.layers.inet import IP, UDP
 
-from sensor.detect.budget import Budget
+from sensor.detect.state.budget import Budget
 from sensor.engine.live.figures_caps import caps, given_way
 from sensor.flow.limits import FlowLimits
 

@@ -10,7 +10,7 @@ from enginekit import BLOCK, difference, empty_rules, load, run, settings_of
 from forgekit import Flow, request, response
 
 from sensor.engine.apps import AppLayer
-from sensor.engine.filewants import MAX_SIDS, FileWants
+from sensor.engine.files.filewants import MAX_SIDS, FileWants
 from sensor.model.keeping import Shelf
 from sensor.outputs.filestore import FileStore
 from sensor.outputs.limits import FileStoreOptions

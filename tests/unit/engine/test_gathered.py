@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sensor.engine.gathered import Gathered
+from sensor.engine.block.gathered import Gathered
 from sensor.model.rows import SEG, SEG_DATA, SEG_GAP
 from sensor.model.units import UNIT, UNIT_PACKET, UNIT_STREAM
 

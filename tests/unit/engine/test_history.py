@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.engine.history import AppChanges, History, side_id
+from sensor.engine.block.history import AppChanges, History, side_id
 from sensor.model.rows import FRAG_REASSEMBLED, new_rows
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from enginekit import load, run
 
-from sensor.engine.guestalerts import GUESTS_MAX, OTHER, GuestAlerts
+from sensor.engine.counts.guestalerts import GUESTS_MAX, OTHER, GuestAlerts
 from sensor.engine.live.guests import GuestWatch
 from sensor.xen.directory import Directory
 from sensor.xen.inventory import Guest, Inventory, parse

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.detect.literals import LiteralRules
+from sensor.detect.scan.literals import LiteralRules
 from sensor.engine import late as module
 from sensor.engine.late import Late, Pairs
 from sensor.model.units import UNIT

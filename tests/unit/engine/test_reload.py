@@ -14,8 +14,8 @@ import smbforge
 from enginekit import TESTS
 
 from sensor.capture.memory import MemorySource
-from sensor.engine.forge import Conversation
 from sensor.engine.live.reload import Reloader, implausible
+from sensor.engine.offline.forge import Conversation
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
 from sensor.errors import RuleError

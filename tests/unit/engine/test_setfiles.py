@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from sensor.detect.datasets import Datasets
-from sensor.engine import setfiles
+from sensor.detect.state.datasets import Datasets
+from sensor.engine.rulesets import setfiles
 from sensor.rules.nodes import InList
 
 

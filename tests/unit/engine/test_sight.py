@@ -3,7 +3,7 @@
 import pytest
 from enginekit import run
 
-from sensor.engine.forge import Conversation
+from sensor.engine.offline.forge import Conversation
 
 CLIENT, SERVER = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
 

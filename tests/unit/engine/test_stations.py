@@ -10,8 +10,8 @@ from forgekit import Flow, request, response, stamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.engine.kernels_stations import ethernet_of
-from sensor.engine.stations import of_row
+from sensor.engine.block.kernels_stations import ethernet_of
+from sensor.engine.block.stations import of_row
 from sensor.flow.limits import FlowLimits
 from sensor.model.addr import mac
 from sensor.model.block import LINKTYPE_ETHERNET, LINKTYPE_RAW, PacketBlock

@@ -19,8 +19,8 @@ from sensor.engine.live.notify import Notifier
 from sensor.engine.live.signals import Signals
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.sinks import Sinks
-from sensor.engine.writer import Writer
+from sensor.engine.records.sinks import Sinks
+from sensor.engine.records.writer import Writer
 
 HOUR = 3600 * SECOND
 

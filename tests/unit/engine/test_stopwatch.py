@@ -6,9 +6,9 @@ from enginekit import TESTS, load
 
 from sensor.capture.files import open_source
 from sensor.config.settings import Settings
+from sensor.engine.counts.stopwatch import STAGES, Stopwatch
 from sensor.engine.options import EngineOptions
 from sensor.engine.pipeline import Pipeline
-from sensor.engine.stopwatch import STAGES, Stopwatch
 
 REPO = TESTS.parent
 

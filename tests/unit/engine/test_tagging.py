@@ -6,7 +6,7 @@ import pytest
 from enginekit import difference, rules_of, run
 from forgekit import Flow, ether, ipv4
 
-from sensor.engine import tagging
+from sensor.engine.records import tagging
 
 START = 1_700_000_000 * 10**9
 A, B, C = b"\x0a\0\0\1", b"\x0a\0\0\2", b"\x0a\0\0\3"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sensor.detect.budget import Budget
-from sensor.detect.naive import RuleCompiler, judge
+from sensor.detect.evaluator.naive import RuleCompiler, judge
+from sensor.detect.state.budget import Budget
 from sensor.rules.nodes import All, Rule
 from sensor.rules.suricata.icmpevents import EVENTS
 

@@ -1,7 +1,7 @@
 import pytest
 from suricatakit import conditions, refused
 
-from sensor.detect.conditions import number_holds
+from sensor.detect.evaluator.conditions import number_holds
 from sensor.rules.nodes import HeaderTest
 
 HEAD = "alert modbus any any -> any any"

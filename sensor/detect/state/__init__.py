@@ -1,0 +1,1 @@
+"""What rules remember from packet to packet: variables, sets, thresholds, and what they have cost."""

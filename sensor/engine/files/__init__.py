@@ -1,0 +1,1 @@
+"""Files that transactions have carried: as alerts tell of them, in the log, and stored."""

@@ -1,0 +1,1 @@
+"""Captures in, events out; the examples of rules are run so, too."""

@@ -1,0 +1,1 @@
+"""Which protocol a flow speaks, and from which packet on that counts."""
