@@ -5,26 +5,14 @@ A class names the attributes that say all of it (`KEPT`, with their types); scra
 
 from __future__ import annotations
 
-from types import MappingProxyType
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
 import numpy as np
 
-from sensor.detect.headers.kernels_headers import HEADER, SHORT
-from sensor.detect.prefilter.kernels_frametests import TEST
-from sensor.detect.prefilter.kernels_looks import LOOK
-from sensor.detect.regex.kernels_automata import AUTOMATON
-from sensor.detect.scan.kernels_scan import ENTRY, LITERAL, TABLE
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_RECORDS = MappingProxyType({
-    "automaton": AUTOMATON, "entry": ENTRY, "header": HEADER, "literal": LITERAL, "look": LOOK, "short": SHORT,
-    "table": TABLE, "test": TEST,
-})  # fmt: skip
-_NAMES = MappingProxyType({dtype: name for name, dtype in _RECORDS.items()})
 
 
 class Kept:
@@ -52,7 +40,7 @@ class Kept:
 def packed(value: object) -> object:
     """Return what stands for an object that msgspec does not know (its `enc_hook`)."""
     if isinstance(value, np.ndarray):
-        return _NAMES.get(value.dtype) or value.dtype.str, value.shape, np.ascontiguousarray(value).tobytes()
+        return _described(value.dtype), value.shape, np.ascontiguousarray(value).tobytes()
     if isinstance(value, Kept):
         return [getattr(value, name) for name in value.KEPT]
     raise NotImplementedError(type(value).__name__)
@@ -61,10 +49,31 @@ def packed(value: object) -> object:
 def unpacked(kind: type, value: Any) -> object:  # noqa: ANN401 - msgspec's form
     """Return the object that `packed` stood for (msgspec's `dec_hook`)."""
     if kind is np.ndarray:
-        name, shape, octets = value
-        dtype = _RECORDS[name] if name in _RECORDS else np.dtype(name)
+        described, shape, octets = value
         # A copy: kernels take arrays that may be written, and these bytes may not.
-        return np.frombuffer(octets, dtype).reshape(shape).copy()
+        return np.frombuffer(octets, _dtype(described)).reshape(shape).copy()
     if issubclass(kind, Kept):
         return kind.restored(value)
     raise NotImplementedError(kind.__name__)
+
+
+@lru_cache(maxsize=64)
+def _described(dtype: np.dtype[Any]) -> str:
+    """Return what `_dtype` makes the same type of. A kernel takes a record only with the alignment that it names."""
+    if dtype.fields is None:
+        return dtype.str
+    parts = [(name, field[0].base.str, field[0].shape, field[1]) for name, field in dtype.fields.items()]
+    return msgspec.json.encode((parts, dtype.itemsize, dtype.isalignedstruct)).decode()
+
+
+@lru_cache(maxsize=64)
+def _dtype(described: str) -> np.dtype[Any]:
+    """Return the type of an array's elements again."""
+    if not described.startswith("["):
+        return np.dtype(described)
+    parts, size, aligned = msgspec.json.decode(described)
+    names, elements, shapes, offsets = zip(*parts, strict=True)
+    formats = [(element, tuple(shape)) for element, shape in zip(elements, shapes, strict=True)]
+    layout: Any = {"names": names, "formats": formats, "offsets": offsets, "itemsize": size}
+    made: np.dtype[Any] = np.dtype(layout, align=aligned)
+    return made
