@@ -26,6 +26,7 @@ from sensor.engine.records.writer import Writer
 from sensor.engine.rulesets.bookstore import ReadyRules, Report
 from sensor.errors import CaptureError
 from sensor.flow.limits import FlowLimits
+from sensor.flow.limits_fragments import DefragLimits
 from sensor.model.block import LINKTYPE_ETHERNET
 from sensor.proto.limits_ports import DnsPorts
 from sensor.rules.load import load_rules
@@ -74,8 +75,9 @@ def rules_of(text, tmp_path):
     return load(path)
 
 
-SMALL = {"max_flows": 16_384, "slack": 4096}
-"""Flows of a run that says nothing of them: a table of the usual size costs 20 ms, as much as a hundred packets."""
+SMALL = {"max_flows": 4096, "slack": 1024}
+FRAGMENTS = DefragLimits(trackers=1024, fragments=4096, memcap=4 << 20)
+"""Flows and fragments of a run that says nothing of them: tables of the usual size cost 25 ms, a few packets two."""
 
 
 ANYWHERE = DnsPorts(udp=None, tcp=None)
@@ -102,7 +104,7 @@ def ready(rules):
 
 def settings_of(types=EVERYTHING, run=None, eve=None, **parts):
     """Return settings with some values changed: parts of `Settings` by name, fields of `run` and `eve` as dicts."""
-    base = Settings(flow=FlowLimits(**SMALL), dns=ANYWHERE)
+    base = Settings(flow=FlowLimits(**SMALL), defrag=FRAGMENTS, dns=ANYWHERE)
     return dataclasses.replace(
         base,
         eve=dataclasses.replace(EveSettings(types=tuple(types)), **(eve or {})),
