@@ -64,6 +64,7 @@ class LineFile:
             while data:
                 data = data[self._file.write(data) :]
         except OSError as e:
+            self._pending, self._size = [bytes(data[:-1])], len(data)
             raise OutputError(f"{self.path}: {e.strerror or e}") from e
         self._pending.clear()
         self._size = 0

@@ -45,6 +45,7 @@ class Sinks:
         sheds: Callable[[str], bool] = _sheds_nothing,
     ) -> None:
         self._sinks = list(sinks)
+        self._given_up: list[Sink] = []
         self._on_error = on_error
         self._lasting = lasting
         self._sheds = sheds
@@ -81,18 +82,25 @@ class Sinks:
                 self._failed(sink, e)
 
     def close(self) -> None:
-        """Close each sink."""
+        """Close each sink, those that get nothing more as well: what else is wrong with these is counted, not told."""
+        given_up = tuple(self._given_up)
         for sink in tuple(self._sinks):
             try:
                 sink.close()
             except Exception as e:  # noqa: BLE001 - isolation point: one sink
                 self._failed(sink, e)
+        for sink in given_up:
+            try:
+                sink.close()
+            except Exception:  # noqa: BLE001 - isolation point: one sink
+                self.failures += 1
 
     def _failed(self, sink: Sink, error: Exception) -> None:
         told = error if isinstance(error, OutputError) else OutputError(f"{type(sink).__name__}: {error!r}")
         self.failures += 1
         if not self._lasting:
             self._sinks.remove(sink)
+            self._given_up.append(sink)
             self.errors.append(told)
         elif self._told.get(id(sink)) == str(told):
             return

@@ -105,6 +105,7 @@ def test_a_sink_that_fails_gets_nothing_more_and_hurts_no_other():
         last.finish()
         assert len(good.events) == 2
         assert good.closed
+        assert bad.closed == (fail_at != "close")
         assert len(told) == len(sinks.errors) == 1, fail_at
         assert all(isinstance(error, OutputError) for error in sinks.errors)
         assert len(bad.events) == {"write": 0, "flush": 1, "close": 2}[fail_at]

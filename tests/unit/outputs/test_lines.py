@@ -66,10 +66,14 @@ def test_short_writes_are_continued(tmp_path):
 def test_full_disk(tmp_path):
     file = LineFile(tmp_path / "x")
     file._file.close()
-    file._file = Slow(7)
+    file._file = slow = Slow(7)
     file.write(b"0123456789")
     with pytest.raises(OutputError, match=r"x: No space left on device"):
         file.flush()
+    slow.room = 100
+    file.write(b"more")
+    file.close()
+    assert slow.taken == b"0123456789\nmore\n"
 
 
 def test_file_that_cannot_be_opened(tmp_path):
