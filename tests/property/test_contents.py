@@ -5,6 +5,7 @@ from pathlib import Path
 
 import forgekit
 import pytest
+from effort import effort
 from enginekit import difference, load, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,16 +16,16 @@ import smbforge as smb
 from contentskit import TALKS, carried, cut_out, found
 from cutting import changed
 
-SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=effort(60, 25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort(300, 100), deadline=None)
 @given(changed(TALKS), st.integers(1, 300))
 def test_none_is_missed(talk, size):
     assert carried(talk) & ~found(talk, size) == 0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort(300, 100), deadline=None)
 @given(st.data(), changed(TALKS), st.integers(1, 300))
 def test_none_is_missed_behind_missing_bytes(data, talk, size):
     n = data.draw(st.integers(0, len(talk) - 1))
@@ -33,7 +34,7 @@ def test_none_is_missed_behind_missing_bytes(data, talk, size):
     assert carried(talk) & ~found(talk, size) == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(200, 70), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 1), st.binary(max_size=200), st.booleans()), max_size=6), st.integers(1, 300))
 def test_any_bytes(parts, size):
     marks = [(side, smb.nbss((b"\xfeSMB", b"\xffSMB")[old] + data)) for side, data, old in parts]

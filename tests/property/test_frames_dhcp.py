@@ -6,6 +6,7 @@ from pathlib import Path
 import forgekit
 import numpy as np
 import pytest
+from effort import effort
 from enginekit import difference, load, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from sensor.proto.dhcp import parts as p
 from sensor.proto.dhcp.framing import frame_messages
 from sensor.proto.dhcp.state import DhcpParser
 
-SLOW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=effort(100, 30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 END = b"\xff"
 
 CODES = (12, 15, 50, 51, 53, 54, 55, 58, 59, 60, 61, 1, 3, 6, 43, 0, 255, 52)
@@ -77,7 +78,7 @@ def framed(octets):
     return found, made.refused.tolist()
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=effort(600, 150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.one_of(messages(), messages(), st.binary(max_size=300)), max_size=4))
 def test_a_frame_is_what_the_parser_reads(octets):
     found, refused = framed(octets)

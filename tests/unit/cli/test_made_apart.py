@@ -34,7 +34,12 @@ RULES = 'alert tcp any any -> any any (msg:"any"; content:"GET "; sid:1;)\n'
 
 @pytest.mark.parametrize(
     ("mode", "who"),
-    [("plain", ["apart"]), ("killed", ["apart", "here"]), ("failed", ["apart", "here"]), ("threads", ["here"])],
+    [
+        ("plain", ["apart"]),
+        ("killed", ["apart", "here"]),
+        pytest.param("failed", ["apart", "here"], marks=pytest.mark.slow),
+        pytest.param("threads", ["here"], marks=pytest.mark.slow),
+    ],
 )
 def test_where_plans_are_made(tmp_path, mode, who):
     rules = tmp_path / "a.rules"

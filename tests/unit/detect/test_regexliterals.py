@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,7 +35,7 @@ def in_order(found, text):
     return True
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=effort(1500, 500), deadline=None)
 @given(patterns, subjects, st.booleans())
 def test_a_match_holds_the_literals_in_order(pattern, subject, fold):
     text = subject.encode()
