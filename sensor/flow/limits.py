@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sensor.model.bounds import within
+
 CHUNK: Final = 1536
 """Bytes of one stored piece of an out-of-order segment: one full Ethernet payload. A smaller segment costs as much."""
 
 CLOCK_STEP: Final = 10
 """Seconds of packet time that one packet alone may move the clock. A farther jump, forward or back, counts
 once the next packet confirms it, so a single corrupt timestamp ends no flow but its own."""
-
-
-def _within(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be {low}-{high}, not {value}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ class FlowTimeouts:
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            _within(f"flow-timeouts.{name}", getattr(self, name), 1, 604_800)
+            within(f"flow-timeouts.{name}", getattr(self, name), 1, 604_800)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +72,14 @@ class FlowLimits:
     """Window assumed where its scale was not seen (midstream), 64 KiB-1 GiB."""
 
     def __post_init__(self) -> None:
-        _within("flow.max_flows", self.max_flows, 1, 1 << 24)
-        _within("flow.slack", self.slack, 1, 1 << 24)
-        _within("stream.reassembly.memcap", self.memcap, 64 << 10, 4 << 30)
-        _within("stream.reassembly.side_bytes", self.side_bytes, 2 << 10, 64 << 20)
-        _within("stream.reassembly.side_segments", self.side_segments, 2, 1024)
-        _within("stream.reassembly.depth", self.depth, 0, 1 << 40)
-        _within("app-layer.protocols.smb.stream-depth", self.smb_depth, 0, 1 << 40)
+        within("flow.max_flows", self.max_flows, 1, 1 << 24)
+        within("flow.slack", self.slack, 1, 1 << 24)
+        within("stream.reassembly.memcap", self.memcap, 64 << 10, 4 << 30)
+        within("stream.reassembly.side_bytes", self.side_bytes, 2 << 10, 64 << 20)
+        within("stream.reassembly.side_segments", self.side_segments, 2, 1024)
+        within("stream.reassembly.depth", self.depth, 0, 1 << 40)
+        within("app-layer.protocols.smb.stream-depth", self.smb_depth, 0, 1 << 40)
         if self.urgent not in ("oob", "inline"):
             raise ValueError(f"stream.reassembly.urgent.policy: {self.urgent!r} is none of oob, inline")
-        _within("stream.window_slack", self.window_slack, 0, 16 << 20)
-        _within("stream.unknown_window", self.unknown_window, 64 << 10, 1 << 30)
+        within("stream.window_slack", self.window_slack, 0, 16 << 20)
+        within("stream.unknown_window", self.unknown_window, 64 << 10, 1 << 30)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sensor.model.bounds import within
+
 DEDUP_DEPTH: Final = 64
 """Packets that may lie between a packet and its copy. A mirror's copies are a bridge's latency apart."""
 DEDUP_PAIRS: Final = 4096
@@ -35,8 +37,8 @@ class DedupLimits:
     """Packets with distinct content that must be seen before a share of copies is believed, 4-1024."""
 
     def __post_init__(self) -> None:
-        _within("dedup.window_ns", self.window_ns, 1_000, 10_000_000_000)
-        _within("dedup.learn", self.learn, 4, 1024)
+        within("dedup.window_ns", self.window_ns, 1_000, 10_000_000_000)
+        within("dedup.learn", self.learn, 4, 1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,12 @@ class DefragLimits:
     time."""
 
     def __post_init__(self) -> None:
-        _within("defrag.trackers", self.trackers, 16, 65_536)
-        _within("defrag.fragments", self.fragments, 64, 1 << 20)
-        _within("defrag.memcap", self.memcap, 256 << 10, 1 << 30)
-        _within("defrag.timeout_ns", self.timeout_ns, 1_000_000_000, 600_000_000_000)
-        _within("defrag.per_datagram", self.per_datagram, 2, 8192)
-        _within("defrag.overlaps", self.overlaps, 1, 1024)
+        within("defrag.trackers", self.trackers, 16, 65_536)
+        within("defrag.fragments", self.fragments, 64, 1 << 20)
+        within("defrag.memcap", self.memcap, 256 << 10, 1 << 30)
+        within("defrag.timeout_ns", self.timeout_ns, 1_000_000_000, 600_000_000_000)
+        within("defrag.per_datagram", self.per_datagram, 2, 8192)
+        within("defrag.overlaps", self.overlaps, 1, 1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +87,10 @@ class JournalLimits:
     traffic, so that whoever acts on the report loses nothing. At most a quarter of `memcap` is used."""
 
     def __post_init__(self) -> None:
-        _within("journal.memcap", self.memcap, 64 << 10, 2 << 30)
-        _within("journal.page", self.page, 256, 65_536)
-        _within("journal.window", self.window, 0, 1 << 20)
-        _within("journal.cap", self.cap, 4 << 10, 16 << 20)
-        _within("journal.reserve", self.reserve, 0, 1 << 30)
+        within("journal.memcap", self.memcap, 64 << 10, 2 << 30)
+        within("journal.page", self.page, 256, 65_536)
+        within("journal.window", self.window, 0, 1 << 20)
+        within("journal.cap", self.cap, 4 << 10, 16 << 20)
+        within("journal.reserve", self.reserve, 0, 1 << 30)
         if self.page & (self.page - 1):
             raise ValueError("journal.page must be a power of two")
-
-
-def _within(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be {low}-{high}, not {value}")

@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sensor.model.bounds import within
+
 SWEEP_SECONDS: Final = 5.0
 """Between two looks at the disk and at what is kept."""
 
 SUFFIX_MAX: Final = 1000
 """Files of one name that may be rotated out within one second."""
-
-
-def _within(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be {low}-{high}, not {value}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +27,10 @@ class FileOptions:
 
     def __post_init__(self) -> None:
         if self.rotate_size:
-            _within("rotate-size", self.rotate_size, 4096, 1 << 50)
+            within("rotate-size", self.rotate_size, 4096, 1 << 50)
         if self.rotate_seconds:
-            _within("rotate-interval", self.rotate_seconds, 60, 366 * 86_400)
-        _within("outputs.hold", self.hold, 1 << 16, 1 << 30)
+            within("rotate-interval", self.rotate_seconds, 60, 366 * 86_400)
+        within("outputs.hold", self.hold, 1 << 16, 1 << 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class KeepOptions:
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            _within(f"outputs.retention: {name}", getattr(self, name), 0, 1 << 50)
+            within(f"outputs.retention: {name}", getattr(self, name), 0, 1 << 50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class DiskOptions:
     alerts."""
 
     def __post_init__(self) -> None:
-        _within("outputs.disk.min-free", self.min_free, 0, 1 << 40)
+        within("outputs.disk.min-free", self.min_free, 0, 1 << 40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +83,9 @@ class FileStoreOptions:
     """Bytes of files that are kept until they are complete, 1 MiB-16 GiB."""
 
     def __post_init__(self) -> None:
-        _within("outputs.file-store.stream-depth", self.per_file, 100 << 10, 32 << 20)
-        _within("outputs.file-store.memcap", self.memory, 1 << 20, 1 << 34)
-        _within("outputs.file-store.max-total", self.total, 1 << 20, 1 << 40)
+        within("outputs.file-store.stream-depth", self.per_file, 100 << 10, 32 << 20)
+        within("outputs.file-store.memcap", self.memory, 1 << 20, 1 << 34)
+        within("outputs.file-store.max-total", self.total, 1 << 20, 1 << 40)
 
 
 FOLLOWED_MAX: Final = 1024
@@ -111,7 +108,7 @@ class EvidenceOptions:
     """Bytes kept of one flow, 1-2**40."""
 
     def __post_init__(self) -> None:
-        _within("outputs.pcap-log.limit", self.limit, 1 << 16, 1 << 40)
-        _within("outputs.pcap-log.max-files", self.max_files, 1, 1_000_000)
-        _within("outputs.pcap-log.before", self.before, 0, 1 << 30)
-        _within("outputs.pcap-log.per-flow", self.per_flow, 1, 1 << 40)
+        within("outputs.pcap-log.limit", self.limit, 1 << 16, 1 << 40)
+        within("outputs.pcap-log.max-files", self.max_files, 1, 1_000_000)
+        within("outputs.pcap-log.before", self.before, 0, 1 << 30)
+        within("outputs.pcap-log.per-flow", self.per_flow, 1, 1 << 40)

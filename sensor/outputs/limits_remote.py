@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sensor.model.bounds import within
+
 FACILITIES: Final = (
     "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp",
     "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
@@ -69,8 +71,7 @@ class SpoolOptions:
     """Bytes for each receiver, 1 MiB-1 TiB; events other than alerts take half of it at most."""
 
     def __post_init__(self) -> None:
-        if not 1 << 20 <= self.limit <= 1 << 40:
-            raise ValueError(f"outputs.spool.limit must be {1 << 20}-{1 << 40}, not {self.limit}")
+        within("outputs.spool.limit", self.limit, 1 << 20, 1 << 40)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from sensor.detect.planning.plan import Plan
 from sensor.detect.state.threshold import Thresholds
 from sensor.engine.framing.frames import FrameCounters
 from sensor.engine.live.figures_alerts import AlertFigures
-from sensor.engine.live.figures_caps import caps, decided
+from sensor.engine.live.figures_caps import by_label, caps, decided
 from sensor.engine.live.outlets import Outlets
 from sensor.engine.pipeline import Pipeline
 from sensor.engine.records.evidence import Evidence
@@ -58,7 +58,7 @@ class Figures:
             **{name: {**measured.get(name, {}), **values} for name, values in tables.items()},
             "xensor_build_info": {(self._version,): 1.0},
             "xensor_start_time_seconds": {_NONE: self._started},
-            "xensor_rule_reloads_total": _by(self.reloads),
+            "xensor_rule_reloads_total": by_label(self.reloads),
             "xensor_rules_loaded_time_seconds": {_NONE: self.last_reload},
             "xensor_output_faults_total": {_NONE: writer.sinks.failures},
             **(_outlets(self.outlets) if self.outlets is not None else {}),
@@ -67,7 +67,7 @@ class Figures:
             **self._alerts.values(writer.by_rule),
             **writer.by_guest.snapshot(),
             "xensor_alerts_summarized_total": {_NONE: writer.flood.counters.summarized},
-            "xensor_events_total": _by(writer.events),
+            "xensor_events_total": by_label(writer.events),
         }
 
 
@@ -75,7 +75,7 @@ def worker_figures(pipeline: Pipeline, source: LiveSource) -> Snapshot:
     """Return the values of the metrics about the packets that one worker has seen."""
     return {
         "xensor_last_packet_time_seconds": {_NONE: (pipeline.tally.last_ts or 0) / 1e9}, **_capture(source),
-        "xensor_stage_seconds_total": _by({name: ns / 1e9 for name, ns in pipeline.stopwatch.ns.items()}),
+        "xensor_stage_seconds_total": by_label({name: ns / 1e9 for name, ns in pipeline.stopwatch.ns.items()}),
         **_decode(pipeline), **_flows(pipeline), **_judged(pipeline), **caps(pipeline),
     }  # fmt: skip
 
@@ -87,7 +87,7 @@ def _judged(pipeline: Pipeline) -> dict[str, Mapping[tuple[str, ...], float]]:
         "xensor_judgements_cut_total": {_NONE: budget.budget_exceeded},
         "xensor_judgements_skipped_total": {_NONE: budget.judgements_skipped},
         "xensor_rule_errors_total": {_NONE: counters.rule_errors},
-        "xensor_stream_marks_forgotten_total": _by(pipeline.forgotten()),
+        "xensor_stream_marks_forgotten_total": by_label(pipeline.forgotten()),
         "xensor_smb_flows_parsed_total": _parsed(pipeline.frame_counters, "smb_flows", "contents"),
         **{f"xensor_{what}_parsed_total": _parsed(pipeline.frame_counters, what, "not_plain") for what in _FRAMED},
         "xensor_parser_errors_total": {_NONE: pipeline.walk.apps.counters.parser_errors},
@@ -97,11 +97,7 @@ def _judged(pipeline: Pipeline) -> dict[str, Mapping[tuple[str, ...], float]]:
 
 def _parsed(counters: FrameCounters, what: str, other: str) -> dict[tuple[str, ...], float]:
     """Return how much of a protocol had to be parsed, by why: a rule may match, or something else."""
-    return _by({why: getattr(counters, f"{what}_{why}") for why in ("matched", other)})
-
-
-def _by(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:
-    return {(name,): value for name, value in values.items()}
+    return by_label({why: getattr(counters, f"{what}_{why}") for why in ("matched", other)})
 
 
 def _capture(source: LiveSource) -> dict[str, Mapping[tuple[str, ...], float]]:
@@ -124,9 +120,9 @@ def _decode(pipeline: Pipeline) -> dict[str, Mapping[tuple[str, ...], float]]:
     return {
         "xensor_decode_packets_total": {_NONE: decode.pkts},
         "xensor_decode_bytes_total": {_NONE: decode.bytes},
-        "xensor_decode_protocol_packets_total": _by({name: getattr(decode, name) for name in _PROTOCOLS}),
-        "xensor_decode_anomalies_total": _by(tally.anomalies),
-        "xensor_checksums_total": _by(tally.checksums),
+        "xensor_decode_protocol_packets_total": by_label({name: getattr(decode, name) for name in _PROTOCOLS}),
+        "xensor_decode_anomalies_total": by_label(tally.anomalies),
+        "xensor_checksums_total": by_label(tally.checksums),
         "xensor_fragments_lost_total": {_NONE: lost.timeouts + lost.evicted_trackers + lost.evicted_memory},
         "xensor_duplicates_total": {_NONE: decode.duplicates},
         "xensor_truncated_total": {_NONE: decode.truncated},
@@ -165,10 +161,10 @@ def _outlets(outlets: Outlets) -> dict[str, Mapping[tuple[str, ...], float]]:
         found |= _store(outlets.store)
     keeper = outlets.keeper
     return found if keeper is None else found | {
-        "xensor_events_shed_total": _by(keeper.disk.shed),
+        "xensor_events_shed_total": by_label(keeper.disk.shed),
         "xensor_disk_free_bytes": {_NONE: keeper.disk.free},
         "xensor_disk_level": {_NONE: keeper.disk.level},
-        "xensor_archive_bytes": _by(keeper.archive.octets),
+        "xensor_archive_bytes": by_label(keeper.archive.octets),
         "xensor_archive_files_cut_total": {_NONE: keeper.archive.counters.cut},
         "xensor_archive_files_deleted_total": {_NONE: keeper.archive.counters.deleted},
         "xensor_archive_errors_total": {_NONE: keeper.archive.counters.errors},
@@ -190,7 +186,7 @@ def _evidence(evidence: Evidence, log: PcapCounters) -> dict[str, Mapping[tuple[
         "xensor_evidence_bytes_total": {_NONE: log.bytes},
         "xensor_evidence_files_deleted_total": {_NONE: log.deleted},
         "xensor_evidence_errors_total": {_NONE: log.errors},
-        "xensor_evidence_left_out_total": _by({"disk": own.shed, "error": log.lost}),
-        "xensor_evidence_flows_cut_total": _by({"limit": own.cut, "evicted": own.evicted}),
+        "xensor_evidence_left_out_total": by_label({"disk": own.shed, "error": log.lost}),
+        "xensor_evidence_flows_cut_total": by_label({"limit": own.cut, "evicted": own.evicted}),
         "xensor_evidence_memory_bytes": {_NONE: evidence.remembered},
     }

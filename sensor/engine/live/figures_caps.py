@@ -17,11 +17,11 @@ Values = Mapping[tuple[str, ...], float]
 def caps(pipeline: Pipeline) -> dict[str, Values]:
     """Return the values of the metrics about what one worker keeps."""
     return {
-        "xensor_table_entries": _by(_used(pipeline)),
-        "xensor_table_limit": _by(_limits(pipeline)),
+        "xensor_table_entries": by_label(_used(pipeline)),
+        "xensor_table_limit": by_label(_limits(pipeline)),
         "xensor_journal_bytes": {(): pipeline.journal.counters.pages * pipeline.journal.limits.page},
         "xensor_journal_limit_bytes": {(): pipeline.options.settings.journal.memcap},
-        "xensor_given_way_total": _by(given_way(pipeline)),
+        "xensor_given_way_total": by_label(given_way(pipeline)),
         "xensor_rules_suspended": {(): pipeline.judge.budget.suspended_at(pipeline.tally.last_ts or 0)},
     }
 
@@ -29,9 +29,9 @@ def caps(pipeline: Pipeline) -> dict[str, Values]:
 def decided(thresholds: Thresholds, writer: Writer) -> dict[str, Values]:
     """Return the same of what decides on the alerts of all workers."""
     return {
-        "xensor_table_entries": _by({"thresholds": len(thresholds), "floods": len(writer.flood)}),
-        "xensor_table_limit": _by({"thresholds": thresholds.limits.entries, "floods": writer.flood.limits.keys}),
-        "xensor_given_way_total": _by(
+        "xensor_table_entries": by_label({"thresholds": len(thresholds), "floods": len(writer.flood)}),
+        "xensor_table_limit": by_label({"thresholds": thresholds.limits.entries, "floods": writer.flood.limits.keys}),
+        "xensor_given_way_total": by_label(
             {"thresholds": thresholds.counters.threshold_evictions, "floods": writer.flood.counters.evicted}
         ),
     }
@@ -40,9 +40,9 @@ def decided(thresholds: Thresholds, writer: Writer) -> dict[str, Values]:
 def of_hosts(bits: HostBits) -> dict[str, Values]:
     """Return the same of bits of hosts that no single worker keeps."""
     return {
-        "xensor_table_entries": _by({"host_bits": len(bits)}),
-        "xensor_table_limit": _by({"host_bits": MAX_BITS}),
-        "xensor_given_way_total": _by({"host_bits": bits.counters.host_bits_dropped}),
+        "xensor_table_entries": by_label({"host_bits": len(bits)}),
+        "xensor_table_limit": by_label({"host_bits": MAX_BITS}),
+        "xensor_given_way_total": by_label({"host_bits": bits.counters.host_bits_dropped}),
     }
 
 
@@ -80,5 +80,6 @@ def _limits(pipeline: Pipeline) -> dict[str, int]:
     }  # fmt: skip
 
 
-def _by(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:
+def by_label(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:
+    """Return the values of a metric with one label, by the values of that label."""
     return {(name,): value for name, value in values.items()}
