@@ -6,10 +6,11 @@ protocol. A rule has a bit for everything it could match. No common bit: no matc
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from sensor.detect.headers.kernels_groups import unit_bits
-from sensor.detect.scan.tables import Cover
 from sensor.model.rows import APP_UNDECIDED
 from sensor.rules.nodes import PortSet, Rule
 
@@ -48,6 +49,15 @@ def _table(classes: tuple[tuple[int, ...], ...]) -> np.ndarray:
     for number, ports in enumerate(classes):
         table[list(ports)] = number
     return table
+
+
+class Cover(NamedTuple):
+    """Units that share a table."""
+
+    mask: int
+    """Group bits that they may have, and no others."""
+    sides: int
+    """Which of the two they may be of, as bits."""
 
 
 class Groups:

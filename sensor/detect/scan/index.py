@@ -8,9 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from sensor.detect.headers.groups import Cover
 from sensor.detect.kept import Kept
 from sensor.detect.scan.kernels_scan import GRAM, LITERAL, choose, scan
-from sensor.detect.scan.tables import FOLDED, Cover, ScanTables
+from sensor.detect.scan.tables import FOLDED, ScanTables
 
 MAX_LITERAL = 64
 """Longer literals are searched by their first 64 bytes; the evaluator judges the rest. The carried tail of a side

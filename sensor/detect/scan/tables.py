@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 import numpy as np
 
+from sensor.detect.headers.groups import Cover
 from sensor.detect.kept import Kept
 from sensor.detect.scan.kernels_scan import (
     AHEAD,
@@ -30,16 +31,6 @@ _ANY: Final = np.unique(np.arange(256) | FOLDED).astype(np.uint64)
 """Folded bytes."""
 _WILD, _PADDING = 16, 12
 """How much commoner than another a gram is with a byte that may be any, and one of four bytes that are the same."""
-
-
-class Cover(NamedTuple):
-    """Units that share a table."""
-
-    mask: int
-    """Group bits that they may have, and no others."""
-    sides: int
-    """Which of the two they may be of, as bits."""
-
 
 _ALL: Final = Cover((1 << 64) - 1, 3)
 

@@ -12,7 +12,8 @@ from jitkit import from_python
 
 from sensor.detect.headers.index import Headers
 from sensor.detect.ruleplan import PACKET, STREAM, TX
-from sensor.detect.scan.index import Hits, kernels_expand
+from sensor.detect.scan import kernels_expand
+from sensor.detect.scan.index import Hits
 from sensor.detect.scan.kernels_expand import WHOLE, complete
 from sensor.detect.scan.literals import LiteralRules
 from sensor.engine.block import kernels_sides

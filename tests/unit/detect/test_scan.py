@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jitkit import interpret
 
+from sensor.detect.headers.groups import Cover
 from sensor.detect.scan import index as module
 from sensor.detect.scan import kernels_scan
 from sensor.detect.scan.index import MAX_LITERAL, Literal, LiteralIndex, usable
 from sensor.detect.scan.kernels_scan import REPEAT
-from sensor.detect.scan.tables import Cover
 from sensor.model.units import UNIT
 
 alphabet = st.sampled_from(list(b"abAB/%\0\xff"))
