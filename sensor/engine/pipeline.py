@@ -239,7 +239,8 @@ class Pipeline:
         if not self.options.triage:
             return everything(self.plan, view.rows, gathered.segs)
         found = self._selector.select(
-            view.rows, view.buf, gathered, view.flows, messages, view.changes, view.tcp_events, view.told
+            view.rows, view.buf, gathered, view.flows, messages, view.changes, view.tcp_events, view.told,
+            self._detector.heads,
         )
         mask = self.plan.escaped.get(RAW_VERBATIM, 0) & 1 << ids.TLS
         if mask:  # a record header may stand inside a hello

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sensor.detect.headers.groups import Groups
+from sensor.detect.headers.heads import NO_HEADS, Heads
 from sensor.detect.headers.index import on_fragments
 from sensor.detect.packets.oddities import oddities
 from sensor.detect.planning.plan import LOOSE, PACKET, STREAM, TX, Plan
@@ -160,20 +161,21 @@ class Selector:
 
     def select(self, rows: np.ndarray, buf: np.ndarray, gathered: Gathered, flows: np.ndarray,
                messages: tuple[np.ndarray, np.ndarray], changes: AppChanges,
-               segments: np.ndarray | None = None, told: np.ndarray | None = None) -> Candidates:  # fmt: skip
+               segments: np.ndarray | None = None, told: np.ndarray | None = None,
+               heads: Heads = NO_HEADS) -> Candidates:  # fmt: skip
         """Return the candidates of a block. rows: ROW[n], messages: rows and protocols of UDP payloads.
 
-        segments: uint64[n], values of `tcp.event`; told: bool[n], of `app.told`; None: no rule asks.
+        segments: uint64[n], values of `tcp.event`; told: bool[n], of `app.told`; None: no rule asks. heads: of flows.
         """
         found, self._inherited = self._inherited, Candidates()
         plan = self._plan
         plan.headers.note(rows, flows)
-        sift = self._sift = Sift(plan, flows, changes)
+        sift = self._sift = Sift(plan, flows, changes, heads)
         self._bare_packets(rows, buf, segments, told)
         self._bare_untied(rows, buf)
         self._stream_hits = []
         if (plan.segs.size or plan.sides.size) and gathered.segs.size:
-            self._bare_windows(gathered, flows)
+            self._bare_windows(gathered, flows, heads)
         if gathered.units.size and (plan.literals.index.size or self.frames):
             self._literals(found, rows, gathered, flows, messages)
         self._count_smb(found, flows)
@@ -237,7 +239,7 @@ class Selector:
         found, rules = self._plan.untied.select(self._plan.headers, part, buf, at, size, base, apps)
         self._sift.add_rows(where[found].astype(np.int32), rules)
 
-    def _bare_windows(self, gathered: Gathered, flows: np.ndarray) -> None:
+    def _bare_windows(self, gathered: Gathered, flows: np.ndarray, heads: Heads) -> None:
         """Choose windows by headers, and by literals that are too short for the scan."""
         segs, units, plan = gathered.segs, gathered.units, self._plan
         rows = _stand_ins(segs, flows, segs["kind"] != SEG_DATA)
@@ -247,7 +249,9 @@ class Selector:
         begin[base > 0] = -1
         size = np.where(begin < 0, -1, segs["pos"].astype(np.int64) + segs["len"]).astype(np.int32)
         apps = _spoken(segs, flows)
-        self._sift.add_windows(*plan.segs.select(plan.headers, rows, gathered.data, begin, size, base, apps))
+        self._sift.add_windows(
+            *plan.segs.select(plan.headers, rows, gathered.data, begin, size, base, apps, heads=heads)
+        )
         stream = units[units["kind"] == UNIT_STREAM]
         rows = _stand_ins(stream, flows, np.zeros(stream.size, np.bool_))
         at, size = stream["start"].astype(np.int32), (stream["end"] - stream["start"]).astype(np.int32)

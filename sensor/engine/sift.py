@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sensor.detect.headers.heads import Heads
 from sensor.detect.planning.plan import Plan
 from sensor.detect.prefilter.kernels_looks import look_rows, look_windows
 from sensor.engine.block.gathered import Gathered
@@ -18,8 +19,9 @@ _NONE = np.zeros(0, np.int32)
 class Sift:
     """Collects the pairs of one block."""
 
-    def __init__(self, plan: Plan, flows: np.ndarray, changes: AppChanges) -> None:
-        """flows: FLOW[slots]; changes: protocols that flows got in this block."""
+    def __init__(self, plan: Plan, flows: np.ndarray, changes: AppChanges, heads: Heads) -> None:
+        """flows: FLOW[slots]; changes: protocols that flows got in this block; heads: of these flows."""
+        self._heads = heads
         self._plan = plan
         self._flows = flows
         self._turned = np.sort(changes.slots[changes.before != APP_UNDECIDED])
@@ -66,7 +68,7 @@ class Sift:
         plan, looks = self._plan, self._plan.looks
         look_windows(
             sides, rules, base, at, size, self._flows, self._turned, gathered.data, plan.headers.table, looks.first,
-            looks.table, looks.pool, *looks.automata.arrays, holds,
+            looks.table, looks.pool, *looks.automata.arrays, holds, *self._heads,
         )  # fmt: skip
         return _grouped(numbers[holds], rules[holds])
 

@@ -274,6 +274,8 @@ class Walk:
         flow = self.apps.start(slot, work.view.flow["app"][slot])
         self._introduce(flow, work.view.flows[slot], slot)
         for record in self._journal.records(slot):
+            if flow.done:
+                break
             self._feed(sides[record.side], flow, record.data, record.gap, record.ts)
         self._journal.set_mode(slot, self.keeps)
         for n in work.early.pop(slot, ()):

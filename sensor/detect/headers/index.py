@@ -9,6 +9,7 @@ import numpy as np
 
 from sensor.detect.headers.addrindex import AddressIndex, BlockLists, Intervals, no_lists
 from sensor.detect.headers.groups import ICMP, ICMP6, TCP, UDP
+from sensor.detect.headers.heads import NO_HEADS, Heads
 from sensor.detect.headers.kernels_headers import HEADER, note_flows
 from sensor.detect.headers.kernels_rows import ANYTHING, SYN, select_rows
 from sensor.detect.headers.portsets import PortSets, port_classes, words
@@ -132,14 +133,14 @@ class HeaderIndex(Kept):
 
     def select(
         self, head: Headers, rows: np.ndarray, data: np.ndarray, at: np.ndarray, size: np.ndarray, base: np.ndarray,
-        apps: np.ndarray, odd: np.ndarray = _NOTHING_ODD,
+        apps: np.ndarray, odd: np.ndarray = _NOTHING_ODD, heads: Heads = NO_HEADS,
     ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         """Return (row numbers, rule numbers), int32[k] each, in row order.
 
         head: those that the index was made of; rows: ROW[n], noted before; at, size: int32[n], where in data (uint8)
         the bytes stand that hold each literal of a rule that matches there; size -1: nobody knows. base: int64[n],
         their offset in the stream; apps: uint64[n], mask of the protocols that a row's flow may speak; odd:
-        uint64[n, 4], see `oddities`.
+        uint64[n, 4], see `oddities`; heads: of flows, where the bytes of some rows are not known.
         """
         none = np.empty(0, np.int32)
         if not self.size or not rows.size:
@@ -154,7 +155,7 @@ class HeaderIndex(Kept):
                 self._stamps, self._plain, self._kinds, self._kind_first, self._class_kinds, self._port_class,
                 self._sport_kinds, self._dport_kinds, head.ports, table.hi, table.lo, head.masks,
                 head.flow_masks, head.rare, lists.at.hi, lists.at.lo, lists.first, lists.rules, self._listed,
-                *self._out, state,
+                *self._out, state, *heads,
             )  # fmt: skip
             parts.append((self._out[0][:n].copy(), self._out[1][:n].copy()))
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])

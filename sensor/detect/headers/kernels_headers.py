@@ -7,6 +7,7 @@ from numba.types import int64
 
 from sensor.model.jit import helper, inlined, kernel
 from sensor.model.rows import FLOW, FRAG_PART, ROW
+from sensor.proto.kernels_probe import HEAD
 
 HEADER = np.dtype(
     [
@@ -54,6 +55,15 @@ U8_2 = numba.uint64[:, ::1]
 I8 = int64[::1]
 MAPPED = np.uint64(0xFFFF00000000)
 """IPv4 addresses stand at ::ffff:0:0/96."""
+
+
+@inlined
+def head_known(sizes, side):  # pragma: no cover
+    """Return how many of the first bytes of a side are known: those at HEAD * side.
+
+    sizes: int64[2 * slots]. HEAD - 1 also stands for a side that lost some of them: then none are.
+    """
+    return sizes[side] if sizes[side] != HEAD - 1 else np.int64(0)
 
 
 @inlined

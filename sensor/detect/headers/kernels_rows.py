@@ -22,6 +22,7 @@ from sensor.detect.headers.kernels_headers import (
     U8_2,
     find,
     fragment_bit,
+    head_known,
     header_matches,
     note_pairs,
     proto_bit,
@@ -31,6 +32,7 @@ from sensor.detect.headers.kernels_headers import (
 from sensor.model.jit import helper, inlined, kernel
 from sensor.model.kernels_search import same, search, zeros
 from sensor.model.rows import FS_BEFORE, FS_ESTABLISHED
+from sensor.proto.kernels_probe import HEAD
 
 U2 = numba.uint16[::1]
 CLASSES = 9
@@ -56,15 +58,18 @@ def _stands(s, data, start, size, pool):  # pragma: no cover
 
 
 @inlined
-def _literals_stand(k, first, shorts, data, start, size, base, pool):  # pragma: no cover
+def _literals_stand(k, first, shorts, data, start, size, base, pool, heads, head, known):  # pragma: no cover
     """Tell whether all literals of a rule may stand in some bytes.
 
-    size -1: the bytes are not known; all of them lie behind `base`.
+    size -1: the bytes are not known, but for heads[head : head + known], the first of all; they lie behind `base`.
     """
     for n in range(first[k], first[k + 1]):
         s = shorts[n]
         if size < 0:
-            if s["high"] >= 0 and base > np.int64(s["high"]) - np.int64(s["size"]):
+            high = np.int64(s["high"])
+            if high >= 0 and (
+                base > high - np.int64(s["size"]) or (high <= known and not _stands(s, heads, head, known, pool))
+            ):
                 return False
             continue
         if not _stands(s, data, start, size, pool):
@@ -91,11 +96,11 @@ def _is_odd(q, odd, i):  # pragma: no cover
 
 
 @kernel(int64(ROWS_T, U8_2, BYTES, I4, I4, I8, U8, I4, SHORTS_T, U1, I4, U1, HEADERS_T, HEADERS_T, I4, U8_2, U2,
-            U8_2, U8_2, U1_2, U8, U8, U8, U8, U8, U8, U8, I4, I4, HEADERS_T, I4, I4, I4))  # fmt: skip
+            U8_2, U8_2, U1_2, U8, U8, U8, U8, U8, U8, U8, I4, I4, HEADERS_T, I4, I4, I4, U1, I8))  # fmt: skip
 def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_first, shorts, short_pool, pairs, stamps,
                 headers, kinds, kind_first, class_kinds, port_class, sport_kinds, dport_kinds, ports, his, los,
                 masks, flow_masks, rare, rare_his, rare_los, rare_first, rare_rules, rare_headers, out_row, out_rule,
-                state):  # pragma: no cover  # fmt: skip
+                state, heads, head_sizes):  # pragma: no cover  # fmt: skip
     """Write (row, rule) pairs that satisfy a header, in row order; return their number.
 
     odd: see `_is_odd`; of length 0: nobody asks.
@@ -108,6 +113,7 @@ def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_firs
     `row_class`; sport_kinds, dport_kinds by the class of a port (port_class: uint16[65536]). rare_headers: those of
     block lists.
     state: int32[1], the row to go on from; rows.size when done. Stops early when the output has no room for a row.
+    heads, head_sizes: see `head_known`; of length 0: nothing is.
     """
     protos, versions, dups, frags, flags = rows["proto"], rows["ipv"], rows["dup"], rows["frag"], rows["tcpflags"]
     sports, dports, paylens, sides, slots = rows["sport"], rows["dport"], rows["paylen"], rows["side"], rows["flow"]
@@ -138,6 +144,8 @@ def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_firs
                 sender = receiver = np.uint64(0)
             sport, dport = np.int64(sports[i]), np.int64(dports[i])
             start, long, noted = np.int64(text_at[i]), np.int64(text_size[i]), False
+            owner = 2 * np.int64(slot) + side
+            known = head_known(head_sizes, owner) if long < 0 and slot >= 0 and head_sizes.size else np.int64(0)
             for classes in (0, ODD):
                 if classes and (odd.shape[0] == 0 or odd[i, 0] | odd[i, 1] | odd[i, 2] | odd[i, 3] == 0):
                     break
@@ -168,7 +176,8 @@ def select_rows(rows, odd, data, text_at, text_size, text_base, apps, short_firs
                                 if stamps[pair] != stamp:
                                     continue
                             if size_fits(headers[m], size) and _literals_stand(
-                                m, short_first, shorts, data, start, long, text_base[i], short_pool
+                                m, short_first, shorts, data, start, long, text_base[i], short_pool, heads,
+                                owner * HEAD, known,
                             ):
                                 out_row[n] = i
                                 out_rule[n] = headers[m]["rule"]

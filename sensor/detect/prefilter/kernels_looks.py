@@ -19,6 +19,7 @@ from sensor.detect.headers.kernels_headers import (
     U8,
     U8_2,
     fragment_bit,
+    head_known,
     proto_bit,
     row_fits,
     size_fits,
@@ -27,6 +28,7 @@ from sensor.detect.regex.kernels_automata import AUTOMATA_T, BEGINS, LINES, may_
 from sensor.model.jit import allocating_kernel, helper, inlined, kernel
 from sensor.model.kernels_search import same, search
 from sensor.model.rows import FS_BEFORE, FS_ESTABLISHED
+from sensor.proto.kernels_probe import HEAD
 
 LOOK = np.dtype(
     [
@@ -223,27 +225,44 @@ def _regex(k, data, begin, size, base, cursor, automata, follow, octets, sets): 
 
 
 @helper
-def _unseen(k, base):  # pragma: no cover
-    """Tell whether a test may hold on bytes that are not at hand, all of them behind `base`."""
-    kind = k["kind"]
+def _unseen(k, base, heads, head, known, pool):  # pragma: no cover
+    """Tell whether a test may hold on bytes that are not at hand, all of them behind `base`.
+
+    heads[head : head + known]: the first bytes of the stream.
+    """
+    kind, high, length = k["kind"], k["high"], np.int64(k["size"])
     if kind == CONTENT:
-        return k["negated"] or k["high"] - k["size"] >= base
-    return not NUMBER <= kind <= JUMP or k["relative"] or k["low"] >= base
+        if k["negated"]:
+            return True
+        if high <= known:
+            low = max(np.int64(0), k["low"])
+            if search(heads, head + low, head + high - length, pool, np.int64(k["at"]), length, k["nocase"]) < 0:
+                return False
+        return high - length >= base
+    if not NUMBER <= kind <= JUMP or k["relative"]:
+        return True
+    low = k["low"]
+    if kind == NUMBER and low >= 0 and low + length <= known:
+        value = _masked(_number(heads, head + low, length, k["little"]), k["mask"])
+        if _compares(k["op"], value, k["value"]) == (k["negated"] != 0):
+            return False
+    return low >= base
 
 
 @inlined
 def may_hold(looks, first, last, data, begin, size, base, pool, automata, follow, octets, sets, memo, sees_all,
-             cursor):  # pragma: no cover  # fmt: skip
+             cursor, heads, head, known):  # pragma: no cover  # fmt: skip
     """Tell whether looks first:last may hold on data[begin : begin + size].
 
-    base: bytes of the packet or stream before these; size -1: they are not at hand. memo: see `_find`; cursor:
+    base: bytes of the packet or stream before these; size -1: they are not at hand, but for its first bytes,
+    heads[head : head + known]. memo: see `_find`; cursor:
     int64[4] of scratch; sees_all: see `_content`.
     """
     for n in range(first, last):
         k = looks[n]
         kind = k["kind"]
         if size < 0:
-            if not _unseen(k, base):
+            if not _unseen(k, base, heads, head, known, pool):
                 return False
         elif kind == CONTENT:
             if not _content(k, n - first, data, begin, size, base, cursor, pool, memo, sees_all):
@@ -307,20 +326,20 @@ def look_rows(at, rules, rows, flows, turned, data, headers, first, looks, pool,
             memo[:] = -1
             out[i] = may_hold(
                 looks, first[rule], first[rule + 1], data, np.int64(r["pay"]), size, np.int64(0), pool, automata,
-                follow, octets, sets, memo, True, cursor,
+                follow, octets, sets, memo, True, cursor, pool, np.int64(0), np.int64(0),
             )  # fmt: skip
             count += out[i]
     return count
 
 
 @allocating_kernel(int64(I4, I4, I8, I8, I4, FLOWS_T, I4, BYTES, HEADERS_T, I4, LOOKS_T, U1, AUTOMATA_T, U8, I4, U8_2,
-             boolean[::1]))
+             boolean[::1], U1, I8))
 def look_windows(sides, rules, bases, begins, sizes, flows, turned, data, headers, first, looks, pool,
-                 automata, follow, octets, sets, out):  # pragma: no cover  # fmt: skip
+                 automata, follow, octets, sets, out, heads, head_sizes):  # pragma: no cover  # fmt: skip
     """Tell of each pair (window, rule) whether the rule may match the window; return how many.
 
     sides: 2 * slot + side; bases: stream offset of the first byte; begins: where it is in `data`; sizes: bytes, -1:
-    they are not all there. In the order of rules, then sides, then windows.
+    they are not all there. In the order of rules, then sides, then windows. heads, head_sizes: see `head_known`.
     """
     memo, cursor = np.zeros((MEMO, 3), np.int64), np.zeros(4, np.int64)
     count = np.int64(0)
@@ -335,7 +354,8 @@ def look_windows(sides, rules, bases, begins, sizes, flows, turned, data, header
         if speaks(headers, rule, side >> 1, flows, turned):
             out[i] = may_hold(
                 looks, first[rule], first[rule + 1], data, begins[i], np.int64(sizes[i]), bases[i], pool, automata,
-                follow, octets, sets, memo, False, cursor,
+                follow, octets, sets, memo, False, cursor, heads, HEAD * side,
+                head_known(head_sizes, side) if head_sizes.size else np.int64(0),
             )  # fmt: skip
             count += out[i]
     return count

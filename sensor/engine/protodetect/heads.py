@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sensor.detect.headers.heads import Heads
 from sensor.engine.block.history import AppChanges
 from sensor.engine.protodetect.kernels_heads import detect, detect_datagrams
 from sensor.model.distinct import distinct
@@ -56,6 +57,11 @@ class Detector:
         """Return what each side of a flow speaks by itself (`APP_UNDECIDED`: it has not told)."""
         found: list[int] = self._voices[slot].tolist()
         return found
+
+    @property
+    def heads(self) -> Heads:
+        """The first bytes of the sides of flows, as far as they were kept."""
+        return Heads(self._heads.reshape(-1), self._lengths.reshape(-1))
 
     def _grow(self, slots: int) -> None:
         """Follow the flow table's growth."""

@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor.detect.headers.addrindex import UNTESTED, AddressIndex, spans
+from sensor.detect.headers.heads import Heads
 from sensor.detect.headers.index import HeaderIndex, Headers, header
 from sensor.detect.headers.portsets import PortSets
 from sensor.detect.ruleplan import PACKET, STREAM
 from sensor.model.rows import FLOW, new_rows
+from sensor.proto.kernels_probe import HEAD
 from sensor.rules.nodes import AddressSet, All, Any, BufferMatch, Content, HeaderTest, Not, PortSet, Rule, Transform
 
 _FILL = [
@@ -134,6 +136,31 @@ def test_of_unknown_bytes_only_the_place_is_looked_at(content, base, wanted):
     rows, unknown = new_rows(1), np.full(1, -1, np.int32)
     rows["ipv"], rows["proto"], rows["paylen"] = 4, 6, 2**31 - 1
     found = index.select(head, rows, np.zeros(4, np.uint8), unknown, unknown, np.array([base], np.int64), any_app(rows))
+    assert found[0].tolist() == [0] * wanted
+
+
+@pytest.mark.parametrize(
+    ("head", "wanted"),
+    [
+        (b"..ab", True),
+        (b"..ba", False),
+        (b"..b", True),  # the place is not known yet
+        (b"", True),
+        (b"." * (HEAD - 1), True),  # so looks a side that lost some of its first bytes
+        (b"." * HEAD, False),
+    ],
+)
+def test_of_unknown_bytes_the_first_of_the_stream_are_looked_at(head, wanted):
+    chosen, index = index_of([Rule(1, "", "tcp", All((BufferMatch("payload", (Content(b"ab", offset=2, depth=2),)),)))])
+    rows, unknown = new_rows(1), np.full(1, -1, np.int32)
+    rows["ipv"], rows["proto"], rows["paylen"], rows["flow"], rows["side"] = 4, 6, 2**31 - 1, 0, 1
+    octets, sizes = np.zeros(2 * HEAD, np.uint8), np.array([0, len(head)])
+    octets[HEAD : HEAD + len(head)] = np.frombuffer(head, np.uint8)
+    where = np.zeros(1, np.int64)
+    chosen.note(rows, np.zeros(1, FLOW))
+    found = index.select(
+        chosen, rows, np.zeros(4, np.uint8), unknown, unknown, where, any_app(rows), heads=Heads(octets, sizes)
+    )
     assert found[0].tolist() == [0] * wanted
 
 

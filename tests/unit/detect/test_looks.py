@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from judgekit import FakeContext, body_holds
 
 from sensor.detect.evaluator.context import Window
+from sensor.detect.headers.heads import NO_HEADS
 from sensor.detect.headers.kernels_headers import HEADER
 from sensor.detect.prefilter.kernels_looks import look_rows, look_windows
 from sensor.detect.prefilter.looks import Looks
 from sensor.model.rows import FLOW, new_rows
+from sensor.proto.kernels_probe import HEAD
 from sensor.rules.nodes import (
     All,
     Any,
@@ -57,7 +59,7 @@ def passes_windows(rule, data, windows, apps=0, turned=NOBODY):
     count = look_windows(
         np.zeros(n, np.int32), np.zeros(n, np.int32), bases, bases.copy(), sizes, flows(), turned, raw,
         headers(apps), looks.first, looks.table, looks.pool,
-        *looks.automata.arrays, out,
+        *looks.automata.arrays, out, *NO_HEADS,
     )  # fmt: skip
     assert count == np.count_nonzero(out)
     return out.tolist()
@@ -146,16 +148,42 @@ def test_windows_that_match_pass_whatever_was_seen_before(tests, data, moves, la
 
 
 @settings(max_examples=effort(400, 150), deadline=None)
-@given(chains, texts, st.integers(0, 12))
-def test_a_window_that_is_not_at_hand_passes_if_its_bytes_could_match(tests, data, base):
+@given(chains, texts, st.integers(0, 12), st.integers(0, HEAD))
+def test_a_window_that_is_not_at_hand_passes_if_its_bytes_could_match(tests, data, base, known):
     rule = rule_of(tests)
+    assert passes_unseen(rule, base, data[:known]) or not judged(rule, data[base:], base)
+
+
+def passes_unseen(rule, base, head):
+    """Return whether the rule may match a window behind `base` of which only the stream's first bytes are known."""
     looks, out = Looks([rule]), np.zeros(1, np.bool_)
+    octets, sizes = np.zeros(4 * HEAD, np.uint8), np.zeros(4, np.int64)
+    octets[HEAD : HEAD + len(head)], sizes[1] = np.frombuffer(head, np.uint8), len(head)
     look_windows(
-        np.zeros(1, np.int32), np.zeros(1, np.int32), np.array([base]), np.array([-1]), np.array([-1], np.int32),
+        np.ones(1, np.int32), np.zeros(1, np.int32), np.array([base]), np.array([-1]), np.array([-1], np.int32),
         flows(), NOBODY, np.zeros(1, np.uint8), headers(), looks.first, looks.table, looks.pool,
-        *looks.automata.arrays, out,
+        *looks.automata.arrays, out, octets, sizes,
     )  # fmt: skip
-    assert out[0] or not judged(rule, data, base)
+    return bool(out[0])
+
+
+@pytest.mark.parametrize(
+    ("tests", "head", "passed"),
+    [
+        ([Content(b"bc", offset=1, depth=2)], b"abcd", True),
+        ([Content(b"cb", offset=1, depth=2)], b"abcd", False),
+        ([Content(b"cb", offset=1, depth=2)], b"ab", True),  # the third byte is not known
+        ([Content(b"cb")], b"abcd", True),
+        ([Content(b"cb", offset=1, depth=2, negated=True)], b"abcd", True),
+        ([Content(b"BC", offset=1, depth=2, nocase=True)], b"abcd", True),
+        ([ByteTest(1, "=", ord("b"), 1)], b"abcd", True),
+        ([ByteTest(1, "=", ord("c"), 1)], b"abcd", False),
+        ([ByteTest(1, "=", ord("b"), 4)], b"abcd", True),
+        ([Content(b"cb", offset=1, depth=2)], b"a" * (HEAD - 1), True),  # so looks a side that lost some of them
+    ],
+)
+def test_of_a_window_that_is_not_at_hand_the_first_bytes_are_looked_at(tests, head, passed):
+    assert passes_unseen(rule_of(tests), 0, head) is passed
 
 
 REFUSED = (
