@@ -29,6 +29,11 @@ _DATED = (b"\x1f\x8b", b"PK")
 """What begins files that may hold the time at which they were made: gzip, zip."""
 
 
+def pytest_configure():
+    """Look for cycles rarely: each walk of all that the collected tests are takes a quarter of a second."""
+    gc.set_threshold(50_000, 20, 50)
+
+
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name not in _LONG)
 
