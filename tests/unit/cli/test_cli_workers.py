@@ -4,13 +4,12 @@ import json
 import os
 import signal
 import struct
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from clikit import START, arp, dns, http, pcap
+from commandkit import Command, command
 from effort import effort
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -27,10 +26,8 @@ RULES = """
 def replay(folder, workers, captures, rules=None, *more):
     """Replay in a process of its own; return its events."""
     logs = folder / f"logs-{workers}"
-    line = [sys.executable, "-m", "sensor", "replay", "-S", str(rules or ROOT / "rules"), "-l", str(logs), "-q",
-            "--workers", str(workers), "--set", f"outputs.eve-log.types={EVERY}", *more,
-            *map(str, captures)]  # fmt: skip
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = command("replay", "-S", rules or ROOT / "rules", "-l", logs, "-q", "--workers", workers,
+                   "--set", f"outputs.eve-log.types={EVERY}", *more, *captures)  # fmt: skip
     assert done.returncode == 0, done.stderr
     return [json.loads(text) for text in (logs / "eve.json").read_text().splitlines()]
 
@@ -132,8 +129,7 @@ def test_sets_that_rules_fill_are_seen_by_all_workers(tmp_path):
 def test_damage_is_told_once(tmp_path, box):
     bad = tmp_path / "bad.pcap"
     bad.write_bytes(Path(box.capture).read_bytes()[:-10])
-    line = [sys.executable, "-m", "sensor", "replay", "-S", box.rules, "--workers", "3", str(bad)]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = command("replay", "-S", box.rules, "--workers", "3", bad)
     assert done.returncode == 5
     assert done.stderr.count("bad.pcap") == 1
     assert "7 packets, " in done.stderr
@@ -173,36 +169,35 @@ def begun(process):
     end = time.monotonic() + 60
     while len(found := children(process.pid)) < 2:
         assert time.monotonic() < end
-        assert process.poll() is None
+        assert process.alive()
         time.sleep(0.01)
     return found
 
 
 @pytest.fixture
 def running(tmp_path, box):
-    line = [sys.executable, "-m", "sensor", "replay", "-S", box.rules, "-l", str(tmp_path / "logs"), "--workers", "2",
-            "--set", "flood.burst=0", str(long_capture(tmp_path))]  # fmt: skip
-    process = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = Command("replay", "-S", box.rules, "-l", tmp_path / "logs", "--workers", "2", "--set", "flood.burst=0",
+                      long_capture(tmp_path))  # fmt: skip
     yield process
-    if process.poll() is None:
-        process.kill()
-    process.communicate()
+    if process.alive():
+        os.kill(process.pid, signal.SIGKILL)
+        process.end()
 
 
 def test_a_worker_that_dies_is_an_error(running):
     victim, other = begun(running)
     os.kill(victim, signal.SIGKILL)
-    _, errors = running.communicate(timeout=60)
-    assert running.returncode == 1
-    assert "has died" in errors
+    done = running.end()
+    assert done.returncode == 1
+    assert "has died" in done.stderr
     assert not Path(f"/proc/{other}").exists()
 
 
 def test_sigterm_stops_all_workers_in_order(running):
     found = begun(running)
-    running.send_signal(signal.SIGTERM)
-    _, errors = running.communicate(timeout=60)
-    assert running.returncode == 128 + signal.SIGTERM
-    assert "stopped by SIGTERM" in errors
-    assert "alerts of" in errors
+    os.kill(running.pid, signal.SIGTERM)
+    done = running.end()
+    assert done.returncode == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM" in done.stderr
+    assert "alerts of" in done.stderr
     assert not any(Path(f"/proc/{pid}").exists() for pid in found)
