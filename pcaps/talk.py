@@ -18,7 +18,7 @@ logging.getLogger("scapy").setLevel(logging.ERROR)  # before scapy looks at this
 from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: E402
 from scapy.layers.inet6 import IPv6  # noqa: E402
 from scapy.layers.l2 import Ether  # noqa: E402
-from scapy.packet import Raw  # noqa: E402
+from scapy.packet import NoPayload, Raw  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -95,7 +95,7 @@ class Wire:
     def put(self, frame: Packet, gap: float = 0.0) -> None:
         """Add a frame now; the next one comes `gap` seconds (and a little) later."""
         for part in self.shape(frame):
-            self.raw(bytes(part))
+            self.raw(octets(part))
         self.now += gap or self.rng.uniform(0.00005, 0.0004)
 
     def raw(self, data: bytes) -> None:
@@ -128,6 +128,15 @@ class Wire:
             seconds, micros = divmod(when, 1_000_000)
             out += struct.pack("<IIII", START + seconds, micros, len(data), len(data)), data
         return b"".join(out)
+
+
+def octets(packet: Packet) -> bytes:
+    """The bytes of a packet that stands for one, not for many: scapy need not copy each layer to find that out."""
+    layer = packet
+    while not isinstance(layer, NoPayload):
+        layer.explicit = 1
+        layer = layer.payload
+    return bytes(packet)
 
 
 SYN_OPTIONS = [("MSS", 1460), ("SAckOK", b""), ("NOP", None), ("WScale", 7)]
