@@ -38,11 +38,13 @@ class Done:
 class Command:
     """A command that runs; `setup` (of a module that can be imported) is called there before it begins."""
 
-    def __init__(self, *words, setup=None, **environment):
-        self._files = [tempfile.NamedTemporaryFile() for _ in range(2)]  # noqa: SIM115 - closed when it is over
-        names = [file.name for file in self._files]
-        env = {**os.environ, **environment}
-        self._process = _FORKED.Process(target=_command, args=([str(word) for word in words], names, env, setup))
+    def __init__(self, *words, setup=None, stdout=None, **environment):
+        self._folder = tempfile.TemporaryDirectory()
+        self.stdout, self.stderr = (Path(self._folder.name) / name for name in ("out", "err"))
+        for path in (self.stdout, self.stderr):
+            path.touch()
+        args = [str(word) for word in words], (stdout or self.stdout, self.stderr), os.environ | environment, setup
+        self._process = _FORKED.Process(target=_command, args=args)
         self._process.start()
         self.pid = self._process.pid
 
@@ -56,9 +58,8 @@ class Command:
         if late:
             self._process.kill()
             self._process.join()
-        out, err = (Path(file.name).read_text() for file in self._files)
-        for file in self._files:
-            file.close()
+        out, err = self.stdout.read_text(), self.stderr.read_text()
+        self._folder.cleanup()
         assert not late, f"not over after {timeout} s: {out}{err}"
         return Done(self._process.exitcode, out, err)
 

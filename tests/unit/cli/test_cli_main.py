@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from clikit import RULES, http, pcap
+from commandkit import Command
 
 from sensor import __version__, errors
 from sensor.cli import exits
@@ -151,9 +152,7 @@ def test_program_whose_reader_goes_away(files):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_program_whose_standard_output_is_full(files):
-    with Path("/dev/full").open("w") as full:
-        ran = subprocess.run([*XENSOR, "replay", "-S", *files], stdout=full, stderr=subprocess.PIPE, text=True,
-                             timeout=60, check=False)  # fmt: skip
+    ran = Command("replay", "-S", *files, stdout="/dev/full").end()
     assert ran.returncode == 6
     assert "standard output: No space left on device" in ran.stderr
     assert "Traceback" not in ran.stderr
@@ -162,18 +161,17 @@ def test_program_whose_standard_output_is_full(files):
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signal_ends_in_order(files, number, status):
     rules, capture = files
-    with subprocess.Popen(
-        [*XENSOR, "replay", "--follow", "-S", rules, capture],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    ) as run:  # fmt: skip
-        assert run.stdout.readline().startswith("11/14/2023")
-        assert run.stdout.readline()
-        time.sleep(0.1)
-        run.send_signal(number)
-        _, err = run.communicate(timeout=60)
-    assert run.returncode == status
-    assert f"stopped by {number.name}" in err
-    assert "2 alerts of 2 rules" in err
+    run = Command("replay", "--follow", "-S", rules, capture)
+    while run.stdout.read_text().count("\n") < 2:
+        assert run.alive()
+        time.sleep(0.01)
+    assert run.stdout.read_text().startswith("11/14/2023")
+    time.sleep(0.1)
+    os.kill(run.pid, number)
+    done = run.end()
+    assert done.returncode == status
+    assert f"stopped by {number.name}" in done.stderr
+    assert "2 alerts of 2 rules" in done.stderr
 
 
 def test_readme_shows_what_the_demo_says(box):

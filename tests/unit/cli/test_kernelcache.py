@@ -72,7 +72,7 @@ def test_a_folder_that_can_be_written_gets_links_only(warm, folder):
 
 
 def test_where_kernels_are_missing_and_nothing_can_be_written_it_says_so(namespaces, tmp_path):
-    shutil.copytree(ROOT / "sensor", tmp_path / "sensor", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "sensor", tmp_path / "sensor", ignore=shutil.ignore_patterns("*.nb[ci]"))
     shutil.copytree(ROOT / "rules", tmp_path / "rules")
     done = replay(tmp_path, MOUNTS)
     assert done.returncode == 6, done.stderr
