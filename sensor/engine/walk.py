@@ -151,6 +151,8 @@ class Walk:
         for app, spec in SPECS.items():
             logged = logs.wants(spec.eve_key or spec.name) or logs.wants("anomaly")
             logged |= files.wants(spec)
+            for one in (n for n, carrier in SPECS.items() if logged and spec.tunnelled and carrier.tunnels):
+                self._logged[one] = True
             told = spec.framing.tells if spec.framing is not None and app in plan.frames else frozenset()
             logged |= not (plan.events.keys() & set(spec.events)) <= told
             for one in (app, *(APP_ID[name] for name in spec.carriers)):

@@ -270,6 +270,10 @@ class ProtocolSpec:
     """Names of protocols whose connections may go on as this one (`HandsOver`)."""
     switch: tuple[bytes, ...] = ()
     """One of these, in any case, stands in each connection that does so."""
+    tunnels: tuple[bytes, ...] = ()
+    """One of these, in any case, is said by each client whose connection becomes a tunnel for any other protocol."""
+    tunnelled: bool = False
+    """It is known in such a tunnel."""
     numbers: tuple[NumberSpec, ...] = ()
     events: tuple[AppAnomaly, ...] = ()
     """What its parser may find odd: rules with `app.event` have its flows parsed."""

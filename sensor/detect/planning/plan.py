@@ -27,7 +27,7 @@ from sensor.detect.scan.index import EITHER_SIDE, MAX_LITERAL
 from sensor.detect.scan.literals import LiteralRules
 from sensor.detect.scan.wire import in_question, others, raw_kinds, raw_of, scanned
 from sensor.model.anomaly import AppAnomaly, StreamAnomaly
-from sensor.model.app import RAW_BODY, RAW_QUESTION
+from sensor.model.app import RAW_BODY, RAW_QUESTION, TO_SERVER
 from sensor.model.files import HASHES
 from sensor.proto.registry import APP_ID, BY_WORD, SPECS
 from sensor.rules import buffers, fields
@@ -133,7 +133,10 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
     plans = tuple(plan_rule(number, rule) for number, rule in enumerate(rules))
     live = [p for p in plans if not p.rule.unmatchable]
     escaped = _escaped(live)
-    carried = _carried({p.app for p in live if p.scope == TX and p.app})
+    events = _by_event([p for p in live if p.scope == EVENT], fields.APP_EVENT, AppAnomaly)
+    asked = {p.app for p in live if p.scope == TX and p.app}
+    odd = {app for app, spec in SPECS.items() if not events.keys().isdisjoint(spec.events)}
+    carried = [*_carried(asked), *_tunnelled(asked | odd)]
     raw, names = _literals(live, groups, escaped, carried)
     bare = [p for p in live if not p.literal]
     tx = [p for p in live if p.scope == TX and p.app]
@@ -168,14 +171,14 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         frames=frames,
         quiet=quietness.quiet(plans) if frames else frozenset(),
         short_names=tuple(dict.fromkeys((p.name, p.app) for p in tx if p.name)),
-        tx=frozenset((*(p.app for p in tx), *(app for app, _ in carried))),
+        tx=frozenset((*(p.app for p in tx), *(app for app, _, _ in carried))),
         mixed=frozenset(p.app for p in tx if not _RAW.isdisjoint(_names(p.rule))),
         packet=tuple(p.number for p in live if p.scope & PACKET),
         stream=tuple(p.number for p in live if p.scope & STREAM),
         reading=frozenset(p.number for p in live if p.scope & PACKET and _reads_text(p.rule)),
         loose=tuple(p.number for p in live if p.scope & LOOSE),
         ending=tuple(p.number for p in live if p.scope & PACKET and of_protocol(p.rule) and p.rule.established is None),
-        events=_by_event([p for p in live if p.scope == EVENT], fields.APP_EVENT, AppAnomaly),
+        events=events,
         notes=_by_event([p for p in live if p.scope == NOTE], fields.STREAM_EVENT, StreamAnomaly),
         hashes=any(p.files and not _HASHES.isdisjoint(map(buffers.base, _names(p.rule))) for p in live),
         segments=any(_asks(p.rule, fields.TCP_EVENT) for p in live),
@@ -194,7 +197,8 @@ def _escaped(live: Iterable[RulePlan]) -> dict[str, int]:
 
 
 def _literals(live: Iterable[RulePlan], groups: Groups, escaped: Mapping[str, int],
-              carried: Iterable[tuple[int, bytes]]) -> tuple[LiteralRules.Builder, LiteralRules.Builder]:  # fmt: skip
+              carried: Iterable[tuple[int, bytes, int]]
+              ) -> tuple[LiteralRules.Builder, LiteralRules.Builder]:  # fmt: skip
     """Return what is searched for in bytes, and in the names of DNS questions.
 
     Besides literals of rules that is what announces a body in another form, and `carried`: a protocol within another.
@@ -207,8 +211,8 @@ def _literals(live: Iterable[RulePlan], groups: Groups, escaped: Mapping[str, in
     for app in _members(escaped.get(RAW_BODY, 0)):
         for pattern, side in _BODY_ESCAPES:
             raw.escape(pattern, groups.app_mask(_flow_apps(app)), app, side)
-    for app, pattern in carried:
-        raw.escape(pattern, groups.app_mask(_flow_apps(app)), app)
+    for app, pattern, side in carried:
+        raw.escape(pattern, groups.app_mask(_flow_apps(app)), app, side)
     return raw, names
 
 
@@ -237,10 +241,17 @@ def _spoken(plan: RulePlan) -> int:
     return sum({1 << APP_ID[spec.name] for spec in specs})
 
 
-def _carried(apps: set[int]) -> list[tuple[int, bytes]]:
-    """Return (protocol, literal): flows of it that may go on as one of the protocols given."""
+def _carried(apps: set[int]) -> list[tuple[int, bytes, int]]:
+    """Return (protocol, literal, its side or -1): flows of it that may go on as one of the protocols given."""
     specs = [SPECS[app] for app in sorted(apps)]
-    return [(APP_ID[name], pattern) for spec in specs for name in spec.carriers for pattern in spec.switch]
+    return [(APP_ID[name], pattern, -1) for spec in specs for name in spec.carriers for pattern in spec.switch]
+
+
+def _tunnelled(apps: set[int]) -> list[tuple[int, bytes, int]]:
+    """Return the same of flows that may become tunnels for one of the protocols."""
+    if not any(SPECS[app].tunnelled for app in apps):
+        return []
+    return [(app, pattern, TO_SERVER) for app, spec in SPECS.items() for pattern in spec.tunnels]
 
 
 def _asks(rule: Rule, name: str) -> bool:

@@ -10,6 +10,7 @@ from sensor.model.keeping import NO_POLICY
 from sensor.proto.http1 import limits
 from sensor.proto.http1.body import Body
 from sensor.proto.http1.transaction import REQUEST_BODY, REQUEST_COMPLETE, HttpTransaction
+from sensor.proto.http1.tunnel import Tunnel
 
 _MAX_ANOMALIES = 64
 
@@ -23,6 +24,8 @@ class Exchange:
         """The protocol that both sides have agreed to go on with."""
         self.behind = b""
         """What came of the server behind its consent."""
+        self.tunnel: Tunnel | None = None
+        """What is said behind a CONNECT, from the request on."""
         self.waiting: deque[HttpTransaction] = deque()
         self.stages: list[TxStage] = []
         self.odd: list[tuple[AppAnomaly, int]] = []

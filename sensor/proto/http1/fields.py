@@ -111,4 +111,6 @@ SPEC = ProtocolSpec(
     log_stages=(RESPONSE_COMPLETE,),
     framing=FRAMING,
     rule_names=("http1",),
+    tunnels=(b"connect ", b"connect\t"),
+    tunnelled=True,
 )

@@ -30,3 +30,5 @@ JUNK_LINES = 8
 """Lines that are no start line, skipped in search of one."""
 FORM_PARTS = 64
 """Parts of a multipart body that are looked at."""
+TUNNEL = 16 * 1024
+"""What each side may say behind a CONNECT before it is known what they speak."""

@@ -11,6 +11,7 @@ from sensor.proto.http1.body import Body
 from sensor.proto.http1.exchange import Exchange
 from sensor.proto.http1.side import BODY, DEAD, START, Side
 from sensor.proto.http1.transaction import REQUEST_COMPLETE, REQUEST_HEADERS, HttpTransaction
+from sensor.proto.http1.tunnel import Tunnel
 
 _BLANK = b" \t\r\n\x0b\x0c\0"
 _WRONG = MappingProxyType({
@@ -116,7 +117,11 @@ class RequestSide(Side):
         if tx.request is not None:
             for what in (*(_WRONG[n] for n in odd.of_lines(raw, lines)), *odd.of_request(tx.request, headers)):
                 self.anomaly(what)
-        self.body = tx.request_body = self._frame(headers)
+        if tx.request is not None and tx.request.method == b"CONNECT":
+            self._exchange.tunnel = Tunnel(bytes(self._buf[self._pos :]))  # there is no body (RFC 9110 section 9.3.6)
+            self._drop()
+        else:
+            self.body = tx.request_body = self._frame(headers)
         if self.body is None:
             self.end_message()
         else:

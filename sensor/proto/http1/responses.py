@@ -13,6 +13,7 @@ from sensor.proto.http1.body import Body
 from sensor.proto.http1.exchange import Exchange
 from sensor.proto.http1.side import BODY, DEAD, HEADERS, MAYBE, RESYNC, START, Side
 from sensor.proto.http1.transaction import RESPONSE_BODY, RESPONSE_COMPLETE, RESPONSE_HEADERS, HttpTransaction
+from sensor.proto.http1.tunnel import Tunnel
 
 _WHITE = b" \t\r\n\x0b\x0c"
 _BLANK = _WHITE + b"\0"
@@ -236,11 +237,13 @@ class ResponseSide(Side):
         self._continued = False
         self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
         method = tx.request.method if tx.request is not None else b""
-        if (status == 101 and not self._announces(headers)) or (method == b"CONNECT" and 200 <= status < 300):
+        if method == b"CONNECT" and self._agrees(status):
+            self._end_here(tx)
+            self.give_up()
+        elif status == 101 and not self._announces(headers):
             self._end_here(tx)
             self._exchange.done = True
-            if status == 101:
-                self._switch(tx, (headers.get(b"upgrade") or b"").lower())
+            self._switch(tx, (headers.get(b"upgrade") or b"").lower())
             self.give_up()
         elif method == b"HEAD":
             self._complete(tx)
@@ -248,6 +251,14 @@ class ResponseSide(Side):
             self._doubtful(tx, headers)
         else:
             self._begin_body(tx)
+
+    def _agrees(self, status: int) -> bool:
+        """Note what the server answers to a CONNECT; return whether the connection is a tunnel from now on."""
+        tunnel = self._exchange.tunnel = self._exchange.tunnel or Tunnel()
+        if 200 <= status < 300:
+            tunnel.begin(bytes(self._buf[self._pos :]))
+        tunnel.refused = not tunnel.open
+        return tunnel.open
 
     @staticmethod
     def _announces(headers: parse.Headers) -> bool:

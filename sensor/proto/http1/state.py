@@ -27,7 +27,10 @@ class HttpParser:
         if self.done:
             return []
         self._exchange.settle()
-        if side == TO_SERVER:
+        tunnel = self._exchange.tunnel
+        if tunnel is not None and (tunnel.open or side == TO_SERVER):
+            tunnel.take(side, data)
+        elif side == TO_SERVER:
             self._request.feed(data)
         else:
             self._exchange.answers = True
@@ -37,13 +40,18 @@ class HttpParser:
                 self._request.anomaly(AppAnomaly.HTTP_REQUEST_LINE_INCOMPLETE)
                 self._exchange.wait(self._exchange.new())
             self._response.feed(data)
+            self._go_on_refused()
         return self._take()
 
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 (contract of AppParser)
         """Bytes of a side are lost."""
         if self.done:
             return []
-        (self._request if side == TO_SERVER else self._response).gap(length)
+        tunnel = self._exchange.tunnel
+        if tunnel is not None and (tunnel.open or side == TO_SERVER):
+            tunnel.lost = True
+        else:
+            (self._request if side == TO_SERVER else self._response).gap(length)
         return self._take()
 
     def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 (contract of AppParser)
@@ -62,7 +70,10 @@ class HttpParser:
 
     def rest(self, side: int) -> bytes:
         """Return what is the next protocol's already (see `sensor.model.app.HandsOver`)."""
-        return self._exchange.behind if side == TO_CLIENT else b""
+        exchange = self._exchange
+        if exchange.tunnel is not None:
+            return bytes(exchange.tunnel.kept[side])
+        return exchange.behind if side == TO_CLIENT else b""
 
     def treat_files(self, policy: FilePolicy) -> None:
         """Learn what to do with files."""
@@ -79,8 +90,26 @@ class HttpParser:
         if tx is not None and tx.request is not None and not tx.request.protocol:
             self._request.end_headers()
 
+    def _go_on_refused(self) -> None:
+        """Read what the client has said behind a CONNECT that the server refuses: more requests."""
+        tunnel = self._exchange.tunnel
+        if tunnel is not None and tunnel.refused:
+            self._exchange.tunnel = None
+            if tunnel.lost:
+                self._request.gap(1)
+            elif tunnel.kept[TO_SERVER]:
+                self._request.feed(bytes(tunnel.kept[TO_SERVER]))
+
+    def _look_into_tunnel(self) -> None:
+        """Go on with the protocol behind a CONNECT, once it has shown."""
+        exchange, tunnel = self._exchange, self._exchange.tunnel
+        if tunnel is not None and tunnel.open and not exchange.done:
+            exchange.becomes = tunnel.protocol()
+            exchange.done = bool(exchange.becomes) or tunnel.lost
+
     def _take(self) -> list[TxStage]:
         exchange = self._exchange
+        self._look_into_tunnel()
         if self._response.state == DEAD:
             exchange.forget_all()
         self.becomes = exchange.becomes

@@ -76,6 +76,7 @@ SPEC = ProtocolSpec(
     log_stages=(RESPONSE_COMPLETE,),
     also=("http",),
     carriers=("http",),
+    tunnelled=True,
     switch=(b"h2c\r\n", b"upgrade: h2c"),
     eve_key="http",
 )

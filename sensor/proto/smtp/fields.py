@@ -31,6 +31,7 @@ SPEC = ProtocolSpec(
         *(BufferSpec(name, STAGE_MAIL, RAW_DERIVED, help=text) for name, text in _MAIL),
     ),
     new_parser=SmtpParser,
+    tunnelled=True,
     files=of_stage,
     events=(*(one for one in AppAnomaly if one.name.startswith("SMTP_")), *NO_TLS),
     log_stages=(STAGE_MAIL,),

@@ -44,6 +44,7 @@ SPEC = ProtocolSpec(
         BufferSpec("ssh.hassh.server.string", STAGE_SERVER_KEX, RAW_DERIVED),
     ),
     new_parser=SshParser,
+    tunnelled=True,
     events=tuple(one for one in AppAnomaly if one.name.startswith("SSH_")),
     log_stages=(STAGE_ESTABLISHED,),
     framing=FRAMING,

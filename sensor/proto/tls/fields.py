@@ -121,6 +121,7 @@ SPEC = ProtocolSpec(
     numbers=_NUMBERS,
     new_parser=TlsParser,
     carriers=("smtp", "ftp", "pop3", "imap", "pgsql"),
+    tunnelled=True,
     switch=(b"starttls", b"auth tls", b"auth ssl", b"stls\r\n", b"\0\0\0\x08\x04\xd2\x16\x2f"),
     events=tuple(one for one in AppAnomaly if one.name.startswith("TLS_")),
     log_stages=(STAGE_ESTABLISHED,),

@@ -344,6 +344,40 @@ def test_many_records_of_one_side_hide_no_hello_of_the_other(tmp_path, side):
         assert both_ways(frames(talk, 443), used) == ([1, 2] if len(talk) == 3 else [2])
 
 
+CONNECT = b"CONNECT h.example:443 HTTP/1.1\r\nHost: h.example:443\r\n\r\n"
+GRANTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+IN_TUNNEL = {
+    "tls": [(0, HELLO), (1, records(server_hello()))],
+    "ssh": [(1, b"SSH-2.0-server\r\n"), (0, b"SSH-2.0-needle\r\n")],
+    "smtp": [(1, b"220 mx\r\n"), (0, b"EHLO needle\r\n"), (1, b"250 ok\r\n"), (0, b"MAIL FROM:<a@b>\r\n")],
+    "http": [(0, b"GET /needle HTTP/1.1\r\nHost: a\r\n\r\n"), (1, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")],
+}
+
+
+@pytest.mark.parametrize("answer", [GRANTED, b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"])
+@pytest.mark.parametrize("proto", IN_TUNNEL)
+@pytest.mark.parametrize("alone", [False, True])
+def test_what_follows_a_connect(tmp_path, proto, answer, alone):
+    lines = {
+        "tls": 'tls any any -> any any (tls.sni; content:"mail.example.org"; bsize:16;)',
+        "ssh": 'ssh any any -> any any (ssh.software; content:"needle";)',
+        "smtp": 'smtp any any -> any any (smtp.helo; content:"needle";)',
+        "http": 'http any any -> any any (http.uri; content:"/needle";)',
+    }
+    used = rules(tmp_path, *([lines[proto]] if alone else lines.values()))
+    talk = [(0, CONNECT), (1, answer), *IN_TUNNEL[proto]]
+    hit = answer == GRANTED or proto == "http"
+    assert both_ways(frames(talk, 3128), used) == [1 if alone else 1 + list(lines).index(proto)] * hit
+    spoken = [(e["app_proto"], e.get("app_proto_orig")) for e in run(frames(talk, 3128), used).of("alert")]
+    assert spoken == [(proto, "http" if proto != "http" else None)] * hit
+
+
+def test_events_behind_a_connect(tmp_path):
+    used = rules(tmp_path, "tls any any -> any any (app-layer-event:tls.invalid_record_type;)")
+    talk = [(0, CONNECT), (1, GRANTED), *IN_TUNNEL["tls"], (0, bytes(5))]
+    assert both_ways(frames(talk, 3128), used) == [1]
+
+
 UPGRADE = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
 
 
