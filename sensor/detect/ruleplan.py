@@ -33,3 +33,6 @@ class RulePlan(msgspec.Struct, frozen=True):
     """The literal is one of a DNS question: searched in names."""
     others: tuple[tuple[bytes, bool], ...] = ()
     """Further (literal, cased) of the same side."""
+    again: int = -1
+    """Later stage of the same message at which it is judged once more, if it has not matched; -1: none. What it asks of
+    the stream may come with the rest of the message."""

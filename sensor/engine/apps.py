@@ -69,6 +69,8 @@ class FlowApp:
     _files_of: object = None
     """The transaction whose files came last."""
     _matched: set[int] = field(default_factory=set)
+    _before: dict[tuple[int, int], set[int]] = field(default_factory=dict)
+    """(Transaction, side) → rules that have matched it, of messages that are not over."""
     idle: list[int] = field(default_factory=lambda: [0, 0])
     """So many bytes may come next of each side before the parser must have them."""
 
@@ -87,6 +89,15 @@ class FlowApp:
         if self._files_of is not stage.tx:
             self._files_of, self._matched = stage.tx, set()
         return self._matched
+
+    def twice(self, stage: TxStage) -> set[int]:
+        """Return the rules that have matched a message before, if it is one on which rules are judged twice."""
+        key = (stage.tx.id, stage.side)
+        if stage.stage in self.spec.message_ends:
+            return self._before.pop(key, set())
+        if len(self._before) > MAX_UNLOGGED:
+            self._before.pop(next(iter(self._before)))
+        return self._before.setdefault(key, set())
 
     def note(self, stage: TxStage) -> TxStage | None:
         """Keep in mind what is to be logged at the flow's end; return what is to be logged so late that it is now."""

@@ -225,8 +225,8 @@ class Judge:
     ) -> None:
         """Judge the transaction rules of a protocol's stage. data: what completed it; seen: with what came before.
 
-        matched: rules that have matched another file of the transaction, and will not match this one; those that have
-        files stored do.
+        matched: rules that have matched another file of the transaction, and will not match this one (those that have
+        files stored do), or have matched the message before.
         """
         index = self._plan.transactions
         file = stage.file is not None

@@ -568,7 +568,7 @@ class Walk:
             for stage in stages:
                 flow.transactions += stage.stage == last
                 seen = self._tails.of(app, place.slot, stage.side, data) if mixed else data
-                matched = flow.matched(stage) if stage.file is not None else None
+                matched = flow.matched(stage) if stage.file is not None else flow.twice(stage) if mixed else None
                 self._judge.transaction(place, app, stage, data, seen, matched)
                 if written:
                     self._logs.transaction(place, spec, stage)
@@ -577,6 +577,9 @@ class Walk:
                 late = flow.note(stage) if noted else None
                 if late is not None:
                     self._logs.incomplete(place, spec, late)
+            if mixed:
+                for side in {stage.side for stage in stages if stage.stage in spec.message_ends}:
+                    self._tails.end(place.slot, side)
         for anomaly, side in flow.anomalies():
             self._odd(place, spec, anomaly, side, data, [stage.tx for stage in stages])
 

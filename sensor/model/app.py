@@ -270,6 +270,8 @@ class ProtocolSpec:
     """Names of protocols whose connections may go on as this one (`HandsOver`)."""
     switch: tuple[bytes, ...] = ()
     """One of these, in any case, stands in each connection that does so."""
+    message_ends: tuple[int, ...] = ()
+    """Stages at which a message of either side is over: rules that name the stream as well are judged there again."""
     tunnels: tuple[bytes, ...] = ()
     """One of these, in any case, is said by each client whose connection becomes a tunnel for any other protocol."""
     tunnelled: bool = False

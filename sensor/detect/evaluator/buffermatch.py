@@ -87,16 +87,19 @@ class Stage:
 class TransactionIndex(Kept):
     """The transaction rules by protocol and stage."""
 
-    KEPT: ClassVar = {"_stages": dict[int, Stage], "_keys": np.ndarray}
+    KEPT: ClassVar = {"_stages": dict[int, Stage], "_keys": np.ndarray, "_again": np.ndarray}
 
     def __init__(self, plans: Sequence[RulePlan], rules: int) -> None:
         """rules: how many there are of all kinds."""
         by_stage: dict[int, list[RulePlan]] = {}
         self._keys = np.full(rules, -1, np.int32)
+        self._again = np.full(rules, -1, np.int32)
+        """int32[rules]: where they are judged once more."""
         for plan in plans:
-            key = _key(plan.app, plan.stage)
-            by_stage.setdefault(key, []).append(plan)
-            self._keys[plan.number] = key
+            for keys, stage in ((self._keys, plan.stage), (self._again, plan.again)):
+                if stage >= 0:
+                    keys[plan.number] = key = _key(plan.app, stage)
+                    by_stage.setdefault(key, []).append(plan)
         self._stages = {key: _stage(members) for key, members in by_stage.items()}
 
     def everything(self, app: int, stage: int, *, file: bool) -> tuple[int, ...]:
@@ -109,7 +112,7 @@ class TransactionIndex(Kept):
     def among(self, app: int, stage: int, rules: Iterable[int], *, file: bool) -> set[int]:
         """Return those of some rules that are judged at a stage. file: as in `everything`."""
         key = _key(app, stage)
-        found = {number for number in rules if self._keys[number] == key}
+        found = {number for number in rules if key in (self._keys[number], self._again[number])}
         return found.intersection(self._stages[key].files) if file and found else found
 
     def candidates(

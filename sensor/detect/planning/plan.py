@@ -275,6 +275,9 @@ def plan_rule(number: int, rule: Rule) -> RulePlan:
     bits = _SCOPES[scope(rule)]
     app = _app_of(rule) if bits == TX else 0
     place = stage(rule) if bits == TX else -1
+    again = _again(rule, app, place) if bits == TX else -1
+    if again >= 0 and _misses_in_stream(rule):
+        place, again = again, -1
     files = any(name.startswith("file.") for name in _names(rule))
     whole = bool(app) and (SPECS[app].flow_state or SPECS[app].name in _UNSCANNED)
     bare = bool(rule.unmatchable) or bits in (EVENT, NOTE) or whole
@@ -283,12 +286,29 @@ def plan_rule(number: int, rule: Rule) -> RulePlan:
         bits |= LOOSE
     if found is None:
         name = b"" if bare else in_question(rule)
-        return RulePlan(number, rule, bits, app, place, files=files, name=name.lower())
+        return RulePlan(number, rule, bits, app, place, files=files, name=name.lower(), again=again)
     question = raw_of(found[0], rule.proto) == RAW_QUESTION
     further = () if question else tuple(dict.fromkeys(others(rule, found)))
     last = last_start(found[1]) if bits & (PACKET | STREAM) and found[0] in _RAW else -1
     literal = found[2].lower()
-    return RulePlan(number, rule, bits, app, place, literal, last, files, question=question, others=further)
+    return RulePlan(
+        number, rule, bits, app, place, literal, last, files, question=question, others=further, again=again
+    )
+
+
+def _again(rule: Rule, app: int, place: int) -> int:
+    """Return the stage at which the message is over by which a rule is judged, if it names the stream as well."""
+    if app == 0 or _RAW.isdisjoint(_names(rule)):
+        return -1
+    stages = SPECS[app].stages
+    ends = (end for end in SPECS[app].message_ends if end > place and stages[end].side == stages[place].side)
+    return next(ends, -1)
+
+
+def _misses_in_stream(rule: Rule) -> bool:
+    """Whether a rule asks for what is not in the stream: all of a message must be there to tell."""
+    nodes = [node for node in buffers_of(rule.body) if node.buffer in _RAW]
+    return any(node.absent or any(getattr(test, "negated", False) for test in node.tests) for node in nodes)
 
 
 def _by_event(plans: list[RulePlan], field: str, anomalies: Iterable[int]) -> dict[int, tuple[int, ...]]:

@@ -21,7 +21,7 @@ from sensor.model.app import (
 )
 from sensor.proto.http1.parts import FRAMING
 from sensor.proto.http1.state import HttpParser
-from sensor.proto.http1.transaction import MAKERS, RESPONSE_COMPLETE, files_of
+from sensor.proto.http1.transaction import MAKERS, REQUEST_COMPLETE, RESPONSE_COMPLETE, files_of
 
 _STAGES = (
     StageSpec("request_headers", TO_SERVER),
@@ -111,6 +111,7 @@ SPEC = ProtocolSpec(
     log_stages=(RESPONSE_COMPLETE,),
     framing=FRAMING,
     rule_names=("http1",),
+    message_ends=(REQUEST_COMPLETE, RESPONSE_COMPLETE),
     tunnels=(b"connect ", b"connect\t"),
     tunnelled=True,
 )

@@ -93,6 +93,13 @@ def test_of_a_file_only_rules_about_files_are_judged(index):
     assert index.everything(DNS, 1, file=False) == ()
 
 
+def test_a_rule_may_be_judged_at_two_stages():
+    both = msgspec.structs.replace(plan(0, has("http.uri", b"/admin")), again=2)
+    index = TransactionIndex([both, plan(1, stage=2)], 2)
+    assert [chosen(index, {"http.uri": [b"/admin"]}, stage=n) for n in range(3)] == [[0], [], [0, 1]]
+    assert [index.among(HTTP, n, (0, 1), file=False) for n in range(3)] == [{0}, set(), {0, 1}]
+
+
 def test_of_some_rules_those_of_a_stage_are_taken(index):
     assert index.among(HTTP, 0, (0, 4, 5, 6), file=False) == {0, 4}
     assert index.among(HTTP, 0, (0, 4, 5, 6), file=True) == {4}

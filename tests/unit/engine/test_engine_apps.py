@@ -344,6 +344,35 @@ def test_many_records_of_one_side_hide_no_hello_of_the_other(tmp_path, side):
         assert both_ways(frames(talk, 443), used) == ([1, 2] if len(talk) == 3 else [2])
 
 
+POST = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
+FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
+ABOUT_STREAMS = (
+    'content:"needle"; http.method; content:"POST"', 'content:"|0d 0a 0d 0a|need"; http.method; content:"POST"',
+    'content:!"needle"; http.method; content:"POST"', 'content:"HTTP/1.1"; content:"needle"; http.uri; content:"/a"',
+    'content:"POST"; depth:4; http.request_body; content:"needle"',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("talk", "sids"),
+    [
+        ([(0, POST % 6 + b"needle"), (1, FINE)], [1, 2, 4, 5]),
+        ([(0, POST % 6), (0, b"needle"), (1, FINE)], [1, 2, 4, 5]),
+        ([(0, (POST % 6)[:20]), (0, (POST % 6)[20:]), (0, b"nee"), (0, b"dle"), (1, FINE)], [1, 2, 4, 5]),
+        ([(0, POST % 9), (0, b"xxx"), (0, b"needle"), (1, FINE)], [1, 4, 5]),
+        ([(0, POST % 6), (0, b"needle")], [1, 2, 4, 5]),
+        ([(0, POST % 9000), (0, b"needle"), *[(0, b"x" * 999)] * 9, (1, FINE)], [1, 2, 4, 5]),
+        ([(0, POST % 6), (0, b"foobar"), (1, FINE)], [3]),
+        ([(0, POST % 6 + b"needle"), (1, FINE), (0, POST % 6 + b"foobar"), (1, FINE)], [1, 2, 3, 4, 5]),
+        ([(0, POST % 6 + b"foobar"), (1, FINE), (0, POST % 6 + b"needle"), (1, FINE)], [1, 2, 3, 4, 5]),
+        ([(0, POST % 6), (0, b"foobar"), (1, FINE), (0, b"GET /needle HTTP/1.1\r\n\r\n"), (1, FINE)], [3]),
+    ],
+)
+def test_rules_on_a_message_and_on_the_stream(tmp_path, talk, sids):
+    used = rules(tmp_path, *(f"http any any -> any any (flow:to_server; {one};)" for one in ABOUT_STREAMS))
+    assert both_ways(frames(talk, 80), used) == sids
+
+
 CONNECT = b"CONNECT h.example:443 HTTP/1.1\r\nHost: h.example:443\r\n\r\n"
 GRANTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 IN_TUNNEL = {

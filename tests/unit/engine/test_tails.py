@@ -9,10 +9,23 @@ def test_the_last_segment_and_some_bytes_in_front_of_it():
     tails = Tails([APP], 4)
     tails.add(APP, 7, 0, b"abcdef")
     tails.add(APP, 7, 0, b"gh")
-    assert tails.of(APP, 7, 0, b"gh") == b"cdefgh"
+    assert tails.of(APP, 7, 0, b"gh") == b"abcdefgh"
+    tails.add(APP, 7, 0, b"ijkl")
+    assert tails.of(APP, 7, 0, b"ijkl") == b"abcdefghijkl"
+    tails.add(APP, 7, 0, b"mn")
+    assert tails.of(APP, 7, 0, b"mn") == b"abcdijklmn"
     assert tails.of(APP, 7, 1, b"gh") == b""
     tails.add(APP, 7, 0, b"")
     assert tails.of(APP, 7, 0, b"") == b""
+
+
+def test_a_message_does_not_see_the_one_before():
+    tails = Tails([APP], 4)
+    tails.add(APP, 7, 0, b"abcdef")
+    tails.end(7, 0)
+    assert tails.of(APP, 7, 0, b"") == b""
+    tails.add(APP, 7, 0, b"gh")
+    assert tails.of(APP, 7, 0, b"gh") == b"gh"
 
 
 def test_what_no_rule_asks_for_is_not_kept():
