@@ -102,12 +102,11 @@ class Draft:
         self._buffer, self._transforms, self._group = made.buffer, (), made
 
     def transform(self, change: Transform) -> None:
-        """Change the selected buffer before the tests to come. Raises Refused."""
+        """Change the selected buffer before the tests to come; those before see it as it was. Raises Refused."""
         if self._buffer == DEFAULT:
             raise Refused("a transform needs a buffer before it", "file.data; to_lowercase; …")
-        if self._group is not None:
-            raise Refused("a transform stands between a buffer and its tests")
         self._transforms += (change,)
+        self._group = None
 
     def add(self, test: AnyTest | Pending | Decoding, *, relative: bool = False) -> None:
         """Add a test to the selected buffer; without one, a relative test follows the last one."""
@@ -122,7 +121,10 @@ class Draft:
         """Add a test that names its buffer itself (of HTTP). Raises Refused where another one is selected."""
         if self._buffer not in (DEFAULT, buffer):
             raise Refused(f"the test is about {buffer}, but {self._buffer} is selected")
-        self._put(self._find(buffer, self._transforms if self._buffer == buffer else ()), test)
+        if self._buffer == buffer:
+            self.add(test)
+        else:
+            self._put(self._find(buffer, ()), test)
         self._old_style()
 
     def _old_style(self) -> None:

@@ -171,13 +171,20 @@ def hostbits(draft: Draft, value: str) -> None:
     draft.conditions.append(HostBit(words[0], words[1], _HOST_ENDS[end]))
 
 
+_SETTINGS = ("type", "track", "count", "seconds")
+
+
 def _settings(value: str) -> dict[str, str]:
+    """Return the four settings of a threshold. What stands behind the last one says nothing, as in Suricata."""
     found: dict[str, str] = {}
     for each in value.split(","):
         name, _, setting = each.strip().partition(" ")
-        if name not in ("type", "track", "count", "seconds") or name in found:
-            raise Refused(f"unknown or repeated setting '{each.strip()[:30]}'", "type, track, count, seconds")
-        found[name] = setting.strip()
+        if name in found or (name not in _SETTINGS and len(found) < len(_SETTINGS)):
+            raise Refused(f"unknown or repeated setting '{each.strip()[:30]}'", ", ".join(_SETTINGS))
+        if name in _SETTINGS:
+            found[name] = setting.strip()
+            if len(found) == len(_SETTINGS):
+                found[name] = found[name].partition(" ")[0]
     return found
 
 

@@ -55,6 +55,17 @@ def test_directions_that_exclude_each_other(options):
     assert "only" in refused(options, HTTP)[0]
 
 
+def test_a_regex_that_names_the_selected_buffer_is_about_it():
+    (match,) = matches(rule('http.host; pcre:"/^a/W"; content:"b";', HTTP))
+    assert (match.buffer, len(match.tests)) == ("http.host", 2)
+    assert "is selected" in refused('http.host; pcre:"/^a/U";', HTTP)[0]
+
+
+def test_a_transform_changes_what_the_tests_behind_it_see():
+    found = matches(rule('http.host; content:"a"; dotprefix; content:".a"; endswith;', HTTP))
+    assert [(m.buffer, [t.name for t in m.transforms]) for m in found] == [("http.host", []), ("http.host", ["dotprefix"])]
+
+
 def test_one_buffer_named_twice_is_one_condition():
     found = matches(rule('http.uri; content:"a"; http.method; content:"GET"; http.uri; content:"b"; distance:0;', HTTP))
     assert [(m.buffer, len(m.tests)) for m in found] == [("http.uri", 2), ("http.method", 1)]
@@ -113,7 +124,7 @@ def test_keywords_with_values():
         ('http.uri; http.host; content:"x";', "nothing is said of the buffer http.uri"),
         ('http.uri:5; content:"x";', "takes no value"),
         ('to_lowercase; content:"x";', "needs a buffer"),
-        ('http.uri; content:"x"; to_lowercase;', "between a buffer and its tests"),
+        ('http.uri; content:"x"; to_lowercase;', "nothing is said of the buffer http.uri"),
         ('http.uri; xor:"0d0"; content:"x";', "whole bytes"),
         ('http.uri; xor:"zz"; content:"x";', "no key in hex"),
         ("http.uri; pcrexform:x;", "quotes"),

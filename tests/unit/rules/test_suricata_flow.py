@@ -105,6 +105,14 @@ def test_thresholds():
     assert made.thresholds == (Threshold("limit", "by_src", 1, 60), Threshold("detection_filter", "by_dst", 5, 2))
 
 
+def test_what_stands_behind_the_settings_of_a_threshold_says_nothing():
+    limit = "threshold: type limit, count 1, seconds 60, track by_src"
+    for behind in (" reference:url,www.example.com/a", ", nonsense"):
+        assert rule(f"{limit}{behind};").thresholds == (Threshold("limit", "by_src", 1, 60),)
+    assert "repeated" in refused(f"{limit}, count 2;")[0]
+    assert "unknown" in refused("threshold: type limit, nonsense, count 1, seconds 60, track by_src;")[0]
+
+
 def test_tags():
     assert rule("tag:session;").tags == (Tag("session", 256, "packets"),)
     assert rule("tag: host, 9, packets, src; tag:host,60,seconds;").tags == (
