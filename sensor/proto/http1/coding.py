@@ -43,6 +43,7 @@ def decode(data: bytes, names: list[str], limit: int) -> tuple[list[bytes], AppA
     for name in names[: -limits.ENCODING_LAYERS - 1 : -1]:
         misnamed |= not _is_named(current, name)
         out, broken, used = _brotli(current, limit) if name == "br" else _inflate(current, limit)
+        misnamed |= name != "br" and not broken and len(out) < limit and _differs(current, used, out)
         if len(out) >= limit and used * limits.BOMB_RATIO < len(out):
             odd = AppAnomaly.HTTP_DECOMPRESSION_BOMB
         elif broken:
@@ -106,7 +107,7 @@ def _inflate(data: bytes, limit: int) -> tuple[bytes, bool, int]:
 
 
 def _members(data: bytes, limit: int) -> tuple[bytes, bool, int]:
-    """Undo a sequence of gzip members (RFC 1952 section 2.2); checksums are not looked at."""
+    """Undo a sequence of gzip members (RFC 1952 section 2.2), whatever their checksums are."""
     out = b""
     pos = 0
     for _ in range(_MEMBERS):
@@ -120,6 +121,15 @@ def _members(data: bytes, limit: int) -> tuple[bytes, bool, int]:
         if broken or not ended or len(out) >= limit or data[pos : pos + 2] != b"\x1f\x8b":
             return out, broken, used
     return out, False, pos
+
+
+def _differs(data: bytes, used: int, out: bytes) -> bool:
+    """Whether checksum or length behind the one member of a gzip say another thing than what came out of it."""
+    said = data[used : used + 8]
+    several = data.find(b"\x1f\x8b\x08", 2, used) > 0
+    if data[:2] != b"\x1f\x8b" or len(said) < 8 or several:
+        return False
+    return said != zlib.crc32(out).to_bytes(4, "little") + (len(out) & 0xFFFFFFFF).to_bytes(4, "little")
 
 
 def _gzip_header(data: bytes, pos: int) -> int:

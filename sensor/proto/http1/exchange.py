@@ -31,6 +31,8 @@ class Exchange:
         self.odd: list[tuple[AppAnomaly, int]] = []
         self.lost_responses = False
         """Response bytes were lost: how many responses, nobody knows."""
+        self.unexpected = False
+        """The server has refused what a client announced with `Expect`: the body does not come."""
         self.simple = False
         """A request came without a protocol: it may be one of HTTP/0.9."""
         self.answers = False

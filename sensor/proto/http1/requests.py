@@ -144,6 +144,12 @@ class RequestSide(Side):
             return body
         return Body.sized(length, limits.REQUEST_BODY) if length > 0 else None
 
+    def go_without_body(self) -> None:
+        """End a request whose body has not begun: it will not come."""
+        if self.state == BODY and self.body is not None and not self.body.total and self._tx is not None:
+            self.body = self._tx.request_body = None
+            self.end_message()
+
     def on_body(self) -> None:
         """Emit the stage once rules see all they will see of the body."""
         tx, body = self._tx, self.body

@@ -24,6 +24,8 @@ _WRONG = MappingProxyType({
     odd.FOLDING: AppAnomaly.HTTP_INVALID_RESPONSE_FIELD_FOLDING,
 })  # fmt: skip
 """By what `odd.of_lines` finds."""
+_EXPECTATION_FAILED = 417
+"""RFC 9110 section 15.5.18."""
 _UPGRADES = ((b"h2c", "http2"), (b"websocket", "websocket"))
 
 
@@ -227,14 +229,20 @@ class ResponseSide(Side):
         tx.response_headers = headers = parse.headers(lines, split_folded=True, old=old)
         for what in odd.of_response(tx.response, headers):
             self.anomaly(what)
-        status = tx.response.status
-        if 100 <= status < 200 and status != 101:
-            if status == 100 and self._continued:
+        if tx.response.status == 100:
+            if self._continued:
                 self.anomaly(AppAnomaly.HTTP_100_CONTINUE_ALREADY_SEEN)
-            self._continued = self._continued or status == 100
+            self._continued = True
             self.state = MAYBE
-            return
+        elif 101 < tx.response.status < 200:
+            self._stand_alone(tx)
+        else:
+            self._answer(tx, tx.response.status, headers)
+
+    def _answer(self, tx: HttpTransaction, status: int, headers: parse.Headers) -> None:
+        """Take a final response."""
         self._continued = False
+        self._exchange.unexpected |= status == _EXPECTATION_FAILED
         self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
         method = tx.request.method if tx.request is not None else b""
         if method == b"CONNECT" and self._agrees(status):
@@ -251,6 +259,17 @@ class ResponseSide(Side):
             self._doubtful(tx, headers)
         else:
             self._begin_body(tx)
+
+    def _stand_alone(self, asked: HttpTransaction) -> None:
+        """Make a transaction of an interim response: in Suricata it answers, and the final one answers nothing."""
+        self.anomaly(AppAnomaly.HTTP_UNABLE_TO_MATCH_RESPONSE_TO_REQUEST)
+        tx = self._exchange.new()
+        tx.response, tx.response_headers, tx.response_raw = asked.response, asked.response_headers, asked.response_raw
+        asked.response, asked.response_headers, asked.response_raw = None, None, b""
+        self._exchange.waiting.appendleft(asked)
+        self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
+        self._end_here(tx)
+        self.state = START
 
     def _agrees(self, status: int) -> bool:
         """Note what the server answers to a CONNECT; return whether the connection is a tunnel from now on."""

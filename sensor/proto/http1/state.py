@@ -40,6 +40,9 @@ class HttpParser:
                 self._request.anomaly(AppAnomaly.HTTP_REQUEST_LINE_INCOMPLETE)
                 self._exchange.wait(self._exchange.new())
             self._response.feed(data)
+            if self._exchange.unexpected:
+                self._exchange.unexpected = False
+                self._request.go_without_body()
             self._go_on_refused()
         return self._take()
 

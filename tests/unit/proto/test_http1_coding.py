@@ -82,6 +82,14 @@ def test_damage_keeps_what_precedes_it_and_the_raw_bytes():
     assert forms == [TEXT, broken]
 
 
+@pytest.mark.parametrize("at", [-8, -1])
+def test_a_checksum_or_length_that_is_wrong_is_odd_and_hides_nothing(at):
+    data = bytearray(gzip.compress(TEXT))
+    data[at] ^= 1
+    assert decode(bytes(data), ["gzip"], 10_000) == ([TEXT], AppAnomaly.HTTP_DECOMPRESSION_FAILED)
+    assert decode(bytes(data[:-1]), ["gzip"], 10_000) == ([TEXT], None)
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, brotli.compress], ids=["gzip", "br"])
 def test_bombs_stop_at_the_limit(pack):
     name = "br" if pack is brotli.compress else "deflate"

@@ -153,6 +153,25 @@ def test_a_last_interim_response_is_reported_at_the_end():
     assert names(out)[-1] == ("response_complete", 0)
 
 
+@pytest.mark.parametrize("status", [b"102 Processing", b"103 Early Hints"])
+def test_an_interim_response_that_is_no_100_stands_alone(status):
+    parser, out = talk((TO_SERVER, GET), (TO_CLIENT, b"HTTP/1.1 " + status + b"\r\nLink: x\r\n\r\n" + OK))
+    found = {stage.tx.id: stage.tx for stage in out}
+    assert [tx.buffer("http.stat_code") for tx in found.values()] == [(b"200",), (status[:3],)]
+    assert [bool(tx.buffer("http.uri")) for tx in found.values()] == [True, False]
+    assert (AppAnomaly.HTTP_UNABLE_TO_MATCH_RESPONSE_TO_REQUEST, TO_CLIENT) in parser.anomalies()
+
+
+def test_a_body_that_the_server_does_not_expect_does_not_come():
+    head = b"POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    refused = b"HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n"
+    parser, out = talk((TO_SERVER, head), (TO_CLIENT, refused), (TO_SERVER, GET), (TO_CLIENT, OK))
+    assert [stage.tx.buffer("http.stat_code") for stage in out if names([stage])[0][0] == "response_complete"] == [
+        (b"417",), (b"200",),
+    ]  # fmt: skip
+    assert parser.anomalies() == []
+
+
 def test_another_protocol_ends_the_parser():
     asks, agrees = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", b"HTTP/1.1 101 Switching\r\n\r\n"
     parser, out = talk((TO_SERVER, asks), (TO_CLIENT, agrees + b"\x16\x03\x01"), finish=False)
