@@ -140,7 +140,7 @@ class Thresholds:
         """Count a match; tell whether there were more than so many, or were not long ago."""
         window = self._table.get(key)
         if window is not None and window.until:
-            holds = 0 <= window.until - ts_ns <= threshold.timeout * SECOND
+            holds = 0 <= window.until - ts_ns <= (threshold.timeout + 1) * SECOND
             window.until = window.until if holds else 0
             return holds
         if window is None or not 0 <= window.expires - ts_ns <= 2 * threshold.seconds * SECOND:
@@ -149,7 +149,7 @@ class Thresholds:
         window.count += 1
         if window.count <= threshold.count:
             return False
-        window.until = ts_ns + threshold.timeout * SECOND
+        window.until = (ts_ns // SECOND + threshold.timeout + 1) * SECOND - 1  # Suricata counts whole seconds
         return True
 
     def _tell(self, told: Callable[[Closed], None], rule: Rule, tracked: Tracked) -> None:

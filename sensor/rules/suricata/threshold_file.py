@@ -3,8 +3,10 @@
 Lines are `threshold|event_filter gen_id G, sig_id S, type T, track W, count N, seconds N`,
 `suppress gen_id G, sig_id S[, track W, ip ADDRESSES]`, and `rate_filter gen_id G, sig_id S, track W, count N,
 seconds N, new_action A, timeout N`: for so long a rule of which there were more matches has another action. A
-backslash at the end continues a line. `sig_id 0` is every rule of the generator, both 0 every rule. A rule with a
-threshold of its own keeps it, as in Suricata.
+backslash at the end continues a line. `sig_id 0` is every rule of the generator, both 0 every rule.
+
+A rule has one limit, as in Suricata: an `event_filter` that names it takes the place of its own and of what earlier
+lines gave it; any other line gives a limit to rules without one only. Suppressions add up.
 """
 
 from __future__ import annotations
@@ -45,7 +47,6 @@ class _Applied:
     def __init__(self, rules: Sequence[Rule], variables: Variables) -> None:
         self.rules = {(rule.gid, rule.sid): rule for rule in rules}
         self.suppressions: list[Suppression] = []
-        self._own = {key for key, rule in self.rules.items() if rule.thresholds}
         self._variables = variables
 
     def line(self, line: str) -> None:
@@ -56,7 +57,7 @@ class _Applied:
         if action in ("threshold", "event_filter"):
             limit = _threshold(found)
             _used_up(found)
-            self._limit(gid, sid, limit)
+            self._limit(gid, sid, limit, replaces=bool(sid))
         elif action == "suppress":
             track, text = found.pop("track", ""), found.pop("ip", "")
             _used_up(found)
@@ -64,7 +65,7 @@ class _Applied:
         elif action == "rate_filter":
             limit = _rate(found)
             _used_up(found)
-            self._add(self._named(gid, sid), gid, sid, limit)
+            self._limit(gid, sid, limit, replaces=False)
         else:
             raise Refused(f"unknown entry '{action[:20]}'", "threshold, event_filter, rate_filter, suppress")
 
@@ -73,23 +74,20 @@ class _Applied:
             return [(gid, sid)] if (gid, sid) in self.rules else []
         return [key for key in self.rules if gid in (0, key[0])]
 
-    def _limit(self, gid: int, sid: int, limit: Threshold) -> None:
-        if sid and (gid, sid) in self._own:
-            raise Refused(f"rule {gid}:{sid} has a threshold of its own, which holds")
-        self._add([key for key in self._named(gid, sid) if key not in self._own], gid, sid, limit)
-
-    def _add(self, named: Iterable[tuple[int, int]], gid: int, sid: int, limit: Threshold) -> None:
+    def _limit(self, gid: int, sid: int, limit: Threshold, *, replaces: bool) -> None:
         if sid and (gid, sid) not in self.rules:
             raise Refused(f"there is no rule {gid}:{sid}")
-        for key in named:
-            rule = self.rules[key]
-            self.rules[key] = msgspec.structs.replace(rule, thresholds=(*rule.thresholds, limit))
+        if sid and not replaces and self.rules[gid, sid].thresholds:
+            raise Refused(f"rule {gid}:{sid} has a threshold, which holds")
+        for key in self._named(gid, sid):
+            if replaces or not self.rules[key].thresholds:
+                self.rules[key] = msgspec.structs.replace(self.rules[key], thresholds=(limit,))
 
     def _suppress(self, gid: int, sid: int, track: str, text: str) -> None:
         if bool(track) != bool(text) or (track and track not in _ENDS):
             raise Refused("track and ip go together", f"track {', '.join(_ENDS)}")
         try:
-            addresses = self._variables.addresses(text or "any")
+            addresses = self._variables.addresses(f"[{text}]" if "," in text and text[0] != "[" else text or "any")
         except VariableError as error:
             raise Refused(str(error), error.hint) from None
         every = not gid and not sid
@@ -123,7 +121,7 @@ def _lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 
 
 def _settings(text: str) -> dict[str, str]:
-    """Return name → value of `name value, name value`; commas within brackets separate nothing."""
+    """Return name → value of `name value, name value`; commas within brackets, or before an address, part nothing."""
     found: dict[str, str] = {}
     depth, word = 0, ""
     for char in f"{text},":
@@ -132,6 +130,9 @@ def _settings(text: str) -> dict[str, str]:
             word += char
             continue
         name, _, value = word.strip().partition(" ")
+        if not value and name and [*found][-1:] == ["ip"]:  # the next of several addresses without brackets
+            found["ip"], word = f"{found['ip']},{name}", ""
+            continue
         if name in found or not value:
             raise Refused(f"'{word.strip()[:30]}' is no setting, or is given twice", "gen_id 1, sig_id 1000, …")
         found[name], word = value.strip(), ""

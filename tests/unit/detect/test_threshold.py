@@ -142,7 +142,8 @@ def test_a_clock_that_was_set_back_silences_no_rule(kind):
     ("count", "seconds", "timeout", "times", "actions"),
     [
         (3, 60, 30, range(6), "aaappp"),
-        (3, 1, 2, [0, 0.1, 0.2, 0.3, 2, 2.4, 2.5, 2.6, 2.7], "aaapp" + "aaaa"),
+        (3, 1, 2, [0, 0.1, 0.2, 0.3, 2, 2.4, 2.5, 2.6, 2.7], "aaapp" + "pppp"),
+        (1, 60, 2, [0.9, 1.9, 3.99, 4, 4.1], "appap"),
         (1, 60, 3, [0, 1, 2, 5, 6], "appap"),
         (2, 1, 9, [0, 1.5, 3, 4.5], "aaaa"),
         (1, 60, 0, [0, 1, 2, 3], "apap"),

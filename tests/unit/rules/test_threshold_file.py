@@ -36,25 +36,31 @@ def test_rules_of_a_generator_get_a_limit(gid, named):
     assert {key for key, own in found.items() if own == (LIMIT,)} == named
 
 
-def test_a_rule_keeps_its_own_threshold():
-    own = Threshold("both", "by_dst", 5, 5)
+@pytest.mark.parametrize("own", [Threshold("both", "by_dst", 5, 5), Threshold("detection_filter", "by_src", 1, 5)])
+def test_a_line_that_names_a_rule_takes_the_place_of_its_limit(own):
     given = rules((1, 1), thresholds=(own,))
-    found = apply(LINE, "t.config", given, VARIABLES)
-    assert found.rules[0].thresholds == (own,)
-    assert "t.config:1:1: rule 1:1 has a threshold of its own" in str(found.problems[0])
+    assert limits(LINE, given) == {(1, 1): (LIMIT,)}
     assert limits(LINE.replace("sig_id 1", "sig_id 0"), given) == {(1, 1): (own,)}
 
 
-def test_a_rate_filter_stands_beside_limits_of_the_rule():
+def test_of_several_lines_the_last_that_names_a_rule_counts_and_else_the_first():
+    second, all_rules = LINE.replace("by_src", "by_rule"), LINE.replace("sig_id 1", "sig_id 0")
+    other = Threshold("limit", "by_rule", 1, 60)
+    assert limits(f"{LINE}\n{second}", rules((1, 1)))[1, 1] == (other,)
+    assert limits(f"{all_rules}\n{second}", rules((1, 1)))[1, 1] == (other,)
+    assert limits(f"{second}\n{all_rules}", rules((1, 1)))[1, 1] == (other,)
+    assert limits(f"{all_rules}\n{all_rules.replace('by_src', 'by_rule')}", rules((1, 1)))[1, 1] == (LIMIT,)
+
+
+def test_a_rate_filter_is_for_rules_without_a_limit():
     own = Threshold("both", "by_dst", 5, 5)
     made = Threshold("rate_filter", "by_rule", 3, 60, "drop", 5)
-    assert limits(RATE, rules((1, 1), thresholds=(own,))) == {(1, 1): (own, made)}
+    given = rules((1, 1), thresholds=(own,))
+    found = apply(RATE, "t.config", given, VARIABLES)
+    assert found.rules[0].thresholds == (own,)
+    assert "t.config:1:1: rule 1:1 has a threshold, which holds" in str(found.problems[0])
     assert limits(RATE.replace("sig_id 1", "sig_id 0"), rules((1, 1), (1, 2))) == {(1, 1): (made,), (1, 2): (made,)}
-
-
-def test_limits_of_several_lines_add_up():
-    other = LINE.replace("by_src", "by_rule")
-    assert limits(f"{LINE}\n{other}", rules((1, 1)))[1, 1] == (LIMIT, Threshold("limit", "by_rule", 1, 60))
+    assert limits(f"{RATE}\n{LINE}", rules((1, 1))) == {(1, 1): (LIMIT,)}
 
 
 @pytest.mark.parametrize(
@@ -65,6 +71,10 @@ def test_limits_of_several_lines_add_up():
         (
             "suppress gen_id 3, sig_id 0, track by_src, ip 10.0.0.1",
             [Suppression(1, 3, "by_src", VARIABLES.addresses("10.0.0.1"))],
+        ),
+        (
+            "suppress gen_id 1, sig_id 7, track by_dst, ip 10.0.0.1,10.0.0.2, 10.1.0.0/16",
+            [Suppression(7, 1, "by_dst", VARIABLES.addresses("[10.0.0.1,10.0.0.2,10.1.0.0/16]"))],
         ),
         (
             "suppress gen_id 1, sig_id 7, track by_either, ip [10.0.0.0/8,!10.1.0.0/16,$HOME_NET]",
