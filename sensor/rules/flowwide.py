@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sensor.rules import buffers
 from sensor.rules.header import CORE_PROTOCOLS
-from sensor.rules.nodes import AddressSet, All, AnyNode, FlowBits, HeaderTest, HostBit, Reputation, Rule
+from sensor.rules.nodes import AddressSet, All, Any, AnyNode, FlowBits, HeaderTest, HostBit, Not, Reputation, Rule
 from sensor.rules.walk import leaves
 
 _OF_FLOWS = frozenset({"ip.proto", "ip.version"})
@@ -52,6 +52,8 @@ def of_protocol(rule: Rule) -> bool:
 def _same(node: AnyNode) -> bool:
     if isinstance(node, HeaderTest):
         return node.field in _OF_FLOWS
+    if isinstance(node, Not | All | Any):
+        return all(isinstance(leaf, Reputation) for leaf in leaves(node))
     return isinstance(node, HostBit | Reputation) or (isinstance(node, FlowBits) and node.action == "set")
 
 

@@ -6,7 +6,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sensor.rules.nodes import Country, Not, Reputation
+from sensor.rules.nodes import All, Any, Country, Not, Reputation
 from sensor.rules.reputation import MAX_SCORE
 from sensor.rules.suricata.numbers import integer
 from sensor.rules.suricata.refusal import Refused
@@ -14,6 +14,7 @@ from sensor.rules.suricata.refusal import Refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sensor.rules.nodes import AnyNode
     from sensor.rules.suricata.draft import Draft
 
 _ENDS: Mapping[str, str] = MappingProxyType(
@@ -36,12 +37,23 @@ def iprep(draft: Draft, value: str) -> None:
     if len(words) == 3:
         if words[2] not in ("isset", "isnotset"):
             raise Refused("has the form end,category,operator,score", _FORM)
-        listed = Reputation(end, category, ">=", 0)
-        draft.conditions.append(listed if words[2] == "isset" else Not(listed))
+        draft.conditions.append(_has_score(end, category) if words[2] == "isset" else _no_score(end, category))
         return
     if words[2] not in _OPERATORS:
         raise Refused(f"unknown operator '{words[2][:10]}'", " ".join(_OPERATORS))
     draft.conditions.append(Reputation(end, category, words[2], integer(words[3], 0, MAX_SCORE)))
+
+
+def _has_score(end: str, category: str) -> AnyNode:
+    return Reputation(end, category, ">=", 0)
+
+
+def _no_score(end: str, category: str) -> AnyNode:
+    """Return "has no score": of one end asked for by itself, or one of 0, as in Suricata; of two each by itself."""
+    if end in ("src", "dst"):
+        return Not(Reputation(end, category, ">", 0))
+    ends = tuple(Not(_has_score(each, category)) for each in ("src", "dst"))
+    return Any(ends) if end == "any" else All(ends)
 
 
 def geoip(draft: Draft, value: str) -> None:

@@ -5,12 +5,13 @@ from suricatakit import VARIABLES
 
 from sensor.rules.context import Context
 from sensor.rules.export import export
-from sensor.rules.nodes import Country, Not, Reputation
+from sensor.rules.nodes import All, Any, Country, Not, Reputation
 from sensor.rules.outside import NOTHING, Outside
 from sensor.rules.parse import parse as parse_yaml
 from sensor.rules.problems import Problems
 from sensor.rules.suricata.read import parse
 
+NEITHER = (Not(Reputation("src", "Bad", ">=", 0)), Not(Reputation("dst", "Bad", ">=", 0)))
 GIVEN = Outside({"Bad": 1, "Good": 2}, country=lambda _address: "US")
 
 
@@ -25,7 +26,9 @@ def read(option, outside=GIVEN):
         ("iprep:src,Bad,>,30;", Reputation("src", "Bad", ">", 30)),
         ("iprep: any, Good, <=, 127;", Reputation("any", "Good", "<=", 127)),
         ("iprep:both,Bad,isset;", Reputation("both", "Bad", ">=", 0)),
-        ("iprep:dst,Bad,isnotset;", Not(Reputation("dst", "Bad", ">=", 0))),
+        ("iprep:dst,Bad,isnotset;", Not(Reputation("dst", "Bad", ">", 0))),
+        ("iprep:any,Bad,isnotset;", Any(NEITHER)),
+        ("iprep:both,Bad,isnotset;", All(NEITHER)),
         ("geoip:src,US,ca;", Country("src", ("US", "CA"))),
         ("geoip:dest,!RU,!CN;", Country("dst", ("RU", "CN"), negated=True)),
         ("geoip:US;", Country("any", ("US",))),

@@ -1,9 +1,23 @@
+import msgspec
 import pytest
 from suricatakit import conditions, matches, refused, rule
 
 from sensor.rules import fields
 from sensor.rules.flowwide import once
-from sensor.rules.nodes import FlowBits, FlowInt, FlowVar, HeaderTest, HostBit, PacketVar, Tag, Threshold
+from sensor.rules.nodes import (
+    All,
+    Any,
+    FlowBits,
+    FlowInt,
+    FlowVar,
+    HeaderTest,
+    HostBit,
+    Not,
+    PacketVar,
+    Reputation,
+    Tag,
+    Threshold,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +56,13 @@ def test_no_stream_without_content_is_about_any_packet():
 )
 def test_rules_judged_once_for_each_side_of_a_flow(head, options, expected):
     assert once(rule(options, head)) is expected
+
+
+def test_rules_on_reputation_are_judged_once_for_each_side():
+    for test in (Reputation("src", "Bad", ">", 9), Any((Not(Reputation("src", "Bad", ">", 9)),))):
+        made = rule("", "alert ip any any -> any any")
+        assert once(msgspec.structs.replace(made, body=All((test,))))
+    assert not once(msgspec.structs.replace(made, body=Not(HeaderTest("ip.ttl", "=", 1))))
 
 
 @pytest.mark.parametrize(
