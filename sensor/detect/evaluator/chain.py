@@ -48,6 +48,28 @@ def number(value: Num) -> Number:
     return lambda values: values[name]
 
 
+def signed(value: int, bits: int) -> int:
+    """Return the number that the lowest bits of a value say, with a sign."""
+    half = 1 << bits - 1
+    return (value + half) % (half << 1) - half
+
+
+def place(value: Num, wrap: Callable[[int], int] = lambda value: signed(value, 32)) -> Number:
+    """Return a function from the variables to a place or a size: of a variable what 32 bits hold of it.
+
+    byte_math may have gone below zero, or far beyond. Suricata keeps distances with a sign, and offsets without.
+    """
+    if isinstance(value, int):
+        return number(value)
+    name = value
+    return lambda values: wrap(values[name])
+
+
+def unsigned(value: int) -> int:
+    """Return the lowest 32 bits."""
+    return value & 0xFFFFFFFF
+
+
 def uses_cursor(test: AnyTest) -> bool:
     """Tell whether the outcome of the test depends on where the cursor is."""
     if isinstance(test, Content):

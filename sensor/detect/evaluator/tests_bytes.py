@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sensor.detect.evaluator.chain import Step, number
+from sensor.detect.evaluator.chain import Step, number, place, signed
 from sensor.detect.evaluator.context import Window
 from sensor.detect.evaluator.operators import COMPARE
 from sensor.detect.state.budget import Meter
@@ -23,6 +23,8 @@ _U64 = 1 << 64
 _MAX_BINARY, _MAX_TEXT = 8, 23
 """Bytes of a binary number, and of a number in text (23 octal digits hold 64 bits)."""
 _SHIFT_LIMIT = 64
+_BACK = -(1 << 46)
+"""How far byte_jump goes back: beyond, Suricata's addresses are those of large numbers."""
 
 _TEXT = MappingProxyType(
     {
@@ -56,10 +58,12 @@ def _reader(nbytes: Num, offset: Num, relative: bool, endian: str, base: str, ke
         raise RuleError(f"{keyword}: base {base!r} is not hex, dec, oct or auto")
     most = _MAX_TEXT if base else _MAX_BINARY
     open_end = bool(base) and keyword == "byte_test"
-    least = 0 if keyword == "byte_jump" or open_end else 1
+    least = int(keyword not in {"byte_jump", "byte_test"})
+    if nbytes == 0 and not base and keyword == "byte_test":
+        raise RuleError(f"{keyword}: a number has 1 to {most} bytes here, not 0")
     if isinstance(nbytes, int) and not least <= nbytes <= most:
         raise RuleError(f"{keyword}: a number has {least} to {most} bytes here, not {nbytes}")
-    size_of, offset_of = number(nbytes), number(offset)
+    size_of, offset_of = place(nbytes), place(offset)
     order: str = endian
 
     def read(window: Window, cursor: int, meter: Meter) -> tuple[int, int, int] | None:
@@ -107,7 +111,10 @@ def compare_step(test: ByteTest, follow: Step) -> Step:
 
 
 def jump_step(test: ByteJump, follow: Step) -> Step:
-    """Return the step of byte_jump. Before the buffer means its start; its end can be reached, nothing behind it."""
+    """Return the step of byte_jump. Before the buffer means its start; its end can be reached, nothing behind it.
+
+    The number has 64 bits, and a sign: text may say how far to go back.
+    """
     read = _reader(test.nbytes, test.offset, test.relative, test.endian, test.base, "byte_jump")
     post_of = number(test.post_offset)
 
@@ -120,13 +127,13 @@ def jump_step(test: ByteJump, follow: Step) -> Step:
         value = _masked(value, test.bitmask) * test.multiplier
         if test.align:
             value += -value % 4
-        value += post_of(meter.values)
+        value = signed(value + post_of(meter.values), 64)
         size = len(window.data)
         if test.from_beginning:
             value -= window.base
         else:
             value += size if test.from_end else end
-        if value > size:
+        if not _BACK <= value <= size:
             return False
         return follow(window, max(value, -window.base), meter)
 

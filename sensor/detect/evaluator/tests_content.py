@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sensor.detect.evaluator.chain import Step, accept, number
+from sensor.detect.evaluator.chain import Step, accept, place, unsigned
 from sensor.detect.evaluator.context import Window
 from sensor.detect.state.budget import BudgetExceededError, Meter
 from sensor.errors import RuleError
@@ -90,10 +90,10 @@ def _general(offset: Num, depth: Num | None, distance: Num | None, within: Num |
     """Return the intersection of [offset, offset+depth) and [cursor+distance, cursor+distance+within)."""
     absolute = offset != 0 or depth is not None
     relative = distance is not None or within is not None
-    offset_of = number(offset)
-    depth_of = None if depth is None else number(depth)
-    distance_of = number(distance or 0)
-    within_of = None if within is None else number(within)
+    offset_of = place(offset, unsigned)
+    depth_of = None if depth is None else place(depth, unsigned)
+    distance_of = place(distance or 0)
+    within_of = None if within is None else place(within)
 
     def region(window: Window, cursor: int, meter: Meter) -> tuple[int, int]:
         values = meter.values

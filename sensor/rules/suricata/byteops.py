@@ -120,6 +120,8 @@ def byte_extract(draft: Draft, value: str) -> None:
         align = integer(options.given["align"], 2, 4)
         if align == 3:
             raise Refused("align is 2 or 4")
+    if options.fields.get("base") == "auto":
+        options.fields["base"] = "dec"  # as Suricata has it here alone
     nbytes = integer(words[0], 1, options.longest)
     offset = integer_or_name(words[1], -_FAR, _FAR, draft.ctx.defined)
     multiplier = options.number("multiplier", 1, _FAR, 1)

@@ -61,7 +61,10 @@ def test_byte_test_against_a_variable():
     assert holds(b"\x05\x05", ByteExtract(1, "v"), ByteTest(1, "=", "v", offset=1))
     assert not holds(b"\x05\x06", ByteExtract(1, "v"), ByteTest(1, "=", "v", offset=1))
     assert holds(b"\x01\x05", ByteExtract(1, "v"), ByteTest("v", "=", 5, offset=1))
-    assert not holds(b"\x00\x05", ByteExtract(1, "v"), ByteTest("v", "=", 0, offset=1))
+    assert holds(b"\x00\x05", ByteExtract(1, "v"), ByteTest("v", "=", 0, offset=1))  # no bytes are 0, as in Suricata
+    below_zero = ByteMath(1, "v", "-", 3, offset=3)
+    assert holds(b"\x07x\x07\x01", below_zero, ByteTest(1, "=", 7, offset=0), ByteTest(1, "=", 7, "v", relative=True))
+    assert not holds(b"\x07x\x07\x01", below_zero, ByteTest(1, "=", 7, "v"))
 
 
 JUMP = [
@@ -84,6 +87,9 @@ JUMP = [
     (b"2 abcd", ByteJump(2, base="dec"), Content(b"bc", within=2), True),  # one byte of text used
     (b"\x28abcd", ByteJump(1, bitmask=0x30), Content(b"cd", within=2), True),
     (b"\x02", ByteJump(2), IsDataAt(0), False),
+    (b"-2 abcd", ByteJump(2, base="dec"), Content(b"-2", within=2), True),  # back, which text may say
+    (b"xxxx-3 ab", ByteJump(2, offset=4, base="dec"), Content(b"x-3", within=3), True),
+    (b"\xff" * 8 + b"a", ByteJump(8, from_beginning=True), Content(b"\xff\xff", within=2), True),
 ]
 
 

@@ -2,7 +2,7 @@ import pytest
 from judgekit import FakeContext, body_holds, holds
 
 from sensor.errors import RuleError
-from sensor.rules.nodes import BufferMatch, ByteExtract, Content
+from sensor.rules.nodes import BufferMatch, ByteExtract, ByteMath, Content
 
 GET = b"GET /index.html HTTP/1.1"
 
@@ -120,6 +120,10 @@ def test_variables_place_contents():
     assert holds(b"\x02abcd", size, Content(b"cd", distance="size"))
     assert holds(b"\x03abcd", size, Content(b"ab", depth="size"))
     assert not holds(b"\x02abcd", size, Content(b"ab", depth="size"))
+    below_zero = ByteMath(1, "size", "-", 4)
+    assert holds(b"\x02abcd", below_zero, Content(b"d"), Content(b"cd", distance="size"))
+    assert holds(b"\x02abcd", below_zero, Content(b"ab", depth="size"))
+    assert not holds(b"\x02abcd", below_zero, Content(b"ab", offset="size"))
 
 
 def test_variables_bind_anew_on_retry():

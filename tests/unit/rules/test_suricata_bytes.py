@@ -23,6 +23,7 @@ HTTP = "alert http any any -> any any"
         ("byte_test:1,!&,0xF8,2,relative;", ByteTest(1, "&", 0xF8, 2, relative=True, negated=True)),
         ("byte_test:2,!=,7,0,little;", ByteTest(2, "!=", 7, 0, endian="little")),
         ("byte_test:2,!,7,-4;", ByteTest(2, "!=", 7, -4)),
+        ("byte_extract:4,0,n,string;", ByteExtract(4, "n", 0, base="dec")),
         ("byte_test:5,<,255,0,string,hex;", ByteTest(5, "<", 255, 0, base="hex")),
         ("byte_test:0,<=,300,0,string,dec;", ByteTest(0, "<=", 300, 0, base="dec")),
         ("byte_test:2,=,568,0,bitmask 0x3FF0;", ByteTest(2, "=", 568, 0, bitmask=0x3FF0)),
