@@ -89,7 +89,8 @@ def retry_helps(rest: Sequence[AnyTest]) -> bool:
 
     Not if nothing in `rest` looks at the cursor before it is set anew; and not if the first test that does is
     one that only a *smaller* cursor can help: content with a distance but no `within` (from the first
-    occurrence it sees all that it sees from a later one), or `isdataat`.
+    occurrence it sees all that it sees from a later one), or `isdataat`. Nor, as in Suricata, if another content
+    or regex stands between, be it one that may not be there.
     """
     for test in rest:
         if uses_cursor(test):
@@ -97,6 +98,6 @@ def retry_helps(rest: Sequence[AnyTest]) -> bool:
                 return False
             if not (isinstance(test, IsDataAt) and not test.negated):
                 return True
-        elif sets_cursor(test):
+        elif sets_cursor(test) or isinstance(test, Content | Regex):
             return False
     return False

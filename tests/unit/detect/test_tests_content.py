@@ -2,7 +2,7 @@ import pytest
 from judgekit import FakeContext, body_holds, holds
 
 from sensor.errors import RuleError
-from sensor.rules.nodes import BufferMatch, ByteExtract, ByteMath, Content
+from sensor.rules.nodes import BufferMatch, ByteExtract, ByteMath, Content, IsDataAt
 
 GET = b"GET /index.html HTTP/1.1"
 
@@ -130,6 +130,13 @@ def test_variables_bind_anew_on_retry():
     tests = Content(b"L"), ByteExtract(1, "n", relative=True), Content(b"!", distance="n", within=1)
     assert holds(b"L\x05..L\x02xy!", *tests)
     assert not holds(b"L\x05..L\x03xy!", *tests)
+
+
+def test_a_negated_content_in_between_ends_the_search_for_another_place():
+    short = IsDataAt(2, relative=True, negated=True)
+    assert holds(b"a..a.", Content(b"a"), short)
+    assert not holds(b"a..a.", Content(b"a"), Content(b"b", negated=True), short)
+    assert holds(b"a..a.", Content(b"a"), Content(b"b", negated=True, within=9), short)
 
 
 def test_folded_buffer_matches_as_nocase():
