@@ -260,7 +260,7 @@ class Judge:
         frames = self._frames.get(app)
         return frames.rules_of(place.slot, place.view.flow["id"][place.slot]) if frames is not None else None
 
-    def event(self, place: Place, spec: ProtocolSpec, anomaly: int, side: int, rules: Iterable[int],
+    def event(self, place: Place, spec: ProtocolSpec | None, anomaly: int, side: int, rules: Iterable[int],
               data: bytes, carriers: Sequence[object]) -> None:  # fmt: skip
         """Judge rules on what a parser found odd in the bytes of a side.
 
@@ -274,17 +274,18 @@ class Judge:
         whole = [Window(data)] if data else []
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
         places = {side: sided}
-        sides = {stage.side for stage in spec.stages}
-        if spec.name in _SEEN_TWICE or (len(sides) > 1 and spec.name not in _ONE_SIDED):
+        name, stages, raised = (spec.name, spec.stages, spec.events) if spec else ("", (), ())
+        sides = {stage.side for stage in stages}
+        if name in _SEEN_TWICE or (len(sides) > 1 and name not in _ONE_SIDED):
             places[1 - side] = replace(sided, side=1 - side)
         about = list({id(tx): tx for tx in carriers}.values())[-_CARRIERS:] or [None]
         views = {
-            way: [EventContext(at, self, dict(windows), tx, spec.name, event=odd) for tx in about]
+            way: [EventContext(at, self, dict(windows), tx, name, event=odd) for tx in about]
             for way, at in places.items()
         }
         for number in rules:
             facing = self._facing[number]
-            both = facing < 0 and spec.name in _SEEN_TWICE and anomaly in spec.events
+            both = facing < 0 and name in _SEEN_TWICE and anomaly in raised
             for seen in views.values() if both else (views.get(facing, views[side]),):
                 held = next((context for context in seen if self._holds(number, context)), None)
                 if held is not None and self._match(number, held.place, data, stream=True, context=held):

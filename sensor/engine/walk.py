@@ -52,6 +52,7 @@ _VOICES: Mapping[AppAnomaly, int] = MappingProxyType({
     AppAnomaly.PROTOCOL_MISMATCH: kernels_heads.TWO_PROTOCOLS,
     AppAnomaly.DETECT_PROTOCOL_ONLY_ONE_DIRECTION: kernels_heads.ONE_SIDE,
     AppAnomaly.WRONG_DIRECTION_FIRST_DATA: kernels_heads.SERVER_FIRST,
+    AppAnomaly.PROTO_DETECTION_SKIPPED: kernels_heads.SKIPPED,
 })  # fmt: skip
 _UNFINISHED: Mapping[int, tuple[int, ...]] = MappingProxyType({SSH: (0, 1), KRB5: (0, 1), SMTP: (0, 1), TLS: (1,)})
 """Sides whose exchanges Suricata is never done with, so that it looks at them once more even behind a close."""
@@ -518,7 +519,7 @@ class Walk:
         alone = seg_columns(work.view, work.gathered, work.mismatches[number : number + 1, 0])
         place = place_of_segment(work.view, alone, 0)
         spec = SPECS.get(work.view.flow["app"][place.slot])
-        if spec is not None:
+        if spec is not None or why == kernels_heads.SKIPPED:
             self._odd(place, spec, anomaly, place.side, work.gathered.data_of(index))
 
     def _parse(self, work: BlockWork, n: int) -> None:
@@ -584,11 +585,11 @@ class Walk:
             self._odd(place, spec, anomaly, side, data, [stage.tx for stage in stages])
 
     def _odd(
-        self, place: Place, spec: ProtocolSpec, anomaly: AppAnomaly, side: int, data: bytes,
+        self, place: Place, spec: ProtocolSpec | None, anomaly: AppAnomaly, side: int, data: bytes,
         carriers: list[object] | None = None,
     ) -> None:  # fmt: skip
-        """Judge and log what a parser found odd. carriers: transactions in which it may be."""
+        """Judge and log what is odd. spec: the protocol, if one is known; carriers: transactions in which it may be."""
         rules = self._plan.events.get(anomaly)
         if rules:
             self._judge.event(place, spec, anomaly, side, rules, data, carriers or [])
-        self._logs.app_anomaly(place, anomaly, spec.name)
+        self._logs.app_anomaly(place, anomaly, spec.name if spec else "")

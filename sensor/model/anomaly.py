@@ -198,7 +198,7 @@ _TWO_WORDS = ("xen_migration", "bittorrent_dht")
 """Protocols whose names are two words."""
 _IN_CAPITALS = frozenset({"http", "tls", "ftp", "smtp", "dnp3", "enip"})
 """Protocols whose events Suricata's records have in capital letters: those that it parses in C."""
-_OF_NONE = frozenset({"parser", "protocol", "detect", "wrong", "no", "unexpected"})
+_OF_NONE = frozenset({"parser", "protocol", "detect", "proto", "wrong", "no", "unexpected"})
 """First words of what belongs to no protocol."""
 
 
@@ -261,6 +261,7 @@ class AppAnomaly(IntEnum):
     HTTP_RESPONSE_ABNORMAL_TRANSFER_ENCODING = 30
     HTTP_RESPONSE_CHUNKED_OLD_PROTO = 31
     DETECT_PROTOCOL_ONLY_ONE_DIRECTION = 32
+    PROTO_DETECTION_SKIPPED = 36
     WRONG_DIRECTION_FIRST_DATA = 33
     HTTP_MULTIPART_INVALID_HEADER = 34
     HTTP_MULTIPART_NO_FILEDATA = 35
@@ -431,6 +432,8 @@ class AppAnomaly(IntEnum):
     DNP3_BAD_TRANSPORT_CRC = 995
     DNP3_MALFORMED = 996
     DNP3_UNKNOWN_OBJECT = 997
+    DNP3_TOO_MANY_OBJECTS = 998
+    DNP3_TOO_MANY_POINTS = 999
     MYSQL_MALFORMED_DATA = 832
     PGSQL_MALFORMED_DATA = 864
     PGSQL_TOO_MANY_REQUESTS = 865

@@ -18,11 +18,12 @@ _BYTES = numba.types.Array(numba.uint8, 1, "C", readonly=True)
 _UDP = 17
 _I4, _U1 = numba.int32[::1], numba.uint8[::1]
 
-TWO_PROTOCOLS, ONE_SIDE, SERVER_FIRST = 1, 2, 3
+TWO_PROTOCOLS, ONE_SIDE, SERVER_FIRST, SKIPPED = 1, 2, 3, 4
 """The sides speak two protocols that are never mistaken for each other; one speaks nothing that is known; the server of
-a protocol in which clients begin spoke first."""
-GIVE_UP = 48 << 10
-"""Stream bytes of a side after which a flow is of no known protocol, whatever the other side may still say."""
+a protocol in which clients begin spoke first; one has said much that is nothing known, the other next to nothing."""
+GIVE_UP = 100_000
+"""Stream bytes of a side behind which a flow is of no known protocol, whatever the other side may still say: as many as
+Suricata waits for."""
 
 
 _DETECT = int64(
@@ -70,8 +71,11 @@ def _detect(  # pragma: no cover
             for x in range(have, HEAD):
                 heads[slot, side, x] = 255
             lengths[slot, side], whole = HEAD - 1, False
-        elif pos >= GIVE_UP:
+        elif pos + lens[i] > GIVE_UP:
             found = APP_UNKNOWN
+            out_odd[odd] = i
+            out_why[odd] = SKIPPED
+            odd += 1
         else:
             continue
         if apps[slot] == APP_UNDECIDED:

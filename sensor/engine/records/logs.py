@@ -29,7 +29,7 @@ _TCP, _UDP = 6, 17
 _DETECTION = frozenset(
     {
         AppAnomaly.DETECT_PROTOCOL_ONLY_ONE_DIRECTION, AppAnomaly.WRONG_DIRECTION_FIRST_DATA,
-        AppAnomaly.PROTOCOL_MISMATCH,
+        AppAnomaly.PROTOCOL_MISMATCH, AppAnomaly.PROTO_DETECTION_SKIPPED,
     }
 )  # fmt: skip
 """What is found before any parser reads."""

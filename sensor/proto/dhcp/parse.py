@@ -39,7 +39,8 @@ class DhcpMessage(msgspec.Struct, gc=False):
     options: dict[int, bytes]
     """Code to value; parts of a split option are joined."""
     truncated: bool = False
-    """Its options have no end mark, or one that has a fixed size another."""
+    """Its options have no end mark, or one that has a fixed size another, or they are padded in front of their end
+    (there Suricata stops)."""
     malformed: bool = False
     """An option leaves its field, or there are too many; those before it are here."""
 
@@ -56,7 +57,8 @@ def message(data: bytes) -> DhcpMessage | None:
     options: dict[int, bytes] = {}
     reader = Reader(data, _HEADER.size)
     sound = _options(reader, options)
-    truncated = data[reader.pos - 1 : reader.pos] != bytes([OPT_END]) or not _sizes_fit(options)
+    ended = data[reader.pos - 1 : reader.pos] == bytes([OPT_END]) and options.pop(OPT_PAD, None) is None
+    truncated = not ended or not _sizes_fit(options)
     overload = options.get(OPT_OVERLOAD, b"\0")[:1]  # RFC 2132 section 9.3
     if overload in {b"\1", b"\3"}:
         sound &= _options(Reader(file), options)
@@ -87,6 +89,7 @@ def _options(reader: Reader, options: dict[int, bytes]) -> bool:
             if code == OPT_END:
                 return True
             if code == OPT_PAD:
+                options[OPT_PAD] = b""
                 reader.skip(_pads(reader))
                 continue
             options[code] = options.get(code, b"") + reader.take(reader.u8())

@@ -42,6 +42,8 @@ INDICATIONS: Mapping[str, int] = MappingProxyType(
 """Words for the bits of internal indications (section 4.3)."""
 
 _DIR, _PRM, _FCB, _FCV = 0x80, 0x40, 0x20, 0x10
+_SHOWN = 64
+"""Object headers that a record lists."""
 
 
 def fields(frame: Frame, fragment: Fragment) -> dict[str, Any]:
@@ -62,7 +64,7 @@ def fields(frame: Frame, fragment: Fragment) -> dict[str, Any]:
             },
             "function_code": fragment.function,
             **_objects(fragment),
-            "complete": not (fragment.malformed or fragment.unknown),
+            "complete": not (fragment.malformed or fragment.unknown or fragment.crowded or fragment.overfull),
         },
     }  # fmt: skip
     if not fragment.is_response:
@@ -83,6 +85,6 @@ def _objects(fragment: Fragment) -> dict[str, Any]:
             "prefix_code": one.qualifier >> 4 & 7, "range_code": one.qualifier & 15, "start": one.start,
             "stop": one.stop, "count": one.count,
         }
-        for one in fragment.objects
+        for one in fragment.objects[:_SHOWN]
     ]  # fmt: skip
     return {"objects": listed} if listed else {}

@@ -15,8 +15,8 @@ RESPONSE = 129
 FIR, FIN, CON, UNS = 0x80, 0x40, 0x20, 0x10
 """Bits of the application control byte; the others are a sequence number."""
 
-MAX_OBJECTS = 64
-"""Object headers read of a fragment."""
+MAX_OBJECTS, MAX_POINTS = 2048, 16384
+"""Object headers read of a fragment, and points that these name: as many as Suricata reads."""
 
 CONFIRM = 0
 _WITHOUT_DATA = frozenset({0, 1, 7, 8, 9, 10, 13, 14, 15, 16, 17, 18, 20, 21, 22, 23, 24})
@@ -27,6 +27,7 @@ _RANGES = MappingProxyType(
     {0: (1, True), 1: (2, True), 2: (4, True), 7: (1, False), 8: (2, False), 9: (4, False), 11: (1, False)}
 )
 _ALL = 6
+_MOST = 0xFFFFFFFF
 
 
 class Objects(msgspec.Struct, gc=False):
@@ -52,6 +53,10 @@ class Fragment(msgspec.Struct, gc=False):
     """An object leaves the fragment; those before it are here."""
     unknown: bool = False
     """The size of an object is not known: those behind it are not read."""
+    crowded: bool = False
+    """It has more object headers than are read."""
+    overfull: bool = False
+    """They name more points than are read: the header that does so is the last one here."""
 
     @property
     def is_response(self) -> bool:
@@ -76,11 +81,19 @@ def fragment(data: bytes) -> Fragment | None:
 
 
 def _objects(reader: Reader, found: Fragment) -> None:
-    bare = found.function in _WITHOUT_DATA
-    while reader.left() and len(found.objects) < MAX_OBJECTS:
+    bare, points = found.function in _WITHOUT_DATA, 0
+    objects = found.objects = []
+    while reader.left():
+        if len(objects) == MAX_OBJECTS:
+            found.crowded = True
+            return
         header = Objects(reader.u8(), reader.u8(), reader.u8())
         _range(reader, header)
-        found.objects = [*found.objects, header]
+        objects.append(header)
+        points += header.count
+        if points > MAX_POINTS:
+            found.overfull = True
+            return
         if not _skip(reader, header, bare=bare):
             found.unknown = True
             return
@@ -102,6 +115,8 @@ def _range(reader: Reader, header: Objects) -> None:
     if header.stop < header.start:
         raise WireError("range ends before it starts", reader.pos)
     header.count = header.stop - header.start + 1
+    if header.count > _MOST:
+        raise WireError("range has more objects than a count may say", reader.pos)
 
 
 def _skip(reader: Reader, header: Objects, *, bare: bool) -> bool:

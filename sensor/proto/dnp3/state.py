@@ -90,8 +90,12 @@ class Dnp3Parser(Oddities):
             self._report(AppAnomaly.DNP3_MALFORMED, side)
         if fragment is None:
             return
-        if fragment.unknown:
-            self._report(AppAnomaly.DNP3_UNKNOWN_OBJECT, side)
+        for anomaly, odd in (
+            (AppAnomaly.DNP3_UNKNOWN_OBJECT, fragment.unknown), (AppAnomaly.DNP3_TOO_MANY_OBJECTS, fragment.crowded),
+            (AppAnomaly.DNP3_TOO_MANY_POINTS, fragment.overfull),
+        ):  # fmt: skip
+            if odd:
+                self._report(anomaly, side)
         if side == TO_SERVER and fragment.function == parse.CONFIRM:
             return  # no exchange of its own, as in Suricata
         out.append(TxStage(MessageTransaction(self._count, _reading(frame, fragment, data)), STAGE_MESSAGE, side))

@@ -115,7 +115,7 @@ _EVENTS: Mapping[str, str] = MappingProxyType({theirs: ours for ours, theirs in 
 
 _NEVER = frozenset({
     "tls.certificate_missing_element", "tls.certificate_unknown_element", "tls.certificate_invalid_string",
-    "tls.heartbeat_message",
+    "tls.heartbeat_message", "dhcp.malformed_options", "dns.too_many_labels",
     *(f"smtp.{name}" for name in (
         "mime_invalid_base64", "unable_to_match_reply_with_request", "max_command_line_len_exceeded",
         "max_reply_line_len_exceeded", "failed_protocol_change",
@@ -127,7 +127,7 @@ _NEVER = frozenset({
         "lzma_memlimit_reached", "multipart_generic_error",
     )),
 })  # fmt: skip
-"""Events that Suricata knows and never raises, whatever was sent; of the certificates, earlier versions did."""
+"""Events of its rules that Suricata never raises, whatever was sent; of the certificates, earlier versions did."""
 
 
 def event(draft: Draft, value: str) -> None:

@@ -354,6 +354,22 @@ def test_sides_that_do_not_speak_as_they_should(tmp_path, talk, found):
         assert sids(frames, rules, triage=False) == [1] * found.count(name)
 
 
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize(("first", "size", "found"), [
+    (b"", 99_000, 0), (b"", 101_000, 1), (b"\x7fZQ34", 101_000, 1), (bytes(99), 101_000, 0),
+])  # fmt: skip
+def test_much_of_nothing_known_on_one_side(tmp_path, side, first, size, found):
+    flow = Flow().open()
+    if first:
+        flow = flow.send(1 - side, first)
+    for _ in range(size // 1000):
+        flow = flow.send(side, b"\x7f" * 1000)
+    frames = flow.close().frames()
+    rules = one_rule(tmp_path, "protocol: tcp, match: [{app.event: applayer.proto_detection_skipped}]")
+    assert sids(frames, rules) == [1] * found
+    assert sids(frames, rules, triage=False) == [1] * found
+
+
 @pytest.mark.parametrize(("port", "command"), [(21, b"USER bob\r\n"), (25, b"EHLO me\r\n")])
 def test_greetings_are_no_protocol(tmp_path, port, command):
     rules = one_rule(tmp_path, "protocol: tcp, match: [{app.event: applayer.detect_protocol_only_one_direction}]")

@@ -8,6 +8,9 @@ from sensor.proto.dnp3 import link, parse, state
 from sensor.proto.dnp3.fields import SPEC
 from sensor.proto.ids import DNP3
 
+PACKED = b"\1\1\1\0\0\x77\0" + bytes(15)
+"""120 binary inputs."""
+
 
 def run(*pieces):
     parser = SPEC.new_parser()
@@ -87,7 +90,8 @@ def test_segments_without_a_first_one_and_frames_without_data():
     [(0x00, 2), (0x01, 4), (0x02, 8), (0x06, 0), (0x07, 1), (0x08, 2), (0x09, 4), (0x17, 2), (0x28, 4), (0x39, 8)],
 )
 def test_qualifiers_of_a_request_to_read(qualifier, size):
-    rest = {2: b"\1\1", 4: b"\1\0\1\0", 8: b"\1\0\0\0\1\0\0\0", 0: b"", 1: b"\1"}[size]
+    four = b"\1\0\1\0" if qualifier == 1 else b"\1\0\0\0"
+    rest = {2: b"\1\1", 4: four, 8: b"\1\0\0\0\1\0\0\0", 0: b"", 1: b"\1"}[size]
     _, (tx,), odd = run((TO_SERVER, segment(request(1, bytes([30, 1, qualifier]) + rest + CLASSES))))
     assert odd == []
     assert len(tx.numbers("dnp3.obj")) == 4
@@ -152,6 +156,18 @@ def test_fragments_and_objects_are_bounded():
     assert transactions == []
     assert odd == ["dnp3.flooded"]
     assert len(parse.fragment(request(1, CLASSES * parse.MAX_OBJECTS)).objects) == parse.MAX_OBJECTS
+
+
+@pytest.mark.parametrize(("objects", "found"), [
+    (b"\x3c\2\6" * parse.MAX_OBJECTS, []),
+    (b"\x3c\2\6" * (parse.MAX_OBJECTS + 1), ["dnp3.too_many_objects"]),
+    (PACKED * 136, []),
+    (PACKED * 137 + b"\x3c\2\6", ["dnp3.too_many_points"]),
+])  # fmt: skip
+def test_more_than_suricata_reads(objects, found):
+    _, transactions, odd = run((TO_CLIENT, fragments(response(objects), 240)))
+    assert odd == found
+    assert len(transactions) == 1
 
 
 def test_gap():

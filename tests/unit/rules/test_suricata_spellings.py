@@ -74,6 +74,8 @@ def test_other_spellings():
         "stream-event:wrong_thread;",
         "stream-event:3whs_ack_data_inject;",
         "app-layer-event:tls.heartbeat_message;",
+        "app-layer-event:dhcp.malformed_options;",
+        "app-layer-event:dns.too_many_labels;",
         "app-layer-event:tls.certificate_invalid_string;",
     ],
 )
