@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _U32 = 0xFFFFFFFF
 _SHOWING = frozenset({"http", "tls", "ssh", "smb", "ftp", "smtp"})
 """Protocols of which a side may speak nothing known, while the other shows what the flow speaks."""
+_FAILED = ("failed", "ldap", "mysql", "pop3", "xen-migration")
+"""What Suricata knows for no protocol."""
 _ONLY: Mapping[str, str] = MappingProxyType({"only_stream": "stream", "no_stream": "packet"})
 _FRAG: Mapping[str, int] = MappingProxyType({"only_frag": 1, "no_frag": 0})
 
@@ -65,8 +67,8 @@ def app_layer_protocol(draft: Draft, value: str) -> None:
         _speaks_other(draft, value[1:].strip('" '))
         return
     if value.strip('" ') == "failed":
-        failed = fields.BY_NAME[fields.APP_PROTOCOL].names["failed"]
-        draft.conditions.append(HeaderTest(fields.APP_PROTOCOL, "=", failed))
+        known = fields.BY_NAME[fields.APP_PROTOCOL].names
+        draft.conditions.append(HeaderTest(fields.APP_PROTOCOL, "in", values=tuple(known[name] for name in _FAILED)))
         return
     spec = buffers.application(value.strip('"'))
     if spec is None:
@@ -86,7 +88,7 @@ def app_layer_protocol(draft: Draft, value: str) -> None:
 
 def _speaks_other(draft: Draft, word: str) -> None:
     numbers = fields.BY_NAME[fields.APP_PROTOCOL].names
-    names = ("failed",) if word == "failed" else tuple(spec.name for spec in BY_WORD.get(word, ()))
+    names = _FAILED if word == "failed" else tuple(spec.name for spec in BY_WORD.get(word, ()))
     if not names:
         raise Refused(f"protocol '{word[:30]}' is not parsed")
     draft.conditions += (HeaderTest(fields.APP_PROTOCOL, "!=", numbers[name]) for name in names)
