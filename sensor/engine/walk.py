@@ -44,7 +44,7 @@ from sensor.model.rows import (
     TCP_CLOSED,
     TCP_ESTABLISHED,
 )
-from sensor.proto.ids import KRB5, SMTP, SSH, TLS
+from sensor.proto.ids import KRB5, PGSQL, SMTP, SSH, TELNET, TLS
 from sensor.proto.ids import LIMIT as APP_LIMIT
 from sensor.proto.registry import APP_ID, SPECS, TRAITS
 
@@ -54,7 +54,9 @@ _VOICES: Mapping[AppAnomaly, int] = MappingProxyType({
     AppAnomaly.WRONG_DIRECTION_FIRST_DATA: kernels_heads.SERVER_FIRST,
     AppAnomaly.PROTO_DETECTION_SKIPPED: kernels_heads.SKIPPED,
 })  # fmt: skip
-_UNFINISHED: Mapping[int, tuple[int, ...]] = MappingProxyType({SSH: (0, 1), KRB5: (0, 1), SMTP: (0, 1), TLS: (1,)})
+_UNFINISHED: Mapping[int, tuple[int, ...]] = MappingProxyType({
+    SSH: (0, 1), KRB5: (0, 1), SMTP: (0, 1), TLS: (1,), TELNET: (1,), PGSQL: (1,),
+})  # fmt: skip
 """Sides whose exchanges Suricata is never done with, so that it looks at them once more even behind a close."""
 _TIME_OUT, _ODD, _PACKET, _STREAM, _MISMATCH, _READING = range(6)
 """Order of events at one row."""

@@ -231,3 +231,19 @@ def test_the_kernel_finds_what_a_plain_reading_finds(seed):
         )  # fmt: skip
         found = answers.take(decided, rows, flows)
         assert dict(zip(found.slots.tolist(), found.rows.tolist(), strict=True)) == plain.take(told, rows)
+
+
+@pytest.mark.parametrize(("talk", "proto", "sides"), [
+    (((1, b"\xff\xfd\x18\xff\xfd\x20"), (0, b"\xff\xfb\x18"), (1, b"login: "), (0, b"bob\r\n")), "telnet", [1]),
+    (((0, REQUEST), (1, ANSWER)), "http", []),
+    (((1, b"SSH-2.0-x\r\n"), (0, b"SSH-2.0-y\r\n")), "ssh", [0, 1]),
+])  # fmt: skip
+def test_sides_with_which_suricata_is_never_done_are_judged_behind_a_close_too(tmp_path, talk, proto, sides):
+    flow = Flow().open()
+    for side, data in talk:
+        flow = flow.send(side, data)
+    frames = flow.close().frames()
+    for side, way in enumerate(("to_server", "to_client")):
+        rules = rules_of(f"- {{id: 1, title: x, protocol: {proto}, flow: {way}}}\n", tmp_path)
+        alerts = run(frames, rules, types=("alert",)).of("alert")
+        assert sum("pcap_cnt" not in alert for alert in alerts) == (side in sides)
