@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sensor.model.jit import helper
 from sensor.proto import kernels_more
 from sensor.proto.dns import kernels_probe as kernels_dns
-from sensor.proto.ids import DHCP, DNS, FTP, HTTP, HTTP2, SMB, SMTP, SSH, TLS
+from sensor.proto.ids import DCERPC, DHCP, DNP3, DNS, ENIP, FTP, HTTP, HTTP2, KRB5, RDP, RFB, SMB, SMTP, SSH, TLS
 from sensor.proto.limits_ports import NOWHERE, USUAL
 from sensor.proto.rfb import kernels_probe as kernels_rfb
 
@@ -44,6 +44,8 @@ _SHOWN_NAMES = (
     b"HTTP/0.9", b"HTTP/1.0", b"HTTP/1.1",
 )  # fmt: skip
 """Words by which Suricata knows HTTP."""
+_R = 0x52
+"""A server that says so speaks RFB to Suricata before its version is told."""
 _SESSION_REQUEST = 0x81
 """First byte of a NetBIOS session request, which is no message of SMB."""
 
@@ -301,11 +303,17 @@ def _shows_http(h: Ints, n: int) -> bool:
 
 
 @helper
-def judge_voice(heads: Bytes, lengths: Ints, i: int, side: int, sport: int, dport: int, names: int,
+def _is_awaited(app: int) -> bool:
+    """Tell whether the servers of a protocol may be known by more bytes than those behind which others are unknown."""
+    return app in (DNS, KRB5, RFB, ENIP, DNP3, RDP, DCERPC)
+
+
+@helper
+def judge_voice(heads: Bytes, lengths: Ints, i: int, side: int, sport: int, dport: int, names: int, other: int,
                 h: Ints) -> int:  # fmt: skip
     """Judge one side of row i by itself, as Suricata does, which looks at fewer forms.
 
-    names, h: as in `judge_flow`.
+    names, h: as in `judge_flow`. other: what the other side speaks, if that is told; the answer is looked for there.
     """
     size = min(lengths[i, side], HEAD)
     for j in range(size):
@@ -315,7 +323,7 @@ def judge_voice(heads: Bytes, lengths: Ints, i: int, side: int, sport: int, dpor
         voice = _NO
     if side == 1 and voice in (FTP, SMTP):  # what their clients say shows them
         voice = _NO
-    if voice > _NO:
+    if voice > _NO or (voice == _PENDING and side == 1 and (_is_awaited(other) or h[0] == _R)):
         return voice
     return _NO if size >= _telling(side, dport) else _PENDING
 

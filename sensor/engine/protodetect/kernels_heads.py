@@ -10,7 +10,27 @@ from sensor.model.stamp import stamp
 from sensor.model.units import UNIT
 from sensor.proto import kernels_more, kernels_probe
 from sensor.proto.dns import kernels_probe as kernels_dns
-from sensor.proto.ids import FTP, HTTP, HTTP2, NFS, SMB, SMTP, SSH, TLS
+from sensor.proto.ids import (
+    DCERPC,
+    FTP,
+    HTTP,
+    HTTP2,
+    IMAP,
+    LDAP,
+    MODBUS,
+    MQTT,
+    MYSQL,
+    NFS,
+    PGSQL,
+    POP3,
+    RFB,
+    SMB,
+    SMTP,
+    SSH,
+    TELNET,
+    TLS,
+    XEN_MIGRATION,
+)
 from sensor.proto.kernels_probe import HEAD, judge_datagram, judge_flow, judge_voice
 
 _SEG, _UNIT, _FLOW, _ROW = (numba.from_dtype(t)[::1] for t in (SEG, UNIT, FLOW, ROW))
@@ -88,15 +108,15 @@ def _detect(  # pragma: no cover
                 out_before[n] = APP_UNDECIDED
                 n += 1
         if voices[slot, side] == APP_UNDECIDED and whole:
-            known = names[dports[slot]]
-            voice = judge_voice(heads, lengths, slot, side, sports[slot], dports[slot], known, scratch)
+            known, other = names[dports[slot]], voices[slot, 1 - side]
+            voice = judge_voice(heads, lengths, slot, side, sports[slot], dports[slot], known, other, scratch)
             if voice == APP_UNDECIDED:
                 continue
             voices[slot, side] = voice
             out_told[told] = i
             told += 1
-            why = _oddity(voices[slot, side], voices[slot, 1 - side], side == 1 and lengths[slot, 0] == 0,
-                          side == 0 and lengths[slot, 1] > 0, side == 1 and lengths[slot, 0] > 0)  # fmt: skip
+            why = _oddity(side, voices[slot, side], voices[slot, 1 - side], side == 0 and lengths[slot, 1] > 0,
+                          side == 1 and lengths[slot, 0] == 0)  # fmt: skip
             if why > 0:
                 out_odd[odd] = i
                 out_why[odd] = why
@@ -106,32 +126,50 @@ def _detect(  # pragma: no cover
 
 
 @helper
-def _is_distinct(app):  # pragma: no cover
-    return app in (HTTP, HTTP2, TLS, SSH, SMB)
+def _shows_itself(app, other):  # pragma: no cover
+    """Tell whether a server's bytes show a protocol. other: what its client speaks, which is looked for in them."""
+    return app in (HTTP, TLS, SSH, SMB, RFB, DCERPC) or app == other or (app == HTTP2 and other == HTTP)
 
 
 @helper
-def _is_heard_both_ways(app):  # pragma: no cover
-    """Tell whether what a protocol's servers say shows it, too."""
-    return app in (HTTP, TLS, SSH, SMB)
+def _heard(side, voice, other):  # pragma: no cover
+    """Return what a side speaks as Suricata hears it, which knows some protocols by what their clients say alone."""
+    if voice <= APP_UNKNOWN:
+        return voice
+    if voice in (IMAP, POP3, LDAP, MYSQL, XEN_MIGRATION) or (side == 1 and not _shows_itself(voice, other)):
+        return APP_UNKNOWN
+    return voice
 
 
 @helper
-def _oddity(mine, other, first, greeted, answers):  # pragma: no cover
-    """Return what is odd about what a side speaks; 0: nothing. first: it is the server, and the client is silent.
+def _says_nothing(client, greeted):  # pragma: no cover
+    """Tell whether nothing is odd about a server that speaks nothing known to such a client.
 
-    greeted: it is the client, and the server has spoken; answers: it is the server, and the client has. Suricata knows
-    FTP and SMTP by what clients say alone.
+    What is said to some may be nearly anything; a server that speaks before a client of TLS has been given up.
     """
-    if greeted and mine in (FTP, SMTP):
-        return ONE_SIDE
+    return client in (TELNET, MQTT, PGSQL, MODBUS, NFS) or (client == TLS and greeted)
+
+
+@helper
+def _oddity(side, mine, other, greeted, first):  # pragma: no cover
+    """Return what is odd about what a side speaks, which it has just told (mine); 0: nothing.
+
+    first: it is the server, and the client is silent; greeted: it is the client, and the server has spoken. Suricata
+    knows FTP and SMTP by what clients say alone.
+    """
     if first and mine == TLS:
         return SERVER_FIRST
-    if mine != other and _is_distinct(mine) and _is_distinct(other):
+    if greeted and other in (TLS, DCERPC):
+        return 0
+    mine, other = _heard(side, mine, other), _heard(1 - side, other, mine)
+    if other == APP_UNDECIDED:
+        return ONE_SIDE if greeted and mine in (FTP, SMTP) else 0
+    if mine == other:
+        return 0
+    if mine > APP_UNKNOWN and other > APP_UNKNOWN:
         return TWO_PROTOCOLS
-    if mine == APP_UNKNOWN:
-        return ONE_SIDE if _is_heard_both_ways(other) or (answers and other in (FTP, SMTP)) else 0
-    return ONE_SIDE if other == APP_UNKNOWN and _is_heard_both_ways(mine) else 0
+    client = mine if side == 0 else other
+    return 0 if _says_nothing(client, greeted) else ONE_SIDE
 
 
 @helper
