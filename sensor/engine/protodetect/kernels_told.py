@@ -25,7 +25,7 @@ def told(  # pragma: no cover
 
     slots, since: flows whose protocol was told in this block, and by which row. begins: int32[slots of the table], all
     0 before and behind. states: uint8[slots of the table, 2], brought up to date. Of datagrams the
-    first two of a side count, as in Suricata; of a connection the packet behind the answer to the bytes: then they are
+    first two of a side count, and the next one behind the first of the other side, as in Suricata; of a connection the packet behind the answer to the bytes: then they are
     looked at.
     """
     for k in range(slots.size):
@@ -44,6 +44,8 @@ def told(  # pragma: no cover
             if not known or state == OVER:
                 continue
             out[i], states[slot, side] = 1, SPOKE if state == SILENT else OVER
+            if state == SILENT and other == OVER:
+                states[slot, 1 - side] = SPOKE
             found += 1
             continue
         if state == HEARD:

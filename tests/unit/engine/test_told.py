@@ -100,3 +100,14 @@ def test_two_datagrams_of_a_side(tmp_path):
     assert numbers(tmp_path, frames, "app-layer-protocol:!dns;", "udp") == [1, 2, 4]
     frames = Flow(dport=9).datagram(0, b"").datagram(0, b"?").datagram(0, b"?").datagram(1, b"").frames()
     assert numbers(tmp_path, frames, "app-layer-protocol:failed;") == [1, 2, 4]
+
+
+@pytest.mark.parametrize(("order", "found"), [
+    ("cccc", [1, 2]), ("csccss", [1, 2, 3, 5]), ("cccsc", [1, 2, 4, 5]), ("ccssccss", [1, 2, 3, 4, 5]),
+    ("ccscs", [1, 2, 3, 4, 5]), ("ccccsss", [1, 2, 5, 6]),
+])  # fmt: skip
+def test_datagrams_of_a_side(tmp_path, order, found):
+    flow = Flow(dport=53)
+    for side in order:
+        flow = flow.datagram(side == "s", QUESTION)
+    assert numbers(tmp_path, flow.frames(), "app-layer-protocol:dns;") == found
