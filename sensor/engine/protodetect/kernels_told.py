@@ -24,9 +24,9 @@ def told(  # pragma: no cover
     """Set out[i], uint8[rows], for each such packet; return how many there are.
 
     slots, since: flows whose protocol was told in this block, and by which row. begins: int32[slots of the table], all
-    0 before and behind. states: uint8[slots of the table, 2], brought up to date. Of datagrams the
-    first two of a side count, and the next one behind the first of the other side, as in Suricata; of a connection the packet behind the answer to the bytes: then they are
-    looked at.
+    0 before and behind. states: uint8[slots of the table, 2], brought up to date. Of datagrams the first two of a side
+    count, and the next one behind the first of the other side, as in Suricata; of a connection the packet behind the
+    answer to the bytes: then they are looked at.
     """
     for k in range(slots.size):
         begins[slots[k]] = since[k]
