@@ -469,36 +469,36 @@ class Judge:
         self.counters.alerts += 1
         if place.slot >= 0:
             place.view.flow["alerted"][place.slot] = 1
+        match = self._alert(rule, place, data, stream, context, values)
+        self._emit(match)
+        if rule.tags:
+            self.tagging.note(rule, match.scene, place.slot, place.row)
+        return False
+
+    def _alert(self, rule: Rule, place: Place, data: bytes, stream: bool, context: EventContext,
+               values: _Told) -> Match:  # fmt: skip
+        """Return the record of an alert."""
         tx: Any = context.tx
         shown = eve_of_alert(tx) if tx is not None else {}
-        scene = speaking(place.scene(), context.app)
-        key = ""
-        if tx is not None:
-            spec = BY_NAME.get(context.app)
-            key = (spec.eve_key or spec.name) if spec else ""
+        spec = BY_NAME.get(context.app) if shown else None
         known = self._vars.get(place.slot)
-        wanted = self._options.settings.eve.packet and place.row >= 0
-        packet, linktype = place.view.frame(place.row) if wanted else (b"", 1)
-        self._emit(
-            Match(
-                rule=rule,
-                scene=scene,
-                payload=data[: self._options.settings.eve.payload_size],
-                payload_length=len(data),
-                stream=stream,
-                tx_id=tx.id if tx is not None and tx.id >= 0 else None,
-                app=(key, shown) if shown and key else None,
-                beside=beside(tx),
-                packet=packet,
-                linktype=linktype,
-                flowbits=tuple(sorted(known.bits)) if known is not None else (),
-                flowints=tuple(known.ints.items()) if known is not None else (),
-                flowvars=tuple(known.texts.items()) if known is not None else (),
-                pktvars=tuple(self.packet_vars(place).texts.items()) if self._packet_vars.texts else (),
-                files=files_at(context.stage, context.app, self._options.settings.eve.force_hash),
-                told=values,
-            )
+        eve = self._options.settings.eve
+        packet, linktype = place.view.frame(place.row) if eve.packet and place.row >= 0 else (b"", 1)
+        return Match(
+            rule=rule,
+            scene=speaking(place.scene(), context.app),
+            payload=data[: eve.payload_size],
+            payload_length=len(data),
+            stream=stream,
+            tx_id=tx.id if tx is not None and tx.id >= 0 else None,
+            app=(spec.eve_key or spec.name, shown) if spec is not None else None,
+            beside=beside(tx),
+            packet=packet,
+            linktype=linktype,
+            flowbits=tuple(sorted(known.bits)) if known is not None else (),
+            flowints=tuple(known.ints.items()) if known is not None else (),
+            flowvars=tuple(known.texts.items()) if known is not None else (),
+            pktvars=tuple(self.packet_vars(place).texts.items()) if self._packet_vars.texts else (),
+            files=files_at(context.stage, context.app, eve.force_hash),
+            told=values,
         )
-        if rule.tags:
-            self.tagging.note(rule, scene, place.slot, place.row)
-        return False

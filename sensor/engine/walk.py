@@ -151,9 +151,14 @@ class Walk:
         """Protocols whose transactions are logged."""
         self._filed = frozenset(spec.name for spec in SPECS.values() if files.wants(spec))
         """Protocols whose files are logged or stored."""
+        self._mark_protocols(triage=triage)
+
+    def _mark_protocols(self, *, triage: bool) -> None:
+        """Find out of which protocols flows are parsed, for rules and for logs."""
+        plan = self._plan
         for app, spec in SPECS.items():
-            logged = logs.wants(spec.eve_key or spec.name) or logs.wants("anomaly")
-            logged |= files.wants(spec)
+            logged = self._logs.wants(spec.eve_key or spec.name) or self._logs.wants("anomaly")
+            logged |= self._files.wants(spec)
             for one in (n for n, carrier in SPECS.items() if logged and spec.tunnelled and carrier.tunnels):
                 self._logged[one] = True
             told = spec.framing.tells if spec.framing is not None and app in plan.frames else frozenset()

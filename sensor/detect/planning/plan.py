@@ -147,7 +147,7 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
     packets = [(p.number, p.rule) for p in bare if p.scope & PACKET]
     windows = [(p.number, p.rule) for p in bare if p.scope & STREAM]
     headers = Headers([p.rule for p in plans], [p.scope for p in plans], apps, [number for number, _ in packets])
-    return Plan(
+    plan = Plan(
         rules=JudgedRules(rules),
         table=make_table(plans),
         headers=headers,
@@ -163,7 +163,6 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         regexes=tuple(dict.fromkeys(one for p in plans for one in regexes_of(p.rule.body))),
         bits_needed=sleepers.needed(rules),
         bits_given=sleepers.given(rules),
-        questions_back=any((p.question or p.name) and SPECS[p.app].stages[p.stage].side for p in plans),
         escaped=escaped,
         always_tx=always - {*frames, *carried_files},
         contents=carried_files,
@@ -175,16 +174,24 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
         mixed=frozenset(p.app for p in tx if not _RAW.isdisjoint(_names(p.rule))),
         packet=tuple(p.number for p in live if p.scope & PACKET),
         stream=tuple(p.number for p in live if p.scope & STREAM),
-        reading=frozenset(p.number for p in live if p.scope & PACKET and _reads_text(p.rule)),
         loose=tuple(p.number for p in live if p.scope & LOOSE),
-        ending=tuple(p.number for p in live if p.scope & PACKET and of_protocol(p.rule) and p.rule.established is None),
         events=events,
         notes=_by_event([p for p in live if p.scope == NOTE], fields.STREAM_EVENT, StreamAnomaly),
-        hashes=any(p.files and not _HASHES.isdisjoint(map(buffers.base, _names(p.rule))) for p in live),
-        segments=any(_asks(p.rule, fields.TCP_EVENT) for p in live),
-        told=any(_asks(p.rule, fields.APP_TOLD) for p in live),
-        multi_step=any(p.scope & STREAM and not _is_single(p) for p in live),
     )
+    _note_askings(plan, live)
+    return plan
+
+
+def _note_askings(plan: Plan, live: Sequence[RulePlan]) -> None:
+    """Note what is worked out only where some rule asks for it."""
+    packet = [p for p in live if p.scope & PACKET]
+    plan.reading = frozenset(p.number for p in packet if _reads_text(p.rule))
+    plan.ending = tuple(p.number for p in packet if of_protocol(p.rule) and p.rule.established is None)
+    plan.questions_back = any((p.question or p.name) and SPECS[p.app].stages[p.stage].side for p in live)
+    plan.hashes = any(p.files and not _HASHES.isdisjoint(map(buffers.base, _names(p.rule))) for p in live)
+    plan.segments = any(_asks(p.rule, fields.TCP_EVENT) for p in live)
+    plan.told = any(_asks(p.rule, fields.APP_TOLD) for p in live)
+    plan.multi_step = any(p.scope & STREAM and not _is_single(p) for p in live)
 
 
 def _escaped(live: Iterable[RulePlan]) -> dict[str, int]:
