@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -111,7 +112,7 @@ class HeaderIndex(Kept):
         self._shorts = Shorts([rules[rest[n]][1] for n in by_kind.tolist()], literals)
         self._listed = headers.table[list(numbers) if listed else []]
         kinds = self._kinds, self._plain, self._kind_first
-        self._class_kinds = words(np.array([*_classes(*kinds, odd=False), *_classes(*kinds, odd=True)]))
+        self._class_kinds = words(np.concatenate([_classes(*kinds, odd=False), _classes(*kinds, odd=True)]))
         self._port_class, self._sport_kinds, self._dport_kinds = port_classes(self._kinds, headers.ports)
         self.make_scratch()
 
@@ -168,8 +169,8 @@ def _kinds(table: np.ndarray) -> np.ndarray:
     return np.unique(same, return_inverse=True)[1].astype(np.int64).reshape(-1)
 
 
-def _classes(kinds: np.ndarray, table: np.ndarray, first: np.ndarray, *, odd: bool) -> Iterator[np.ndarray]:
-    """Yield which kinds rows of each `kernels_rows.row_class` may match, bool[kinds], in the order of the classes.
+def _classes(kinds: np.ndarray, table: np.ndarray, first: np.ndarray, *, odd: bool) -> np.ndarray:
+    """Return which kinds rows of each `kernels_rows.row_class` may match, bool[classes, kinds].
 
     table: HEADER[rules], kind by kind; first: where each begins; odd: those that ask for something odd in the packet,
     or the others.
@@ -177,13 +178,12 @@ def _classes(kinds: np.ndarray, table: np.ndarray, first: np.ndarray, *, odd: bo
     least, most = _of_each(np.minimum, table["pay_low"], first), _of_each(np.maximum, table["pay_high"], first)
     opens = kinds["flags_mask"] & kinds["flags_value"] & SYN != 0
     shut = kinds["flags_mask"] & ~kinds["flags_value"] & SYN != 0
-    for bit in range(_BITS):
-        protos = (kinds["protos"] & np.uint32(1 << bit) != 0) & ((kinds["event"] != 0) == odd)
-        for side in (-1, 0, 1):
-            sided = protos & ((kinds["side"] == 2) | (kinds["side"] == side))
-            yield sided & (least <= 0) & ~opens
-            yield sided & (most > 0)
-            yield sided & (least <= 0) & ~shut
+    bits = np.uint32(1) << np.arange(_BITS, dtype=np.uint32)[:, None, None, None]
+    protos = (kinds["protos"] & bits != 0) & ((kinds["event"] != 0) == odd)
+    sided = (kinds["side"] == 2) | (kinds["side"] == np.array([-1, 0, 1])[:, None, None])
+    sizes = np.stack([(least <= 0) & ~opens, most > 0, (least <= 0) & ~shut])
+    each: np.ndarray = protos & sided & sizes
+    return each.reshape(math.prod(each.shape[:3]), kinds.size)
 
 
 def _of_each(how: np.ufunc, values: np.ndarray, first: np.ndarray) -> np.ndarray:
