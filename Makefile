@@ -21,7 +21,7 @@ KERNELS := $(VENV)/.kernels
 # All tests of one file run in one process; `tests/conftest.py` puts the long files first.
 PYTEST := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: style lint types unit kernels-up kernels-down
+.PHONY: style lint types quick full kernels-up kernels-down
 .PHONY: demo check test bench bench-live soak fuzz conformance rules clean system peers install forge
 
 demo: install  ## replay the shipped capture of an attack and show the alerts
@@ -48,12 +48,19 @@ $(STAMP): pyproject.toml | system
 
 install: $(STAMP)
 
+# What is over at once comes first; types are checked beside the tests, so that neither core waits for the other.
 check: install  ## everything quick: style, types, architecture, rules, unit and property tests
-	@$(MAKE) --no-print-directory -j 2 -Otarget style lint types $(KERNELS)
-	$(PYTEST) -m "not slow and not live and not corpus"
+	@$(MAKE) --no-print-directory -j 2 -Otarget style lint $(KERNELS)
+	@$(MAKE) --no-print-directory -j 2 types quick
 
 test: install peers  ## all tests with all their examples, those on outside captures too where they are there
-	@$(MAKE) --no-print-directory -j 2 -Otarget style lint types $(KERNELS)
+	@$(MAKE) --no-print-directory -j 2 -Otarget style lint $(KERNELS)
+	@$(MAKE) --no-print-directory -j 2 types full
+
+quick:
+	$(PYTEST) -m "not slow and not live and not corpus"
+
+full:
 	TESTS=all $(PYTEST)
 
 style:
