@@ -264,7 +264,7 @@ def _surroundings() -> bytes:
     digest = hashlib.sha256(importlib.metadata.version("hyperscan").encode())
     root = os.path.dirname(sensor.__file__)  # noqa: PTH120 - half the time of pathlib, at each start
     for folder, names, files in os.walk(root):
-        names.sort()
+        names[:] = sorted(name for name in names if name != "__pycache__")
         for name in sorted(files):
             if name.endswith(".py"):
                 stat = os.stat(f"{folder}/{name}")  # noqa: PTH116
