@@ -23,6 +23,8 @@ class RulePlan(msgspec.Struct, frozen=True):
     """Transaction stage at which it is judged, else -1."""
     literal: bytes = b""
     """Searched by the scan; empty: selected by headers (or by protocol)."""
+    found: tuple[str, bytes] | None = None
+    """The buffer and the content that hold `literal`; None: there is none."""
     last: int = -1
     """Highest offset of the payload or stream at which the literal may begin; -1: any."""
     files: bool = False

@@ -222,6 +222,7 @@ def fast_literal(rule: Rule) -> Fast | None:
 def strength(pattern: bytes) -> tuple[int, int]:
     """Return how much a literal tells: distinct bytes (at most 8), then length; common text tells nothing."""
     folded = pattern.lower()
-    if any(folded in text for text in _COMMON):
-        return 0, len(pattern)
+    for text in _COMMON:  # `any` over a generator takes twice the time
+        if folded in text:
+            return 0, len(pattern)
     return min(len(set(folded)), 8), len(pattern)

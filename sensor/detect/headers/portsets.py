@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sensor.model.distinct import distinct
 from sensor.rules.nodes import PortSet
 
 _BYTES = 65536 // 8
@@ -49,7 +50,7 @@ def port_classes(kinds: np.ndarray, bitmaps: np.ndarray) -> tuple[np.ndarray, np
     kinds: HEADER[n]; bitmaps: of `PortSets`. uint16[65536]; uint64[classes, words] twice. Headers whose ends may stand
     the other way round take every port.
     """
-    used = np.unique(np.concatenate([kinds["sport"], kinds["dport"]]))
+    used = distinct(np.concatenate([kinds["sport"], kinds["dport"]]))
     cuts = np.zeros(65536, np.bool_)
     for number in used.tolist():
         held = np.unpackbits(bitmaps[number], bitorder="little")

@@ -297,10 +297,10 @@ def plan_rule(number: int, rule: Rule) -> RulePlan:
     question = raw_of(found[0], rule.proto) == RAW_QUESTION
     further = () if question else tuple(dict.fromkeys(others(rule, found)))
     last = last_start(found[1]) if bits & (PACKET | STREAM) and found[0] in _RAW else -1
-    literal = found[2].lower()
     return RulePlan(
-        number, rule, bits, app, place, literal, last, files, question=question, others=further, again=again
-    )
+        number, rule, bits, app, place, found[2].lower(), (found[0], found[1].pattern), last, files,
+        question=question, others=further, again=again,
+    )  # fmt: skip
 
 
 def _again(rule: Rule, app: int, place: int) -> int:

@@ -20,6 +20,7 @@ from sensor.detect.scan.kernels_scan import (
     TABLE,
     WILD_BITS,
 )
+from sensor.model.distinct import among, distinct
 
 FOLDED: Final = 0x20
 _STRIDES: Final = (8, 4, 2)
@@ -118,9 +119,9 @@ def _runs(at: np.ndarray, size: np.ndarray, pool: np.ndarray, stride: int) -> tu
         octet = np.where(inside, folded[np.where(inside, at[lit] + off + k, 0)], np.uint8(0))
         gram |= octet.astype(np.uint64) << np.uint64(8 * k)
         cost += np.where(inside, weights[octet], _WILD)
-    cost += _PADDING * np.isin(gram, _padding())
+    cost += _PADDING * among(gram, _padding())
     number = np.unique(gram, return_inverse=True)[1].astype(np.int64).reshape(-1)
-    shared = np.bincount(np.unique(number * size.size + lit) // max(size.size, 1))
+    shared = np.bincount(distinct(number * size.size + lit) // max(size.size, 1))
     cost += 3 * np.ceil(np.log2(np.maximum(shared, 1))).astype(np.int64)[number] if lit.size else 0
     reach = 1
     while reach < stride:
@@ -144,7 +145,7 @@ def _whole(keys: np.ndarray) -> np.ndarray:
     for place, others in ((GRAM - 1, AHEAD), (0, BEHIND)):
         some = keys[keys & ~np.uint64(others) == 0]
         made.append((some[:, None] | _ANY << np.uint64(8 * place)).ravel())
-    return np.unique(np.concatenate(made))
+    return distinct(np.concatenate(made))
 
 
 def _entries(literals: np.ndarray, pool: np.ndarray, lits: np.ndarray, offs: np.ndarray) -> np.ndarray:
