@@ -32,6 +32,8 @@ class FileInfo(msgspec.Struct, frozen=True, gc=False):
     """Hexadecimal hashes of a file of which `data` is the first part only."""
     rest: bytes = b""
     """What follows `data`, as far as it was kept for the file store."""
+    open: bool = False
+    """It breaks off where Suricata does not close files: neither size nor kind count."""
 
     @property
     def content(self) -> bytes:
@@ -59,6 +61,8 @@ class FileInfo(msgspec.Struct, frozen=True, gc=False):
         word = name.partition("@")[0].removeprefix("file.")
         if word == "name":
             return (self.name,)
+        if self.open and word in ("size", "magic"):
+            return ()
         if word == "size":
             return (self.size.to_bytes(8, "big"),)
         value = self.digest(word) if word in HASHES else getattr(self, word, b"")

@@ -40,7 +40,7 @@ def uploads(body: Body | None, mark: bytes) -> Iterator[FileInfo]:
     if body is None:
         return
     data = bytes(body.parts[0])
-    whole = len(body.parts) == 1 and body.total == len(data)
+    whole = len(body.parts) == 1 and body.total == len(data) and not body.cut
     delimiter = b"--" + mark
     start = data.find(delimiter)
     for _ in range(limits.FORM_PARTS):
@@ -83,35 +83,40 @@ def _upload(data: bytes, start: int, stop: int, *, ended: bool, whole: bool) -> 
     name = file_name(found[1]) if found else None
     if name is not None:
         content = data[blank + 4 : stop]
-        yield FileInfo(name, content, len(content), ended or whole)
+        yield FileInfo(name, content, len(content), ended or whole, open=not (ended or whole))
 
 
-def whole_body(name: bytes, body: Body | None, forms: list[bytes], names: list[str]) -> FileInfo | None:
+def whole_body(
+    name: bytes, body: Body | None, forms: list[bytes], names: list[str], *, fetched: bool
+) -> FileInfo | None:
     """Return the file that a body is; None: it is empty.
 
     forms: the body as rules see it (`transaction.decoded`), its best form first; names: its codings that were undone,
-    so that the bytes seen are not those of the file.
+    so that the bytes seen are not those of the file. fetched: it is of a response; where it breaks off, the file is
+    what has come.
     """
     if body is None or not forms:
         return None
     data = forms[0]
-    kept = len(body.parts) == 1 and body.whole and body.total == len(body.parts[0])
+    whole = body.whole or (fetched and body.ended and not body.gaps)
+    opened = body.cut and not fetched
+    kept = len(body.parts) == 1 and whole and body.total == len(body.parts[0])
     if names and body.tail is not None:
-        return _decoded(name, body, body.tail.most, names)
+        return _decoded(name, body, body.tail.most, names, whole=whole)
     if names:
-        return FileInfo(name, data, len(data), kept and len(data) < limits.RESPONSE_BODY, body.gaps)
-    hashes = body.hash.hex() if body.hash is not None and body.whole else {}
+        return FileInfo(name, data, len(data), kept and len(data) < limits.RESPONSE_BODY, body.gaps, open=opened)
+    hashes = body.hash.hex() if body.hash is not None and whole else {}
     rest = body.rest
-    kept |= len(body.parts) == 1 and body.whole and body.total == len(data) + len(rest)
-    return FileInfo(name, data, body.total, kept or bool(hashes), body.gaps, hashes, rest)
+    kept |= len(body.parts) == 1 and whole and body.total == len(data) + len(rest)
+    return FileInfo(name, data, body.total, kept or bool(hashes), body.gaps, hashes, rest, opened)
 
 
-def _decoded(name: bytes, body: Body, most: int, names: list[str]) -> FileInfo:
+def _decoded(name: bytes, body: Body, most: int, names: list[str], *, whole: bool) -> FileInfo:
     """Undo the codings of all that is kept."""
     raw = bytes(body.parts[0]) + body.rest
     forms, odd = coding.decode(raw, names, most)
     data = forms[0] if forms else b""
-    complete = body.whole and body.total == len(raw) and odd is None and len(data) < most
+    complete = whole and body.total == len(raw) and odd is None and len(data) < most
     head = limits.RESPONSE_BODY
     return FileInfo(name, data[:head], len(data), complete, body.gaps, rest=data[head:])
 

@@ -165,7 +165,7 @@ class HttpTransaction:
         names = coding.codings((headers.get(b"content-encoding") or b"") if headers else b"")
         name = self.file_name(side)
         forms = self.decoded_response() if side == TO_CLIENT else _request_file(self)
-        return files.whole_body(name, body, forms, names)
+        return files.whole_body(name, body, forms, names, fetched=side == TO_CLIENT)
 
     def files(self, side: int) -> tuple[FileInfo, ...]:
         """Return the files that a side's message carried, once it is complete."""

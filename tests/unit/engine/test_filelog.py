@@ -100,11 +100,20 @@ def test_a_file_without_its_end():
     assert event["fileinfo"] == {
         "filename": "/x",
         "gaps": False,
-        "state": "TRUNCATED",
+        "state": "CLOSED",
+        "md5": hashlib.md5(b"hel", usedforsecurity=False).hexdigest(),
+        "sha256": hashlib.sha256(b"hel").hexdigest(),
         "stored": False,
         "size": 3,
         "tx_id": 0,
     }
+
+
+def test_an_upload_without_its_end():
+    (event,) = records(frames((0, request("/x", method="POST", body=b"hello")[:-2])), **HASHED)
+    assert event["fileinfo"] == {
+        "filename": "/x", "gaps": False, "state": "TRUNCATED", "stored": False, "size": 3, "tx_id": 0,
+    }  # fmt: skip
 
 
 def test_smb():

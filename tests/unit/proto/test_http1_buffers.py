@@ -8,7 +8,7 @@ from sensor.model.files import FILE_BUFFERS
 from sensor.model.keeping import FilePolicy
 from sensor.proto.http1 import files, limits
 from sensor.proto.http1.fields import SPEC
-from sensor.proto.http1.transaction import MAKERS
+from sensor.proto.http1.transaction import MAKERS, files_of
 
 STAGES = [stage.name for stage in SPEC.stages]
 
@@ -227,6 +227,16 @@ def test_a_body_is_a_file_named_by_the_path():
     assert tx.buffer("file.name") == (b"/up/load.php",)
     assert tx.buffer("file.size") == (b"\0\0\0\0\0\0\0\3",)
     assert tx.buffer("file.sha1") == (b"a9993e364706816aba3e25717850c26c9cd0d89d",)
+
+
+def test_an_upload_that_breaks_off_has_no_size():
+    head = b"POST /up HTTP/1.1\r\nContent-Length: 9\r\n%s\r\n"
+    form = part(b'filename="a"', b"abc")
+    for data in (head % b"" + b"abc", head.replace(b"9", b"999") % (b"Content-Type: %s\r\n" % FORM) + form[:-2]):
+        parser = SPEC.new_parser()
+        stages = [*parser.feed(TO_SERVER, data, 0), *parser.finish(0)]
+        (file,) = files_of(stages[-1].tx, stages[-1].stage)
+        assert (file.data, file.buffer("file.size"), file.buffer("file.magic")) == (b"abc", (), ())
 
 
 def response(head, body, *, hashed=False):
