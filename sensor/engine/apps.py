@@ -84,16 +84,18 @@ class FlowApp:
         traits = TRAITS[self.spec.name]
         self.hands_over, self.foresees, self.idle = traits.hands_over, traits.foresees, [0, 0]
 
-    def matched(self, stage: TxStage) -> set[int]:
+    def matched(self, stage: TxStage) -> set[int] | None:
         """Return the rules that have matched a file of this transaction: each alerts once for all, as in Suricata."""
+        if stage.file is None:
+            return None
         if self._files_of is not stage.tx:
             self._files_of, self._matched = stage.tx, set()
         return self._matched
 
     def twice(self, stage: TxStage) -> set[int]:
-        """Return the rules that have matched a message before, if it is one on which rules are judged twice."""
+        """Return the rules that have matched a message before, or another of its files, where that may be."""
         key = (stage.tx.id, stage.side)
-        if stage.stage in self.spec.message_ends:
+        if stage.stage in self.spec.message_ends and stage.file is None:
             return self._before.pop(key, set())
         if len(self._before) > MAX_UNLOGGED:
             self._before.pop(next(iter(self._before)))

@@ -576,7 +576,7 @@ class Walk:
             for stage in stages:
                 flow.transactions += stage.stage == last
                 seen = self._tails.of(app, place.slot, stage.side, data) if mixed else data
-                matched = flow.matched(stage) if stage.file is not None else flow.twice(stage) if mixed else None
+                matched = flow.twice(stage) if spec.message_ends else flow.matched(stage)
                 self._judge.transaction(place, app, stage, data, seen, matched)
                 if written:
                     self._logs.transaction(place, spec, stage)

@@ -43,8 +43,9 @@ _EITHER = 2
 
 _SCOPES = {"packet": PACKET, "stream": STREAM, "both": PACKET | STREAM, "tx": TX, "event": EVENT, "note": NOTE}
 
-_BODY_ESCAPES = ((b"chunked", -1), (b"content-encoding", -1), (b"-encoding", 1))
-"""Chunking and compression hide a body's literals: where one of these stands, the flow is parsed for them.
+_BODY_ESCAPES = ((b"chunked", -1), (b"content-encoding", -1), (b"content-range", 1), (b"-encoding", 1))
+"""Chunking and compression hide a body's literals, and so do parts of files: where one of these stands, the flow is
+parsed for them.
 
 The last one is for names with a byte in them that browsers drop. It stands in each request: only responses count.
 """

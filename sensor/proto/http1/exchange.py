@@ -9,7 +9,14 @@ from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.model.keeping import NO_POLICY
 from sensor.proto.http1 import limits
 from sensor.proto.http1.body import Body
-from sensor.proto.http1.transaction import REQUEST_BODY, REQUEST_COMPLETE, HttpTransaction
+from sensor.proto.http1.ranges import Ranges, part_of
+from sensor.proto.http1.transaction import (
+    REQUEST_BODY,
+    REQUEST_COMPLETE,
+    RESPONSE_BODY,
+    RESPONSE_COMPLETE,
+    HttpTransaction,
+)
 from sensor.proto.http1.tunnel import Tunnel
 
 _MAX_ANOMALIES = 64
@@ -24,6 +31,8 @@ class Exchange:
         """The protocol that both sides have agreed to go on with."""
         self.behind = b""
         """What came of the server behind its consent."""
+        self.ranges = Ranges()
+        """Files that come in parts."""
         self.tunnel: Tunnel | None = None
         """What is said behind a CONNECT, from the request on."""
         self.waiting: deque[HttpTransaction] = deque()
@@ -74,6 +83,17 @@ class Exchange:
             self.anomaly(what, TO_SERVER)
         for file in tx.uploads():
             self.stages += [TxStage(tx, stage, TO_SERVER, file) for stage in (REQUEST_BODY, REQUEST_COMPLETE)]
+
+    def join(self, tx: HttpTransaction) -> None:
+        """Note the file that a response completes, if it is a part of one."""
+        part = part_of(tx.response_headers)
+        file = tx.file(TO_CLIENT) if part is not None and tx.response_body is not None else None
+        if part is None or file is None or file.gaps or file.size != len(file.data):
+            return
+        host = next(iter(tx.buffer("http.host")), b"")
+        tx.joined = self.ranges.add(host, file.name, part, file.data, self.files)
+        if tx.joined is not None:
+            self.stages += [TxStage(tx, stage, TO_CLIENT, tx.joined) for stage in (RESPONSE_BODY, RESPONSE_COMPLETE)]
 
     def spend(self, body: Body | None) -> None:
         """Note that a body is complete."""

@@ -34,6 +34,7 @@ _NAMES = MappingProxyType({
         b"set-cookie": p.COOKIE, b"connection": p.CONNECTION, b"content-type": p.CONTENT_TYPE,
         b"content-length": p.CONTENT_LEN, b"server": p.SERVER, b"location": p.LOCATION,
         b"transfer-encoding": p.TRANSFER, b"content-encoding": p.CODING, b"upgrade": p.ODD,
+        b"content-range": p.ODD,
     },
 })  # fmt: skip
 

@@ -32,3 +32,7 @@ FORM_PARTS = 64
 """Parts of a multipart body that are looked at."""
 TUNNEL = 16 * 1024
 """What each side may say behind a CONNECT before it is known what they speak."""
+RANGED_FILES = 8
+"""Files of one connection that are put together from byte ranges at a time; the oldest is forgotten."""
+RANGED_BYTES = 256 * 1024
+"""What is kept of them together."""

@@ -381,6 +381,7 @@ class ResponseSide(Side):
         if self._tx is not None:
             self._tx.add_trailers(TO_CLIENT)
             self._reach_body(self._tx)
+            self._exchange.join(self._tx)
             self._exchange.reach(self._tx, RESPONSE_COMPLETE, TO_CLIENT)
             self._exchange.spend(self.body)
         self._tx = self.body = None

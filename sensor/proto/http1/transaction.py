@@ -30,9 +30,9 @@ class HttpTransaction:
     """What is known of one exchange, bounded by `limits`. A buffer exists once its stage is reached."""
 
     __slots__ = (
-        "_cache", "_decoded", "_decoded_request", "broken", "cost", "id", "reached", "request", "request_body",
-        "request_headers", "request_raw", "response", "response_body", "response_headers", "response_raw",
-        "response_torn",
+        "_cache", "_decoded", "_decoded_request", "broken", "cost", "id", "joined", "reached", "request",
+        "request_body", "request_headers", "request_raw", "response", "response_body", "response_headers",
+        "response_raw", "response_torn",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -43,6 +43,8 @@ class HttpTransaction:
         """The request ends within its header."""
         self.response_torn = False
         """The response ends within a line of its header."""
+        self.joined: FileInfo | None = None
+        """The file that the response completes, as the last part of it."""
         self.reached = 0
         """Bit set of stages."""
         self.request: parse.RequestLine | None = None
@@ -171,7 +173,7 @@ class HttpTransaction:
         """Return the files that a side's message carried, once it is complete."""
         found = self.file(side)
         if found is not None:
-            return (found,)
+            return (found, self.joined) if side == TO_CLIENT and self.joined is not None else (found,)
         return tuple(self.uploads()) if side == TO_SERVER else ()
 
     def bodies_at(self, stage: int) -> tuple[FileInfo, ...]:

@@ -1,5 +1,6 @@
 """Flows of application protocols through the whole pipeline: rules, directions, triage."""
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -371,6 +372,30 @@ ABOUT_STREAMS = (
 def test_rules_on_a_message_and_on_the_stream(tmp_path, talk, sids):
     used = rules(tmp_path, *(f"http any any -> any any (flow:to_server; {one};)" for one in ABOUT_STREAMS))
     assert both_ways(frames(talk, 80), used) == sids
+
+
+@pytest.mark.parametrize("ranges", [((0, 16), (16, 32)), ((16, 32), (0, 16)), ((0, 16), (20, 32))])
+def test_a_file_in_byte_ranges(tmp_path, ranges):
+    file = b"0123456789needle in two parts 89"
+    (tmp_path / "known").write_text(hashlib.sha256(file).hexdigest())
+    options = (
+        "filesha256:known;", "flow:to_client; filesize:32;", "flow:to_client; file.data; bsize:32;",
+        'flow:to_client; file.data; content:"needle in two";', 'flow:to_client; file.data; content:"89"; endswith;',
+        'flow:to_client; file.name; content:"/f";', "flow:to_client; filesize:>0;",
+    )  # fmt: skip
+    used = rules(tmp_path, *(f"http any any -> any any ({one})" for one in options))
+    head = b"HTTP/1.1 206 P\r\nContent-Range: bytes %d-%d/32\r\nContent-Length: %d\r\n\r\n"
+    talk = []
+    for start, stop in ranges:
+        talk.append((0, b"GET /f HTTP/1.1\r\nHost: h\r\n\r\n"))
+        talk.append((1, head % (start, stop - 1, stop - start) + file[start:stop]))
+    whole = [1, 2, 3, 4] if ranges[1] != (20, 32) else []
+    ends = 1 if ranges[0][0] == 0 else 2
+    assert both_ways(frames(talk, 80), used) == sorted([*whole, *[5] * ends, 6, 6, 7, 7])
+    for n, option in enumerate(options, 1):
+        alone = rules(tmp_path, f"http any any -> any any ({option})")
+        hits = {5: ends, 6: 2, 7: 2}.get(n, int(n in whole))
+        assert both_ways(frames(talk, 80), alone) == [1] * hits
 
 
 CONNECT = b"CONNECT h.example:443 HTTP/1.1\r\nHost: h.example:443\r\n\r\n"
