@@ -41,6 +41,8 @@ _BUFFERS: Mapping[str, str] = MappingProxyType(
         "Z": "http.host.raw",
     }
 )
+_UP_TO = re.compile(r"(?<!\\)\{,(?=[0-9]+\})")
+"""`a{,3}`: at most three in PCRE2 from 10.43 on, these very characters before; rules mean the former."""
 _BODY = frozenset({"file.data", "http.response_body"})
 """Two names of the response body."""
 
@@ -63,7 +65,7 @@ def pcre(draft: Draft, value: str) -> None:
     names = tuple(name.strip() for name in found["names"].split(",") if name.strip())
     _check_pair(names)
     how = "".join(letter for letter in "imsxAEG" if letter in flags)
-    test = Regex(found["pattern"], how, bool(found["not"]), relative, names)
+    test = Regex(_UP_TO.sub("{0,", found["pattern"]), how, bool(found["not"]), relative, names)
     if "Q" in flags and draft.selected in _BODY:
         draft.add(test, relative=relative)
     elif buffers:

@@ -98,6 +98,7 @@ def test_uricontent():
         ('!"/a/i"', "payload_or_stream", Regex("a", "i", negated=True)),
         (r'"/^\d+\/x/Rsmi"', "payload_or_stream", Regex(r"^\d+\/x", "ims", relative=True)),
         ('"/a/UGi"', "http.uri", Regex("a", "iG")),
+        (r'"/[^a]{,9}b\{,9}/"', "payload_or_stream", Regex(r"[^a]{0,9}b\{,9}")),
         ('"/a/I"', "http.uri.raw", Regex("a")),
         ('"/a/P"', "http.request_body", Regex("a")),
         ('"/a/V"', "http.user_agent", Regex("a")),
