@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -133,6 +134,33 @@ class _Ready:
         self.needs = needs(rule)
 
 
+class Reached(NamedTuple):
+    """A stage that is to be judged."""
+
+    stage: TxStage
+    data: bytes
+    """What completed it."""
+    seen: bytes
+    """The same with what came before."""
+    matched: set[int] | None = None
+    """Rules that have matched the message before, or another file of the transaction, and will not match this one;
+    those that have files stored do."""
+
+
+def _transaction_of(one: Reached) -> int:
+    return id(one.stage.tx)
+
+
+@dataclass(slots=True)
+class _Look:
+    """What of the rules is to be judged at a stage."""
+
+    reached: Reached
+    place: Place
+    context: EventContext
+    rules: set[int]
+
+
 class Judge:
     """Judges events against rules. One rule's judgement is an isolation point."""
 
@@ -220,40 +248,53 @@ class Judge:
                 if self._match(number, place, data, stream=True, context=used):
                     break
 
-    def transaction(
-        self, place: Place, app: int, stage: TxStage, data: bytes, seen: bytes, matched: set[int] | None = None
-    ) -> None:
-        """Judge the transaction rules of a protocol's stage. data: what completed it; seen: with what came before.
+    def transactions(self, place: Place, app: int, reached: Sequence[Reached]) -> None:
+        """Judge the transaction rules of stages that the same bytes have completed.
 
-        matched: rules that have matched another file of the transaction, and will not match this one (those that have
-        files stored do), or have matched the message before.
+        Those of one transaction are judged in the order of the rules, whatever stage they are about: one that sets a
+        flowbit comes before one that asks for it, as in Suricata.
         """
-        index = self._plan.transactions
-        file = stage.file is not None
-        every = index.everything(app, stage.stage, file=file)
-        if not every or self._passed(place):
+        for _, group in itertools.groupby(reached, key=_transaction_of):
+            self._transaction(place, app, list(group))
+
+    def _transaction(self, place: Place, app: int, reached: Sequence[Reached]) -> None:
+        if self._passed(place):
             return
         framed = self._framed(place, app) if self._options.triage else None
+        looks = [look for one in reached if (look := self._look_at(place, app, one, framed)) is not None]
+        if self._options.triage:
+            awake = self.awake(place.slot, set().union(*(look.rules for look in looks)))
+            for look in looks:
+                look.rules = awake.intersection(look.rules)
+        order = sorted((number, n) for n, look in enumerate(looks) for number in look.rules)
+        for number, n in order:
+            look = looks[n]
+            matched = look.reached.matched
+            if matched is not None and number in matched:
+                continue
+            for _ in self._able((number,), look.context, look.reached.seen):
+                if self._holds(number, look.context):
+                    if matched is not None and not self._plan.rules[number].store:
+                        matched.add(number)
+                    if self._match(number, look.place, look.reached.data, stream=True, context=look.context):
+                        return
+
+    def _look_at(self, place: Place, app: int, one: Reached, framed: Collection[int] | None) -> _Look | None:
+        """Return the rules that may hold at a stage; None: there are none. framed: see `_framed`."""
+        index, stage = self._plan.transactions, one.stage
+        file = stage.file is not None
+        every = index.everything(app, stage.stage, file=file)
         known = index.among(app, stage.stage, framed, file=file) if framed else None
-        if framed is not None and not known:
-            return
-        whole = [Window(seen)] if seen else []
+        if not every or (framed is not None and not known):
+            return None
+        whole = [Window(one.seen)] if one.seen else []
         sided = place if stage.side == place.side else replace(place, side=stage.side)
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
         context = EventContext(sided, self, windows, stage.tx, SPECS[app].name, stage.file, stage=stage)
         rules: Iterable[int] = every
         if self._options.triage:
-            if known is None:
-                known = index.candidates(app, stage.stage, context.instances, file=file)
-            rules = sorted(self.awake(place.slot, known))
-        if matched is not None:
-            rules = [number for number in rules if number not in matched]
-        for number in self._able(rules, context, seen):
-            if self._holds(number, context):
-                if matched is not None and not self._plan.rules[number].store:
-                    matched.add(number)
-                if self._match(number, sided, data, stream=True, context=context):
-                    break
+            rules = known if known is not None else index.candidates(app, stage.stage, context.instances, file=file)
+        return _Look(one, sided, context, set(rules))
 
     def _framed(self, place: Place, app: int) -> Collection[int] | None:
         """Return the rules that may match messages of a flow, as its frames tell; None: they do not."""

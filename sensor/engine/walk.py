@@ -13,7 +13,7 @@ from sensor.detect.planning.plan import Plan
 from sensor.engine.apps import AppLayer, FlowApp
 from sensor.engine.block.gathered import Gathered
 from sensor.engine.files.filelog import FileLog
-from sensor.engine.judge import Judge
+from sensor.engine.judge import Judge, Reached
 from sensor.engine.place import Place, place_of_row
 from sensor.engine.protodetect import kernels_heads
 from sensor.engine.records.logs import Logs
@@ -450,8 +450,8 @@ class Walk:
         before = sum(view.counts_at(slot, row)[:2]) - 1 if stages else 0
         for stage in stages:
             stage.tx.id = before
+        self._judge.transactions(place, app, [Reached(stage, data, data) for stage in stages])
         for stage in stages:
-            self._judge.transaction(place, app, stage, data, data)
             self._logs.transaction(place, spec, stage)
             self._files.stage(place, spec, stage)
         for anomaly, side in odd:
@@ -573,11 +573,12 @@ class Walk:
             app, last = APP_ID[spec.name], self._last[spec.name]
             mixed, written, filed = app in self._tails.apps, spec.name in self._written, spec.name in self._filed
             noted = self._logged[app]
+            tails = [self._tails.of(app, place.slot, side, data) if mixed else data for side in (0, 1)]
+            memory = flow.twice if spec.message_ends else flow.matched
+            reached = [Reached(stage, data, tails[stage.side], memory(stage)) for stage in stages]
+            self._judge.transactions(place, app, reached)
             for stage in stages:
                 flow.transactions += stage.stage == last
-                seen = self._tails.of(app, place.slot, stage.side, data) if mixed else data
-                matched = flow.twice(stage) if spec.message_ends else flow.matched(stage)
-                self._judge.transaction(place, app, stage, data, seen, matched)
                 if written:
                     self._logs.transaction(place, spec, stage)
                 if filed:

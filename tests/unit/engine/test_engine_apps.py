@@ -374,6 +374,24 @@ def test_rules_on_a_message_and_on_the_stream(tmp_path, talk, sids):
     assert both_ways(frames(talk, 80), used) == sids
 
 
+@pytest.mark.parametrize(
+    ("talk", "sids"),
+    [
+        ([(0, POST % 6 + b"needle"), (1, FINE)], [2, 3, 4, 6]),
+        ([(0, POST % 6), (0, b"needle"), (1, FINE)], [1, 3, 6]),
+        ([(0, POST % 6 + b"foobar" + POST % 6 + b"needle"), (1, FINE + FINE)], [1, 2, 3, 4, 6, 6]),
+    ],
+)
+def test_rules_that_set_a_flowbit_come_before_those_that_ask_for_it(tmp_path, talk, sids):
+    options = (
+        'flowbits:isnotset,a; http.method; content:"POST"', 'flowbits:isset,a; flowbits:set,b; http.uri; content:"/a"',
+        'flowbits:set,a; http.request_body; content:"needle"', 'flowbits:isset,b; http.host; content:"h"',
+        'flowbits:isset,c; http.uri; content:"/"', 'flowbits:isset,a; http.stat_code; content:"200"',
+    )  # fmt: skip
+    used = rules(tmp_path, *(f"http any any -> any any ({one};)" for one in options))
+    assert both_ways(frames(talk, 80), used) == sids
+
+
 @pytest.mark.parametrize("ranges", [((0, 16), (16, 32)), ((16, 32), (0, 16)), ((0, 16), (20, 32))])
 def test_a_file_in_byte_ranges(tmp_path, ranges):
     file = b"0123456789needle in two parts 89"
