@@ -221,14 +221,14 @@ def _method(tx: HttpTransaction) -> Instances:
 
 
 def _uri(tx: HttpTransaction) -> Instances:
-    """Return what the target names beside a host: nothing, of CONNECT and of `http://host`."""
-    if tx.request is None or tx.request.method == b"CONNECT":
+    """Return what the target names beside a host: an empty one, of CONNECT, `http://host` and `/a/..`."""
+    if tx.request is None:
         return ()
-    return _one(uri.normalise(tx.request.target) or None)
+    return (b"" if tx.request.method == b"CONNECT" else uri.normalise(tx.request.target),)
 
 
 def _uri_raw(tx: HttpTransaction) -> Instances:
-    return _one(tx.request.target if tx.request else None)
+    return _one((tx.request.target or None) if tx.request else None)
 
 
 def _request_line(tx: HttpTransaction) -> Instances:

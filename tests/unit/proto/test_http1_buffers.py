@@ -313,3 +313,10 @@ def test_part_that_a_response_carries(header, shown):
     parser = SPEC.new_parser()
     parser.feed(TO_SERVER, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0)
     assert parser.feed(TO_CLIENT, raw, 0)[-1].tx.eve()["content_range"] == shown
+
+
+@pytest.mark.parametrize("line", [b"CONNECT h:443 HTTP/1.1", b"GET http://h HTTP/1.1", b"GET /a/.. HTTP/1.1"])
+def test_a_target_that_names_no_path_is_an_empty_uri(line):
+    (stage, *_) = SPEC.new_parser().feed(TO_SERVER, line + b"\r\nHost: h\r\n\r\n", 0)
+    assert stage.tx.buffer("http.uri") == (b"",)
+    assert stage.tx.buffer("http.uri.raw") == (line.split()[1],)
