@@ -107,7 +107,7 @@ _APP_EVENTS = MappingProxyType({
     **{one.event: int(one) for spec in PROTOCOLS for one in spec.events},
     **{one.event: int(one) for one in (
         AppAnomaly.PROTOCOL_MISMATCH, AppAnomaly.DETECT_PROTOCOL_ONLY_ONE_DIRECTION,
-        AppAnomaly.WRONG_DIRECTION_FIRST_DATA, AppAnomaly.PROTO_DETECTION_SKIPPED,
+        AppAnomaly.WRONG_DIRECTION_FIRST_DATA, AppAnomaly.PROTO_DETECTION_SKIPPED, AppAnomaly.PARSER_ERROR,
     )},
 })  # fmt: skip
 

@@ -94,6 +94,8 @@ def test_a_range_of_named_numbers_survives_export():
 
 def test_the_event_of_two_protocols_belongs_to_none():
     assert conditions("app-layer-event:bittorrent-dht.malformed_packet;", "alert udp any any -> any any")
+    (test,) = conditions("app-layer-event:smb.internal_error;", "alert smb any any -> any any")
+    assert test.value == AppAnomaly.PARSER_ERROR
     (test,) = conditions("app-layer-event:applayer_mismatch_protocol_both_directions;", "alert ip any any -> any any")
     assert test == HeaderTest("app.event", "=", int(AppAnomaly.PROTOCOL_MISMATCH))
 
