@@ -24,7 +24,7 @@ FRAMING = Framing(link.HEADER, link.size, 512)
 class Dnp3Parser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_count", "_open", "_segments", "_sides", "done")
+    __slots__ = ("_count", "_frames", "_open", "_segments", "_sides", "done")
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,6 +33,8 @@ class Dnp3Parser(Oddities):
         self._segments = (bytearray(), bytearray())
         self._open = [False, False]
         """A first segment came, and no last one yet."""
+        self._frames: list[Frame | None] = [None, None]
+        """The last frames that were taken."""
         self._count = 0
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
@@ -58,9 +60,14 @@ class Dnp3Parser(Oddities):
         return []
 
     def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
-        """Do nothing: a fragment that is not complete is none."""
+        """Judge fragments whose end has not come by what is there of them."""
+        out: list[TxStage] = []
+        for side, frame in enumerate(self._frames):
+            if self._open[side] and frame is not None:
+                self._open[side] = False
+                self._fragment(side, frame, bytes(self._segments[side]), out)
         self.done = True
-        return []
+        return out
 
     def _frame(self, side: int, frame: Frame, out: list[TxStage]) -> None:
         """Take the transport segment of a frame. Frames without data only manage the link."""
@@ -77,6 +84,7 @@ class Dnp3Parser(Oddities):
         if not self._open[side]:
             return
         held += frame.data[1:]
+        self._frames[side] = frame
         if len(held) > MAX_FRAGMENT:
             self._report(AppAnomaly.DNP3_FLOODED, side)
             self._open[side] = False

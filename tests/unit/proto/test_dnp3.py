@@ -151,6 +151,17 @@ def test_what_is_no_frame_ends_the_side():
     assert len(parser.feed(TO_CLIENT, segment(response()), 0)) == 1
 
 
+def test_a_fragment_without_its_end_is_judged_when_the_connection_ends():
+    parser, transactions, _ = run((TO_SERVER, segment(request(2, CROB), FIR) + segment(b"more", 1)))
+    assert transactions == []
+    ((stage,), again) = parser.finish(0), parser.finish(0)
+    assert stage.side == TO_SERVER
+    assert stage.tx.numbers("dnp3.func") == (2,)
+    assert stage.tx.buffer("dnp3.data") == (request(2, CROB) + b"more",)
+    assert again == []
+    assert run((TO_SERVER, segment(request(2, CROB))))[0].finish(0) == []
+
+
 def test_fragments_and_objects_are_bounded():
     _, transactions, odd = run((TO_SERVER, fragments(request(1) + b"x" * state.MAX_FRAGMENT, 240)))
     assert transactions == []
