@@ -10,6 +10,8 @@ Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
 _PENDING, _NO = 0, 1
+_HEADER = 16
+"""Bytes of a PDU's header: Suricata says nothing before they are there."""
 
 
 @helper
@@ -32,10 +34,10 @@ def stream(h: Ints, n: int, side: int, sport: int, dport: int) -> int:  # noqa: 
     """Return the verdict on one side of a TCP flow."""
     if not _fits(h, n):
         return _NO
-    if n < 10:
+    if n < _HEADER:
         return _PENDING
     size = h[8] | h[9] << 8 if h[4] & 0x10 else h[8] << 8 | h[9]
-    return DCERPC if size >= 16 else _NO
+    return DCERPC if size >= _HEADER else _NO
 
 
 @helper

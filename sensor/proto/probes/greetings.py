@@ -18,6 +18,7 @@ _COMMANDS = (
     (b"USER ", FTP), (b"PASS ", FTP), (b"PORT ", FTP), (b"EPRT ", FTP), (b"FEAT\r", FTP), (b"AUTH TLS", FTP),
     (b"SYST\r", FTP), (b"OPTS ", FTP), (b"EHLO ", SMTP), (b"HELO ", SMTP), (b"EHLO\r", SMTP), (b"HELO\r", SMTP),
     (b"MAIL FROM:", SMTP), (b"CAPA\r", POP3), (b"APOP ", POP3),
+    (b"1 CAPABILITY", IMAP),
 )  # fmt: skip
 """First commands of clients, any case."""
 

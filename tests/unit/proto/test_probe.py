@@ -168,9 +168,15 @@ def test_lines_of_others_are_no_requests_on_ports_of_http():
         assert HTTP not in (stream(line, port=80), stream(b"", line, port=80))
 
 
+def test_dcerpc_is_known_by_a_whole_header():
+    first = rpcforge.bind((0, rpcforge.SPOOLSS, 1))
+    assert [stream(first[:size]) for size in (10, 15, 16)] == [APP_UNDECIDED, APP_UNDECIDED, DCERPC]
+
+
 def test_any_command_will_do_on_the_port_of_its_protocol():
     assert stream(b"LIST\r\n", b"220 x\r\n", 21) == stream(b"list\r\n", port=21) == FTP
     assert stream(b"NOOP\r\n", b"220 x\r\n", 25) == stream(b"STARTTLS\r\n", port=587) == SMTP
+    assert stream(b"1 CAPABILITY\r\n") == stream(b"1 capability\r\n") == IMAP
     assert stream(b"LIS", b"220 x\r\n", 21) == stream(b"", b"220 x\r\n", 21) == APP_UNDECIDED
     assert stream(b"\x16\3\1\0\x70\1", port=25) == TLS
     assert stream(b"GET / HTTP/1.1\r\n", port=21) == HTTP
