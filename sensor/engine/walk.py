@@ -547,6 +547,7 @@ class Walk:
         if flow.done:
             view.flow["hot"][slot] = DONE
             self._tails.forget((slot,))
+            self._give_up(work.place(n), flow)
 
     def _window_of(self, work: BlockWork, n: int) -> tuple[int, bytes]:
         """Return (stream offset, bytes) up to the end of a segment, with what stands before it."""
@@ -560,9 +561,13 @@ class Walk:
         return start, data
 
     def _finish(self, place: Place, flow: FlowApp) -> None:
-        """End a parser, and log what never came to the stage at which it would have been logged."""
+        """End a parser."""
         self._deliver(place.slot)
         self._transactions(place, flow, self.apps.finish(place.slot, place.ts), b"")
+        self._give_up(place, flow)
+
+    def _give_up(self, place: Place, flow: FlowApp) -> None:
+        """Log what will never come to the stage at which it would have been logged."""
         for stage in flow.unlogged.values():
             self._logs.incomplete(place, flow.spec, stage)
         flow.unlogged.clear()

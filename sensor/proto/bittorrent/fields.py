@@ -13,6 +13,7 @@ SPEC = ProtocolSpec(
     ports=(6881,),
     stages=(StageSpec("message", TO_SERVER),),
     buffers=(BufferSpec("bittorrent_dht.info_hash", STAGE_MESSAGE, help="hash of the torrent that is asked for"),),
+    by_sender=True,
     new_parser=datagram_parser,
     events=(AppAnomaly.BITTORRENT_DHT_MALFORMED_PACKET,),
     log_stages=(STAGE_MESSAGE,),

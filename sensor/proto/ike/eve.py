@@ -81,5 +81,5 @@ def _version2(message: IkeMessage, kinds: list[str]) -> dict[str, Any]:
     found["payload"] = kinds
     detail: dict[str, Any] = {"errors": sum(number < _FIRST_STATUS for number in message.notifies)}
     if message.notifies:
-        detail["notify"] = [str(number) for number in message.notifies]
+        detail["notify"] = [names.notification(number) for number in message.notifies]
     return found | {"ikev2": detail}

@@ -19,7 +19,7 @@ _ERRORS = (
 _BULK = 5
 """Its second number is no error (RFC 3416 section 4.2.3)."""
 _TRAPS = (
-    "ColdStart", "WarmStart", "LinkDown", "LinkUp", "AuthenticationFailure", "EgpNeighborLoss", "EnterpriseSpecific",
+    "coldStart", "warmStart", "linkDown", "linkUp", "authenticationFailure", "egpNeighborLoss", "enterpriseSpecific",
 )  # fmt: skip
 """RFC 1157 section 4.1.6."""
 
@@ -45,11 +45,11 @@ def _pdu(message: SnmpMessage, number: int) -> dict[str, Any]:
     if message.trap is not None:
         kind, enterprise, agent = message.trap
         address = ".".join(map(str, agent)) if len(agent) == 4 else agent.hex(":")
-        found |= {"trap_type": _word(_TRAPS, kind), "trap_oid": enterprise, "trap_address": address}
+        found |= {"trap_type": _word(_TRAPS, kind, "TrapType({})"), "trap_oid": enterprise, "trap_address": address}
     if message.variables:
         found["vars"] = list(message.variables)
     return found
 
 
-def _word(names: tuple[str, ...], number: int) -> str:
-    return names[number] if 0 <= number < len(names) else str(number)
+def _word(names: tuple[str, ...], number: int, other: str = "{}") -> str:
+    return names[number] if 0 <= number < len(names) else other.format(number)

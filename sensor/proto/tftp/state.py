@@ -22,7 +22,8 @@ def read(data: bytes, side: int) -> Reading | None:  # noqa: ARG001 - see `senso
         mode, end, _ = rest.partition(b"\0")
         if not name or not zero or not end:
             return None
-        reading.buffers = {"tftp.file": (name,), "tftp.mode": (mode.lower(),)}
+        mode = mode.lower()
+        reading.buffers = {"tftp.file": (name,), "tftp.mode": (mode,)}
         reading.fields |= {"file": text(name), "mode": text(mode)}
     return reading
 

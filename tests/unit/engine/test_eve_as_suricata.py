@@ -12,6 +12,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "proto"))  # the forge
 
 import bermake
 import nfsforge
+import rfbmake
 import sipmake
 
 from sensor.model.anomaly import DecodeAnomaly
@@ -103,6 +104,11 @@ def test_records_of_exchanges_have_the_client_first():
     talk = ((0, dns()), (1, dns(response=True)))
     records = both_ways(datagrams(*talk, dport=53), types=("dns",)).of("dns")
     assert [one["src_ip"] for one in records] == ["10.0.0.1"] * 2
+
+
+def test_a_logon_that_fails_is_logged_though_its_parser_has_nothing_to_wait_for():
+    (record,) = both_ways(web(*rfbmake.rfb(result=1), dport=5900), types=("rfb",)).of("rfb")
+    assert record["rfb"]["server_security_failure_reason"] == "go away"
 
 
 def test_length_of_a_body_in_chunks_counts_their_framing():

@@ -77,7 +77,7 @@ def test_version_2():
     eve = tx.eve()
     assert eve["role"] == "initiator"
     assert eve["payload"] == ["SecurityAssociation", "KeyExchange", "Nonce", "Notify", "NoNextPayload"]
-    assert eve["ikev2"] == {"errors": 0, "notify": ["16388"]}
+    assert eve["ikev2"] == {"errors": 0, "notify": ["NAT_DETECTION_SOURCE_IP"]}
     tx, odd = one(ANSWER2, TO_CLIENT)
     assert odd == []
     assert tx.numbers("ike.chosen.alg_dh") == (14,)

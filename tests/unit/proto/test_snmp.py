@@ -44,7 +44,7 @@ def test_an_error_is_named_but_not_in_bulk_requests():
 def test_trap_of_version_1():
     eve = one(ber.snmp(0, pdu=ber.snmp_trap_v1()))[0].eve()
     assert eve["version"] == 1
-    assert (eve["pdu_type"], eve["trap_type"]) == ("trap_v1", "LinkUp")
+    assert (eve["pdu_type"], eve["trap_type"]) == ("trap_v1", "linkUp")
     assert (eve["trap_oid"], eve["trap_address"]) == ("1.3.6.1.4.1.9.1.300", "10.0.0.7")
 
 

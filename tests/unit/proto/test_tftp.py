@@ -24,7 +24,7 @@ def test_request():
     assert stage.tx.buffer("tftp.file") == (b"boot/pxelinux.0",)
     assert stage.tx.buffer("tftp.mode") == (b"octet",)
     assert stage.tx.numbers("tftp.opcode") == (1,)
-    assert stage.tx.eve() == {"packet": "read", "file": "boot/pxelinux.0", "mode": "OCTET"}
+    assert stage.tx.eve() == {"packet": "read", "file": "boot/pxelinux.0", "mode": "octet"}
 
 
 @pytest.mark.parametrize(("data", "word"), [(b"\0\3\0\1abc", "data"), (b"\0\4\0\1", "ack"), (b"\0\5\0\1no\0", "error")])
