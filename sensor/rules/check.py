@@ -8,13 +8,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sensor.model.magic import VOCABULARY
-from sensor.proto.registry import BUFFERS, BY_WORD
+from sensor.proto.registry import BUFFERS, BY_WORD, NUMBERS
 from sensor.rules.nodes import All, BufferMatch, BufferSize, Content, HeaderTest, Not, Rule
 from sensor.rules.variables import is_never
 from sensor.rules.walk import required
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from sensor.model.app import ProtocolSpec
+    from sensor.rules.walk import Leaf
 
 _ICMP, _TCP, _UDP, _ICMPV6, _SCTP = 1, 6, 17, 58, 132
 _TRANSPORTS: Mapping[str, frozenset[int]] = MappingProxyType(
@@ -70,15 +73,15 @@ def _reasons(rule: Rule) -> Iterator[str]:
     allowed = transports(rule.proto)
     apps = BY_WORD.get(rule.proto)
     for leaf in required(rule.body):
+        name, owners = _owners(leaf)
+        if owners:
+            if allowed is not None and not any(allowed.intersection(spec.transports) for spec in owners):
+                yield f"{name} never exists in {rule.proto}"
+            both = owners if apps is None else tuple(spec for spec in apps if spec in owners)
+            if not both and apps:
+                yield f"{name} and {apps[0].name} exclude each other"
+            apps = both
         if isinstance(leaf, BufferMatch):
-            owners = tuple(spec for spec, _ in BUFFERS.get(leaf.buffer, ()))
-            if owners:
-                if allowed is not None and not any(allowed.intersection(spec.transports) for spec in owners):
-                    yield f"{leaf.buffer} never exists in {rule.proto}"
-                both = owners if apps is None else tuple(spec for spec in apps if spec in owners)
-                if not both and apps:
-                    yield f"{leaf.buffer} and {apps[0].name} exclude each other"
-                apps = both
             yield from _sizes(leaf)
             if leaf.buffer.partition("@")[0] == _MAGIC and not leaf.absent:
                 yield from _kinds(leaf)
@@ -86,6 +89,15 @@ def _reasons(rule: Rule) -> Iterator[str]:
             wanted = _FIELD_TRANSPORT.get(leaf.field.partition(".")[0])
             if allowed is not None and wanted and not allowed & wanted:
                 yield f"{leaf.field} never exists in {rule.proto}"
+
+
+def _owners(leaf: Leaf) -> tuple[str, tuple[ProtocolSpec, ...]]:
+    """Return what a condition asks for, and the protocols that have it; none, if it is not theirs."""
+    if isinstance(leaf, BufferMatch):
+        return leaf.buffer, tuple(spec for spec, _ in BUFFERS.get(leaf.buffer, ()))
+    if isinstance(leaf, HeaderTest):
+        return leaf.field, tuple(spec for spec, _ in NUMBERS.get(leaf.field, ()))
+    return "", ()
 
 
 def _kinds(node: BufferMatch) -> Iterator[str]:

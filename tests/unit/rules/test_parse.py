@@ -341,6 +341,8 @@ def test_a_wrong_default_is_reported_once():
         ("protocol: udp\n  match: [{http.uri: a}]", "http.uri never exists in udp"),
         ("protocol: dns\n  match: [{http.uri: a}]", "http.uri never exists in dns|http.uri and dns exclude each other"),
         ("match: [{http.uri: a}, {tls.sni: a}]", "tls.sni and http exclude each other"),
+        ("protocol: http\n  match: [{snmp.version: 1}]", "snmp.version and http exclude each other"),
+        ("match: [{snmp.version: 1}, {krb5.msg_type: 10}]", "krb5.msg_type and snmp exclude each other"),
         ("protocol: udp\n  match: [{tcp.flags: S}]", "tcp.flags never exists in udp"),
         (
             "match: [{http.method: [{content: POST}, {bsize: '<3'}]}]",
