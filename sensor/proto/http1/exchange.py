@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
@@ -19,7 +20,14 @@ from sensor.proto.http1.transaction import (
 )
 from sensor.proto.http1.tunnel import Tunnel
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _MAX_ANOMALIES = 64
+
+
+def _nothing() -> None:
+    """Nobody is to be told."""
 
 
 class Exchange:
@@ -31,6 +39,8 @@ class Exchange:
         """The protocol that both sides have agreed to go on with."""
         self.behind = b""
         """What came of the server behind its consent."""
+        self.on_refusal: Callable[[], None] = _nothing
+        """Called when the server refuses a CONNECT."""
         self.ranges = Ranges()
         """Files that come in parts."""
         self.tunnel: Tunnel | None = None

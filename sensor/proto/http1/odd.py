@@ -39,7 +39,7 @@ _METHODS = frozenset(
 """RFC 9110, 5789, 4918, 3253, 9113."""
 _PROTOCOLS = frozenset({b"HTTP/0.9", b"HTTP/1.0", b"HTTP/1.1"})
 _STATUSES = range(100, 1000)
-_RANGE = re.compile(rb"[^ ]{1,32} {1,8}(?:([0-9]{1,18})-([0-9]{1,18})|\*)/(?:([0-9]{1,18})|\*)")
+RANGE = re.compile(rb"[^ ]{1,32} {1,8}(?:([0-9]{1,18})-([0-9]{1,18})|\*)/(?:([0-9]{1,18})|\*)")
 """Content-Range (RFC 9110 section 14.4)."""
 _LONG_FILE_NAME = re.compile(rb"filename=\"?[^\"\r\n;]{4097}", re.IGNORECASE)
 """Suricata cuts a name behind 4,096 bytes."""
@@ -196,7 +196,7 @@ def _codings(value: bytes) -> Iterator[AppAnomaly]:
 
 
 def _sound_range(value: bytes) -> bool:
-    found = _RANGE.fullmatch(value.strip())
+    found = RANGE.fullmatch(value.strip())
     if found is None:
         return False
     if found[1] is None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from sensor.proto.files import FileBuilder
-from sensor.proto.http1 import limits
+from sensor.proto.http1 import limits, odd
 
 if TYPE_CHECKING:
     from sensor.model.files import FileInfo
     from sensor.model.keeping import FilePolicy
     from sensor.proto.http1.parse import Headers
-
-_RANGE = re.compile(rb"[A-Za-z]{1,32}[ \t]+([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})\Z")
 
 
 class Part(NamedTuple):
@@ -26,8 +23,8 @@ class Part(NamedTuple):
 def part_of(headers: Headers | None) -> Part | None:
     """Return which part of a file a response says that it is; None: of none, or all of it."""
     value = headers.get(b"content-range") if headers is not None else None
-    found = _RANGE.match(value) if value else None
-    if found is None:
+    found = odd.RANGE.fullmatch(value) if value else None
+    if found is None or None in found.groups():
         return None
     start, last, total = map(int, found.groups())
     return Part(start, total) if start <= last < total and last - start + 1 < total else None

@@ -9,7 +9,7 @@ from sensor.model.app import TO_SERVER
 from sensor.proto.http1 import limits, odd, parse, uri
 from sensor.proto.http1.body import Body
 from sensor.proto.http1.exchange import Exchange
-from sensor.proto.http1.side import BODY, DEAD, START, Side
+from sensor.proto.http1.side import BODY, DEAD, HEADERS, START, Side
 from sensor.proto.http1.transaction import REQUEST_COMPLETE, REQUEST_HEADERS, HttpTransaction
 from sensor.proto.http1.tunnel import Tunnel
 
@@ -33,6 +33,10 @@ class RequestSide(Side):
         self._tx: HttpTransaction | None = None
         self._behind = False
         """A request has just ended, and what came with it begins another."""
+        self._seam = -1
+        """Where in the line that has not ended bytes are lost; -1: nowhere."""
+        self._suspect = False
+        """Bytes of the head are lost: it may hold the beginning of another one."""
         self._nameless = 0
         """Lines that were taken for requests though they are none."""
 
@@ -42,6 +46,49 @@ class RequestSide(Side):
             self._exchange.anomaly(AppAnomaly.HTTP_INVALID_CHUNK, TO_SERVER)
             what = AppAnomaly.HTTP_INVALID_REQUEST_CHUNK_LEN
         self._exchange.anomaly(what, TO_SERVER)
+
+    def gap(self, nbytes: int) -> None:
+        """Note lost bytes. A head that they are of goes on behind them, as in Suricata, unless another one begins."""
+        begun = self.state == HEADERS or (self.state == START and odd.known_method(self._waiting))
+        if begun and not self._ending and 0 < nbytes <= limits.HEADER_BYTES:
+            self._seam = len(self._waiting)
+            self.anomaly(AppAnomaly.PROTOCOL_GAP)
+        else:
+            super().gap(nbytes)
+
+    def _start(self) -> bool:
+        return self._at_seam() if self._seam >= 0 and self._line() is not None else super()._start()
+
+    def _at_seam(self) -> bool:
+        """Look at the line that bytes are lost of, now that it has ended: another request may begin behind them."""
+        line, seam, self._seam = self._line() or b"", self._seam, -1
+        if not self.is_start(line[seam:].rstrip(b"\r\n")):
+            self._suspect = True
+            return True
+        self._consume(seam)
+        if self.state == HEADERS:
+            raw, self._lines = self._lines, []
+            self._cut_off(b"".join(raw), parse.without_ends(raw), line[:seam])
+        elif seam and self.on_start(line[:seam]):
+            self._cut_off(b"", [])
+        return True
+
+    def _another_in(self, raw: bytes) -> bool:
+        """End a head, bytes of which are lost, in front of a request line in it."""
+        suspect, self._suspect = self._suspect, False
+        lines = raw.splitlines(keepends=True) if suspect else []
+        n = next((n for n, line in enumerate(lines) if self.is_start(line.rstrip(b"\r\n"))), -1)
+        if n < 0:
+            return False
+        self._buf, self._pos = b"".join(lines[n:]) + self._waiting, 0
+        self._scan = 0
+        self._cut_off(b"".join(lines[:n]), parse.without_ends(lines[:n]))
+        return True
+
+    @property
+    def _waiting(self) -> bytes:
+        """The beginning of a line."""
+        return bytes(self._buf[self._pos :])
 
     def is_start(self, line: bytes) -> bool:
         """Whether a line is surely a request line."""
@@ -84,15 +131,21 @@ class RequestSide(Side):
 
     def on_broken_headers(self, raw: bytes, lines: list[bytes], torn: bytes) -> None:
         """Show rules the fields that came; the request is none that could be carried out."""
+        self._cut_off(raw, lines, torn, broken=True)
+
+    def _cut_off(self, raw: bytes, lines: list[bytes], torn: bytes = b"", *, broken: bool = False) -> None:
+        """End a head that is not complete, and its request with it."""
         tx = self._tx
         if tx is None:
             self.state = START
             return
-        tx.request_raw, tx.request_headers, tx.broken = raw + torn, parse.headers(lines), True
+        tx.request_raw, tx.request_headers, tx.broken = raw + torn, parse.headers(lines), broken
         self._exchange.reach(tx, REQUEST_HEADERS, TO_SERVER)
         self.end_message()
 
     def _collect(self) -> bool:
+        if self._seam >= 0 and self._line() is not None:
+            return self._at_seam()
         tx = self._tx
         if tx is None or tx.request is None or tx.request.protocol or self._lines:
             return super()._collect()
@@ -110,6 +163,8 @@ class RequestSide(Side):
         tx = self._tx
         if tx is None:
             self.state = START
+            return
+        if self._another_in(raw):
             return
         tx.request_raw = raw
         tx.request_headers = headers = parse.headers(lines)

@@ -276,7 +276,8 @@ class ResponseSide(Side):
         tunnel = self._exchange.tunnel = self._exchange.tunnel or Tunnel()
         if 200 <= status < 300:
             tunnel.begin(bytes(self._buf[self._pos :]))
-        tunnel.refused = not tunnel.open
+        else:
+            self._exchange.on_refusal()
         return tunnel.open
 
     @staticmethod

@@ -21,6 +21,7 @@ class HttpParser:
         self.becomes = ""
         self._request = RequestSide(self._exchange)
         self._response = ResponseSide(self._exchange)
+        self._exchange.on_refusal = self._go_on_refused
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 (contract of AppParser)
         """Take the next bytes of a side."""
@@ -43,7 +44,6 @@ class HttpParser:
             if self._exchange.unexpected:
                 self._exchange.unexpected = False
                 self._request.go_without_body()
-            self._go_on_refused()
         return self._take()
 
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 (contract of AppParser)
@@ -96,12 +96,11 @@ class HttpParser:
     def _go_on_refused(self) -> None:
         """Read what the client has said behind a CONNECT that the server refuses: more requests."""
         tunnel = self._exchange.tunnel
-        if tunnel is not None and tunnel.refused:
-            self._exchange.tunnel = None
-            if tunnel.lost:
-                self._request.gap(1)
-            elif tunnel.kept[TO_SERVER]:
-                self._request.feed(bytes(tunnel.kept[TO_SERVER]))
+        self._exchange.tunnel = None
+        if tunnel is not None and tunnel.lost:
+            self._request.gap(1)
+        elif tunnel is not None and tunnel.kept[TO_SERVER]:
+            self._request.feed(bytes(tunnel.kept[TO_SERVER]))
 
     def _look_into_tunnel(self) -> None:
         """Go on with the protocol behind a CONNECT, once it has shown."""

@@ -31,8 +31,6 @@ class Tunnel:
         """early: what the client has said before it had an answer."""
         self.open = False
         """The server has agreed."""
-        self.refused = False
-        """The server has not."""
         self.lost = False
         """Nothing that is known follows, or its beginning is not here."""
         self.kept = (bytearray(), bytearray())

@@ -711,3 +711,30 @@ def test_requests_have_no_name_of_a_file_but_their_path():
     head = b"PUT /x.php HTTP/1.1\r\nHost: h\r\nContent-Disposition: attachment; filename=a\r\nContent-Length: 1\r\n\r\n"
     tx = talk((TO_SERVER, head + b"x"))[1][0].tx
     assert tx.buffer("file.name") == (b"/x.php",)
+
+
+HEAD = b"GET /first/path HTTP/1.1\r\nHost: h.example\r\nUser-Agent: u\r\n\r\n"
+
+
+@pytest.mark.parametrize("cut", [8, 24, 26, 36, 45])
+def test_a_request_goes_on_behind_bytes_that_are_lost_in_its_head(cut):
+    parser, out = talk((TO_SERVER, HEAD[: cut - 3]), (TO_SERVER, 3), (TO_SERVER, HEAD[cut:]), finish=False)
+    (tx,) = {stage.tx.id: stage.tx for stage in out}.values()
+    assert tx.buffer("http.method") == (b"GET",)
+    assert tx.buffer("http.start")[0].replace(b"\r\n", b"") == (HEAD[: cut - 3] + HEAD[cut:]).replace(b"\r\n", b"")
+    assert (AppAnomaly.PROTOCOL_GAP, TO_SERVER) in parser.anomalies()
+
+
+@pytest.mark.parametrize("cut", [8, 24, 26, 33, 45])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_head_of_which_the_end_is_lost_says_what_it_says(cut, goes_on):
+    turns = [(TO_SERVER, HEAD[:cut]), (TO_SERVER, len(HEAD) - cut), (TO_CLIENT, OK), *[(TO_SERVER, GET)] * goes_on]
+    found = {stage.tx.id: stage.tx for stage in talk(*turns)[1]}.values()
+    uris = [tx.buffer("http.uri")[0] for tx in found if tx.buffer("http.uri")]
+    assert uris == [HEAD[:cut].split()[1], *[b"/a"] * goes_on]
+
+
+def test_many_lost_bytes_end_a_head():
+    out = talk((TO_SERVER, HEAD[:40]), (TO_SERVER, limits.HEADER_BYTES + 1), (TO_SERVER, HEAD[40:]), finish=False)[1]
+    assert out[0].tx.buffer("http.uri") == (b"/first/path",)
+    assert len({stage.tx.id for stage in out}) == 1
