@@ -176,7 +176,7 @@ def isdataat(draft: Draft, value: str) -> None:
     negated = words[0].startswith("!")
     length = integer_or_name(words[0].lstrip("! "), 0, _SIZE, draft.ctx.defined)
     relative = "relative" in words
-    if negated and relative and length == 1 and draft.end_of_absent():
+    if negated and relative and length == 1 and draft.end_of_last():
         return  # nothing else can be meant behind what may not be there, and Suricata takes it so
     draft.add(IsDataAt(length, relative, negated), relative=relative)
 

@@ -162,15 +162,19 @@ class Draft:
             raise Refused("a modifier needs a content before it")
         return self.content
 
-    def end_of_absent(self) -> bool:
-        """Make a negated content that the next relative test would follow one of the end; False: there is none."""
+    def end_of_last(self) -> bool:
+        """Make a content that the next relative test would follow one of the end, wherever it is moved to.
+
+        False: there is none, or it stays where it is and may be there.
+        """
         group = self._last if self._buffer == DEFAULT else self._group
         content = self.content
         if group is None or content is None or not group.tests or group.tests[-1] is not content:
             return False
-        if content.values["negated"]:
-            content.values["endswith"] = True
-        return bool(content.values["negated"])
+        if not content.values["negated"] and group.buffer != DEFAULT:
+            return False
+        content.values["endswith"] = True
+        return True
 
     def close(self) -> list[Group]:
         """Return the groups with something in them. Raises Refused where a selected buffer has no test."""

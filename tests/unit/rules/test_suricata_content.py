@@ -137,3 +137,9 @@ def test_digits_of_certificates_are_found_in_either_case():
     (serial,) = matches(rule('tls.cert_serial; content:"0a:ff";', "alert tls any any -> any any"))
     assert [test.nocase for test in serial.tests] == [True]
     assert "tls.cert_fingerprint" in FOLDED
+
+
+def test_the_end_behind_a_content_is_its_own_wherever_it_is_moved():
+    options = 'flow:to_server; content:"a"; isdataat:!1,relative; http_client_body;'
+    (match,) = matches(rule(options, HTTP))
+    assert (match.buffer, match.tests) == ("http.request_body", (Content(b"a", endswith=True),))
