@@ -83,9 +83,9 @@ class _Maker:
         return _Part(a.empty and b.empty, first, last)
 
     def _lead(self, last: int, first: int) -> None:
-        for place in range(last.bit_length()):
-            if last >> place & 1:
-                self.follow[place] |= first
+        while last:
+            self.follow[last.bit_length() - 1] |= first
+            last &= ~(1 << last.bit_length() - 1)
 
     def _repeated(self, node: Repeat) -> _Part:
         made = _EMPTY

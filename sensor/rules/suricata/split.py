@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _RULE = re.compile(r"(?P<head>[^(]*)\((?P<body>.*)\)\s*", re.DOTALL)
 _WORD = re.compile(r"!?\[[^()]*?\](?=\s)|\S+")
-_OPTION = re.compile(r"\s*((?:[^;\\]|\\.)*);", re.DOTALL)
+_OPTION = re.compile(r"\s*+([^;\\]*+(?:\\.[^;\\]*+)*+);", re.DOTALL)
 HEADER = ("action", "protocol", "source", "source port", "direction", "destination", "destination port")
 """What a rule says in front of its options."""
 
