@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from sensor.model.app import TxStage
+from sensor.model.app import RAW_DERIVED, BufferSpec, TxStage
 from sensor.model.files import HASHES, FileInfo
 from sensor.model.keeping import FilePolicy
 
@@ -22,6 +22,20 @@ MAX_PIECES = 64
 def of_stage(stage: TxStage) -> tuple[FileInfo, ...]:
     """Return the file that is complete at a stage (see `sensor.model.app.ProtocolSpec.files`)."""
     return (stage.file,) if stage.file is not None else ()
+
+
+def file_buffers(data: int, whole: int, side: str) -> tuple[BufferSpec, ...]:
+    """Return the buffers of a file that goes one way, and whose pieces stand in messages of their own.
+
+    data, whole: the stages at which there is a piece of it, and all.
+    """
+    return (
+        BufferSpec(f"file.data{side}", data, RAW_DERIVED, True, (f"file_data{side}",)),
+        BufferSpec(f"file.name{side}", data, RAW_DERIVED, aliases=(f"file_name{side}",)),
+        BufferSpec(f"file.size{side}", whole, RAW_DERIVED),
+        BufferSpec(f"file.magic{side}", whole, RAW_DERIVED, aliases=(f"file_magic{side}",)),
+        *(BufferSpec(f"file.{name}{side}", whole, RAW_DERIVED, lowercase=True) for name in HASHES),
+    )
 
 
 class FileHash:

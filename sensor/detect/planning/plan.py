@@ -135,19 +135,16 @@ def make_plan(rules: Sequence[Rule], groups: Groups) -> Plan:
     live = [p for p in plans if not p.rule.unmatchable]
     escaped = _escaped(live)
     events = _by_event([p for p in live if p.scope == EVENT], fields.APP_EVENT, AppAnomaly)
-    asked = {p.app for p in live if p.scope == TX and p.app}
-    odd = {app for app, spec in SPECS.items() if not events.keys().isdisjoint(spec.events)}
-    carried = [*_carried(asked), *_tunnelled(asked | odd)]
+    carried = _elsewhere(live, events)
     raw, names = _literals(live, groups, escaped, carried)
     bare = [p for p in live if not p.literal]
     tx = [p for p in live if p.scope == TX and p.app]
-    apps = [1 << p.app if p.app else _spoken(p) for p in plans]
     frames = _frames(plans, tx)
     unsought = [p for p in tx if not (p.literal or p.name)]
     always, carried_files = frozenset(p.app for p in unsought), contents.asked(unsought)
     packets = [(p.number, p.rule) for p in bare if p.scope & PACKET]
     windows = [(p.number, p.rule) for p in bare if p.scope & STREAM]
-    headers = Headers([p.rule for p in plans], [p.scope for p in plans], apps, [number for number, _ in packets])
+    headers = _headers(plans, packets)
     plan = Plan(
         rules=JudgedRules(rules),
         table=make_table(plans),
@@ -193,6 +190,18 @@ def _note_askings(plan: Plan, live: Sequence[RulePlan]) -> None:
     plan.segments = any(_asks(p.rule, fields.TCP_EVENT) for p in live)
     plan.told = any(_asks(p.rule, fields.APP_TOLD) for p in live)
     plan.multi_step = any(p.scope & STREAM and not _is_single(p) for p in live)
+
+
+def _elsewhere(live: Sequence[RulePlan], events: Mapping[int, object]) -> list[tuple[int, bytes, int]]:
+    """Return by what words in the traffic of others protocols that rules are about are found."""
+    asked = {p.app for p in live if p.scope == TX and p.app}
+    odd = {app for app, spec in SPECS.items() if not events.keys().isdisjoint(spec.events)}
+    return [*_carried(asked), *_tunnelled(asked | odd)]
+
+
+def _headers(plans: Sequence[RulePlan], packets: Iterable[tuple[int, Rule]]) -> Headers:
+    apps = [1 << p.app if p.app else _spoken(p) for p in plans]
+    return Headers([p.rule for p in plans], [p.scope for p in plans], apps, [number for number, _ in packets])
 
 
 def _escaped(live: Iterable[RulePlan]) -> dict[str, int]:

@@ -177,8 +177,8 @@ class Supervisor:
         seen = self._totals.sight(self._names, lambda: self._reloads.loaded)
         return Controls(
             seen=seen, figures=self._figures, counters=self._counters, settings=self._around.settings,
-            failed=lambda: self._around.failed_rules, reload=self._reloads.start, reopen=self._reopen,
-            stop=self._signals.ask_stop, started=self._started,
+            failed=lambda: self._around.failed_rules, reload=self._reloads.start,
+            reopen=lambda: self._around.reopen(self._writer), stop=self._signals.ask_stop, started=self._started,
         )  # fmt: skip
 
     # ---- what workers say
@@ -238,7 +238,7 @@ class Supervisor:
 
     def _duties(self, now: float) -> None:
         if self._signals.take_reopen():
-            self._reopen()
+            self._around.reopen(self._writer)
         if self._signals.take_reload() and not self._reloads.start(None, forced=False):
             self._around.log("a reload is under way already")
         for ask in self.asks.take():
@@ -255,10 +255,6 @@ class Supervisor:
             self._each_second()
         if self._stats.due(now):
             self._write_stats()
-
-    def _reopen(self) -> None:
-        self._writer.sinks.reopen()
-        self._around.log("outputs reopened")
 
     def _answer(self, ask: Ask) -> None:
         number = ask.arguments.get("flow_id")

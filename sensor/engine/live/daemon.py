@@ -77,6 +77,11 @@ class Surroundings:
     guests: GuestWatch | None = None
     """Who is which guest; None: nobody tells."""
 
+    def reopen(self, writer: Writer) -> None:
+        """Open the outputs anew, as after a rotation, and say so."""
+        writer.sinks.reopen()
+        self.log("outputs reopened")
+
 
 class Daemon(Replay):
     """Drives one pipeline over live interfaces until it is told to stop."""
@@ -121,7 +126,8 @@ class Daemon(Replay):
         return Controls(
             seen=Seen(self._pipeline, self._source), figures=self._figures, counters=self._counters,
             settings=self._around.settings, failed=lambda: self._around.failed_rules,
-            reload=self._reload, reopen=self._reopen, stop=self._signals.ask_stop, started=self._started,
+            reload=self._reload, reopen=lambda: self._around.reopen(self._writer), stop=self._signals.ask_stop,
+            started=self._started,
         )  # fmt: skip
 
     def _reload(self, ask: Ask | None, forced: bool) -> bool:
@@ -131,13 +137,9 @@ class Daemon(Replay):
         self._reload_ask, self._reload_forced = ask, forced
         return True
 
-    def _reopen(self) -> None:
-        self._writer.sinks.reopen()
-        self._around.log("outputs reopened")
-
     def _duties(self, now: float) -> None:
         if self._signals.take_reopen():
-            self._reopen()
+            self._around.reopen(self._writer)
         if self._signals.take_reload() and not self._reload(None, forced=False):
             self._around.log("a reload is under way already")
         for ask in self.asks.take():

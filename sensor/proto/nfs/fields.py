@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
-from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, BufferSpec, NumberSpec, ProtocolSpec
-from sensor.proto.files import of_stage
+from sensor.model.app import RAW_VERBATIM, BufferSpec, NumberSpec, ProtocolSpec
+from sensor.proto.files import file_buffers, of_stage
 from sensor.proto.nfs import frames, stages
 from sensor.proto.nfs.state import NfsParser, datagram_parser
-
-_HASHES = ("md5", "sha1", "sha256")
-
-
-def _file(data: int, whole: int, side: str) -> tuple[BufferSpec, ...]:
-    """Return the buffers of a file that goes one way. Its pieces stand in records of their own."""
-    return (
-        BufferSpec(f"file.data{side}", data, RAW_DERIVED, True, (f"file_data{side}",)),
-        BufferSpec(f"file.name{side}", data, RAW_DERIVED, aliases=(f"file_name{side}",)),
-        BufferSpec(f"file.size{side}", whole, RAW_DERIVED),
-        BufferSpec(f"file.magic{side}", whole, RAW_DERIVED, aliases=(f"file_magic{side}",)),
-        *(BufferSpec(f"file.{name}{side}", whole, RAW_DERIVED, lowercase=True) for name in _HASHES),
-    )
-
 
 SPEC = ProtocolSpec(
     name="nfs",
@@ -29,8 +15,8 @@ SPEC = ProtocolSpec(
     ports=(2049,),
     stages=stages.STAGES,
     buffers=(
-        *_file(stages.WRITE_DATA, stages.WRITTEN, ""),
-        *_file(stages.READ_DATA, stages.READ, "@to_client"),
+        *file_buffers(stages.WRITE_DATA, stages.WRITTEN, ""),
+        *file_buffers(stages.READ_DATA, stages.READ, "@to_client"),
         *(
             BufferSpec(f"frame.{name}{side}", stage, RAW_VERBATIM, help=text)
             for stage, side in ((stages.CALL_FRAME, ""), (stages.REPLY_FRAME, "@to_client"))

@@ -5,28 +5,15 @@ from __future__ import annotations
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import RAW_DERIVED, RAW_VERBATIM, BufferSpec, Carriage, ProtocolSpec
 from sensor.proto.dcerpc import fields as dcerpc
-from sensor.proto.files import of_stage
+from sensor.proto.files import file_buffers, of_stage
 from sensor.proto.smb import stages
 from sensor.proto.smb.framing import LOOK_BACK, ContentFinder
 from sensor.proto.smb.state import SmbParser
-
-_HASHES = ("md5", "sha1", "sha256")
 
 
 def _text(name: str, text: str, *aliases: str) -> BufferSpec:
     """Return a text of a request, UTF-8 here and UTF-16 on the wire."""
     return BufferSpec(name, stages.REQUEST, RAW_DERIVED, aliases=aliases, help=text)
-
-
-def _file(data: int, whole: int, side: str) -> tuple[BufferSpec, ...]:
-    """Return the buffers of a file that goes one way. Its pieces stand in messages of their own."""
-    return (
-        BufferSpec(f"file.data{side}", data, RAW_DERIVED, True, (f"file_data{side}",)),
-        BufferSpec(f"file.name{side}", data, RAW_DERIVED, aliases=(f"file_name{side}",)),
-        BufferSpec(f"file.size{side}", whole, RAW_DERIVED),
-        BufferSpec(f"file.magic{side}", whole, RAW_DERIVED, aliases=(f"file_magic{side}",)),
-        *(BufferSpec(f"file.{name}{side}", whole, RAW_DERIVED, lowercase=True) for name in _HASHES),
-    )
 
 
 def _frames(stage: int, side: str) -> tuple[BufferSpec, ...]:
@@ -50,8 +37,8 @@ SPEC = ProtocolSpec(
         _text("smb.filename", "path that is opened, or to which a file is renamed"),
         _text("smb.ntlmssp_user", "user who logs on by NTLM"),
         _text("smb.ntlmssp_domain", "domain of the user who logs on by NTLM"),
-        *_file(stages.WRITE_DATA, stages.WRITTEN, ""),
-        *_file(stages.READ_DATA, stages.READ, "@to_client"),
+        *file_buffers(stages.WRITE_DATA, stages.WRITTEN, ""),
+        *file_buffers(stages.READ_DATA, stages.READ, "@to_client"),
         *dcerpc.buffers(stages.CALL_REQUEST, stages.CALL_RESPONSE),
         *_frames(stages.FRAME_REQUEST, ""),
         *_frames(stages.FRAME_RESPONSE, "@to_client"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_SERVER, TxStage
-from sensor.proto.oddities import OdditiesOnce
+from sensor.proto.once import StagesOnce
 from sensor.proto.ssh import parse
 from sensor.proto.ssh.stream import Event, EventKind, SshSide
 from sensor.proto.ssh.transaction import SshTransaction
@@ -12,25 +12,23 @@ from sensor.proto.ssh.transaction import SshTransaction
 STAGE_CLIENT_BANNER, STAGE_SERVER_BANNER, STAGE_CLIENT_KEX, STAGE_SERVER_KEX, STAGE_ESTABLISHED = range(5)
 
 
-class SshParser(OdditiesOnce):
+class SshParser(StagesOnce[SshTransaction]):
     """Parser of one flow (see `sensor.model.app.AppParser`).
 
     Stages are reached at most once each, in the order of the wire (a server may offer before the client);
     `established` when both ends have made their offer or changed keys, or the flow ends.
     """
 
-    __slots__ = ("_cut", "_keyed", "_reached", "_sides", "_tx", "done")
+    __slots__ = ("_cut", "_keyed", "_sides", "done")
 
     def __init__(self) -> None:
         super().__init__()
         self.done = False
-        self._tx: SshTransaction | None = None
         self._sides = (SshSide(), SshSide())
         self._cut = False
         """The line that comes next was cut."""
         self._keyed = [False, False]
         """The side made its offer, or encrypts."""
-        self._reached = 0
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""
@@ -113,8 +111,3 @@ class SshParser(OdditiesOnce):
     def _end(self, side: int, out: list[TxStage]) -> None:
         self.done = True
         self._reach(STAGE_ESTABLISHED, side, out)
-
-    def _reach(self, stage: int, side: int, out: list[TxStage]) -> None:
-        if self._tx is not None and not self._reached >> stage & 1:
-            self._reached |= 1 << stage
-            out.append(TxStage(self._tx, stage, side))

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
-from sensor.proto.oddities import OdditiesOnce
+from sensor.proto.once import StagesOnce
 from sensor.proto.tls import parse, x509
 from sensor.proto.tls.records import (
     CERTIFICATE,
@@ -49,7 +49,7 @@ _RECORDS = (None, AppAnomaly.TLS_INVALID_RECORD_TYPE, AppAnomaly.TLS_INVALID_REC
 _HOPELESS = frozenset({EventKind.INVALID_RECORD, EventKind.TOO_MANY, EventKind.SSL2_ERROR})
 
 
-class TlsParser(OdditiesOnce):
+class TlsParser(StagesOnce[TlsTransaction]):
     """Parser of one flow (see `sensor.model.app.AppParser`).
 
     Stages are reached at most once each. `certificates` and `client_certificates` are also reached, without
@@ -58,8 +58,7 @@ class TlsParser(OdditiesOnce):
     """
 
     __slots__ = (
-        "_beat_of", "_encrypted", "_now", "_over", "_progress", "_reached", "_records", "_sides", "_tx", "done",
-        "shows_frames",
+        "_beat_of", "_encrypted", "_now", "_over", "_progress", "_records", "_sides", "done", "shows_frames",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -70,14 +69,12 @@ class TlsParser(OdditiesOnce):
         """The handshake is: nothing is learnt of it any more."""
         self._records = (Records(""), Records("@to_client"))
         self._progress = Progress()
-        self._tx: TlsTransaction | None = None
         self._sides = (RecordSide(), RecordSide())
         self._encrypted = [0, 0]
         """Events of encryption per side."""
         self._beat_of: int | None = None
         """Side whose heartbeat was not answered yet."""
         self._now = 0
-        self._reached = 0
         """Bit set of stages."""
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:
@@ -239,11 +236,6 @@ class TlsParser(OdditiesOnce):
     def _end(self, side: int, out: list[TxStage]) -> None:
         self._over = True
         self._reach(STAGE_ESTABLISHED, side, out)
-
-    def _reach(self, stage: int, side: int, out: list[TxStage]) -> None:
-        if self._tx is not None and not self._reached >> stage & 1:
-            self._reached |= 1 << stage
-            out.append(TxStage(self._tx, stage, side))
 
     def _transaction(self) -> TlsTransaction:
         if self._tx is None:
