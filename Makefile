@@ -44,6 +44,7 @@ peers: | system
 $(STAMP): pyproject.toml | system
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install -q --disable-pip-version-check -e '.[dev]'
+	$(PY) -m compileall -q sensor  # each start of someone who writes no bytecode would do it again: 0.3 s
 	touch $@
 
 install: $(STAMP)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from commandkit import command
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = "from sensor.cli.main import entry; entry()"
@@ -39,7 +40,7 @@ def namespaces():
 @pytest.fixture(scope="module")
 def warm(namespaces):
     """The kernels of this tree are compiled."""
-    done = replay(ROOT, "")
+    done = command("replay", ROOT / "pcaps" / "demo.pcap")
     assert done.returncode == 0, done.stderr
     return done
 
