@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import ClassVar, Final
 
 import numpy as np
@@ -91,6 +92,7 @@ class _Table:
         return self.filter.size, len(self.slots), len(self.entries)
 
 
+@cache
 def _commonness() -> np.ndarray:
     """Return how common each byte is in traffic, roughly (0 rare … 8 everywhere): int64[256]."""
     table = np.ones(256, np.int64)
@@ -133,6 +135,7 @@ def _runs(at: np.ndarray, size: np.ndarray, pool: np.ndarray, stride: int) -> tu
     return lit[chosen], off[chosen], gram[chosen]
 
 
+@cache
 def _padding() -> np.ndarray:
     """Return the grams of bytes that are all the same, one of them any or none."""
     every = [sum(_ANY << np.uint64(8 * k) for k in places) for places in (range(GRAM), range(1, GRAM), range(GRAM - 1))]
