@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from sensor.rules.flowwide import once
 from sensor.rules.nodes import BufferMatch, FlowBits, FlowInt, FlowVar, HostBit, PacketVar, Rule, Suppression
 from sensor.rules.outside import NOTHING, Outside
 from sensor.rules.problems import Problem
@@ -13,6 +14,17 @@ from sensor.rules.walk import captures, leaves
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from sensor.rules.walk import Leaf
+
+_ACTIONS: Mapping[str, int] = MappingProxyType(
+    {"pass": 0, "drop": 1, **dict.fromkeys(("reject", "rejectsrc", "rejectdst", "rejectboth"), 2), "alert": 3}
+)
+_NO_USE, _READ, _WRITE = range(3)
+_RANKS: Mapping[tuple[bool, bool], int] = MappingProxyType(
+    {(False, True): 0, (True, True): 1, (True, False): 2, (False, False): 3}
+)
+"""(reads, writes) → how rules with flowbits, flowints and texts rank."""
+_BITS, _INTS, _TEXTS, _HOST_BITS, _HOST_XBITS, _PAIR_XBITS = range(6)
 _READS = frozenset({"isset", "isnotset", "notset", "<", ">", "<=", ">=", "==", "!="})
 
 
@@ -76,20 +88,34 @@ def _taken(left: Rule, kept: Rule) -> Problem:
     return Problem(left.file, left.line, 1, message, f"by revision {kept.rev} at {kept.file}:{kept.line}")
 
 
-def judged(rule: Rule) -> int:
-    """Return the rank in which rules are judged on one event; rules of equal rank keep their order.
+def judged(rule: Rule) -> tuple[int, ...]:
+    """Return the rank in which rules are judged on one event.
 
-    `pass` comes before all; then rules that set what others read, so that both can match the same event.
+    As in Suricata: what addresses alone decide, then by action, then for each kind of variable of flows what sets
+    before what sets and reads, before what reads, before all else, so that both can match the same event; of xbits what
+    reads comes first, of hostbits what sets; then by severity and number. What passes comes before all.
     """
-    if rule.action == "pass":
-        return 0
-    reads = writes = False
-    for leaf in leaves(rule.body):
-        if isinstance(leaf, (FlowBits, FlowInt, HostBit)):
-            reading = leaf.action in _READS
-            reads, writes = reads or reading, writes or not reading
-        elif isinstance(leaf, (FlowVar, PacketVar)):
-            reads = True
-        elif isinstance(leaf, BufferMatch) and captures(leaf):
-            writes = True
-    return 3 if not writes else 2 if reads else 1
+    found = {(kind, use) for kind, use in map(_use, leaves(rule.body)) if use}
+    flow = (_RANKS[(kind, _READ) in found, (kind, _WRITE) in found] for kind in (_BITS, _INTS, _TEXTS))
+    host = _RANKS[(_HOST_XBITS, _READ) in found, (_HOST_BITS, _WRITE) in found]
+    pair = _RANKS[(_PAIR_XBITS, _READ) in found, False]
+    action = _ACTIONS.get(rule.action, 3)
+    return min(action, 1), not once(rule), action, *flow, host, pair, rule.severity, rule.sid
+
+
+def _use(leaf: Leaf) -> tuple[int, int]:
+    """Return a kind of variables and how a condition uses them."""
+    match leaf:
+        case FlowBits():
+            return _BITS, _READ if leaf.action in _READS else _WRITE
+        case FlowInt():
+            return _INTS, _READ if leaf.action in _READS else _WRITE
+        case FlowVar() | PacketVar():
+            return _TEXTS, _READ
+        case BufferMatch() if captures(leaf):
+            return _TEXTS, _WRITE
+        case HostBit():
+            kind = _PAIR_XBITS if leaf.track == "by_both" else _HOST_XBITS if leaf.seconds else _HOST_BITS
+            return kind, _READ if leaf.action in _READS else _WRITE
+    return _BITS, _NO_USE
+

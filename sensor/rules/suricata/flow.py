@@ -156,9 +156,7 @@ def xbits(draft: Draft, value: str) -> None:
     if track not in _XBIT_TRACKS or settings:
         raise Refused(f"unknown track '{track[:20]}' or setting", ", ".join(_XBIT_TRACKS))
     seconds = integer(expire, 1, _U32) if expire else _XBIT_SECONDS
-    draft.conditions.append(
-        HostBit(action, words[1], _XBIT_TRACKS[track], seconds if action in ("set", "toggle") else 0)
-    )
+    draft.conditions.append(HostBit(action, words[1], _XBIT_TRACKS[track], seconds))
 
 
 def hostbits(draft: Draft, value: str) -> None:
