@@ -88,7 +88,7 @@ def bits_check(test: FlowBits) -> Check | None:
 
 
 def int_check(test: FlowInt) -> Check | None:
-    """Return the check of a flowint condition; None: an effect. A comparison with what is not set fails."""
+    """Return the check of a flowint condition; None: an effect. A comparison of what is not set fails."""
     name = test.name
     match test.action:
         case "=" | "+" | "-":
@@ -108,8 +108,8 @@ def int_check(test: FlowInt) -> Check | None:
 
 
 def _int_holds(flow: FlowVars, test: FlowInt, compare: Compare) -> bool:
-    mine, other = flow.ints.get(test.name), flow.number(test.value)
-    return mine is not None and other is not None and compare(mine, other)
+    mine = flow.ints.get(test.name)
+    return mine is not None and compare(mine, flow.number(test.value) or 0)  # another that is not set counts as 0
 
 
 def flow_var_check(test: FlowVar) -> Check:

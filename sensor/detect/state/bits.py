@@ -43,7 +43,7 @@ def _without(bits: frozenset[str], name: str) -> frozenset[str]:
 
 
 class FlowVars:
-    """Flowbits set on a flow, its flowints (0..2**32-1, saturating) and its texts."""
+    """Flowbits set on a flow, its flowints (0..2**32-1) and its texts."""
 
     __slots__ = ("bits", "counters", "ints", "texts")
 
@@ -70,9 +70,9 @@ class FlowVars:
             self.bits = _without(self.bits, name)
 
     def set_int(self, name: str, value: int) -> None:
-        """Set a flowint, clamped to 32 bits without sign, unless the flow is full (counted)."""
+        """Set a flowint (0..2**32-1), unless the flow is full (counted)."""
         if name in self.ints or self._room():
-            self.ints = {**self.ints, name: min(max(value, 0), MAX_INT)}
+            self.ints = {**self.ints, name: value}
 
     def set_text(self, name: str, value: bytes) -> None:
         """Keep a text, cut to `MAX_TEXT` bytes (counted), unless the flow is full (counted)."""
@@ -95,9 +95,9 @@ def change_bits(node: FlowBits, flow: FlowVars) -> None:
 
 
 def change_int(node: FlowInt, flow: FlowVars) -> None:
-    """Carry out `=`, `+` and `-`: a variable not set counts as 0; an operand not set changes nothing."""
-    operand = flow.number(node.value)
-    if operand is None or node.action not in {"=", "+", "-"}:
+    """Carry out `=`, `+` and `-`, with 32 bits: what is not set counts as 0, but nothing is taken from it."""
+    if node.action not in {"=", "+", "-"} or (node.action == "-" and node.name not in flow.ints):
         return
+    operand = flow.number(node.value) or 0
     old = 0 if node.action == "=" else flow.ints.get(node.name, 0)
-    flow.set_int(node.name, old - operand if node.action == "-" else old + operand)
+    flow.set_int(node.name, (old - operand if node.action == "-" else old + operand) & MAX_INT)

@@ -70,6 +70,8 @@ FLOW = [
     (FlowInt("m", "!=", 6), False),
     (FlowInt("n", "==", "same"), True),
     (FlowInt("n", "==", "m"), False),
+    (FlowInt("n", "!=", "m"), True),
+    (FlowInt("m", "==", "n"), False),
 ]
 
 

@@ -28,19 +28,21 @@ def test_a_flow_holds_so_many_names_and_counts_the_rest():
     assert "one more" in flow.bits
 
 
-def test_ints_saturate():
+def test_ints_have_32_bits():
     flow = FlowVars()
     change_int(FlowInt("n", "-", 3), flow)
-    assert flow.ints["n"] == 0
-    change_int(FlowInt("n", "=", MAX_INT), flow)
-    change_int(FlowInt("n", "+", 1), flow)
+    assert flow.ints == {}  # nothing is taken from what is not set
+    change_int(FlowInt("n", "=", 1), flow)
+    change_int(FlowInt("n", "-", 2), flow)
     assert flow.ints["n"] == MAX_INT
+    change_int(FlowInt("n", "+", 3), flow)
+    assert flow.ints["n"] == 2
 
 
 def test_operands_may_be_names():
     flow = FlowVars()
     change_int(FlowInt("n", "+", "unset"), flow)
-    assert flow.ints == {}
+    assert flow.ints == {"n": 0}
     flow.set_int("step", 4)
     change_int(FlowInt("n", "+", "step"), flow)
     change_int(FlowInt("n", "+", "n"), flow)

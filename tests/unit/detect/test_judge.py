@@ -98,7 +98,7 @@ def test_effects_in_the_order_written():
     assert judge(compiled, FakeContext(flow_vars=flow), Budget())
     apply_effects(compiled, FakeContext(flow_vars=flow))
     assert flow.bits == {"a", "c"}
-    assert flow.ints == {"n": 10, "m": 0}
+    assert flow.ints == {"n": 10}
     apply_effects(compiled, FakeContext())
 
 
