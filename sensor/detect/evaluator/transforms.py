@@ -23,7 +23,7 @@ _SPACES = b" \t\n\v\f\r"
 _SPACE_RUN = re.compile(rb"[ \t\n\v\f\r]+")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _PSEUDO_HEADER = re.compile(rb"^:[^\n]*(?:\n|\Z)", re.MULTILINE)
-_HEADER_NAME = re.compile(rb"^[^:\n]+(?=:)", re.MULTILINE)
+_HEADER_NAME = re.compile(rb"^[^:\n]+", re.MULTILINE)
 
 
 def url_decode(data: bytes) -> bytes:
@@ -47,7 +47,7 @@ def strip_pseudo_headers(data: bytes) -> bytes:
 
 
 def header_lowercase(data: bytes) -> bytes:
-    """Lower the names of header lines, not their values."""
+    """Lower the names of header lines, not their values: each line up to its colon."""
     return _HEADER_NAME.sub(lambda m: m[0].lower(), data)
 
 
@@ -73,7 +73,7 @@ PLAIN: MappingProxyType[str, Change] = MappingProxyType(
         "url_decode": url_decode,
         "strip_whitespace": strip_whitespace,
         "compress_whitespace": compress_whitespace,
-        "dotprefix": b".".__add__,
+        "dotprefix": lambda data: b"." + data if data else data,
         "strip_pseudo_headers": strip_pseudo_headers,
         "header_lowercase": header_lowercase,
     }
@@ -99,7 +99,10 @@ def xor(args: str) -> Change:
 
 
 def pcrexform(args: str) -> Change:
-    """Return a change to the first group of a regex; without a match the buffer stays. Raises RuleError."""
+    """Return a change to the first group of a regex; where that is empty, or none, the buffer stays.
+
+    Raises RuleError.
+    """
     regex = Regex(args)
     if not regex.groups:
         raise RuleError("transform pcrexform needs a regex with a capture group")
@@ -108,7 +111,7 @@ def pcrexform(args: str) -> Change:
         if regex.search(data) is None:
             return data
         span = regex.group(1)
-        return data if span is None else data[span[0] : span[1]]
+        return data[span[0] : span[1]] or data if span is not None else data
 
     return change
 

@@ -18,14 +18,16 @@ CASES = [
     ("strip_whitespace", "", b" a\t b\r\n\v\fc ", b"abc"),
     ("compress_whitespace", "", b"a \t b\r\n c", b"a b c"),
     ("dotprefix", "", b"example.com", b".example.com"),
+    ("dotprefix", "", b"", b""),
     ("strip_pseudo_headers", "", b":method: GET\r\nHost: a\r\n:path: /\r\n", b"Host: a\r\n"),
     ("strip_pseudo_headers", "", b"a\n:b", b"a\n"),
-    ("header_lowercase", "", b"Host: AbC\r\nX-Y: Z:W\r\nNoColon", b"host: AbC\r\nx-y: Z:W\r\nNoColon"),
+    ("header_lowercase", "", b"Host: AbC\r\nX-Y: Z:W\r\nNoColon", b"host: AbC\r\nx-y: Z:W\r\nnocolon"),
     ("xor", "0d0ac8ff", b"\x0d\x0b\xc8\xff\x0d", b"\x00\x01\x00\x00\x00"),
     ("xor", "ff", b"", b""),
     ("pcrexform", "data=(.*)", b"/get?data=abc", b"abc"),
     ("pcrexform", "data=(.*)", b"/get", b"/get"),
     ("pcrexform", "a(b)?", b"ac", b"ac"),
+    ("pcrexform", "a(b*)", b"ac", b"ac"),
 ]
 
 
