@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sensor.model.files import FILE_BUFFERS
 from sensor.rules import buffers
 from sensor.rules.body import default_buffer
+from sensor.rules.check import NEVER
 from sensor.rules.fields import APP_PROTOCOL, APP_TOLD
 from sensor.rules.nodes import (
     All,
@@ -61,6 +62,8 @@ def body(draft: Draft) -> AnyNode:
         groups.append(Group(_FILE, (), [BufferSize(">", 0)]))
     if draft.only != "packet" or any(group.buffer == DEFAULT for group in groups):
         draft.proto = _RESTRICTED.get((draft.proto, draft.only), draft.proto)
+    if draft.only == "stream" and not groups:
+        draft.conditions.append(NEVER)  # nothing of it is looked for in a stream, and nowhere else may it hold
     direction = _direction(groups, draft.values.get("direction", ""))
     draft.values["direction"] = direction
     matches = [_match(group, draft, direction) for group in groups]

@@ -36,6 +36,13 @@ def test_flow(words, established, direction, proto):
     assert (made.established, made.direction, made.proto) == (established, direction, proto)
 
 
+@pytest.mark.parametrize("options", ["", "stream_size:client,>,1;"])
+def test_only_stream_without_anything_to_look_for_never_holds(options):
+    assert rule(f"flow:only_stream; {options}").unmatchable
+    assert not rule(f'flow:only_stream; content:"b"; {options}').unmatchable
+    assert not rule('flow:only_stream; http.uri; content:"b";').unmatchable
+
+
 def test_no_stream_without_content_is_about_any_packet():
     assert rule("flow:no_stream;").proto == "tcp"
     assert rule('flow:no_stream; content:"x";').proto == "tcp-pkt"
