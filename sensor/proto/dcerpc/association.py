@@ -12,10 +12,10 @@ from sensor.proto.dcerpc.call import MAX_STUB, Call
 from sensor.proto.dcerpc.parse import Context, Pdu
 
 MAX_CALLS = 64
-"""Calls of an association that wait for their end; the oldest is forgotten then."""
+"""Calls of an association that wait for their end; the oldest is judged as it is then."""
 
 MAX_HELD = 262_144
-"""Bytes of stub data in them, together."""
+"""Bytes of stub data in them, together; beyond, that at hand is judged as it is."""
 
 MAX_BOUND = 256
 """Contexts of an association; further ones are not known."""
@@ -25,7 +25,7 @@ _ANSWERS = frozenset({parse.RESPONSE, parse.FAULT, parse.BIND_ACK, parse.BIND_NA
 
 
 class Done(NamedTuple):
-    """A side of a call that is complete: 0 its request, 1 its answer."""
+    """A side of a call that is complete, or will not be waited for: 0 its request, 1 its answer."""
 
     call: Call
     side: int
@@ -39,7 +39,7 @@ class Association:
     header), 8 in pipes.
     """
 
-    __slots__ = ("_answer_skip", "_bound", "_calls", "_held", "_make", "odd")
+    __slots__ = ("_answer_skip", "_bound", "_calls", "_done", "_held", "_make", "odd")
 
     def __init__(self, make: Callable[[Pdu], Call], answer_skip: int = 0) -> None:
         self._make = make
@@ -48,24 +48,34 @@ class Association:
         """Contexts that the server accepted, by number."""
         self._calls: dict[int, Call] = {}
         """By the number that the client gave them; the oldest comes first."""
+        self._done: list[Done] = []
+        """What the PDU at hand completes."""
         self._held = 0
         self.odd: list[tuple[AppAnomaly, int]] = []
         """What was odd; whoever reads it empties it."""
 
-    def pdu(self, head: Pdu, body: bytes) -> Done | None:
+    def pdu(self, head: Pdu, body: bytes) -> list[Done]:
         """Take a PDU, `body` being what follows the common header; return what it completes."""
         if head.kind in _REQUESTS:
-            return self._request(head, body)
-        return self._answer(head, body) if head.kind in _ANSWERS else None
+            self._request(head, body)
+        elif head.kind in _ANSWERS:
+            self._answer(head, body)
+        done, self._done = self._done, []
+        return done
 
     def unanswered(self) -> list[Done]:
-        """Return the other side of complete calls to which no answer has come, and forget all."""
-        waiting = [Done(call, TO_CLIENT) for call in self._calls.values() if call.called and call.kinds[TO_CLIENT] < 0]
+        """Return the sides of calls that will not be complete any more, and forget all."""
+        for call in self._calls.values():
+            if call.kinds[TO_SERVER] in {parse.BIND, parse.ALTER}:
+                continue
+            self._break_off(call)
+            self._done.append(Done(call, TO_CLIENT))
         self._calls.clear()
         self._held = 0
-        return waiting
+        done, self._done = self._done, []
+        return done
 
-    def _request(self, head: Pdu, body: bytes) -> Done | None:
+    def _request(self, head: Pdu, body: bytes) -> None:
         call = self._calls.get(head.call)
         if call is None or head.flags & parse.FIRST or call.kinds[TO_SERVER] != head.kind:
             call = self._open(head)
@@ -74,18 +84,20 @@ class Association:
             call.contexts, sound = parse.contexts(body, head.order)
             if not sound:
                 self._report(AppAnomaly.DCERPC_MALFORMED, TO_SERVER)
-            return Done(call, TO_SERVER)
+            self._done.append(Done(call, TO_SERVER))
+            return
         found = parse.request(body, head.order)
         if found is None:
             self._report(AppAnomaly.DCERPC_MALFORMED, TO_SERVER)
-            return None
+            return
         number, call.opnum = found
         call.bound = self._bound.get(number)
-        self._stub(call, TO_SERVER, body[8:])
         call.called = bool(head.flags & parse.LAST)
-        return Done(call, TO_SERVER) if call.called else None
+        self._stub(head, call, TO_SERVER, body[8:])
+        if call.called:
+            self._done.append(Done(call, TO_SERVER))
 
-    def _answer(self, head: Pdu, body: bytes) -> Done | None:
+    def _answer(self, head: Pdu, body: bytes) -> None:
         call = self._calls.get(head.call)
         if call is None:
             call = self._open(head)
@@ -93,11 +105,11 @@ class Association:
         if head.kind in {parse.BIND_ACK, parse.ALTER_ACK}:
             self._accept(call, parse.results(body, head.order))
         elif head.kind == parse.RESPONSE:
-            self._stub(call, TO_CLIENT, body[self._answer_skip :])
+            self._stub(head, call, TO_CLIENT, body[self._answer_skip :])
             if not head.flags & parse.LAST:
-                return None
+                return
         self._forget(head.call)
-        return Done(call, TO_CLIENT)
+        self._done.append(Done(call, TO_CLIENT))
 
     def _accept(self, call: Call, results: tuple[tuple[int, int], ...] | None) -> None:
         if results is None:
@@ -109,26 +121,38 @@ class Association:
                 self._bound[context.number] = context
 
     def _open(self, head: Pdu) -> Call:
-        self._forget(head.call)
+        if head.call in self._calls:
+            self._break_off(self._forget(head.call))
         if len(self._calls) >= MAX_CALLS:
             self._report(AppAnomaly.DCERPC_TOO_MANY_CALLS, TO_SERVER)
-            self._forget(next(iter(self._calls)))
+            self._break_off(self._forget(next(iter(self._calls))))
         call = self._calls[head.call] = self._make(head)
         return call
 
-    def _forget(self, number: int) -> None:
-        call = self._calls.pop(number, None)
-        if call is not None:
-            self._held -= call.stubs[TO_SERVER].held + call.stubs[TO_CLIENT].held
+    def _forget(self, number: int) -> Call:
+        call = self._calls.pop(number)
+        self._held -= call.stubs[TO_SERVER].size + call.stubs[TO_CLIENT].size
+        return call
 
-    def _stub(self, call: Call, side: int, piece: bytes) -> None:
+    def _break_off(self, call: Call) -> None:
+        """Have what is there of a request judged, the rest of which is not waited for."""
+        if not call.called and call.stubs[TO_SERVER].fragments:
+            self._done.append(Done(call, TO_SERVER))
+
+    def _stub(self, head: Pdu, call: Call, side: int, piece: bytes) -> None:
         stub = call.stubs[side]
-        before = stub.held
-        room = MAX_HELD - self._held
-        stub.add(piece if len(piece) <= room else piece[:room])
-        self._held += stub.held - before
-        if len(piece) > room or stub.size > MAX_STUB:
-            self._report(AppAnomaly.DCERPC_STUB_TOO_LONG, side)
+        stub.add(piece)
+        self._held += len(piece)
+        if (stub.size >= MAX_STUB or self._held >= MAX_HELD) and not head.flags & parse.LAST:
+            self._part(head, call, side)
+
+    def _part(self, head: Pdu, call: Call, side: int) -> None:
+        """Have the first part of a long call judged; what follows is a call like it."""
+        self._report(AppAnomaly.DCERPC_STUB_TOO_LONG, side)
+        self._forget(head.call)
+        self._done.append(Done(call, side))
+        rest = self._calls[head.call] = self._make(head)
+        rest.kinds, rest.opnum, rest.bound, rest.called = list(call.kinds), call.opnum, call.bound, call.called
 
     def _report(self, anomaly: AppAnomaly, side: int) -> None:
         if (anomaly, side) not in self.odd:

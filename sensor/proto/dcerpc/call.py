@@ -11,7 +11,8 @@ from sensor.proto.dcerpc import parse
 from sensor.proto.dcerpc.parse import Context
 
 MAX_STUB = 65_536
-"""Bytes of stub data kept of either side of a call; real calls rarely pass one fragment (5,840 bytes)."""
+"""Bytes of stub data behind which a side of a call is judged, and what follows is a call by itself; real calls rarely
+pass one fragment (5,840 bytes)."""
 
 _NAMES: Mapping[int, str] = MappingProxyType(
     {
@@ -25,29 +26,26 @@ _NAMES: Mapping[int, str] = MappingProxyType(
 class Stub:
     """Stub data of one side, joined from its fragments."""
 
-    __slots__ = ("_data", "fragments", "size")
+    __slots__ = ("_data", "fragments")
 
     def __init__(self) -> None:
         self._data = bytearray()
         self.fragments = 0
-        self.size = 0
-        """Bytes seen, those beyond `MAX_STUB` included."""
 
     @property
     def data(self) -> bytes:
-        """The first bytes, up to `MAX_STUB`."""
+        """All of it."""
         return bytes(self._data)
 
     @property
-    def held(self) -> int:
-        """Bytes in memory."""
+    def size(self) -> int:
+        """Bytes seen."""
         return len(self._data)
 
     def add(self, piece: bytes) -> None:
         """Append a fragment's."""
         self.fragments += 1
-        self.size += len(piece)
-        self._data += piece[: MAX_STUB - len(self._data)]
+        self._data += piece
 
 
 class Call:

@@ -37,9 +37,7 @@ class DcerpcParser(OdditiesOnce):
         self._started = True
         stream = self._sides[side]
         for head, body in stream.feed(data):
-            found = self._association.pdu(head, body)
-            if found is not None:
-                out.append(TxStage(found.call, STAGE_REQUEST + found.side, side))
+            out += (TxStage(call, STAGE_REQUEST + way, way) for call, way in self._association.pdu(head, body))
         if not stream.sound:
             self._report(AppAnomaly.DCERPC_MALFORMED, side)
             self.done = True
@@ -57,8 +55,11 @@ class DcerpcParser(OdditiesOnce):
         return []
 
     def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
-        """Complete calls that nobody has answered: what rules ask of them holds for the side of the server, too."""
-        return [TxStage(call, STAGE_RESPONSE, side) for call, side in self._association.unanswered()]
+        """Judge what is there of calls that break off.
+
+        Of calls that nobody has answered what rules ask holds for the side of the server, too.
+        """
+        return [TxStage(call, STAGE_REQUEST + side, side) for call, side in self._association.unanswered()]
 
     def _datagram(self, side: int, data: bytes) -> list[TxStage]:
         self.done = True

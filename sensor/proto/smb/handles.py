@@ -215,9 +215,8 @@ class Handles:
         if pipe is None:
             return
         for head, body in pipe.streams[side].feed(data):
-            done = pipe.association.pdu(head, body)
-            if done is not None:
-                self._connection.reach(done.call, _CALL[done.side])
+            for call, way in pipe.association.pdu(head, body):
+                self._connection.reach(call, _CALL[way])
         for anomaly, where in pipe.association.odd:
             self._connection.report(anomaly, where)
         pipe.association.odd.clear()

@@ -91,11 +91,14 @@ def test_a_call_number_is_used_anew():
 
 
 def test_a_call_that_nobody_answers_is_complete_at_the_end():
-    """Rules without a direction hold for both sides of a call; fragments that end with the connection are no call."""
-    whole, part = rpc.request(1, b"a", call=1), rpc.pdu(parse.REQUEST, bytes(9), call=2, flags=parse.FIRST)
-    stages = drive(DcerpcParser(), [(TO_SERVER, whole + part)])
-    assert [(s.stage, s.side, s.tx.call) for s in stages] == [(STAGE_REQUEST, 0, 1), (STAGE_RESPONSE, 1, 1)]
-    assert stages[1].tx.buffer("dcerpc.stub_data@to_client") == ()
+    """Rules without a direction hold for both sides of a call, of what is there of one that breaks off as well."""
+    whole, part = rpc.request(1, b"a", call=1), rpc.request(1, b"part", call=2, flags=parse.FIRST)
+    stages = drive(DcerpcParser(), [(TO_SERVER, rpc.bind((0, rpc.SPOOLSS, 1), call=9) + whole + part)])
+    assert [(s.stage, s.side, s.tx.call) for s in stages[1:]] == [
+        (STAGE_REQUEST, 0, 1), (STAGE_RESPONSE, 1, 1), (STAGE_REQUEST, 0, 2), (STAGE_RESPONSE, 1, 2),
+    ]  # fmt: skip
+    assert stages[3].tx.buffer("dcerpc.stub_data") == (b"part",)
+    assert stages[2].tx.buffer("dcerpc.stub_data@to_client") == ()
 
 
 def test_fault_and_refusal_are_answers():
@@ -142,25 +145,42 @@ def test_what_is_no_pdu_ends_the_parser():
     assert parser.feed(TO_SERVER, rpc.request(1, b"x"), 0) == parser.gap(0, 5, 0) == []
 
 
-def test_stub_data_is_capped():
+@pytest.mark.parametrize("side", [TO_SERVER, TO_CLIENT])
+def test_long_calls_are_judged_in_parts(side):
     parser = DcerpcParser()
+    parser.feed(TO_SERVER, rpc.bind((0, rpc.SPOOLSS, 1)), 0)
+    parser.feed(TO_CLIENT, rpc.bind_ack(0), 0)
+    if side == TO_CLIENT:
+        parser.feed(TO_SERVER, rpc.request(1, b"ask"), 0)
     stages = []
     for i in range(20):
         flags = parse.FIRST if i == 0 else parse.LAST if i == 19 else 0
-        stages += parser.feed(TO_SERVER, rpc.request(1, b"x" * 5000, flags=flags), 0)
-    (stage,) = stages
-    assert len(stage.tx.buffer("dcerpc.stub_data")[0]) == call.MAX_STUB
-    assert stage.tx.eve()["req"]["stub_data_size"] == 100_000
-    assert parser.anomalies() == [(AppAnomaly.DCERPC_STUB_TOO_LONG, TO_SERVER)]
+        data = bytes([97 + i]) * 5000
+        piece = rpc.response(data, flags=flags) if side else rpc.request(1, data, flags=flags)
+        stages += parser.feed(side, piece, 0)
+    name = "dcerpc.stub_data@to_client" if side else "dcerpc.stub_data"
+    parts = [stage.tx.buffer(name)[0].replace(b"\0", b"") for stage in stages]
+    assert b"".join(parts).translate(None, b"\x88\x13") == b"".join(bytes([97 + i]) * 5000 for i in range(20))
+    assert len(parts) == 2
+    assert {stage.side for stage in stages} == {side}
+    assert len({stage.tx.id for stage in stages}) == 2
+    assert [stage.tx.numbers("dcerpc.opnum") for stage in stages] == [(1,)] * 2
+    assert all(stage.tx.interface for stage in stages)
+    assert parser.anomalies() == [(AppAnomaly.DCERPC_STUB_TOO_LONG, side)]
+    assert len(parser.finish(0)) == (side == TO_SERVER)  # to which nobody has answered
 
 
 def test_calls_under_way_are_capped_in_number_and_bytes():
     parser = DcerpcParser()
+    stages = []
     for i in range(10 * association.MAX_CALLS):
-        parser.feed(TO_SERVER, rpc.request(1, b"x" * 9000, call=i, flags=parse.FIRST), 0)
+        stages += parser.feed(TO_SERVER, rpc.request(1, b"x" * 9000, call=i, flags=parse.FIRST), 0)
     held = parser._association._calls
     assert len(held) == association.MAX_CALLS
-    assert sum(one.stubs[0].held for one in held.values()) <= association.MAX_HELD
+    assert sum(one.stubs[0].size for one in held.values()) == parser._association._held < association.MAX_HELD
+    stages += parser.finish(0)
+    seen = {stage.tx.call for stage in stages if stage.side == TO_SERVER}
+    assert seen == set(range(10 * association.MAX_CALLS))
     assert set(parser.anomalies()) == {
         (AppAnomaly.DCERPC_TOO_MANY_CALLS, TO_SERVER),
         (AppAnomaly.DCERPC_STUB_TOO_LONG, TO_SERVER),
