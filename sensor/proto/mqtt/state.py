@@ -66,8 +66,12 @@ class MqttParser(Oddities):
         return out
 
     def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
-        """Complete what waits for an answer that will not come."""
+        """Complete what waits for an answer that will not come, and take long messages by what is there of them."""
         out: list[TxStage] = []
+        for side, packets in enumerate(self._sides):
+            packet = None if self.done else packets.rest()
+            if packet is not None:
+                self._on_packet(side, packet, out)
         self._end(out)
         return out
 

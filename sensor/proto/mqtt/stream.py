@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from sensor.proto.mqtt.limits import KEPT
+from sensor.proto.mqtt.limits import KEPT, LONG
 
 MAX_HEADER = 5
 """Type byte and four bytes of length (MQTT 5 section 2.1.4)."""
@@ -55,6 +55,12 @@ class MqttSide:
             elif len(self._kept) == MAX_HEADER and not self._header:
                 yield Packet(bytes(self._kept), 0, MAX_HEADER)
                 return
+
+    def rest(self) -> Packet | None:
+        """Return the long packet of which no more will come; None: there is none."""
+        if not self._header or self._size < LONG:
+            return None
+        return self._close()
 
     def _look(self) -> None:
         """See whether the length is complete."""

@@ -157,6 +157,14 @@ def test_long_publish_keeps_its_head():
     assert list(done[2].tx.eve()) == ["pingreq"]
 
 
+@pytest.mark.parametrize(("size", "topics"), [(limits.LONG, [[b"t"]]), (limits.LONG - 9, [])])
+def test_a_long_publish_that_breaks_off_is_judged_at_the_end(size, topics):
+    """Its end may lie behind the depth of the stream."""
+    whole = publish(b"t", b"m" * size)
+    _, done, _ = run([*INTRODUCED, (0, whole[: size // 2]), (0, whole[size // 2 : -5])])
+    assert [stage.tx.buffer("mqtt.publish.topic") for stage in done[1:]] == topics
+
+
 def test_other_long_messages_are_passed_over():
     parser, done, _ = run([*INTRODUCED, (0, subscribe([(b"x" * 60000, 0)] * 2)), (0, packet(12))])
     assert done[1].tx.eve() == {
