@@ -10,6 +10,8 @@ from sensor.model.keeping import FilePolicy
 
 HEAD = 100 * 1024
 """Bytes of a file that rules see (Suricata's default inspection limits of HTTP bodies and SMTP attachments)."""
+LONG_HEAD = 512 * 1024
+"""The same of protocols that Suricata does not limit, but for the depth of the stream (1 MB by default)."""
 HASHED = FilePolicy(hashed=True)
 MAX_NAME = 4096
 """Bytes of a name that are kept."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sensor.model.app import Transaction
 from sensor.model.files import FileInfo
 from sensor.model.keeping import FilePolicy
-from sensor.proto.files import FileBuilder
+from sensor.proto.files import LONG_HEAD, FileBuilder
 
 Reach = Callable[[Transaction, int, "FileInfo | None"], None]
 """Notes that a transaction has reached a stage."""
@@ -39,7 +39,7 @@ class Transfer:
         """Rules have seen its first bytes."""
         self.id = context.id
         self.side = side
-        self.builder = FileBuilder(name, policy=policy)
+        self.builder = FileBuilder(name, LONG_HEAD, policy)
 
     def put(self, offset: int, data: bytes) -> None:
         """Take bytes; show rules the file's beginning as soon as no more of it will be kept."""

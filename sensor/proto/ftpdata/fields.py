@@ -22,7 +22,7 @@ def _files(stage: int, side: str = "") -> tuple[BufferSpec, ...]:
     hashes = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256"}
     return (
         BufferSpec(
-            f"file.data{side}", stage, RAW_VERBATIM, True, (f"file_data{side}",), help="the file, its first 100 KB"
+            f"file.data{side}", stage, RAW_VERBATIM, True, (f"file_data{side}",), help="the file, its first 512 KB"
         ),
         BufferSpec(
             f"file.name{side}", stage, RAW_DERIVED, False, (f"file_name{side}",), help="argument of the command"

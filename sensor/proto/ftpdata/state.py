@@ -10,7 +10,7 @@ from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.model.expected import Announced
 from sensor.model.files import FileInfo
 from sensor.model.keeping import FilePolicy
-from sensor.proto.files import HASHED, FileBuilder
+from sensor.proto.files import HASHED, LONG_HEAD, FileBuilder
 from sensor.proto.oddities import Oddities
 from sensor.proto.text import text
 
@@ -103,7 +103,7 @@ class FtpDataParser(Oddities):
         """Return transaction and file, made with the first byte."""
         if self._tx is None or self._builder is None:
             self._tx = FtpDataTransaction(self._announced, side)
-            self._builder = FileBuilder(self._announced.name, policy=self._policy)
+            self._builder = FileBuilder(self._announced.name, LONG_HEAD, self._policy)
             # Seen as the control connection has it: a download goes to the client, however the connection was made.
             out.append(TxStage(self._tx, STAGE_COMMAND, TO_SERVER if self._announced.command == b"stor" else TO_CLIENT))
         return self._tx, self._builder

@@ -8,7 +8,7 @@ NAMES = 1024
 """File handles of which the name is known."""
 FILES = 64
 """Files under way."""
-FILES_HELD = 4 * 1024 * 1024
+FILES_HELD = 8 * 1024 * 1024
 """Bytes of files held together; the oldest file is given up then."""
 OPERATIONS = 64
 """Operations of one compound that are read; Linux sends up to 10."""

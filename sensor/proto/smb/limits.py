@@ -12,7 +12,7 @@ TREES = 128
 """Connected shares that are known."""
 PIPES = 32
 """Pipes that are read as DCE/RPC."""
-FILES_HELD = 4 * 1024 * 1024
+FILES_HELD = 8 * 1024 * 1024
 """Bytes of files held in all handles together; the oldest file is given up then."""
 CHAIN = 32
 """Messages in one compound or AndX chain."""

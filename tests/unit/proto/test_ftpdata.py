@@ -5,7 +5,7 @@ from handshakes import TO_CLIENT, TO_SERVER
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.expected import Announced
-from sensor.proto.files import HEAD
+from sensor.proto.files import LONG_HEAD as HEAD
 from sensor.proto.ftpdata.state import STAGE_COMMAND, STAGE_RECEIVED, STAGE_SENT, FtpDataParser
 
 
@@ -66,12 +66,12 @@ def test_gap_ends_what_is_seen():
 
 def test_long_file_keeps_its_head():
     parser = parser_of()
-    for _ in range(300):
+    for _ in range(600):
         parser.feed(TO_CLIENT, b"x" * 1000, 0)
     tx = parser.finish(0)[0].tx
     assert tx.buffer("file.data@to_client") == (b"x" * HEAD,)
-    assert tx.buffer("file.size@to_client") == ((300_000).to_bytes(8, "big"),)
-    assert tx.buffer("file.sha256@to_client") == (hashlib.sha256(b"x" * 300_000).hexdigest().encode(),)
+    assert tx.buffer("file.size@to_client") == ((600_000).to_bytes(8, "big"),)
+    assert tx.buffer("file.sha256@to_client") == (hashlib.sha256(b"x" * 600_000).hexdigest().encode(),)
 
 
 def test_not_announced():

@@ -7,7 +7,7 @@ from handshakes import TO_CLIENT, TO_SERVER, drive
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.keeping import FilePolicy
-from sensor.proto.files import HEAD
+from sensor.proto.files import LONG_HEAD as HEAD
 from sensor.proto.pieces import Pieces
 from sensor.proto.smb import limits, names, ntlmssp, stages
 from sensor.proto.smb.fields import SPEC
