@@ -13,7 +13,7 @@ from sensor.proto.messages import STAGE_MESSAGE, Cutter, Framing, MessageTransac
 from sensor.proto.oddities import Oddities
 
 MAX_FRAGMENT = 16384
-"""Bytes of an application fragment; stations agree on 2048."""
+"""Bytes of an application fragment that are read; stations agree on 2048."""
 
 _FIN, _FIR = 0x80, 0x40
 """Bits of the transport byte (IEEE 1815 section 8.2)."""
@@ -88,6 +88,7 @@ class Dnp3Parser(Oddities):
         if len(held) > MAX_FRAGMENT:
             self._report(AppAnomaly.DNP3_FLOODED, side)
             self._open[side] = False
+            self._fragment(side, frame, bytes(held), out)
         elif transport & _FIN:
             self._open[side] = False
             self._fragment(side, frame, bytes(held), out)

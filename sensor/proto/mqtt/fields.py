@@ -17,7 +17,7 @@ _TEXTS = (
     ("mqtt.connect.willmessage", "message of the will"),
     ("mqtt.connect.protocol_string", "`MQTT` or `MQIsdp`"),
     ("mqtt.publish.topic", "topic"),
-    ("mqtt.publish.message", "message, its first 100 KB"),
+    ("mqtt.publish.message", "message, its first MB"),
     ("mqtt.subscribe.topic", "each topic filter"),
     ("mqtt.unsubscribe.topic", "each topic filter"),
 )

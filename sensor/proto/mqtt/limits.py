@@ -1,9 +1,8 @@
 """Bounds of the MQTT parser."""
 
-KEPT = 100 * 1024
-"""Bytes of a message that are kept; of a longer PUBLISH rules see these, of other kinds nothing."""
-LONG = 1024 * 1024
-"""Bytes from which on a message counts that breaks off (Suricata's default of max-msg-length)."""
+KEPT = 1024 * 1024
+"""Bytes of a message that are kept (Suricata's default of max-msg-length); of a longer PUBLISH rules see these, of
+other kinds nothing. A longer one counts even if it breaks off."""
 MAX_PENDING = 1024
 """Transactions that wait for their answer (Suricata's default)."""
 MAX_PENDING_BYTES = 1024 * 1024

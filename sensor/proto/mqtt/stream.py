@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from sensor.proto.mqtt.limits import KEPT, LONG
+from sensor.proto.mqtt.limits import KEPT
 
 MAX_HEADER = 5
 """Type byte and four bytes of length (MQTT 5 section 2.1.4)."""
@@ -58,7 +58,7 @@ class MqttSide:
 
     def rest(self) -> Packet | None:
         """Return the long packet of which no more will come; None: there is none."""
-        if not self._header or self._size < LONG:
+        if not self._header or self._size < KEPT:
             return None
         return self._close()
 
