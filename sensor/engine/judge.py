@@ -151,6 +151,10 @@ def _transaction_of(one: Reached) -> int:
     return id(one.stage.tx)
 
 
+def _number_of(one: tuple[int, _Look]) -> int:
+    return one[0]
+
+
 @dataclass(slots=True)
 class _Look:
     """What of the rules is to be judged at a stage."""
@@ -254,47 +258,57 @@ class Judge:
         Those of one transaction are judged in the order of the rules, whatever stage they are about: one that sets a
         flowbit comes before one that asks for it, as in Suricata.
         """
+        if len(reached) == 1:
+            self._transaction(place, app, reached)
+            return
         for _, group in itertools.groupby(reached, key=_transaction_of):
             self._transaction(place, app, list(group))
+
+    def asks(self, app: int, stage: TxStage) -> bool:
+        """Tell whether some rule is judged at a stage of a protocol."""
+        return bool(self._plan.transactions.everything(app, stage.stage, file=stage.file is not None))
 
     def _transaction(self, place: Place, app: int, reached: Sequence[Reached]) -> None:
         if self._passed(place):
             return
         framed = self._framed(place, app) if self._options.triage else None
         looks = [look for one in reached if (look := self._look_at(place, app, one, framed)) is not None]
-        if self._options.triage:
-            awake = self.awake(place.slot, set().union(*(look.rules for look in looks)))
-            for look in looks:
-                look.rules = awake.intersection(look.rules)
-        order = sorted((number, n) for n, look in enumerate(looks) for number in look.rules)
-        for number, n in order:
-            look = looks[n]
+        for number, look in self._in_order(place, looks):
             matched = look.reached.matched
             if matched is not None and number in matched:
                 continue
-            for _ in self._able((number,), look.context, look.reached.seen):
-                if self._holds(number, look.context):
-                    if matched is not None and not self._plan.rules[number].store:
-                        matched.add(number)
-                    if self._match(number, look.place, look.reached.data, stream=True, context=look.context):
-                        return
+            if self._may(number, look.context, look.reached.seen) and self._holds(number, look.context):
+                if matched is not None and not self._plan.rules[number].store:
+                    matched.add(number)
+                if self._match(number, look.place, look.reached.data, stream=True, context=look.context):
+                    return
+
+    def _in_order(self, place: Place, looks: Sequence[_Look]) -> list[tuple[int, _Look]]:
+        """Return the rules to be judged, each with the stage that it is judged at."""
+        if self._options.triage and looks:
+            awake = self.awake(place.slot, set().union(*(look.rules for look in looks)))
+            found = [(number, look) for look in looks for number in awake & look.rules]
+        else:
+            found = [(number, look) for look in looks for number in look.rules]
+        found.sort(key=_number_of)
+        return found
 
     def _look_at(self, place: Place, app: int, one: Reached, framed: Collection[int] | None) -> _Look | None:
         """Return the rules that may hold at a stage; None: there are none. framed: see `_framed`."""
         index, stage = self._plan.transactions, one.stage
         file = stage.file is not None
-        every = index.everything(app, stage.stage, file=file)
         known = index.among(app, stage.stage, framed, file=file) if framed else None
-        if not every or (framed is not None and not known):
+        if framed is not None and not known:
             return None
         whole = [Window(one.seen)] if one.seen else []
         sided = place if stage.side == place.side else replace(place, side=stage.side)
         windows: dict[str, Sequence[Window]] = {"payload": whole, "stream": whole, "payload_or_stream": whole}
         context = EventContext(sided, self, windows, stage.tx, SPECS[app].name, stage.file, stage=stage)
-        rules: Iterable[int] = every
-        if self._options.triage:
-            rules = known if known is not None else index.candidates(app, stage.stage, context.instances, file=file)
-        return _Look(one, sided, context, set(rules))
+        if not self._options.triage:
+            known = set(index.everything(app, stage.stage, file=file))
+        elif known is None:
+            known = index.candidates(app, stage.stage, context.instances, file=file)
+        return _Look(one, sided, context, known)
 
     def _framed(self, place: Place, app: int) -> Collection[int] | None:
         """Return the rules that may match messages of a flow, as its frames tell; None: they do not."""
@@ -404,18 +418,20 @@ class Judge:
 
         data: the payload, or the window.
         """
-        if not self._options.triage:
-            yield from rules
-            return
         for number in rules:
-            need = (self._ready[number] or self._make(number)).needs
-            if need.bits and not need.bits_set(self._vars.get(context.slot)):
-                continue
-            if need.raw and not need.stands_in(context.lower(data)):
-                continue
-            if need.fields and not need.stands_in_fields(context.instances):
-                continue
-            yield number
+            if self._may(number, context, data):
+                yield number
+
+    def _may(self, number: int, context: EventContext, data: bytes) -> bool:
+        """Tell whether a rule has what it needs at least. data: the payload, or the window."""
+        if not self._options.triage:
+            return True
+        need = (self._ready[number] or self._make(number)).needs
+        if need.bits and not need.bits_set(self._vars.get(context.slot)):
+            return False
+        if need.raw and not need.stands_in(context.lower(data)):
+            return False
+        return not need.fields or need.stands_in_fields(context.instances)
 
     def _holds(self, number: int, context: EventContext) -> bool:
         """Judge one rule; whatever goes wrong in it stays in it."""

@@ -450,7 +450,9 @@ class Walk:
         before = sum(view.counts_at(slot, row)[:2]) - 1 if stages else 0
         for stage in stages:
             stage.tx.id = before
-        self._judge.transactions(place, app, [Reached(stage, data, data) for stage in stages])
+        self._judge.transactions(
+            place, app, [Reached(stage, data, data) for stage in stages if self._judge.asks(app, stage)]
+        )
         for stage in stages:
             self._logs.transaction(place, spec, stage)
             self._files.stage(place, spec, stage)
@@ -578,10 +580,12 @@ class Walk:
             app, last = APP_ID[spec.name], self._last[spec.name]
             mixed, written, filed = app in self._tails.apps, spec.name in self._written, spec.name in self._filed
             noted = self._logged[app]
-            tails = [self._tails.of(app, place.slot, side, data) if mixed else data for side in (0, 1)]
             memory = flow.twice if spec.message_ends else flow.matched
-            reached = [Reached(stage, data, tails[stage.side], memory(stage)) for stage in stages]
-            self._judge.transactions(place, app, reached)
+            remembered = [(stage, memory(stage)) for stage in stages]
+            self._judge.transactions(place, app, [
+                Reached(stage, data, self._tails.of(app, place.slot, stage.side, data), matched)
+                for stage, matched in remembered if self._judge.asks(app, stage)
+            ])  # fmt: skip
             for stage in stages:
                 flow.transactions += stage.stage == last
                 if written:
