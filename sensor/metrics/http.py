@@ -49,6 +49,8 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 64
+    """Of the base class's five a burst of clients takes all, and who comes then tries again after 1, 3 and 7 s."""
 
     def __init__(self, host: str, port: int, access: Access) -> None:
         self._tls = access.tls
