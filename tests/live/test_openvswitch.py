@@ -140,8 +140,8 @@ def test_the_documented_mirror_to_a_vif(able, tmp_path):
         before = switch.frames_sent()
         with Sensor(switch, tmp_path) as sensor:
             switch.say(b"this is a live-needle for you")
-            sent = switch.frames_sent() - before
             sensor.wait_alerts(1)
+            sent = switch.frames_sent() - before
             last = sensor.stop()
             assert sensor.sids() == [1]
             assert last["decoder"]["pkts"] == sent
