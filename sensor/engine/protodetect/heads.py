@@ -38,7 +38,8 @@ class Detector:
         if flows.size > len(self._heads):
             self._grow(flows.size)
         found = np.empty(segs.size, np.int32), np.empty(segs.size, np.int32), np.empty(segs.size, np.uint8)
-        odd, why = np.empty(segs.size + 1, np.int32), np.empty(segs.size, np.uint8)
+        # At one segment it may show that a side is given up and, by what the side speaks, that something is odd.
+        odd, why = np.empty(2 * segs.size + 1, np.int32), np.empty(2 * segs.size, np.uint8)
         kept = self._heads, self._lengths, self._voices
         told = np.empty(segs.size + 1, np.int32)
         n = detect(segs, seg_at, data, flows, *kept, *found, odd, why, told, self._names_tcp)
