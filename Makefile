@@ -25,7 +25,6 @@ PYTEST := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 .PHONY: demo check test bench bench-live soak fuzz conformance rules clean system peers install forge
 
 demo: install  ## replay the shipped capture of an attack and show the alerts
-	@$(MAKE) --no-print-directory -j 2 $(KERNELS)
 	$(VENV)/bin/xensor replay -S rules pcaps/demo.pcap
 
 system:
@@ -47,14 +46,15 @@ $(STAMP): pyproject.toml | system
 	$(PY) -m compileall -q sensor  # each start of someone who writes no bytecode would do it again: 0.3 s
 	touch $@
 
-install: $(STAMP)
+install: $(STAMP)  ## everything into .venv, kernels compiled: a first start has only its rules to plan
+	@$(MAKE) --no-print-directory -j 2 $(KERNELS)
 
 # What is over at once comes first; types are checked beside the tests, so that neither core waits for the other.
-check: install  ## everything quick: style, types, architecture, rules, unit and property tests
+check: $(STAMP)  ## everything quick: style, types, architecture, rules, unit and property tests
 	@$(MAKE) --no-print-directory -j 2 -Otarget style lint $(KERNELS)
 	@$(MAKE) --no-print-directory -j 2 types quick
 
-test: install peers  ## all tests with all their examples, those on outside captures too where they are there
+test: $(STAMP) peers  ## all tests with all their examples, those on outside captures too where they are there
 	@$(MAKE) --no-print-directory -j 2 -Otarget style lint $(KERNELS)
 	@$(MAKE) --no-print-directory -j 2 types full
 
