@@ -30,7 +30,7 @@ from sensor.engine.recent import RecentHits, StreamHits
 from sensor.engine.sift import Sift
 from sensor.model.app import RAW_NAME
 from sensor.model.distinct import distinct
-from sensor.model.rows import APP_UNDECIDED, COLD, FRAG_PART, SEG_DATA, STREAM_IGNORED, new_rows
+from sensor.model.rows import APP_UNDECIDED, COLD, FRAG_PART, SEG_DATA, SEG_GAP, STREAM_IGNORED, new_rows
 from sensor.model.units import UNIT_STREAM
 from sensor.proto import ids
 from sensor.proto.dns.framing import DnsCutter
@@ -58,6 +58,8 @@ class Candidates:
     """See `frames.Wanted`."""
     over: set[int] = field(default_factory=set)
     """See `frames.Wanted`."""
+    bridged: set[int] = field(default_factory=set)
+    """See `Frames.bridged`."""
 
     def parse(self, slots: Iterable[int], apps: int) -> None:
         """Have flows parsed, if they speak one of the protocols."""
@@ -178,6 +180,7 @@ class Selector:
             self._bare_windows(gathered, flows, heads)
         if gathered.units.size and (plan.literals.index.size or self.frames):
             self._literals(found, rows, gathered, flows, messages)
+        self._bridge(found, gathered, flows)
         self._count_smb(found, flows)
         for app, slots in self._contents.look(gathered.data, gathered.units, flows) if plan.contents else ():
             self.counters.smb_flows_contents += len([slot for slot in slots if slot not in found.flows])
@@ -191,6 +194,15 @@ class Selector:
             self._questions(found, rows, buf, gathered, flows, messages)
         self._netbios(found, gathered, flows)
         return found
+
+    def _bridge(self, found: Candidates, gathered: Gathered, flows: np.ndarray) -> None:
+        """Have losses looked at, once the block has been framed."""
+        gaps = gathered.segs[gathered.segs["kind"] == SEG_GAP]
+        gaps = gaps[gaps["flow"] >= 0]
+        for frames in self.frames:
+            if gaps.size:
+                frames.bridge(gaps, gathered.units, flows)
+            found.bridged |= frames.bridged
 
     def _count_smb(self, found: Candidates, flows: np.ndarray) -> None:
         """Count the flows that become hot for literals."""

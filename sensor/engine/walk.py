@@ -229,14 +229,15 @@ class Walk:
         for slot, apps in work.found.flows.items():
             self._due[slot] = self._due.get(slot, 0) | apps
         # A buffer may join what stands before and behind a gap: no literal proves anything there.
-        hidden = ~self._plan.past_gaps
+        hidden, bridged = ~self._plan.past_gaps, work.found.bridged
         for slot in distinct(work.segs["flow"][work.segs["kind"] == SEG_GAP]).tolist():
-            self._due[slot] = self._due.get(slot, 0) | hidden
+            if slot not in bridged:
+                self._due[slot] = self._due.get(slot, 0) | hidden
         slots = distinct(work.segs["flow"][work.segs["kind"] <= SEG_GAP])
         slots = slots[(flows["hot"][slots] == COLD) & self._of_interest[flows["app"][slots]]]
         for slot, app in zip(slots.tolist(), flows["app"][slots].tolist(), strict=True):
             # A gap that came before the protocol was known counts, too.
-            due = self._due.get(slot, 0) | (hidden if flows["gaps"][slot].any() else 0)
+            due = self._due.get(slot, 0) | (hidden if flows["gaps"][slot].any() and slot not in bridged else 0)
             if self._wanted[app] or (app in self._plan.tx and due >> app & 1):
                 flows["hot"][slot] = HOT
         for slot in work.found.over - self._due.keys() - self._quiet - work.found.quiet:

@@ -261,9 +261,12 @@ def frames_of(turns, cuts):
 
 
 @SLOW
-@given(talks(), st.lists(st.integers(1, 120), max_size=3), st.sampled_from(["quiet", "all"]), st.integers(1, 9))
-def test_no_alert_is_lost(rules, turns, cuts, which, block):
-    frames = frames_of(turns, cuts)
+@given(
+    talks(), st.lists(st.integers(1, 120), max_size=3), st.sampled_from(["quiet", "all"]), st.integers(1, 9),
+    st.lists(st.integers(3, 24), max_size=2),
+)  # fmt: skip
+def test_no_alert_is_lost(rules, turns, cuts, which, block, lost):
+    frames = [frame for n, frame in enumerate(frames_of(turns, cuts)) if n not in lost]
     wanted = run(frames, rules[which], types=("alert",), triage=False)
     for size in (16_384, block, 1):
         found = run(frames, rules[which], types=("alert",), block=size)
@@ -315,6 +318,35 @@ def test_what_all_of_a_message_tells_keeps_its_flow_unparsed(rules, turns):
     done = run(frames_of(turns, ()), rules["quiet"], types=("alert",))
     assert not done.sids
     assert done.pipeline.walk.apps.counters.flows == 0
+
+
+def lossy(turns, lost):
+    """Return the frames of turns, in segments of 1,000 bytes, without those that begin at these offsets of a side."""
+    flow = forgekit.Flow(dport=80)
+    flow.open()
+    first = list(flow.seqs)
+    for side, octets in turns:
+        flow.send(side, octets, mss=1000)
+    flow.close()
+    gone = {(side, first[side] + offset) for side, offset in lost}
+    return [(ts, f) for ts, f in flow.frames() if len(f) == 54 or (f[35] == 80, int.from_bytes(f[38:42])) not in gone]
+
+
+SENDS = ASKS.replace(b"POST", b"OPTIONS")
+TWO = exchange(SENDS, b"x" * 5000, b"y" * 5000) + exchange(SENDS.replace(b"/q?b", b"/bin/sh"), b"z" * 50)
+
+
+@pytest.mark.parametrize("lost", [[(1, 2000)], [(1, 3000), (1, 2000)], [(0, 1000)], [(0, 2000), (1, 4000)]])
+def test_a_loss_within_a_body_does_not_have_its_flow_parsed(rules, lost):
+    calm = [(side, octets.replace(b"/bin/sh", b"/bin/no")) for side, octets in TWO]
+    done = run(lossy(calm, lost), rules["quiet"], types=("alert",))
+    assert (done.sids, done.pipeline.walk.apps.counters.flows) == ([], 0)
+    assert run(lossy(TWO, lost), rules["quiet"], types=("alert",)).sids == [110]
+
+
+@pytest.mark.parametrize("lost", [[(0, 0)], [(1, 0)], [(1, 5000)], [(1, 2000), (1, 5000)]])
+def test_a_loss_of_a_head_has_its_flow_parsed(rules, lost):
+    assert run(lossy(TWO, lost), rules["quiet"], types=("alert",)).pipeline.walk.apps.counters.flows == 1
 
 
 @pytest.mark.parametrize("chunked", [False, True])

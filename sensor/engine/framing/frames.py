@@ -173,6 +173,8 @@ class Frames:
         """Slot → rules that may match one of its messages."""
         self._elsewhere: dict[int, set[int]] = {}
         """2 * slot + side → rules whose literal was seen in bytes that need not be those of the message they match."""
+        self.bridged: set[int] = set()
+        """Slots of flows that have lost bytes, and are framed nevertheless: none of a head is missing."""
         self._outputs = Outputs()
 
     def rules_of(self, slot: int, flow: int) -> Collection[int] | None:
@@ -265,8 +267,29 @@ class Frames:
             cold = sum(int(hot[slot]) == COLD for slot in slots)
             setattr(self.counters, name, getattr(self.counters, name) + cold)
 
+    def bridge(self, gaps: np.ndarray, units: np.ndarray, flows: np.ndarray) -> None:
+        """Tell the losses that lie within one body each from others, with which a flow is framed no longer.
+
+        gaps: SEG[n], the losses of a block, when it has been framed. What comes behind a loss must be here: only then
+        has the framer seen where it ends.
+        """
+        mine = gaps[flows["app"][gaps["flow"]] == self.app]
+        if not mine.size:
+            return
+        streams = units[units["kind"] == UNIT_STREAM]
+        behind = set(zip(streams["flow"].tolist(), streams["side"].tolist(), streams["pos"].tolist(), strict=True))
+        ends = zip(mine["flow"].tolist(), mine["side"].tolist(), (mine["pos"] + mine["len"]).tolist(), strict=True)
+        for slot, side, end in ends:
+            if (slot, side, end) in behind and self._framer.follows(slot, int(flows["id"][slot])):
+                self.bridged.add(slot)
+            else:
+                self.bridged.discard(slot)
+                self._framer.leave(slot)
+
     def forget(self, slots: Iterable[int]) -> None:
         """Drop what is kept of ended flows."""
+        slots = list(slots)
+        self.bridged.difference_update(slots)
         for slot in slots if self._passed or self._elsewhere else ():
             self._passed.pop(slot, None)
             self._elsewhere.pop(2 * slot, None)

@@ -424,7 +424,8 @@ def _message(data, start, end, table, pool, names, text, filled, f):  # pragma: 
         f["flags"] |= ODD
     f["head"] = head
     if chunked:
-        size = np.int64(-1) if f["at"][p.CONTENT_LEN] != ABSENT or status != 200 else _chunks(data, head, end)
+        whole = f["at"][p.CONTENT_LEN] == ABSENT and status not in (204, 304)
+        size = _chunks(data, head, end) if whole else np.int64(-1)
     else:
         size = _length(data, side, status, f)
     if size >= 0:
@@ -472,7 +473,8 @@ def frame(data, units, picked, flows, owner, following, waiting, table, pool, fr
             following[2 * slot] = following[2 * slot + 1] = waiting[2 * slot] = waiting[2 * slot + 1] = 0
         at = fresh + (following[2 * slot + side] - pos)
         lost = following[2 * slot] < 0 or following[2 * slot + 1] < 0
-        if lost or at < fresh or n == frames.size or flows[slot]["gaps"][0] or flows[slot]["gaps"][1]:
+        # What was lost of a body whose end is known leaves the next message where it is.
+        if lost or at < fresh or n == frames.size:
             verdict[u] = REFUSED
             following[2 * slot] = following[2 * slot + 1] = -1
             continue
