@@ -36,7 +36,7 @@ from sensor.engine.records.tagging import Tagging
 from sensor.engine.scenes import BlockView
 from sensor.model.app import ProtocolSpec, TxStage, beside, eve_of_alert
 from sensor.model.counters import Counters
-from sensor.model.rows import APP_UNKNOWN, FRAG_PART, TUNNEL_GENEVE, TUNNEL_NONE, TUNNEL_TEREDO, TUNNEL_VXLAN
+from sensor.model.rows import FRAG_PART, TUNNEL_GENEVE, TUNNEL_NONE, TUNNEL_TEREDO, TUNNEL_VXLAN
 from sensor.model.scene import Match, Record, speaking
 from sensor.proto.registry import BY_NAME, BY_WORD, SPECS
 from sensor.rules.check import transports
@@ -44,6 +44,8 @@ from sensor.rules.fields import APP_EVENT, STREAM_EVENT
 from sensor.rules.nodes import Rule
 
 _WITH_FLOWS = frozenset({1, 6, 17, 58, 132})
+_ORIGIN = -1
+"""Stands for a rule in what has fired on a side: where the message begins that it is about."""
 _STRETCH = 2560
 """Bytes of a stream that Suricata inspects at once (stream.reassembly.toserver-chunk-size, …toclient…)."""
 _OVER_UDP = frozenset({TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_TEREDO})
@@ -221,23 +223,24 @@ class Judge:
         """Return the rules without those that need flowbits which the flow does not have and cannot come to have."""
         return self._sleepers.awake(rules, self._vars.get(slot)) if self._options.triage else rules
 
-    def window(self, place: Place, window: tuple[int, bytes], rules: Iterable[int]) -> None:
+    def window(self, place: Place, window: tuple[int, bytes], origin: int, rules: Iterable[int]) -> None:
         """Judge stream rules on (stream offset, bytes); a rule that fired sees only later bytes.
 
-        Of a protocol that is not known it sees those of the next stretch: Suricata inspects such streams a stretch at a
-        time, so that what stands in one again and again alerts once. (Where the start was not seen it has no stream
-        unless it is told to, and inspects packets.)
+        It sees those of the next stretch: Suricata inspects streams a stretch at a time, and those of some protocols a
+        message at a time, so that what stands in one again and again alerts once. (Where the start was not seen it has
+        no stream unless it is told to, and inspects packets.) origin: where the message begins.
         """
         if self._passed(place):
             return
         base, data = window
         end = base + len(data)
         view = place.view
-        at_once = view.app(place.slot, place.row) <= APP_UNKNOWN and not view.flow["midstream"][place.slot]
-        seen_to = end - end % _STRETCH + _STRETCH if at_once else end
-        whole = [Window(data, base)]
+        seen_to = end if view.flow["midstream"][place.slot] else end - (end - origin) % _STRETCH + _STRETCH
+        whole = [Window(data, base - origin)]
         context = EventContext(place, self, {"stream": whole, "payload_or_stream": whole})
         side = 2 * place.slot + place.side
+        if self.fired.of(side).get(_ORIGIN, 0) != origin:
+            self.fired.restart(side, _ORIGIN, origin)
         fired = self.fired.of(side)
         for number in self._able(rules, context, data):
             seen = fired.get(number, 0)
@@ -245,7 +248,7 @@ class Judge:
                 continue
             used = context
             if seen > base:
-                part = [Window(data[seen - base :], seen)]
+                part = [Window(data[seen - base :], seen - origin)]
                 used = EventContext(place, self, {"stream": part, "payload_or_stream": part})
             if self._holds(number, used):
                 self.fired.note(side, number, seen_to)

@@ -47,6 +47,11 @@ class SideMarks:
             self._size -= lost
             self.forgotten += lost
 
+    def restart(self, side: int, rule: int, offset: int) -> None:
+        """Drop what is known of a side, but for one offset."""
+        self._size -= len(self._of.pop(side, ()))
+        self.note(side, rule, offset)
+
     def forget(self, slots: Iterable[int]) -> None:
         """Drop both sides of flows that ended."""
         if self._of:
@@ -58,5 +63,5 @@ class SideMarks:
         self.forgotten = old.forgotten
         for side, rules in old._of.items():
             for rule, offset in rules.items():
-                if rule in renumbered:
-                    self.note(side, renumbered[rule], offset)
+                if rule in renumbered or rule < 0:
+                    self.note(side, renumbered.get(rule, rule), offset)

@@ -13,6 +13,7 @@ from sensor.detect.planning.plan import Plan
 from sensor.detect.state.threshold import Rates, Thresholds
 from sensor.engine.block.gathered import Gathered
 from sensor.engine.block.stations import Stations
+from sensor.engine.block.turns import Turns
 from sensor.engine.counts import sight
 from sensor.engine.counts.stopwatch import Stopwatch
 from sensor.engine.counts.tally import Tally
@@ -74,6 +75,7 @@ class Pipeline:
         self.journal = Journal(dataclasses.replace(settings.journal, window=window), slots)
         self._detector = Detector(slots, settings.dns)
         self._answers = Answers(slots)
+        self._turns = Turns()
         self._watcher = Watcher()
         self._told = Told()
         self._stations = Stations(slots)
@@ -187,10 +189,11 @@ class Pipeline:
         flows, watch = self.table.flows, self.stopwatch
         self.journal.follow(flows.size)
         units = self._gatherer.gather(rows, buf, segs, self.table.queue_buf, flows)
-        gathered = Gathered(units.data, units.units, units.seg_at, segs)
         watch.lap("gather")
         streams = self._detector.streams(segs, units.seg_at, units.data, flows)
         silent = self._answers.take(streams, rows, flows)
+        messages = self._turns.take(segs, units.seg_at, units.data, flows, streams)
+        gathered = Gathered(units.data, units.units, units.seg_at, segs, messages)
         streams = self.expected.apply(rows, gathered, flows, streams)
         at, apps, datagrams = self._detector.datagrams(rows, buf, flows)
         watch.lap("protocols")
@@ -275,6 +278,7 @@ class Pipeline:
             self._selector.forget(slots)
             self._detector.forget(ended)
             self._answers.forget(ended)
+            self._turns.forget(ended)
             self._told.forget(ended)
             self.expected.forget(slots)
             self.journal.drop_many(ended)

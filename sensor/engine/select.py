@@ -173,6 +173,7 @@ class Selector:
         plan = self._plan
         plan.headers.note(rows, flows)
         sift = self._sift = Sift(plan, flows, changes, heads)
+        self._messages = gathered.messages
         self._bare_packets(rows, buf, segments, told)
         self._bare_untied(rows, buf)
         self._stream_hits = []
@@ -256,14 +257,20 @@ class Selector:
         segs, units, plan = gathered.segs, gathered.units, self._plan
         rows = _stand_ins(segs, flows, segs["kind"] != SEG_DATA)
         plan.headers.note(rows, flows)
-        base = np.maximum(segs["pos"].astype(np.int64) - self._window, 0)
+        pos, origins = segs["pos"].astype(np.int64), gathered.messages.origins
+        base = np.maximum(pos - origins - self._window, 0)
         begin = gathered.begins()
         begin[base > 0] = -1
-        size = np.where(begin < 0, -1, segs["pos"].astype(np.int64) + segs["len"]).astype(np.int32)
+        size = np.where(begin < 0, -1, pos - origins + segs["len"]).astype(np.int32)
         apps = _spoken(segs, flows)
-        self._sift.add_windows(
-            *plan.segs.select(plan.headers, rows, gathered.data, begin, size, base, apps, heads=heads)
-        )
+        # The first bytes of a later message are not at hand when its block is gone.
+        for first in (True, False) if gathered.messages.several else (True,):
+            mine = np.flatnonzero((origins == 0) == first)
+            at, rules = plan.segs.select(
+                plan.headers, rows[mine], gathered.data, begin[mine], size[mine], base[mine], apps[mine],
+                heads=heads if first else NO_HEADS,
+            )  # fmt: skip
+            self._sift.add_windows(mine.astype(np.int32)[at], rules)
         stream = units[units["kind"] == UNIT_STREAM]
         rows = _stand_ins(stream, flows, np.zeros(stream.size, np.bool_))
         at, size = stream["start"].astype(np.int32), (stream["end"] - stream["start"]).astype(np.int32)
@@ -372,7 +379,8 @@ class Selector:
         apps = self._apps[pairs.rules[tx]]
         for slot, mask in dict.fromkeys(zip((pairs.sides[tx] >> 1).tolist(), apps.tolist(), strict=True)):
             found.flows[slot] = found.flows.get(slot, 0) | mask
-        stream = (scope & STREAM != 0) & self._in_reach(pairs.rules, pairs.pos)
+        reached = self._messages.reached(pairs.sides, pairs.pos, self._last[pairs.rules], REPEAT)
+        stream = (scope & STREAM != 0) & reached
         rules, sides, lits, pos = (column[stream] for column in pairs)
         self._stream_hits.append(StreamHits(sides, rules, pos + self._lengths[lits], pos))
 

@@ -60,15 +60,15 @@ class Sift:
         place[order] = np.arange(order.size)
         rules, places = _distinct([(rules, place[numbers]) for numbers, rules in self._windows])
         numbers = order[places]
-        sides, pos = sides[numbers], segs["pos"][numbers]
-        base = np.maximum(pos - window, 0)
+        sides, pos, origins = sides[numbers], segs["pos"][numbers], gathered.messages.origins[numbers]
+        base = np.maximum(pos - window, origins)
         at = gathered.seg_at[numbers] - (pos - base)
         size = np.where(gathered.first_of(numbers) <= base, pos - base + segs["len"][numbers], -1).astype(np.int32)
         holds = np.empty(rules.size, np.bool_)
         plan, looks = self._plan, self._plan.looks
         look_windows(
-            sides, rules, base, at, size, self._flows, self._turned, gathered.data, plan.headers.table, looks.first,
-            looks.table, looks.pool, *looks.automata.arrays, holds, *self._heads,
+            sides, rules, base - origins, origins, at, size, self._flows, self._turned, gathered.data,
+            plan.headers.table, looks.first, looks.table, looks.pool, *looks.automata.arrays, holds, *self._heads,
         )  # fmt: skip
         return _grouped(numbers[holds], rules[holds])
 

@@ -499,7 +499,8 @@ class Walk:
         rules = work.found.windows.get(index)
         awake = self._judge.awake(slot, rules) if rules else None
         if awake:
-            self._judge.window(work.place(n), self._window_of(work, n), sorted(awake))
+            origin = int(work.gathered.messages.origins[index])
+            self._judge.window(work.place(n), self._window_of(work, n, origin), origin, sorted(awake))
 
     def _note(self, work: BlockWork, n: int) -> None:
         """Judge and log what the flow table found odd."""
@@ -552,10 +553,10 @@ class Walk:
             self._tails.forget((slot,))
             self._give_up(work.place(n), flow)
 
-    def _window_of(self, work: BlockWork, n: int) -> tuple[int, bytes]:
-        """Return (stream offset, bytes) up to the end of a segment, with what stands before it."""
+    def _window_of(self, work: BlockWork, n: int, origin: int) -> tuple[int, bytes]:
+        """Return (stream offset, bytes) up to the end of a segment, with what stands before it in its message."""
         c, index = work.columns, work.columns.indexes[n]
-        wanted = max(0, int(work.segs["pos"][index]) - self._window)
+        wanted = max(origin, int(work.segs["pos"][index]) - self._window)
         start, data = work.gathered.before(index, wanted)
         if start > wanted:
             earlier, head = self._journal.window(c.slots[n], c.sides[n], wanted, start)

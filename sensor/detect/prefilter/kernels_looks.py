@@ -332,30 +332,31 @@ def look_rows(at, rules, rows, flows, turned, data, headers, first, looks, pool,
     return count
 
 
-@allocating_kernel(int64(I4, I4, I8, I8, I4, FLOWS_T, I4, BYTES, HEADERS_T, I4, LOOKS_T, U1, AUTOMATA_T, U8, I4, U8_2,
-             boolean[::1], U1, I8))
-def look_windows(sides, rules, bases, begins, sizes, flows, turned, data, headers, first, looks, pool,
+@allocating_kernel(int64(I4, I4, I8, I8, I8, I4, FLOWS_T, I4, BYTES, HEADERS_T, I4, LOOKS_T, U1, AUTOMATA_T, U8, I4,
+             U8_2, boolean[::1], U1, I8))
+def look_windows(sides, rules, bases, origins, begins, sizes, flows, turned, data, headers, first, looks, pool,
                  automata, follow, octets, sets, out, heads, head_sizes):  # pragma: no cover  # fmt: skip
     """Tell of each pair (window, rule) whether the rule may match the window; return how many.
 
-    sides: 2 * slot + side; bases: stream offset of the first byte; begins: where it is in `data`; sizes: bytes, -1:
-    they are not all there. In the order of rules, then sides, then windows. heads, head_sizes: see `head_known`.
+    sides: 2 * slot + side; bases: offset of the first byte in its message; origins: stream offset of that message;
+    begins: where the byte is in `data`; sizes: bytes, -1: they are not all there. In the order of rules, then sides,
+    then windows. heads, head_sizes: see `head_known`.
     """
     memo, cursor = np.zeros((MEMO, 3), np.int64), np.zeros(4, np.int64)
     count = np.int64(0)
-    side, last = np.int64(-1), np.int64(-1)
+    side, last, origin = np.int64(-1), np.int64(-1), np.int64(-1)
     for i in range(rules.size):
         rule = np.int64(rules[i])
         out[i] = False
-        if rule != last or sides[i] != side:
-            side = np.int64(sides[i])
+        if rule != last or sides[i] != side or origins[i] != origin:
+            side, origin = np.int64(sides[i]), np.int64(origins[i])
             memo[:] = -1
         last = rule
         if speaks(headers, rule, side >> 1, flows, turned):
             out[i] = may_hold(
                 looks, first[rule], first[rule + 1], data, begins[i], np.int64(sizes[i]), bases[i], pool, automata,
                 follow, octets, sets, memo, False, cursor, heads, HEAD * side,
-                head_known(head_sizes, side) if head_sizes.size else np.int64(0),
+                head_known(head_sizes, side) if head_sizes.size and origin == 0 else np.int64(0),
             )  # fmt: skip
             count += out[i]
     return count

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sensor.engine.block.turns import Messages
 from sensor.model.columns import Columns
 from sensor.model.units import UNIT_STREAM
 
@@ -22,6 +23,7 @@ class Gathered:
     """int64[m]: offset in `data` of each DATA segment, -1 for other events."""
     segs: np.ndarray
     """SEG[m]"""
+    messages: Messages
     _memory: memoryview = field(init=False)
     _seg_at: memoryview = field(init=False)
     _seg: Columns = field(init=False)
@@ -41,15 +43,16 @@ class Gathered:
         return self.piece(self._seg_at[index], self._seg["len"][index])
 
     def begins(self) -> np.ndarray:
-        """Return int32[m]: where in `data` the stream of each DATA segment begins; -1: that is not here."""
+        """Return int32[m]: where in `data` the stream, or the message, of each DATA segment begins; -1: not here."""
         numbers, starts = self._streams()
         out = np.full(self.segs.size, -1, np.int32)
         at = np.flatnonzero(self.seg_at >= 0)
         if numbers.size and at.size:
             places = self.seg_at[at]
             unit = np.searchsorted(starts, places, "right") - 1
-            begin = places - self.segs["pos"][at]
-            here = (begin == starts[unit]) & (self._firsts()[unit] == 0)
+            origin = self.messages.origins[at]
+            begin = places - (self.segs["pos"][at] - origin)
+            here = np.where(origin > 0, begin >= starts[unit], (begin == starts[unit]) & (self._firsts()[unit] == 0))
             out[at[here]] = begin[here]
         return out
 

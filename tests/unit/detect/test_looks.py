@@ -57,8 +57,8 @@ def passes_windows(rule, data, windows, apps=0, turned=NOBODY):
     sizes = np.array([end - base for base, end in windows], np.int32)
     raw = np.frombuffer(data + b"\0", np.uint8)
     count = look_windows(
-        np.zeros(n, np.int32), np.zeros(n, np.int32), bases, bases.copy(), sizes, flows(), turned, raw,
-        headers(apps), looks.first, looks.table, looks.pool,
+        np.zeros(n, np.int32), np.zeros(n, np.int32), bases, np.zeros(n, np.int64), bases.copy(), sizes,
+        flows(), turned, raw, headers(apps), looks.first, looks.table, looks.pool,
         *looks.automata.arrays, out, *NO_HEADS,
     )  # fmt: skip
     assert count == np.count_nonzero(out)
@@ -160,9 +160,9 @@ def passes_unseen(rule, base, head):
     octets, sizes = np.zeros(4 * HEAD, np.uint8), np.zeros(4, np.int64)
     octets[HEAD : HEAD + len(head)], sizes[1] = np.frombuffer(head, np.uint8), len(head)
     look_windows(
-        np.ones(1, np.int32), np.zeros(1, np.int32), np.array([base]), np.array([-1]), np.array([-1], np.int32),
-        flows(), NOBODY, np.zeros(1, np.uint8), headers(), looks.first, looks.table, looks.pool,
-        *looks.automata.arrays, out, octets, sizes,
+        np.ones(1, np.int32), np.zeros(1, np.int32), np.array([base]), np.zeros(1, np.int64), np.array([-1]),
+        np.array([-1], np.int32), flows(), NOBODY, np.zeros(1, np.uint8), headers(), looks.first, looks.table,
+        looks.pool, *looks.automata.arrays, out, octets, sizes,
     )  # fmt: skip
     return bool(out[0])
 

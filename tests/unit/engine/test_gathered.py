@@ -3,12 +3,16 @@
 import numpy as np
 
 from sensor.engine.block.gathered import Gathered
+from sensor.engine.block.turns import Messages
 from sensor.model.rows import SEG, SEG_DATA, SEG_GAP
 from sensor.model.units import UNIT, UNIT_PACKET, UNIT_STREAM
 
 
-def made(units, segs):
-    """units: (kind, flow, side, start, fresh, end, stream offset of fresh); segs: (kind, flow, side, pos, len, at)."""
+def made(units, segs, origins=()):
+    """origins: of the segments' messages.
+
+    units: (kind, flow, side, start, fresh, end, stream offset of fresh); segs: (kind, flow, side, pos, len, at).
+    """
     table, events = np.zeros(len(units), UNIT), np.zeros(len(segs), SEG)
     names = "kind", "flow", "side", "start", "fresh", "end", "pos"
     for name, column in zip(names, zip(*units, strict=True), strict=True):
@@ -17,7 +21,8 @@ def made(units, segs):
     for name, column in zip(names, zip(*[one[:5] for one in segs], strict=True), strict=True):
         events[name] = column
     at = np.array([one[5] for one in segs], np.int64)
-    return Gathered(np.zeros(1000, np.uint8), table, at, events)
+    begins = np.array(origins or [0] * len(segs), np.int64)
+    return Gathered(np.zeros(1000, np.uint8), table, at, events, Messages(begins, np.zeros(0, np.int64), begins))
 
 
 def test_of_streams_that_begin_here_the_beginning_is_known():
@@ -42,3 +47,9 @@ def test_behind_a_gap_it_is_not():
 
 def test_without_streams_nothing_is_known():
     assert made([(UNIT_PACKET, 1, 0, 0, 0, 10, 0)], [(SEG_GAP, 1, 0, 0, 3, -1)]).begins().tolist() == [-1]
+
+
+def test_of_a_later_message_it_is_the_beginning_of_that():
+    units = [(UNIT_STREAM, 7, 0, 100, 110, 160, 20)]  # stream offsets 10 to 70
+    segs = [(SEG_DATA, 7, 0, 20, 10, 110), (SEG_DATA, 7, 0, 30, 20, 120), (SEG_DATA, 7, 0, 50, 20, 140)]
+    assert made(units, segs, [5, 30, 30]).begins().tolist() == [-1, 120, 120]
