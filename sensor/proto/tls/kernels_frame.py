@@ -23,7 +23,7 @@ _OLD, _NEW = 1, 2
 """What is known of the version that the server has chosen: up to TLS 1.2, TLS 1.3."""
 _ENCRYPTED = 128
 """Records of application data of a side after which the parser has long given up the other one."""
-_MAX_RECORD = 16384 + 2048
+_MAX_RECORD = 16384 + 1024
 _TEXT = 8192
 """Bytes of text that one frame may take."""
 _EXTENSIONS = 128

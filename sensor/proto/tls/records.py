@@ -14,12 +14,14 @@ _WANTED = frozenset({CLIENT_HELLO, SERVER_HELLO, CERTIFICATE})
 _KNOWN = frozenset({0, 1, 2, 3, 4, 5, 6, 8, 11, 12, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 67, 203, 254})
 """https://www.iana.org/assignments/tls-parameters, HandshakeType."""
 
-_MAJORS = frozenset({3, 0x7F, 0xFB})
-"""First bytes of record versions: SSL 3 and TLS, drafts and experiments of TLS 1.3."""
+_VERSIONS = frozenset({*range(0x0300, 0x0305), 0x7F01, *range(0x7F10, 0x7F1D), 0xFB17, 0xFB1A})
+"""Of a side's first record: SSL 3 and TLS, drafts and experiments of TLS 1.3; those of others say nothing."""
 HEARTBEAT_PADDING = 16
 """Bytes of padding that a heartbeat has at least (RFC 6520 section 4)."""
-MAX_RECORD = 16384 + 2048
-"""TLSCiphertext.length (RFC 5246 section 6.2.3)."""
+MAX_RECORD = 16384 + 1024
+"""TLSCompressed.length (RFC 5246 section 6.2.2), more than any cipher in use needs; Suricata reads none beyond it."""
+_NO_TYPE = 0x40
+"""From here on a first byte is that of a record of SSLv2."""
 _ERROR_SIZE = 3
 """Type and code."""
 MAX_MESSAGE = 65536
@@ -57,8 +59,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 _CCS = Event(EventKind.CHANGE_CIPHER_SPEC)
 _DATA = Event(EventKind.APPLICATION_DATA)
-_BAD_RECORD, _BAD_TYPE, _BAD_VERSION = (Event(EventKind.INVALID_RECORD, why) for why in range(3))
-"""`type`: 1 its type is, 2 its version, as Suricata tells it; 0: it tells nothing."""
+_BAD_RECORD, _BAD_TYPE, _BAD_VERSION, _BAD_LENGTH = (Event(EventKind.INVALID_RECORD, why) for why in range(4))
+"""`type`: 1 its type is, 2 its version, 3 its length, as Suricata tells it; 0: it tells nothing."""
 _BAD_MESSAGE = Event(EventKind.INVALID_MESSAGE)
 _TOO_MANY = Event(EventKind.TOO_MANY)
 _ERROR = Event(EventKind.SSL2_ERROR)
@@ -134,8 +136,14 @@ class RecordSide:
         head = self._head
         self._records += 1
         size = head[3] << 8 | head[4]
-        if not CHANGE_CIPHER_SPEC <= head[0] <= HEARTBEAT or head[1] not in _MAJORS or size > MAX_RECORD:
+        if not CHANGE_CIPHER_SPEC <= head[0] <= HEARTBEAT:
             yield from self._open_ssl2()
+            return
+        if not 0 < size <= MAX_RECORD:
+            yield _BAD_LENGTH
+            return
+        if self._records == 1 and (head[1] << 8 | head[2]) not in _VERSIONS:
+            yield _BAD_VERSION
             return
         if self._records > MAX_RECORDS:
             yield _TOO_MANY
@@ -157,7 +165,7 @@ class RecordSide:
             yield _ERROR
             return
         if self._records > 1 or head[0] < 0x80 or head[2] not in {1, 4} or size < 9:
-            yield self._fault()
+            yield _BAD_RECORD if head[0] >= _NO_TYPE else _BAD_TYPE
             return
         if head[2] == 1 and not (head[3] == 3 or (head[3] == 0 and head[4] == 2)):
             yield _BAD_RECORD
@@ -165,13 +173,6 @@ class RecordSide:
         self.ssl2 = True
         self._kind, self._left = -1, size - 3
         self._buffer += head[2:5]
-
-    def _fault(self) -> Event:
-        """Say what is wrong with the header: a type that nothing follows, the version of a side's first record."""
-        kind, major, _, high, low = self._head
-        if not CHANGE_CIPHER_SPEC <= kind <= HEARTBEAT:
-            return _BAD_RECORD if high | low else _BAD_TYPE
-        return _BAD_VERSION if major not in _MAJORS and self._records == 1 else _BAD_RECORD
 
     def _heartbeat(self, data: bytes) -> Iterator[Event]:
         missing = 3 - len(self._beat)

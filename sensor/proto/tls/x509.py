@@ -28,6 +28,8 @@ _INTEGER, _BIT_STRING, _OCTET_STRING, _OID = 0x02, 0x03, 0x04, 0x06
 _UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
 _SEQUENCE, _SET = 0x30, 0x31
 _VERSION, _EXTENSIONS = 0xA0, 0xA3
+_BEHIND_KEY = frozenset({0x81, 0x82, 0xA1, 0xA2, _EXTENSIONS})
+"""Unique identifiers and extensions."""
 _BMP_STRING, _UNIVERSAL_STRING = 0x1E, 0x1C
 _TEXT = frozenset({0x0C, 0x12, 0x13, 0x14, 0x15, 0x16, 0x19, 0x1A, 0x1B})
 _OID_SAN = b"\x55\x1d\x11"
@@ -85,6 +87,8 @@ class Fault(IntEnum):
     SUBJECT = 7
     """It has a zero, behind which some programs read no further (`good.example\\0.evil.example`)."""
     ISSUER = 8
+    ALGORITHM = 9
+    EXTENSIONS = 10
 
 
 class Certificate(msgspec.Struct, gc=False):
@@ -212,13 +216,27 @@ def _certificate(data: bytes, cert: Certificate) -> None:
     cert.subject = _name_if_sound(data, start, pos)
     if "\0" in cert.subject:
         cert.fault = cert.fault or Fault.SUBJECT
-    _, pos = _expect(data, pos, end, _SEQUENCE)
+    start, pos = _expect(data, pos, end, _SEQUENCE)
+    if not _names_algorithm(data, start, pos):
+        cert.fault = cert.fault or Fault.ALGORITHM
     while pos < end:
+        if data[pos] not in _BEHIND_KEY:
+            cert.fault = cert.fault or Fault.EXTENSIONS
+            break
         tag, start, pos = element(data, pos, end)
         if tag == _EXTENSIONS:
             cert.sans = _extensions(data, *_expect(data, start, pos, _SEQUENCE))
     if not cert.malformed:
         cert.fault = cert.fault or _of_signature(data, end, outer_end)
+
+
+def _names_algorithm(data: bytes, pos: int, end: int) -> bool:
+    """Tell whether a public key says of which algorithm it is, or too little to tell."""
+    try:
+        start, stop = _expect(data, pos, end, _SEQUENCE)
+    except WireError:
+        return True
+    return start == stop or data[start] == _OID
 
 
 def _of_signature(data: bytes, pos: int, end: int) -> Fault:

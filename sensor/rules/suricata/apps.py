@@ -115,14 +115,19 @@ _EVENTS: Mapping[str, str] = MappingProxyType({theirs: ours for ours, theirs in 
 
 _NEVER = frozenset({
     "tls.certificate_missing_element", "tls.certificate_unknown_element", "tls.certificate_invalid_string",
-    "tls.heartbeat_message", "dhcp.malformed_options", "dns.too_many_labels",
+    "tls.heartbeat_message", "dhcp.malformed_options", "dns.too_many_labels", "http2.extra_header_data",
+    *(f"tls.{name}" for name in (
+        "certificate_invalid_x509name", "certificate_invalid_validity", "invalid_alert_message",
+        "invalid_sslv2_header", "invalid_tls_header",
+    )),
     *(f"smtp.{name}" for name in (
         "mime_invalid_base64", "unable_to_match_reply_with_request", "max_command_line_len_exceeded",
         "max_reply_line_len_exceeded", "failed_protocol_change",
     )),
     *(f"http.{name}" for name in (
-        "request_line_missing_protocol", "unknown_error", "invalid_transfer_encoding_value_in_response",
-        "invalid_server_port_in_request", "invalid_authority_port", "request_server_port_tcp_port_mismatch",
+        "request_line_missing_protocol", "request_line_invalid", "unknown_error",
+        "invalid_transfer_encoding_value_in_response", "invalid_server_port_in_request", "invalid_authority_port",
+        "request_server_port_tcp_port_mismatch",
         "response_field_too_long", "request_header_repetition", "response_header_repetition", "failed_protocol_change",
         "lzma_memlimit_reached", "multipart_generic_error",
     )),

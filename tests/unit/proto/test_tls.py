@@ -179,7 +179,7 @@ def test_sslv2_whole():
         (TO_SERVER, record(22, message(99, b"x")), AppAnomaly.TLS_INVALID_HANDSHAKE, False),
         (TO_SERVER, record(22, server_hello()), None, False),
         (TO_SERVER, record(22, message(1, b"\3\3short")), AppAnomaly.TLS_HANDSHAKE_INVALID_LENGTH, False),
-        (TO_SERVER, b"\x16\3\1\xff\xff" + b"x" * 20, None, True),
+        (TO_SERVER, b"\x16\3\1\xff\xff" + b"x" * 20, AppAnomaly.TLS_INVALID_RECORD_LENGTH, True),
         (TO_CLIENT, ssl2_server_hello(b""), AppAnomaly.TLS_INVALID_RECORD, True),
         (TO_CLIENT, record(22, certificates(b"garbage")), AppAnomaly.TLS_CERTIFICATE_INVALID, False),
         (TO_CLIENT, record(22, message(11, b"\0\0\x09\0\0\x08abc")), None, False),
@@ -197,10 +197,18 @@ def test_anomalies(side, data, anomaly, done):
     (b"GET / HTTP/1.1", []),
     (bytes(5), [AppAnomaly.TLS_INVALID_RECORD_TYPE]),
     (record(22, server_hello()) + bytes(5), [AppAnomaly.TLS_INVALID_RECORD_TYPE]),
+    (b"\x3f\3\3\0\5", [AppAnomaly.TLS_INVALID_RECORD_TYPE]),
     (b"\x7f\3\3\0\5", []),
+    (b"\x16\3\5\0\5", [AppAnomaly.TLS_INVALID_RECORD_VERSION]),
+    (b"\x16\x7f\x1c\0\5", []),
+    (b"\x16\x7f\x1d\0\5", [AppAnomaly.TLS_INVALID_RECORD_VERSION]),
+    (b"\x16\3\3\0\0", [AppAnomaly.TLS_INVALID_RECORD_LENGTH]),
+    (b"\x16\2\0\0\0", [AppAnomaly.TLS_INVALID_RECORD_LENGTH]),
+    (b"\x16\3\3\x44\0", []),
+    (b"\x16\3\3\x44\1", [AppAnomaly.TLS_INVALID_RECORD_LENGTH]),
     (b"\x16\2\0\0\5", [AppAnomaly.TLS_INVALID_RECORD_VERSION]),
     (record(22, server_hello()) + b"\x16\2\0\0\5", []),
-    (b"\x16\3\1\xff\xff", []),
+    (record(22, server_hello()) + b"\x17\3\3\0\0", [AppAnomaly.TLS_INVALID_RECORD_LENGTH]),
 ])  # fmt: skip
 def test_what_is_wrong_with_a_record(data, expected):
     """As Suricata was seen to tell it: of what it cannot go on from it says nothing."""
@@ -241,6 +249,8 @@ ZERO = tlv(0x30, tlv(0x31, tlv(0x30, tlv(6, b"\x55\4\3"), tlv(0x0C, b"good.examp
     (certificate(subject=ZERO), "SUBJECT"),
     (certificate(issuer=ZERO), "ISSUER"),
     (certificate(key=tlv(4, b"x")), "DER"),
+    (certificate(key=tlv(0x30, tlv(0x30, tlv(0x4F, b"x")))), "ALGORITHM"),
+    (certificate(extensions=tlv(4, b"x")), "EXTENSIONS"),
     (certificate(extensions=tlv(0xA3, tlv(4, b"x"))), "DER"),
     (certificate(extensions=tlv(0xA3, tlv(0x30, tlv(0x30, tlv(4, b"x"))))), "INCOMPLETE"),
     (certificate(extensions=tlv(0xA3, tlv(0x30, tlv(0x30, tlv(6, b"\x55\x1d\x11"), tlv(4, b"xx"))))), ""),
@@ -357,7 +367,7 @@ def test_no_transaction_without_handshake():
 def test_record_flood_ends():
     parser = TlsParser()
     for _ in range(records.MAX_RECORDS + 1):
-        parser.feed(TO_SERVER, record(22, b""), 0)
+        parser.feed(TO_SERVER, record(21, b"x"), 0)
     assert parser.done
     assert parser.anomalies() == [(AppAnomaly.TLS_TOO_MANY_RECORDS, TO_SERVER)]
 
