@@ -97,6 +97,10 @@ class HttpTransaction:
             self.response_raw += b"".join(lines)
         else:
             self.request_raw += b"".join(lines)
+        self.forget()
+
+    def forget(self) -> None:
+        """Make buffers anew when they are asked for: a part of them has changed."""
         self._cache.clear()
 
     def held(self) -> int:

@@ -22,7 +22,7 @@ class Facts(NamedTuple):
 
 def facts(frame: Frame) -> Facts | None:
     """Return what a frame says; None: it is malformed."""
-    numbers: dict[str, Sequence[int]] = {} if _acknowledges(frame) else {"http2.frametype": (frame.kind,)}
+    numbers: dict[str, Sequence[int]] = {} if _sets_nothing(frame) else {"http2.frametype": (frame.kind,)}
     fields: dict[str, Any] = {}
     read = _READERS.get(frame.kind)
     if read is not None:
@@ -33,9 +33,9 @@ def facts(frame: Frame) -> Facts | None:
     return Facts(numbers, fields)
 
 
-def _acknowledges(frame: Frame) -> bool:
-    """Tell whether a frame of settings sets nothing: rules on kinds of frames pass over it, as in Suricata."""
-    return frame.kind == frames.SETTINGS and not frame.length and bool(frame.flags & frames.ACK)
+def _sets_nothing(frame: Frame) -> bool:
+    """Tell whether a frame of settings has none: rules on kinds of frames pass over it, as in Suricata."""
+    return frame.kind == frames.SETTINGS and not frame.length
 
 
 def _settings(frame: Frame, reader: Reader, numbers: dict[str, Sequence[int]], fields: dict[str, Any]) -> None:

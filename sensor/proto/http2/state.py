@@ -210,11 +210,12 @@ class Http2Parser(Oddities):
             self.done = True
         elif frame.flags & frames.END_HEADERS:
             self._blocks[side] = None
-            self._on_block(side, first, bytes(block), out)
+            self._on_block(side, first, frame, bytes(block), out)
         else:
             self._blocks[side] = first, block
 
-    def _on_block(self, side: int, first: Frame, block: bytes, out: list[TxStage]) -> None:
+    def _on_block(self, side: int, first: Frame, last: Frame, block: bytes, out: list[TxStage]) -> None:
+        """Take a header that is complete. first, last: the frames that it begins and ends in."""
         decoder = self._decoders[side]
         try:
             fields = decoder.decode(block)
@@ -237,22 +238,29 @@ class Http2Parser(Oddities):
         if decoder.updates:
             numbers["http2.size_update"] = tuple(decoder.updates)
         self._tell(side, first, numbers, found.fields if found is not None else {}, out)
+        if last is not first:
+            self._tell(side, last, {"http2.frametype": (last.kind,)}, {}, out)
         if stream is None:
             return
-        self._take_fields(stream, requesting, fields, out)
+        self._take_fields(stream, requesting, fields, out, over=bool(first.flags & frames.END_STREAM))
         if first.kind == frames.PUSH_PROMISE:
             self._end(stream, TO_SERVER, out)
         elif first.flags & frames.END_STREAM:
             self._end(stream, side, out)
             self._close(first.stream, out)
 
-    def _take_fields(self, stream: _Stream, side: int, fields: list[tuple[bytes, bytes]], out: list[TxStage]) -> None:
-        """Take a header; a second one on a side are trailers, which no buffer holds."""
+    def _take_fields(
+        self, stream: _Stream, side: int, fields: list[tuple[bytes, bytes]], out: list[TxStage], *, over: bool
+    ) -> None:
+        """Take a header; a second one on a side are trailers, if they end it (RFC 9113 section 8.1)."""
         tx = stream.tx
         self._held += sum(len(name) + len(value) for name, value in fields)
         if side == TO_CLIENT:
             self._check_range(fields)
-            if tx.http.response is None and tx.take_response(fields):
+            if tx.http.response is not None:
+                if over and not stream.ended[side]:
+                    tx.add_trailers(side, fields)
+            elif tx.take_response(fields):
                 self._reach(tx, RESPONSE_HEADERS, TO_CLIENT, out)
         elif tx.http.request is None:
             found = tx.take_request(fields)
@@ -262,6 +270,8 @@ class Http2Parser(Oddities):
             if authority and b"@" in authority:
                 self._report(AppAnomaly.HTTP2_USERINFO_IN_URI, TO_SERVER)
             self._reach(tx, REQUEST_HEADERS, TO_SERVER, out)
+        elif over and not stream.ended[side]:
+            tx.add_trailers(side, fields)
 
     def _check_range(self, fields: list[tuple[bytes, bytes]]) -> None:
         for name, value in fields:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sensor.model.app import TO_CLIENT
 from sensor.model.files import FileInfo
 from sensor.proto.http1 import files, parse
 from sensor.proto.http1.transaction import HttpTransaction
@@ -97,6 +98,19 @@ class Http2Transaction:
         self.http.response_headers, self.http.response_raw = found, _raw(fields)
         return True
 
+    def add_trailers(self, side: int, fields: Iterable[Field]) -> None:
+        """Add the fields behind a body to those of the head; rules that were judged on the head do not see them."""
+        fields = list(fields)
+        found = self.http.response_headers if side == TO_CLIENT else self.http.request_headers
+        if found is None:
+            return
+        found.add(headers(fields))
+        if side == TO_CLIENT:
+            self.http.response_raw += _raw(fields)
+        else:
+            self.http.request_raw += _raw(fields)
+        self.http.forget()
+
     def host(self) -> bytes | None:
         """Return the authority, or what stands in for it."""
         found = self.http.request_headers
@@ -115,6 +129,8 @@ class Http2Transaction:
             if raw is None:
                 return ()
             return (parse.host_port(raw)[0].lower() if name == "http.host" else raw,)
+        if name == "http.uri":  # as it was sent, as in Suricata
+            return (self.http.request.target,) if self.http.request is not None else ()
         if name == "http.stat_msg":
             return (b"",) if self.http.response is not None else ()
         if name.startswith("http2.header_name"):

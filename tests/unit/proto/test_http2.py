@@ -164,7 +164,7 @@ def test_interim_response_and_trailers():
     )
     (tx,) = of(stages, RESPONSE_COMPLETE)
     assert tx.buffer("http.stat_code") == (b"404",)
-    assert tx.buffer("http2.header_name@to_client") == [b":status", b"server"]
+    assert tx.buffer("http2.header_name@to_client") == [b":status", b"server", b"grpc-status"]
 
 
 @pytest.mark.parametrize(
@@ -325,3 +325,24 @@ def test_records_tell_of_frames():
     assert shown[-1] == {}
     frames = [stage.tx for stage in stages if stage.stage == STAGE_FRAME]
     assert frames[-1].eve_of_alert()["http2"] == {"stream_id": 0, "request": {"window": 5}, "response": {}}
+
+
+def test_a_target_is_shown_as_it_was_sent():
+    _, stages = run([*START, (0, h2.request(b"/a%20b/../c"))])
+    (tx,) = of(stages, REQUEST_HEADERS)
+    assert tx.buffer("http.uri") == tx.buffer("http.uri.raw") == (b"/a%20b/../c",)
+
+
+def test_trailers_of_a_request_are_fields_of_it():
+    trailers = h2.headers((b"x-sum", b"1"), flags=h2.END_HEADERS | h2.END_STREAM)
+    _, stages = run([*START, (0, h2.request(end=False) + h2.data(b"x", end=False) + trailers + trailers)])
+    (tx,) = of(stages, REQUEST_HEADERS)
+    assert tx.buffer("http.header.raw")[0].count(b"x-sum: 1\r\n") == 1
+    assert tx.buffer("http2.header_name")[-1] == b"x-sum"
+
+
+def test_the_end_of_a_header_in_parts_is_told():
+    whole = h2.request()
+    parts = h2.frame(1, whole[9:12], h2.END_STREAM, 1) + h2.frame(9, whole[12:], h2.END_HEADERS, 1)
+    _, stages = run([*START, (0, parts)])
+    assert [tx.numbers("http2.frametype") for tx in of(stages, STAGE_FRAME)][-2:] == [(1,), (9,)]
