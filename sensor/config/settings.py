@@ -10,6 +10,7 @@ from sensor.flow.limits import FlowLimits
 from sensor.flow.limits_fragments import DedupLimits, DefragLimits, JournalLimits
 from sensor.outputs.limits import DiskOptions, EvidenceOptions, FileOptions, FileStoreOptions, KeepOptions
 from sensor.outputs.limits_remote import SpoolOptions, StreamOptions, SyslogOptions
+from sensor.proto.limits_memory import AppLimits
 from sensor.proto.limits_ports import DnsPorts
 
 EVE_TYPES = (
@@ -175,6 +176,7 @@ class Settings:
     dedup: DedupLimits = field(default_factory=DedupLimits)
     journal: JournalLimits = field(default_factory=JournalLimits)
     decode: DecodeOptions = field(default_factory=DecodeOptions)
+    app: AppLimits = field(default_factory=AppLimits)
     dns: DnsPorts = field(default_factory=DnsPorts)
     eve: EveSettings = field(default_factory=EveSettings)
     run: RunSettings = field(default_factory=RunSettings)

@@ -108,6 +108,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("journal.memcap", size, "journal.memcap", "bytes of stream data kept for parsers that start late"),
     Setting("decoder.vxlan.ports", ports, "decode.vxlan_ports", "UDP ports of VXLAN", _list),
     Setting("decoder.geneve.ports", ports, "decode.geneve_ports", "UDP ports of GENEVE", _list),
+    Setting("app-layer.memcap", size, "app.memcap", "bytes that parsers hold of transactions and files under way"),
     *_dns_ports(),
     Setting("app-layer.protocols.tls.ja3-fingerprints", boolean_or_auto, "run.ja3",
             "rules may require the feature ja3", _yes_no),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from sensor.engine.appmemory import AppMemory
 from sensor.engine.faults import Faults
 from sensor.model.anomaly import NO_TLS, AppAnomaly
 from sensor.model.app import (
@@ -14,12 +15,14 @@ from sensor.model.app import (
     CarriesFiles,
     Foresees,
     HandsOver,
+    Holds,
     ProtocolSpec,
     ShowsFrames,
     TxStage,
 )
 from sensor.model.counters import Counters
 from sensor.model.keeping import FilePolicy, Room, Shelf
+from sensor.proto.limits_memory import AppLimits
 from sensor.proto.registry import BY_NAME, SPECS, TRAITS
 
 MAX_PARSERS = 16_384
@@ -29,14 +32,20 @@ parsed no further."""
 
 MAX_UNLOGGED = 256
 """Transactions of a flow that wait for the stage at which they are logged."""
+MAX_UNLOGGED_BYTES = 1 << 20
+"""Bytes of them."""
+WEIGHED = 1024
+"""Bytes that a flow says before it is asked again what it holds."""
 
 
 class AppCounters(Counters):
     """Parsers."""
 
-    __slots__ = ("flows", "parser_errors", "parsers_evicted")
+    __slots__ = ("flows", "memcap", "parser_errors", "parsers_evicted")
     flows: int
     """Flows that got a parser."""
+    memcap: int
+    """Parsers ended because all together held too much."""
     parser_errors: int
     """Parsers that raised: a fault of ours, the flow is not inspected further."""
     parsers_evicted: int
@@ -66,6 +75,15 @@ class FlowApp:
     """Its protocol was agreed on by another, and has not shown yet."""
     foresees: bool = False
     """Its parser tells of how many bytes it need not be told at once."""
+    holds: bool = False
+    """Its parser tells what it holds."""
+    said: int = 0
+    """Bytes since it was last asked."""
+    counted: bool = False
+    """It holds so much that it counts (`AppMemory`)."""
+    _weights: dict[int, int] = field(default_factory=dict)
+    """Number of a transaction in `unlogged` → bytes."""
+    _unlogged_bytes: int = 0
     _files_of: object = None
     """The transaction whose files came last."""
     _matched: set[int] = field(default_factory=set)
@@ -83,6 +101,7 @@ class FlowApp:
         """Take note of what its parser can do."""
         traits = TRAITS[self.spec.name]
         self.hands_over, self.foresees, self.idle = traits.hands_over, traits.foresees, [0, 0]
+        self.holds = traits.holds
 
     def matched(self, stage: TxStage) -> set[int] | None:
         """Return the rules that have matched a file of this transaction: each alerts once for all, as in Suricata."""
@@ -106,12 +125,33 @@ class FlowApp:
         number: int = stage.tx.id
         if stage.stage in self.spec.log_stages:
             self.logged = max(self.logged, number)
-            self.unlogged.pop(number, None)
+            self._forget(number)
         elif number > self.logged:
+            self._forget(number)
             self.unlogged[number] = stage
-            if len(self.unlogged) > MAX_UNLOGGED:
-                return self.unlogged.pop(next(iter(self.unlogged)))
+            self._weights[number] = weight = weight_of(stage.tx)
+            self._unlogged_bytes += weight
+            if len(self.unlogged) > MAX_UNLOGGED or self._unlogged_bytes > MAX_UNLOGGED_BYTES:
+                return self._forget(next(iter(self.unlogged)))
         return None
+
+    def _forget(self, number: int) -> TxStage | None:
+        self._unlogged_bytes -= self._weights.pop(number, 0)
+        return self.unlogged.pop(number, None)
+
+    def clear(self) -> list[TxStage]:
+        """Return and forget what waits for its log."""
+        waiting = list(self.unlogged.values())
+        self.unlogged.clear()
+        self._weights.clear()
+        self._unlogged_bytes = 0
+        return waiting
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that it takes, about: what waits for its log is mostly what the parser still knows."""
+        parser = 0 if self.done or not self.holds else cast("Holds", self.parser).held
+        return max(parser, self._unlogged_bytes)
 
     def anomalies(self) -> list[tuple[AppAnomaly, int]]:
         """Return and forget what the parser found odd."""
@@ -129,12 +169,42 @@ class FlowApp:
         return self.failed[:1]
 
 
+class _Spent:
+    """In place of a parser that has done its work."""
+
+    __slots__ = ()
+    done = True
+
+    def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - see `AppParser`
+        """Take nothing."""
+        return []
+
+    def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - see `AppParser`
+        """Take nothing."""
+        return []
+
+    def finish(self, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - see `AppParser`
+        """Nothing is pending."""
+        return []
+
+    def anomalies(self) -> list[tuple[AppAnomaly, int]]:
+        """Nothing is odd."""
+        return []
+
+
+def weight_of(tx: object) -> int:
+    """Return about the bytes of a transaction that may be large; 0: it cannot."""
+    method = getattr(tx, "held", None)
+    return method() if method is not None else 0
+
+
 class AppLayer:
     """All parsers, by flow slot."""
 
     def __init__(self, limit: int = MAX_PARSERS, *, hash_files: bool = False, shelf: Shelf | None = None,
-                 faults: Faults | None = None) -> None:  # fmt: skip
-        """shelf: where long files are kept; faults: where what a parser raises is noted."""
+                 faults: Faults | None = None, memory: AppMemory | None = None) -> None:  # fmt: skip
+        """shelf: where long files are kept; faults: where what a parser raises is noted; memory: of all parsers."""
+        self.memory = memory or AppMemory(AppLimits().memcap)
         self.counters = AppCounters()
         self.faults = faults or Faults()
         self._hash_files = hash_files
@@ -148,7 +218,8 @@ class AppLayer:
         """Learn of which protocols some rule is about single messages."""
         self._framed = framed
         for flow in self._flows.values():
-            self._tell(flow.spec, flow.parser)
+            if not flow.done:
+                self._tell(flow.spec, flow.parser)
 
     def _tell(self, spec: ProtocolSpec, parser: AppParser) -> None:
         if TRAITS[spec.name].shows_frames:
@@ -185,7 +256,7 @@ class AppLayer:
         flow.spec = BY_NAME[old.becomes]
         flow.parser = self._parser(flow.spec, flow.room)
         flow.use_traits()
-        flow.unlogged.clear()
+        flow.clear()
         flow.logged = -1
         return [(side, old.rest(side)) for side in (0, 1)]
 
@@ -194,9 +265,12 @@ class AppLayer:
         """The flow to be ended before another may start; -1: none."""
         return next(iter(self._flows)) if len(self._flows) >= self._limit else -1
 
-    def evict(self, slot: int) -> None:
-        """Forget a flow that is not over."""
-        self.counters.parsers_evicted += 1
+    def evict(self, slot: int, *, memory: bool = False) -> None:
+        """Forget a flow that is not over. memory: because all hold too much."""
+        if memory:
+            self.counters.memcap += 1
+        else:
+            self.counters.parsers_evicted += 1
         self.drop([slot])
 
     def get(self, slot: int) -> FlowApp | None:
@@ -206,22 +280,45 @@ class AppLayer:
     def feed(self, slot: int, side: int, data: bytes, ts: int) -> list[TxStage]:
         """Give a flow's parser the next bytes of a side."""
         flow = self._flows[slot] = self._flows.pop(slot)
-        return [] if flow.done else self._run(flow, side, flow.parser.feed, side, data, ts)
+        if flow.done:
+            return []
+        stages = self._run(flow, side, flow.parser.feed, side, data, ts)
+        if flow.holds:
+            flow.said += len(data)
+            if flow.counted or flow.said >= WEIGHED:
+                self._weigh(slot, flow)
+        return stages
+
+    def _weigh(self, slot: int, flow: FlowApp) -> None:
+        flow.said = 0
+        flow.counted = self.memory.note(slot, flow.held)
 
     def gap(self, slot: int, side: int, length: int, ts: int) -> list[TxStage]:
         """Tell a flow's parser of lost bytes."""
         flow = self._flows[slot]
-        return [] if flow.done else self._run(flow, side, flow.parser.gap, side, length, ts)
+        if flow.done:
+            return []
+        stages = self._run(flow, side, flow.parser.gap, side, length, ts)
+        if flow.counted:
+            self._weigh(slot, flow)
+        return stages
 
     def finish(self, slot: int, ts: int) -> list[TxStage]:
         """End a flow's parser."""
         flow = self._flows[slot]
         return [] if flow.done else self._run(flow, 0, flow.parser.finish, ts)
 
+    def spend(self, slot: int) -> None:
+        """Let go of the parser of a flow of which nothing more is to be learnt."""
+        flow = self._flows[slot]
+        flow.parser, flow.hands_over, flow.foresees, flow.holds = _Spent(), False, False, False
+        flow.counted = self.memory.note(slot, flow.held)
+
     def drop(self, slots: Iterable[int]) -> None:
         """Forget flows."""
         if self._flows:
             for slot in self._flows.keys() & slots:
+                self.memory.leave(slot)
                 room = self._flows.pop(slot).room
                 if room is not None:
                     room.leave()

@@ -11,6 +11,7 @@ from sensor.decode.kernels import decode_block
 from sensor.detect.headers.groups import Groups
 from sensor.detect.planning.plan import Plan
 from sensor.detect.state.threshold import Rates, Thresholds
+from sensor.engine.appmemory import AppMemory
 from sensor.engine.block.gathered import Gathered
 from sensor.engine.block.stations import Stations
 from sensor.engine.block.turns import Turns
@@ -85,6 +86,7 @@ class Pipeline:
         self._rates = self.thresholds if rates is None else rates
         self._logs = Logs(options.log_kinds, emit)
         self._files = FileLog(options.settings, emit)
+        self.app_memory = AppMemory(settings.app.memcap)
         self._tail = -1
         self.frame_counters = FrameCounters()
         self._use(self.prepare(rules))
@@ -142,7 +144,8 @@ class Pipeline:
         )
         self.walk = Walk(
             book.plan, self.judge, self._logs, self.journal, book.selector.window,
-            self.options.settings.run.inspect_window, self.expected.announced, self._files, triage=self.options.triage,
+            self.options.settings.run.inspect_window, self.expected.announced, self._files, self.app_memory,
+            triage=self.options.triage,
         )  # fmt: skip
 
     def process(self, block: PacketBlock) -> None:

@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 
 from sensor.detect.planning.plan import Plan
+from sensor.engine.appmemory import AppMemory
 from sensor.engine.apps import AppLayer, FlowApp
 from sensor.engine.block.gathered import Gathered
 from sensor.engine.files.filelog import FileLog
@@ -113,7 +114,8 @@ class Walk:
     """Walks blocks. Keeps parsers."""
 
     def __init__(self, plan: Plan, judge: Judge, logs: Logs, journal: Journal, window: int, earlier: int,
-                 announced: Mapping[int, Announced], files: FileLog, *, triage: bool) -> None:  # fmt: skip
+                 announced: Mapping[int, Announced], files: FileLog, memory: AppMemory, *,
+                 triage: bool) -> None:  # fmt: skip
         self.keeps = KEEP_WINDOW if plan.multi_step else KEEP_NONE
         """What the journal keeps of a flow that no parser will ask for."""
         self._plan = plan
@@ -132,7 +134,8 @@ class Walk:
         self._announced = announced
         """Slot → what another flow announced of it."""
         self._files = files
-        self.apps = AppLayer(hash_files=plan.hashes or files.hashes, shelf=files.shelf, faults=judge.faults)
+        self.apps = AppLayer(hash_files=plan.hashes or files.hashes, shelf=files.shelf, faults=judge.faults,
+                             memory=memory)  # fmt: skip
         self._held: dict[int, _Held] = {}
         """By slot; nothing is kept from one block to the next."""
         self.apps.show_frames(self._framed)
@@ -207,6 +210,7 @@ class Walk:
                 self._segment(work, index)
         for slot in list(self._held):
             self._deliver(slot)
+        self._relieve(work)
         self._judge.tagging.finish()
 
     def forget(self, slots: Iterable[int]) -> None:
@@ -273,6 +277,7 @@ class Walk:
             if flows["hot"][slot] == COLD and self._of_interest[flows["app"][slot]]:
                 flows["hot"][slot] = HOT
                 self._start(work, Place(work.view, slot, 0, -1, 0, int(flows["last"][slot])))
+        self._relieve(work)
 
     def _start(self, work: BlockWork, place: Place) -> FlowApp:
         """Start a flow's parser with all that came before its protocol was known, or before it became hot.
@@ -306,13 +311,19 @@ class Walk:
     def _make_room(self, work: BlockWork) -> None:
         """At the cap of parsers end that of the flow that was silent longest, with what is pending in it."""
         slot = self.apps.victim
-        if slot < 0:
-            return
+        if slot >= 0:
+            self._end_early(work, slot, memory=False)
+
+    def _relieve(self, work: BlockWork) -> None:
+        """Do the same as long as parsers hold too much together. The flow at hand may be the one that must end."""
+        while (slot := self.apps.memory.victim) >= 0:
+            self._end_early(work, slot, memory=True)
+
+    def _end_early(self, work: BlockWork, slot: int, *, memory: bool) -> None:
         flow, flows = self.apps.get(slot), work.view.flows
-        last = int(flows["last"][slot])
         if flow is not None:
-            self._finish(Place(work.view, slot, 0, -1, 0, last), flow)
-        self.apps.evict(slot)
+            self._finish(Place(work.view, slot, 0, -1, 0, int(flows["last"][slot])), flow)
+        self.apps.evict(slot, memory=memory)
         self._tails.forget((slot,))
         flows["hot"][slot] = DONE
 
@@ -479,6 +490,7 @@ class Walk:
             flow = self.apps.start(place.slot, app, datagrams=True)
             work.view.flows["hot"][place.slot] = HOT  # its end is an event
         self._transactions(place, flow, self.apps.feed(place.slot, place.side, data, place.ts), data)
+        self._relieve(work)
 
     def _segment(self, work: BlockWork, n: int) -> None:
         kind, slot = work.columns.kinds[n], work.columns.slots[n]
@@ -552,6 +564,8 @@ class Walk:
             view.flow["hot"][slot] = DONE
             self._tails.forget((slot,))
             self._give_up(work.place(n), flow)
+            self.apps.spend(slot)
+        self._relieve(work)
 
     def _window_of(self, work: BlockWork, n: int, origin: int) -> tuple[int, bytes]:
         """Return (stream offset, bytes) up to the end of a segment, with what stands before it in its message."""
@@ -572,9 +586,8 @@ class Walk:
 
     def _give_up(self, place: Place, flow: FlowApp) -> None:
         """Log what will never come to the stage at which it would have been logged."""
-        for stage in flow.unlogged.values():
+        for stage in flow.clear():
             self._logs.incomplete(place, flow.spec, stage)
-        flow.unlogged.clear()
 
     def _transactions(self, place: Place, flow: FlowApp, stages: list[TxStage], data: bytes) -> None:
         spec = flow.spec

@@ -94,9 +94,12 @@ METRICS: Final[tuple[Metric, ...]] = (
     _gauge("table_limit", "", "How many it can hold.", "table"),
     _gauge("journal_bytes", "bytes", "Stream data kept for parsers that start late."),
     _gauge("journal_limit_bytes", "bytes", "What may be kept (`journal.memcap`)."),
+    _gauge("app_memory_bytes", "bytes", "What parsers hold of transactions and files under way, beyond 4 KB of each "
+           "flow."),
+    _gauge("app_memory_limit_bytes", "bytes", "What they may hold (`app-layer.memcap`)."),
     _counter("given_way", "", "What was dropped because its table was full; beside the tables above: fragments (of "
-             "one datagram), journal (records), announced (connections), flow_names (bits, numbers and texts that "
-             "rules keep).", "table"),
+             "one datagram), journal (records), app_memory (flows that are parsed no further), announced "
+             "(connections), flow_names (bits, numbers and texts that rules keep).", "table"),
     # the mirror, as dom0 sees it
     _gauge("mirror_fault", "", "1: something is wrong with the mirror; `event` tells what.", "event"),
     _gauge("mirror_report_age_seconds", "seconds", "Since dom0 last told about the mirror."),

@@ -126,6 +126,14 @@ class ShowsFrames(Protocol):
     """Some rule is about them."""
 
 
+class Holds(Protocol):
+    """A parser that may keep more than some kilobytes of what it got."""
+
+    @property
+    def held(self) -> int:
+        """About the bytes of memory that this takes. Found in little time, whatever a guest has sent."""
+
+
 class Expects(Protocol):
     """A parser of connections that another connection announces."""
 

@@ -30,6 +30,11 @@ class ExchangeParser(OdditiesOnce):
             self._give_up(side)
         return self._reached()
 
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return self._sides[0].held + self._sides[1].held
+
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Go on if the lost bytes belong to one message, else give up."""
         if self.done:

@@ -40,6 +40,7 @@ class LineReader:
         self._cut |= end - self._pos > room
         self._pos = end if stop < 0 else stop + 1
         if stop < 0:
+            self._source, self._pos = b"", 0
             return None
         line = Line(bytes(self._kept.removesuffix(b"\r")), self._cut)
         self.forget()
@@ -49,6 +50,11 @@ class LineReader:
     def empty(self) -> bool:
         """Whether nothing is kept of a line that has begun, and all that was given has been read."""
         return not self._kept and not self._cut and self._pos >= len(self._source)
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._kept) + len(self._source)
 
     def rest(self) -> bytes:
         """Take what was given and not read as lines: the protocol goes on as something else."""

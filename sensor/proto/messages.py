@@ -122,6 +122,11 @@ class Cutter:
             self._buffer.clear()
         return not self._skip
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._buffer)
+
     def gap(self, length: int) -> bool:
         """Pass over lost bytes; False: they held more than the rest of the current message, and the framing is lost."""
         if not self._left or length > self._left:
@@ -165,6 +170,11 @@ class MessageParser(Oddities):
                 self._sides[side].dead |= self._sides[side].bad >= MAX_BAD
         self._end_if_dead()
         return out
+
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return self._sides[0].held + self._sides[1].held if self._sides is not None else 0
 
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Pass over lost bytes of a message; give the side up where they held more."""

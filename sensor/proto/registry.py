@@ -126,11 +126,12 @@ class Traits(NamedTuple):
     expects: bool
     shows_frames: bool
     foresees: bool
+    holds: bool
 
 
 def _traits(spec: ProtocolSpec) -> Traits:
     parser = spec.new_parser()
-    return Traits(*(hasattr(parser, name) for name in ("becomes", "ends", "announced", "shows_frames", "idle")))
+    return Traits(*(hasattr(parser, name) for name in ("becomes", "ends", "announced", "shows_frames", "idle", "held")))
 
 
 BY_NAME: Mapping[str, ProtocolSpec] = _by_name()

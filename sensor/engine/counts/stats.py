@@ -23,7 +23,10 @@ def stats(pipeline: Pipeline, capture: CaptureCounters, rules_failed: int = 0) -
         "tcp": _tcp(pipeline),
         "defrag": pipeline.defrag.counters.snapshot(),
         "dedup": pipeline.dedup.counters.snapshot(),
-        "app_layer": {**pipeline.walk.apps.counters.snapshot(), **pipeline.frame_counters.snapshot()},
+        "app_layer": {
+            **pipeline.walk.apps.counters.snapshot(), "memuse": pipeline.app_memory.held,
+            **pipeline.frame_counters.snapshot(),
+        },
         "detect": _detect(pipeline, rules_failed),
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from sensor.config.settings import Settings
 
 MIN_FLOWS = 1024
+MIN_APP = 1 << 20
 MIN_BLOCK = 1 << 19
 """Bytes of a ring's block: BIG TCP's super-segments have that much."""
 
@@ -21,6 +22,7 @@ def divided(settings: Settings, workers: int) -> Settings:
         flow=replace(flow, max_flows=max(MIN_FLOWS, flow.max_flows // workers), memcap=flow.memcap // workers),
         defrag=replace(defrag, memcap=defrag.memcap // workers, trackers=max(1, defrag.trackers // workers)),
         journal=replace(journal, memcap=journal.memcap // workers),
+        app=replace(settings.app, memcap=max(MIN_APP, settings.app.memcap // workers)),
         evidence=replace(settings.evidence, before=settings.evidence.before // workers),
     )
 

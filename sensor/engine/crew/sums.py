@@ -73,6 +73,7 @@ def retired(parts: Sequence[Part]) -> Part:
     """Return what workers that have died had seen, as one part."""
     merged = _merged([part.stats for part in parts])
     merged["flow"] = merged.get("flow", {}) | dict.fromkeys(_NOW, 0)
+    merged["app_layer"] = merged.get("app_layer", {}) | {"memuse": 0}
     began = [part.first for part in parts if part.first]
     return replace(
         parts[0],

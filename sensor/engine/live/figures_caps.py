@@ -21,6 +21,8 @@ def caps(pipeline: Pipeline) -> dict[str, Values]:
         "xensor_table_limit": by_label(_limits(pipeline)),
         "xensor_journal_bytes": {(): pipeline.journal.counters.pages * pipeline.journal.limits.page},
         "xensor_journal_limit_bytes": {(): pipeline.options.settings.journal.memcap},
+        "xensor_app_memory_bytes": {(): pipeline.app_memory.held},
+        "xensor_app_memory_limit_bytes": {(): pipeline.app_memory.limit},
         "xensor_given_way_total": by_label(given_way(pipeline)),
         "xensor_rules_suspended": {(): pipeline.judge.budget.suspended_at(pipeline.tally.last_ts or 0)},
     }
@@ -55,6 +57,7 @@ def given_way(pipeline: Pipeline) -> dict[str, int]:
         "fragments": fragments.max_fragments + fragments.max_overlaps,
         "journal": pipeline.journal.counters.memcap_drop,
         "parsers": pipeline.walk.apps.counters.parsers_evicted,
+        "app_memory": pipeline.walk.apps.counters.memcap,
         "announced": pipeline.expected.counters.dropped,
         "flow_names": judge.var_counters.flow_names_dropped,
         "host_bits": judge.host_bits.counters.host_bits_dropped,

@@ -179,6 +179,7 @@ def not_inspected(pipeline: Pipeline, source: FileSource) -> dict[str, int]:
         "stream bytes lost before their parser started (journal full)": pipeline.journal.counters.memcap_drop_bytes,
         "flows whose parser failed": pipeline.walk.apps.counters.parser_errors,
         "flows whose parser gave way at the cap": pipeline.walk.apps.counters.parsers_evicted,
+        "flows whose parser gave way at the memory cap": pipeline.walk.apps.counters.memcap,
         "judgements cut off at their budget": judge.budget.counters.budget_exceeded,
         "judgements skipped (rule suspended)": judge.budget.counters.judgements_skipped,
         "judgements that failed": judge.counters.rule_errors,

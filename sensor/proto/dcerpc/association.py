@@ -20,6 +20,9 @@ MAX_HELD = 262_144
 MAX_BOUND = 256
 """Contexts of an association; further ones are not known."""
 
+_CALL, _CONTEXT = 700, 150
+"""Bytes that a call, and a context, takes."""
+
 _REQUESTS = frozenset({parse.REQUEST, parse.BIND, parse.ALTER})
 _ANSWERS = frozenset({parse.RESPONSE, parse.FAULT, parse.BIND_ACK, parse.BIND_NAK, parse.ALTER_ACK})
 
@@ -62,6 +65,12 @@ class Association:
             self._answer(head, body)
         done, self._done = self._done, []
         return done
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory, about."""
+        contexts = len(self._bound) + sum(len(call.contexts) for call in self._calls.values())
+        return self._held + _CALL * len(self._calls) + _CONTEXT * contexts
 
     def unanswered(self) -> list[Done]:
         """Return the sides of calls that will not be complete any more, and forget all."""

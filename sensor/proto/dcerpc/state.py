@@ -46,6 +46,11 @@ class DcerpcParser(OdditiesOnce):
         self._association.odd.clear()
         return out
 
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return self._association.held + sum(one.held for one in self._sides)
+
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Go on with the next PDU behind lost bytes."""
         if not self.done:

@@ -49,6 +49,11 @@ class PduStream:
             pos += head.size
         del self._buffer[:pos]
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._buffer)
+
     def gap(self, length: int) -> None:
         """Take note of lost bytes."""
         if self._skip >= length:

@@ -50,6 +50,11 @@ class Dnp3Parser(Oddities):
         self.done = self._sides[0].dead and self._sides[1].dead
         return out
 
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return sum(one.held for one in self._sides) + sum(map(len, self._segments))
+
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Pass over lost bytes of a frame, and what its fragment had; give the side up where they held more."""
         if not self.done and not self._sides[side].dead:

@@ -135,6 +135,11 @@ class _Stream:
             del self._buf[:pos]
         return out
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._buf)
+
     def gap(self, nbytes: int) -> bool:
         """Note lost bytes; False: the framing is lost with them."""
         if self._skip:
@@ -172,6 +177,11 @@ class DnsParser(Oddities):
             for data_of_one in stream.feed(data):
                 out += self._message(side, data_of_one)
         return out
+
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return self._sides[0].held + self._sides[1].held
 
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 (contract of AppParser)
         """Bytes of a side are lost: a message may be, the framing is if more than its end was in them."""

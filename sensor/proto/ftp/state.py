@@ -11,6 +11,8 @@ from sensor.proto.oddities import Oddities
 
 STAGE_COMMAND, STAGE_DONE = 0, 1
 
+_EXCHANGE = 500
+"""Bytes that a command takes besides its text."""
 _TLS = b"234"
 """Reply to AUTH: what follows is TLS (RFC 4217 section 4)."""
 
@@ -51,6 +53,11 @@ class FtpParser(Oddities):
     def rest(self, side: int) -> bytes:
         """Return what is TLS already (see `sensor.model.app.HandsOver`)."""
         return self._lines[side].rest()
+
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return sum(one.held for one in self._lines) + self._bytes + _EXCHANGE * len(self._pending)
 
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Go on with the next line."""

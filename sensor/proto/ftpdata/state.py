@@ -80,6 +80,11 @@ class FtpDataParser(Oddities):
                 builder.add(data)
         return out
 
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return self._builder.held if self._builder is not None else 0
+
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Note lost bytes."""
         out: list[TxStage] = []

@@ -75,6 +75,11 @@ class Body:
         self.tail = policy.tail(self.limit)
 
     @property
+    def kept(self) -> int:
+        """Bytes in memory."""
+        return sum(map(len, self.parts)) + sum(map(len, self.trailers))
+
+    @property
     def length(self) -> int:
         """Its bytes as they were sent: with the framing of chunks, without trailers."""
         return self.total + self.framing

@@ -148,15 +148,24 @@ class Exchange:
         self.anomaly(AppAnomaly.HTTP_UNABLE_TO_MATCH_RESPONSE_TO_REQUEST, TO_CLIENT)
         return self.new()
 
+    @property
+    def held(self) -> int:
+        """Bytes of memory that waiting transactions take, about, files in parts, and a tunnel."""
+        return self._held + self.ranges.held + (self.tunnel.held if self.tunnel is not None else 0)
+
     def forget_all(self) -> None:
         """No response will come any more."""
         self.waiting.clear()
         self._held = 0
 
+    def put_back(self, tx: HttpTransaction) -> None:
+        """Let a transaction wait for another response: this one was not its own."""
+        self.waiting.appendleft(tx)
+        self._held += tx.cost
+
     def _pop(self) -> HttpTransaction:
         tx = self.waiting.popleft()
         self._held -= tx.cost
-        tx.cost = 0
         return tx
 
     def _forget_oldest(self) -> None:

@@ -44,10 +44,11 @@ class Ranges:
         if file.size == part.total:
             return file.close()
         self._files[key] = file
-        while len(self._files) > limits.RANGED_FILES or self._held > limits.RANGED_BYTES:
+        while len(self._files) > limits.RANGED_FILES or self.held > limits.RANGED_BYTES:
             self._files.pop(next(iter(self._files))).drop()
         return None
 
     @property
-    def _held(self) -> int:
+    def held(self) -> int:
+        """Bytes in memory."""
         return sum(file.held for file in self._files.values())

@@ -116,6 +116,10 @@ class RequestSide(Side):
         self._exchange.wait(self._tx)
         return True
 
+    def message_held(self) -> int:
+        """Return what its transaction holds."""
+        return self._tx.held() if self._tx is not None else 0
+
     def _bears(self) -> bool:
         """Whether a line that is no request line can be taken for a request of a name alone, as Suricata takes it."""
         self.anomaly(AppAnomaly.HTTP_INVALID_REQUEST_LINE)

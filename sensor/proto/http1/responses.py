@@ -266,7 +266,7 @@ class ResponseSide(Side):
         tx = self._exchange.new()
         tx.response, tx.response_headers, tx.response_raw = asked.response, asked.response_headers, asked.response_raw
         asked.response, asked.response_headers, asked.response_raw = None, None, b""
-        self._exchange.waiting.appendleft(asked)
+        self._exchange.put_back(asked)
         self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
         self._end_here(tx)
         self.state = START
@@ -376,6 +376,10 @@ class ResponseSide(Side):
             self.body.treat(self._exchange.files)
         if self.body is not None:
             self.body.extend(data)
+
+    def message_held(self) -> int:
+        """Return what its transaction holds."""
+        return self._tx.held() if self._tx is not None else 0
 
     def on_end(self) -> None:
         """Complete the response."""

@@ -15,6 +15,8 @@ START, HEADERS, MAYBE, BODY, RESYNC, DEAD = range(6)
 
 _BLANK = b" \t\r\n\x0b\x0c\x00"
 _SKIP_AT_ONCE = 4096
+_LINE = 50
+"""Bytes that a line takes besides its text."""
 
 
 class Side:
@@ -88,6 +90,10 @@ class Side:
         """Complete the message whose body is over."""
         raise NotImplementedError
 
+    def message_held(self) -> int:
+        """Return the bytes of the message under way that are taken from the stream already."""
+        raise NotImplementedError
+
     def tear(self, nbytes: int, *, whole_head: bool) -> bool:  # noqa: ARG002 - for subclasses
         """Go on with the body in progress though bytes of the message are lost; False: it ends before them.
 
@@ -134,6 +140,13 @@ class Side:
             self._pos = 0
             self._buf += data
         self._run()
+        if self._pos == len(self._buf):
+            self._drop()
+
+    @property
+    def held(self) -> int:
+        """Bytes of the message under way in memory, and about what its lines take besides."""
+        return len(self._buf) + sum(map(len, self._lines)) + _LINE * len(self._lines) + self.message_held()
 
     def gap(self, nbytes: int) -> None:
         """Note lost bytes: end what is incomplete, unless it is a body whose length spans the loss."""

@@ -71,6 +71,11 @@ class HttpParser:
             return self._request.idle
         return 0 if self._request.has_begun else self._response.idle  # any answer ends what is all of a request
 
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return self._request.held + self._response.held + self._exchange.held
+
     def rest(self, side: int) -> bytes:
         """Return what is the next protocol's already (see `sensor.model.app.HandsOver`)."""
         exchange = self._exchange

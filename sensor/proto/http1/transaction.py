@@ -21,6 +21,9 @@ REQUEST_HEADERS, REQUEST_BODY, REQUEST_COMPLETE, RESPONSE_HEADERS, RESPONSE_BODY
 _BODY = MappingProxyType({REQUEST_BODY: TO_SERVER, RESPONSE_BODY: TO_CLIENT})
 _COMPLETE = MappingProxyType({REQUEST_COMPLETE: TO_SERVER, RESPONSE_COMPLETE: TO_CLIENT})
 
+_TRANSACTION, _FIELD = 1024, 120
+"""Bytes that a transaction, and a field, takes besides its text."""
+
 _SENDING = frozenset({b"POST", b"PUT"})
 
 Instances = Sequence[bytes]
@@ -104,12 +107,15 @@ class HttpTransaction:
         self._cache.clear()
 
     def held(self) -> int:
-        """Bytes that this transaction keeps in memory."""
-        size = len(self.request_raw) + len(self.response_raw)
+        """Bytes of memory that it takes, about: text is there as sent and in fields."""
+        size = _TRANSACTION + 2 * (len(self.request_raw) + len(self.response_raw))
+        for headers in (self.request_headers, self.response_headers):
+            size += _FIELD * len(headers.names) if headers is not None else 0
         for body in (self.request_body, self.response_body):
-            if body is not None:
-                size += min(body.total, body.limit)
-        return size
+            size += body.kept if body is not None else 0
+        for found in (self._decoded, self._decoded_request):
+            size += sum(map(len, found[0])) if found is not None else 0
+        return size + sum(len(one) for made in self._cache.values() for one in made)
 
     def decode_response(self) -> AppAnomaly | None:
         """Undo the response's content codings; return what was odd about them."""

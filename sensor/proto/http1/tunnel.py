@@ -42,6 +42,11 @@ class Tunnel:
         self.lost |= len(self.kept[side]) + len(data) > limits.TUNNEL
         self.kept[side].extend(data[: limits.TUNNEL - len(self.kept[side])])
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return sum(map(len, self.kept))
+
     def begin(self, behind: bytes) -> None:
         """Note that the server has agreed. What a client has said before counts if it can be told what it is."""
         self.open = True

@@ -90,6 +90,11 @@ class FrameReader:
             pos += len(piece)
             yield from self._take(self._frame, piece)
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._buffer)
+
     def skip(self, length: int) -> Frame | None:
         """Pass over lost bytes; return the DATA frame in which they all are; None: the framing is lost."""
         frame = self._frame

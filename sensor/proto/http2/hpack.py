@@ -30,6 +30,9 @@ _DEFAULT_TABLE = 4096
 _OVERHEAD = 32
 """Bytes that an entry counts beside its text (section 4.1)."""
 
+_OBJECTS = 120
+"""Bytes of memory that it takes besides these."""
+
 
 class IntegerError(WireError):
     """An integer does not fit (section 5.1)."""
@@ -47,6 +50,11 @@ class Decoder:
         self._limit = _DEFAULT_TABLE
         self.updates: list[int] = []
         """Table sizes that the last block announced."""
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory, about."""
+        return self._size + _OBJECTS * len(self._table)
 
     def decode(self, block: bytes) -> list[Field]:
         """Return the fields of a block, as many as may be kept. Raises WireError."""

@@ -42,13 +42,19 @@ _RANGE = re.compile(rb"bytes (?:[0-9]{1,20}-[0-9]{1,20}|\*)/(?:[0-9]{1,20}|\*)",
 """Content-Range (RFC 9110 section 14.4)."""
 
 
+_STREAM, _FIELD = 3000, 150
+"""Bytes that a stream, and a field, takes besides its text, which is there as a list of lines, by name, and joined."""
+
+
 class _Stream:
     """An open stream."""
 
-    __slots__ = ("ended", "frames", "seen", "tx")
+    __slots__ = ("cost", "ended", "frames", "seen", "tx")
 
     def __init__(self, tx: Http2Transaction) -> None:
         self.tx = tx
+        self.cost = 0
+        """Bytes of memory that its fields and bodies take, about."""
         self.frames = 0
         self.ended = [False, False]
         self.seen: set[tuple[int, int, tuple[int, ...]]] = set()
@@ -114,6 +120,15 @@ class Http2Parser(Oddities):
         out: list[TxStage] = []
         self._end_all(out)
         return out
+
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return (
+            sum(one.held for one in (*self._readers, *self._decoders))
+            + self._held
+            + sum(len(begun[1]) for begun in self._blocks if begun is not None)
+        )
 
     def _take_preface(self, data: bytes) -> bytes:
         """Take the client's preface; return what follows it."""
@@ -254,16 +269,19 @@ class Http2Parser(Oddities):
     ) -> None:
         """Take a header; a second one on a side are trailers, if they end it (RFC 9113 section 8.1)."""
         tx = stream.tx
-        self._held += sum(len(name) + len(value) for name, value in fields)
+        cost = sum(_FIELD + 3 * (len(name) + len(value)) for name, value in fields)
         if side == TO_CLIENT:
             self._check_range(fields)
             if tx.http.response is not None:
                 if over and not stream.ended[side]:
                     tx.add_trailers(side, fields)
+                    self._count_bytes(stream, cost, out)
             elif tx.take_response(fields):
+                self._count_bytes(stream, cost, out)
                 self._reach(tx, RESPONSE_HEADERS, TO_CLIENT, out)
         elif tx.http.request is None:
             found = tx.take_request(fields)
+            self._count_bytes(stream, cost, out)
             authority, host = found.get(b":authority"), found.get(b"host")
             if authority and host and authority.lower() != host.lower():
                 self._report(AppAnomaly.HTTP2_AUTHORITY_HOST_MISMATCH, TO_SERVER)
@@ -272,6 +290,15 @@ class Http2Parser(Oddities):
             self._reach(tx, REQUEST_HEADERS, TO_SERVER, out)
         elif over and not stream.ended[side]:
             tx.add_trailers(side, fields)
+            self._count_bytes(stream, cost, out)
+
+    def _count_bytes(self, stream: _Stream, nbytes: int, out: list[TxStage]) -> None:
+        """Note that a stream holds more; the oldest of the others end where that is too much."""
+        stream.cost += nbytes
+        self._held += nbytes
+        while self._held > limits.HELD and len(self._streams) > 1:
+            oldest = next(number for number, one in self._streams.items() if one is not stream)
+            self._finish(oldest, out)
 
     def _check_range(self, fields: list[tuple[bytes, bytes]]) -> None:
         for name, value in fields:
@@ -286,12 +313,12 @@ class Http2Parser(Oddities):
         if number in self._closed:
             self._report(AppAnomaly.HTTP2_STREAM_ID_REUSE, side)
             return None
-        if len(self._streams) >= limits.STREAMS or self._held > limits.HELD:
-            if len(self._streams) >= limits.STREAMS:
-                self._report(AppAnomaly.HTTP2_TOO_MANY_STREAMS, side)
-            self._finish(next(iter(self._streams), -1), out)
+        if len(self._streams) >= limits.STREAMS:
+            self._report(AppAnomaly.HTTP2_TOO_MANY_STREAMS, side)
+            self._finish(next(iter(self._streams)), out)
         found = self._streams[number] = _Stream(Http2Transaction(self._count, number))
         self._count += 1
+        self._count_bytes(found, _STREAM, out)
         return found
 
     # ---- bodies
@@ -300,9 +327,9 @@ class Http2Parser(Oddities):
         stream = self._streams.get(frame.stream)
         if stream is not None and not stream.ended[side]:
             body = self._body(stream.tx, side)
-            before = min(body.total, body.limit)
+            before = body.kept
             body.feed(frame.payload, 0, len(frame.payload))
-            self._held += min(body.total, body.limit) - before
+            self._count_bytes(stream, body.kept - before, out)
             if body.full:
                 self._reach_body(stream.tx, side, out)
         if not frame.last:
@@ -384,7 +411,7 @@ class Http2Parser(Oddities):
             if body is not None and not stream.ended[side]:
                 body.cut = True
             self._end(stream, side, out)
-        self._held = max(0, self._held - _size(stream.tx)) if self._streams else 0
+        self._held -= stream.cost
         self._closed[number] = stream.tx.id
         if len(self._closed) > limits.CLOSED:
             del self._closed[next(iter(self._closed))]
@@ -407,10 +434,3 @@ def _fragment(frame: Frame) -> bytes | None:
         return reader.take(reader.left() - padding)
     except WireError:
         return None
-
-
-def _size(tx: Http2Transaction) -> int:
-    """Return about what a stream has been accounted for."""
-    listed = (tx.http.request_headers, tx.http.response_headers)
-    fields = sum(len(n) + len(v) for found in listed if found is not None for n, v in found.items())
-    return fields + tx.http.held()

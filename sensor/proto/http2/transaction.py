@@ -118,6 +118,10 @@ class Http2Transaction:
             return None
         return found.get(b":authority") or found.get(b"host")
 
+    def held(self) -> int:
+        """Bytes of memory that it takes, about."""
+        return self.http.held()
+
     def uploads(self) -> Sequence[FileInfo]:
         """Return the files of a form in the request."""
         return self.http.uploads()
@@ -183,6 +187,10 @@ class Http2Frame:
             return ()
         value = self._raw[cut[base]]
         return (value,) if value else ()
+
+    def held(self) -> int:
+        """Bytes of memory that it takes, about."""
+        return len(self._raw) + (self._tx.held() if self._tx is not None else 0)
 
     def numbers(self, name: str) -> Sequence[int]:
         """Return the values of a number."""

@@ -19,6 +19,10 @@ from sensor.proto.text import text
 STAGE_COMMAND, STAGE_STORED, STAGE_FETCHED, STAGE_DONE = 0, 1, 2, 3
 
 
+_TRANSACTION = 500
+"""Bytes that a command takes besides its text."""
+
+
 class ImapTransaction:
     """A command with its replies, or a reply without one (the greeting)."""
 
@@ -40,6 +44,10 @@ class ImapTransaction:
         self._bytes += len(file.data)
         if self._bytes <= limits.FILE_BYTES:
             self.files.append((side, file))
+
+    def held(self) -> int:
+        """Bytes of memory that it takes, about."""
+        return _TRANSACTION + len(self.arguments) + sum(len(file.content) for file in (file for _, file in self.files))
 
     def buffer(self, name: str) -> Sequence[bytes]:
         """Return the instances of a buffer; empty where it is absent."""
@@ -74,7 +82,7 @@ class _Literal:
 class ImapParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_count", "_lines", "_literals", "_pending", "_policy", "_tails", "becomes", "done")
+    __slots__ = ("_bytes", "_count", "_lines", "_literals", "_pending", "_policy", "_tails", "becomes", "done")
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,6 +96,8 @@ class ImapParser(Oddities):
         self._count = 0
         self._pending: dict[bytes, ImapTransaction] = {}
         """Tag → command that waits for its reply, the oldest first."""
+        self._bytes = 0
+        """Of memory that these take, about."""
 
     def treat_files(self, policy: FilePolicy) -> None:
         """Learn what to do with files."""
@@ -100,6 +110,12 @@ class ImapParser(Oddities):
             found = self._literals[side]
             data = self._on_literal(side, found, data, out) if found is not None else self._on_lines(side, data, out)
         return out
+
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        mails = (found.mail.held for found in self._literals if found is not None and found.mail is not None)
+        return sum(mails) + self._bytes + sum(one.held for one in self._lines)
 
     def rest(self, side: int) -> bytes:
         """Return what is TLS already (see `sensor.model.app.HandsOver`)."""
@@ -156,12 +172,18 @@ class ImapParser(Oddities):
         tx = ImapTransaction(self._count, *found)
         self._count += 1
         out.append(TxStage(tx, STAGE_COMMAND, TO_SERVER))
-        old = self._pending.pop(found.tag, None)
+        old = self._take(found.tag)
         if old is None and len(self._pending) >= limits.PENDING:
-            old = self._pending.pop(next(iter(self._pending)))
+            old = self._take(next(iter(self._pending)))
         if old is not None:
             out.append(TxStage(old, STAGE_DONE, TO_CLIENT))
         self._pending[found.tag] = tx
+        self._bytes += tx.held()
+
+    def _take(self, tag: bytes) -> ImapTransaction | None:
+        tx = self._pending.pop(tag, None)
+        self._bytes -= tx.held() if tx is not None else 0
+        return tx
 
     def _on_reply(self, line: bytes, out: list[TxStage]) -> None:
         tag, _, rest = line.partition(b" ")
@@ -169,7 +191,7 @@ class ImapParser(Oddities):
             if not self._count:
                 self._greet(rest, out)
             return
-        tx = self._pending.pop(tag, None)
+        tx = self._take(tag)
         if tx is None:
             return
         tx.status = rest
@@ -203,6 +225,8 @@ class ImapParser(Oddities):
         if tx is None:
             tx = ImapTransaction(self._count)
             self._count += 1
+        before = tx.held()
         for file in found:
             tx.add_file(side, file)
             out.append(TxStage(tx, STAGE_FETCHED if side == TO_CLIENT else STAGE_STORED, side, file=file))
+        self._bytes += tx.held() - before if tx.tag in self._pending else 0

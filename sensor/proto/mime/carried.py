@@ -36,6 +36,11 @@ class CarriedMail:
             self._reader.finish(ended=True)
         return self._files(), rest
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory, about."""
+        return self._mime.held
+
     def finish(self) -> list[FileInfo]:
         """Return the files of a mail that was cut off."""
         if not self.over:

@@ -16,6 +16,9 @@ _UU_BEGIN = re.compile(rb"begin(?:-base64)? [0-7]{3,4} (\S.{0,255})")
 _OF_MAIL = frozenset({b"from", b"to", b"cc", b"subject", b"date", b"message-id", b"x-mailer"})
 """Fields of the outermost entity that are kept."""
 
+_HEADER, _NAME = 500, 150
+"""Bytes that a field of a header, and the name of a file, takes."""
+
 
 class _State(IntEnum):
     HEADERS = 0
@@ -68,6 +71,12 @@ class MimeParser:
             self._on_header(text, eol, start=start)
         elif self._state == _State.BODY:
             self._on_body(text, eol, start=start)
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory, about."""
+        headers = _HEADER * (len(self._headers) + len(self.fields)) + _NAME * len(self.names)
+        return headers + (self._file.held if self._file is not None else 0)
 
     def flush(self) -> None:
         """Decode the lines taken so far."""

@@ -38,6 +38,9 @@ def _size(head: bytes) -> int:
 
 FRAMING = Framing(6, _size, 512)
 
+_REQUEST = 1300
+"""Bytes that a request takes that writes many registers."""
+
 
 class ModbusParser(MessageParser):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
@@ -48,6 +51,11 @@ class ModbusParser(MessageParser):
         super().__init__(self._message, FRAMING, AppAnomaly.MODBUS_INVALID_LENGTH)
         self._pending: dict[tuple[int, int, int], Request] = {}
         """By transaction, unit and function."""
+
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return super().held + _REQUEST * len(self._pending)
 
     def _message(self, data: bytes, side: int) -> Reading:
         return self._request(data) if side == TO_SERVER else self._response(data)

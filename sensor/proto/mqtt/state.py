@@ -15,6 +15,8 @@ from sensor.proto.reader import WireError
 STAGE_MESSAGE, STAGE_DONE, STAGE_OPEN = 0, 1, 2
 """The last one: no answer will come. Rules are about complete exchanges, as in Suricata; the log is about all."""
 
+_EXCHANGE, _ITEM = 500, 120
+"""Bytes that an exchange, and a topic or a code, takes besides its text."""
 _CONNECTION = -1
 """Key of the CONNECT that waits for its CONNACK: no packet identifier."""
 _INVALID_QOS = 3
@@ -57,6 +59,11 @@ class MqttParser(Oddities):
                 break
         return out
 
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return sum(one.held for one in self._sides) + self._bytes + _EXCHANGE * len(self._pending)
+
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Give up: where messages begin is lost."""
         out: list[TxStage] = []
@@ -85,9 +92,10 @@ class MqttParser(Oddities):
             self._version = message.connect.version
         tx = self._place(side, message, out)
         tx.messages.append(message)
-        tx.size += len(packet.raw)
+        size = 2 * len(packet.raw) + _ITEM * (len(message.topics) + len(message.reasons))
+        tx.size += size
         out.append(TxStage(MqttFrame(tx, packet.raw, packet.header), STAGE_MESSAGE, side))
-        self._settle(tx, message, len(packet.raw), out)
+        self._settle(tx, message, size, out)
 
     def _place(self, side: int, message: Message, out: list[TxStage]) -> MqttTransaction:
         """Return the exchange that a message belongs to."""

@@ -56,6 +56,11 @@ class MqttSide:
                 yield Packet(bytes(self._kept), 0, MAX_HEADER)
                 return
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._kept)
+
     def rest(self) -> Packet | None:
         """Return the long packet of which no more will come; None: there is none."""
         if not self._header or self._size < KEPT:

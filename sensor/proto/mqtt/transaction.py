@@ -28,6 +28,8 @@ CONNECT_FLAGS: Mapping[str, int] = MappingProxyType(
 """Bits of `mqtt.connect.flags`, packed: 32 values."""
 MESSAGE_FLAGS: Mapping[str, int] = MappingProxyType({"retain": 1, "dup": 2})
 """Bits of `mqtt.flags`."""
+_TRANSACTION = 500
+"""Bytes that a transaction takes besides its text."""
 _PACKED = ((FLAG_USERNAME, 1), (FLAG_PASSWORD, 2), (FLAG_WILL, 4), (FLAG_WILL_RETAIN, 8), (FLAG_CLEAN, 16))
 
 
@@ -45,6 +47,10 @@ class MqttTransaction:
         self.messages: list[Message] = []
         self.size = 0
         """Bytes of its messages."""
+
+    def held(self) -> int:
+        """Bytes of memory that it takes, about."""
+        return _TRANSACTION + self.size
 
     def buffer(self, name: str) -> Sequence[bytes]:
         """Return the instances of a buffer; empty where it is absent."""
@@ -79,6 +85,10 @@ class MqttFrame:
         self._raw = raw
         self._body = body
         """Where the body begins."""
+
+    def held(self) -> int:
+        """Bytes of memory that it takes, about."""
+        return self._tx.held() + len(self._raw)
 
     def buffer(self, name: str) -> Sequence[bytes]:
         """Return the frame of a name."""

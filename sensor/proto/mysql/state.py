@@ -37,6 +37,11 @@ class MysqlParser(ExchangeParser):
         self._tx: MysqlExchange | None = None
         """What waits for an answer."""
 
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return super().held + (len(self._tx.argument) if self._tx is not None else 0)
+
     def _take(self, side: int, pieces: list[Piece]) -> None:
         for piece in pieces:
             if not piece.first or self.done:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from sensor.proto.transfer import Reach
 
+_FILE, _NAME = 2000, 400
+"""Bytes that a file under way, and a name, takes."""
 _FILES = (FileStages(stages.WRITE_DATA, stages.WRITTEN), FileStages(stages.READ_DATA, stages.READ))
 
 
@@ -68,6 +70,11 @@ class Files:
         if len(self._names) >= limits.NAMES:
             self._names.pop(next(iter(self._names)))
         self._names[handle] = name
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory, about."""
+        return self.budget.total + _FILE * len(self._under_way) + _NAME * len(self._names)
 
     def name(self, handle: bytes) -> bytes:
         """Return the name of a handle; empty: it is not known."""

@@ -19,6 +19,10 @@ _SILENT = frozenset({"READ", "WRITE", "COMMIT"})
 """Procedures that are seen as files only."""
 
 
+_CALL, _OPERATION = 1500, 300
+"""Bytes that a call, and an operation of one, takes besides its text."""
+
+
 class _Waiting(msgspec.Struct, gc=False):
     """A call that waits for its reply."""
 
@@ -30,11 +34,17 @@ class _Waiting(msgspec.Struct, gc=False):
     handles: list[bytes] = []
     """Handle at hand at each operation; empty: not known."""
 
+    @property
+    def cost(self) -> int:
+        """Bytes of memory that it takes, about."""
+        asked = len(self.asked.name) + len(self.asked.data) if self.asked is not None else 0
+        return _CALL + asked + sum(_OPERATION + len(one.name) + len(one.data) for one in self.operations)
+
 
 class Session:
     """One flow. Whoever reads `out` empties it."""
 
-    __slots__ = ("_count", "_waiting", "crowded", "files", "out")
+    __slots__ = ("_bytes", "_count", "_waiting", "crowded", "files", "out")
 
     def __init__(self) -> None:
         self.out: list[TxStage] = []
@@ -43,7 +53,14 @@ class Session:
         self._count = 0
         self._waiting: dict[int, _Waiting] = {}
         """By the call's number; the oldest comes first."""
+        self._bytes = 0
+        """Of memory that these take, about."""
         self.files = Files(self._reach, self._new)
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory, about."""
+        return self._bytes + self.files.held
 
     def versions(self) -> dict[int, int]:
         """Return the version of NFS of the calls that wait, by their numbers."""
@@ -166,7 +183,7 @@ class Session:
 
     def _reply(self, reader: Reader) -> Sink | None:
         xid, word, results = rpc.reply(reader)
-        waiting = self._waiting.pop(xid, None)
+        waiting = self._take(xid)
         if waiting is None:
             return None
         sink = None
@@ -184,9 +201,16 @@ class Session:
 
     def _keep(self, xid: int, waiting: _Waiting) -> None:
         if len(self._waiting) >= limits.CALLS and xid not in self._waiting:
-            del self._waiting[next(iter(self._waiting))]
+            self._take(next(iter(self._waiting)))
             self.crowded = True
+        self._take(xid)
         self._waiting[xid] = waiting
+        self._bytes += waiting.cost
+
+    def _take(self, xid: int) -> _Waiting | None:
+        waiting = self._waiting.pop(xid, None)
+        self._bytes -= waiting.cost if waiting is not None else 0
+        return waiting
 
     def _new(self, version: int, procedure: int) -> NfsCall:
         self._count += 1

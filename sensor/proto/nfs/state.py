@@ -54,6 +54,11 @@ class NfsParser(OdditiesOnce):
             self._malformed(side, limits.MALFORMED)
         return self._reached()
 
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return self._session.held + sum(one.held for one in self._pieces)
+
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Go on with the next record behind lost bytes."""
         if self.done:

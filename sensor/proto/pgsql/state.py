@@ -29,7 +29,7 @@ _RESULTS = frozenset({b"T", b"D", b"C", b"E"})
 class PgsqlParser(ExchangeParser):
     """Parser of one flow."""
 
-    __slots__ = ("_count", "_group", "_pending", "_started", "_wanted", "becomes")
+    __slots__ = ("_bytes", "_count", "_group", "_pending", "_started", "_wanted", "becomes")
 
     def __init__(self) -> None:
         phase = Phase()
@@ -42,6 +42,13 @@ class PgsqlParser(ExchangeParser):
         """What the server asked for last, of a log-on."""
         self._count = self._group = 0
         self._pending: deque[PgsqlExchange] = deque()
+        self._bytes = 0
+        """Of memory that these take, about."""
+
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return super().held + self._bytes
 
     def rest(self, side: int) -> bytes:
         """Return what is TLS already (see `sensor.model.app.HandsOver`)."""
@@ -122,7 +129,7 @@ class PgsqlParser(ExchangeParser):
         """Begin a request. grouped: it is answered together with those up to the next Sync."""
         if len(self._pending) >= MAX_PENDING:
             self._report(AppAnomaly.PGSQL_TOO_MANY_REQUESTS, TO_SERVER)
-            self._pending.popleft()
+            self._take_oldest()
         if not grouped:
             self._group += 1
         tx = PgsqlExchange(self._count, self._group)
@@ -132,7 +139,14 @@ class PgsqlParser(ExchangeParser):
         self._pending.append(tx)
         return tx
 
+    def _take_oldest(self) -> PgsqlExchange:
+        tx = self._pending.popleft()
+        self._bytes -= tx.cost
+        return tx
+
     def _request(self, tx: PgsqlExchange) -> None:
+        tx.cost = tx.held()
+        self._bytes += tx.cost
         self._out.append(TxStage(tx, STAGE_REQUEST, TO_SERVER))
 
     def _close(self) -> None:
@@ -141,4 +155,4 @@ class PgsqlParser(ExchangeParser):
             return
         group = self._pending[0].group
         while self._pending and self._pending[0].group == group:
-            self._out.append(TxStage(self._pending.popleft(), STAGE_RESPONSE, TO_CLIENT))
+            self._out.append(TxStage(self._take_oldest(), STAGE_RESPONSE, TO_CLIENT))

@@ -24,6 +24,10 @@ _LISTS = frozenset({b"CAPA", b"LIST", b"UIDL"})
 """Replies of several lines; of LIST and UIDL only without an argument (RFC 1939 section 5)."""
 
 
+_TRANSACTION = 500
+"""Bytes that a command takes besides its text."""
+
+
 class Pop3Transaction:
     """A command with its reply, or a reply without one (the greeting)."""
 
@@ -51,6 +55,10 @@ class Pop3Transaction:
         if self._bytes <= limits.FILE_BYTES:
             self.files.append(file)
 
+    def held(self) -> int:
+        """Bytes of memory that it takes, about."""
+        return _TRANSACTION + len(self.arguments) + sum(len(file.content) for file in self.files)
+
     def buffer(self, name: str) -> Sequence[bytes]:
         """Return the instances of a buffer; empty where it is absent."""
         base, _, back = name.partition("@")
@@ -74,7 +82,7 @@ class Pop3Transaction:
 class Pop3Parser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_count", "_lines", "_listing", "_mail", "_pending", "_policy", "_tx", "becomes", "done")
+    __slots__ = ("_bytes", "_count", "_lines", "_listing", "_mail", "_pending", "_policy", "_tx", "becomes", "done")
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,6 +92,8 @@ class Pop3Parser(Oddities):
         self._lines = (LineReader(limits.LINE), LineReader(limits.LINE))
         self._count = 0
         self._pending: deque[Pop3Transaction] = deque()
+        self._bytes = 0
+        """Of memory that these take, about."""
         self._tx: Pop3Transaction | None = None
         """Whose reply of several lines is under way."""
         self._listing = False
@@ -99,6 +109,13 @@ class Pop3Parser(Oddities):
         while data and not self.done:
             data = self._on_mail(data, out) if side == TO_CLIENT and self._mail else self._on_lines(side, data, out)
         return out
+
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        mail = self._mail.held if self._mail is not None else 0
+        answered = self._tx.held() if self._tx is not None else 0
+        return mail + answered + self._bytes + sum(one.held for one in self._lines)
 
     def rest(self, side: int) -> bytes:
         """Return what is TLS already (see `sensor.model.app.HandsOver`)."""
@@ -143,8 +160,14 @@ class Pop3Parser(Oddities):
         tx = self._new(word.upper(), rest.strip())
         out.append(TxStage(tx, STAGE_COMMAND, TO_SERVER))
         self._pending.append(tx)
+        self._bytes += tx.held()
         if len(self._pending) > limits.PENDING:
-            out.append(TxStage(self._pending.popleft(), STAGE_DONE, TO_CLIENT))
+            out.append(TxStage(self._take_oldest(), STAGE_DONE, TO_CLIENT))
+
+    def _take_oldest(self) -> Pop3Transaction:
+        tx = self._pending.popleft()
+        self._bytes -= tx.held()  # no file is its own yet
+        return tx
 
     def _new(self, command: bytes = b"", arguments: bytes = b"") -> Pop3Transaction:
         tx = Pop3Transaction(self._count, command, arguments)
@@ -158,7 +181,7 @@ class Pop3Parser(Oddities):
             return
         if line[:2] == b"+ " or line == b"+":  # a challenge (RFC 5034 section 4): the command goes on
             return
-        tx = self._pending.popleft() if self._pending else self._new()
+        tx = self._take_oldest() if self._pending else self._new()
         tx.status = line
         tx.success = line[:3] == b"+OK"
         self._tx = tx

@@ -40,6 +40,11 @@ class Crypto:
             self.pieces[offset] = data
         return True
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory, about."""
+        return sum(map(len, self.pieces.values())) + 100 * len(self.pieces)
+
     def message(self) -> tuple[int, bytes] | None:
         """Return type and body of the first message; None: it is not complete."""
         joined = bytearray()
@@ -83,6 +88,11 @@ class QuicParser(Oddities):
             pos = found[1]
             self._on_packet(side, found[0], out)
         return out
+
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return sum(one.held for one in self._crypto)
 
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Do nothing: datagrams have no gaps."""

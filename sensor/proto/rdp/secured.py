@@ -19,6 +19,11 @@ class SecuredSide:
         """Nothing more is to be learnt."""
         self._records = RecordSide()
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return self._records.held
+
     def feed(self, data: bytes) -> list[str] | None:
         """Take the next bytes; return the serial numbers of the chain, once it is here."""
         if self.done:

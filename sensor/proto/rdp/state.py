@@ -66,6 +66,11 @@ class RdpParser(Oddities):
             self._on_secured(data, out)
         return out
 
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return sum(one.held for one in self._sides) + self._secured.held
+
     def _take_first(self, side: int, data: bytes, out: list[TxStage]) -> bytes:
         """Take bytes of a side's first message; return what is behind it."""
         for raw in self._sides[side].feed(data):

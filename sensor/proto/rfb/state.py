@@ -63,6 +63,11 @@ class RfbParser(Oddities):
         out, self._out = self._out, []
         return out
 
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return sum(map(len, self._buffers))
+
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Give up: what follows cannot be told."""
         if not self.done:

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from sensor.proto.smb.records import Create, Opened
 
 _PIPES = b"IPC$"
+_REQUEST = 500
+"""Bytes that a request takes, with the file that it opens."""
 
 
 class Request:
     """A request that waits for its answer."""
 
-    __slots__ = ("command", "exchange", "handle", "offset", "size", "tree")
+    __slots__ = ("command", "cost", "exchange", "handle", "offset", "size", "tree")
 
     def __init__(self, command: int, exchange: Exchange | None = None) -> None:
         self.command = command
@@ -29,6 +31,13 @@ class Request:
         self.offset = 0
         self.size = 0
         self.tree: Tree | None = None
+        self.cost = 0
+        """Bytes of memory that it takes while it waits, about."""
+
+    def weigh(self) -> int:
+        """Return these bytes, as they are from now on."""
+        self.cost = _REQUEST + (self.exchange.held() if self.exchange is not None else 0)
+        return self.cost
 
 
 class Negotiation:

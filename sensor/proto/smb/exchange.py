@@ -8,6 +8,9 @@ from typing import Any
 from sensor.proto.dcerpc.call import Call
 from sensor.proto.smb.connection import Connection
 
+_EXCHANGE = 1000
+"""Bytes that it takes besides its text, which is there as sent and in its record."""
+
 
 class Exchange:
     """A command and its answer."""
@@ -31,6 +34,10 @@ class Exchange:
         """Return the one instance of a buffer; empty where it is absent."""
         value = self.buffers.get(name, b"")
         return (value,) if value else ()
+
+    def held(self) -> int:
+        """Bytes of memory that it takes, about."""
+        return _EXCHANGE + sum(map(len, self.buffers.values())) + 2 * len(str(self.fields))
 
     def numbers(self, _name: str) -> Sequence[int]:
         """Return nothing: all numbers are of calls."""

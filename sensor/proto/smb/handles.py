@@ -22,6 +22,8 @@ _FILES = (FileStages(stages.WRITE_DATA, stages.WRITTEN), FileStages(stages.READ_
 _TOO_MUCH = (AppAnomaly.SMB_WRITE_QUEUE_SIZE_EXCEEDED, AppAnomaly.SMB_READ_QUEUE_SIZE_EXCEEDED)
 _TOO_MANY = (AppAnomaly.SMB_WRITE_QUEUE_CNT_EXCEEDED, AppAnomaly.SMB_READ_QUEUE_CNT_EXCEEDED)
 _BIND = b"\x05\x00\x0b"
+_HANDLE = 1500
+"""Bytes that an open file takes, with a file under way in it, or a share."""
 _ANSWER_HEADER = 8
 """Bytes of a response behind the common header that are no stub data."""
 
@@ -44,6 +46,11 @@ class Pipe:
     def __init__(self, association: Association) -> None:
         self.association = association
         self.streams = (PduStream(), PduStream())
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory, about."""
+        return self.association.held + sum(one.held for one in self.streams)
 
 
 class Handle:
@@ -110,6 +117,16 @@ class Handles:
         self.budget = Budget(limits.FILES_HELD)
         self._pipes = 0
         self.trees: dict[Hashable, Tree] = {}
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory, about."""
+        return self.budget.total + _HANDLE * len(self._open) + _HANDLE * len(self.trees) + self._piped()
+
+    def _piped(self) -> int:
+        """Return the same of pipes."""
+        pipes = (handle.pipe for handle in self._open.values()) if self._pipes else ()
+        return sum(pipe.held for pipe in pipes if pipe is not None)
 
     def connect(self, key: Hashable, tree: Tree) -> None:
         """Keep a share."""

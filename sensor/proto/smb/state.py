@@ -69,6 +69,15 @@ class SmbParser:
             self._malformed(side, limits.MALFORMED)
         return self._reached()
 
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return (
+            sum(one.held for one in self._framers)
+            + self._handles.held
+            + sum(one.held for one in self._versions.values())
+        )
+
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Go on with the next message behind lost bytes."""
         if self.done:

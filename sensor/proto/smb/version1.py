@@ -24,7 +24,7 @@ _SUCCESS = frozenset({0, 0x80000005, 0xC0000016})
 class Version1:
     """The requests under way, and what their answers lead to."""
 
-    __slots__ = ("_connection", "_handles", "_negotiation", "_pending")
+    __slots__ = ("_connection", "_handles", "_negotiation", "_pending", "held")
 
     def __init__(self, connection: Connection, handles: Handles, negotiation: Negotiation) -> None:
         self._connection = connection
@@ -32,6 +32,8 @@ class Version1:
         self._negotiation = negotiation
         self._pending: dict[tuple[int, int], list[Request]] = {}
         """Chains by process and multiplex number; the oldest comes first."""
+        self.held = 0
+        """Bytes of memory that these take, about."""
 
     def message(self, data: bytes, size: int) -> Sink | None:
         """Take a message of `size` bytes, of which `data` are here; return where the rest goes.
@@ -45,7 +47,7 @@ class Version1:
         key = head.process, head.multiplex
         blocks = smb1.chain(data, head.command, size)
         if head.response:
-            return self._answers(head, blocks, self._pending.pop(key, []), data)
+            return self._answers(head, blocks, self._take(key), data)
         sink = None
         requests: list[Request] = []
         for block in blocks:
@@ -191,8 +193,15 @@ class Version1:
     def _keep(self, key: tuple[int, int], requests: list[Request]) -> None:
         if len(self._pending) >= limits.PENDING and key not in self._pending:
             self._connection.report(AppAnomaly.SMB_TOO_MANY_TRANSACTIONS, TO_SERVER)
-            del self._pending[next(iter(self._pending))]
+            self._take(next(iter(self._pending)))
+        self._take(key)
         self._pending[key] = requests
+        self.held += sum(request.weigh() for request in requests)
+
+    def _take(self, key: tuple[int, int]) -> list[Request]:
+        requests = self._pending.pop(key, [])
+        self.held -= sum(request.cost for request in requests)
+        return requests
 
 
 def _fuid(number: bytes) -> str:

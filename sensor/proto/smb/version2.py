@@ -28,7 +28,7 @@ _WARNING = 0x80000005
 class Version2:
     """The requests under way, and what their answers lead to."""
 
-    __slots__ = ("_connection", "_handles", "_last", "_negotiation", "_pending")
+    __slots__ = ("_connection", "_handles", "_last", "_negotiation", "_pending", "held")
 
     def __init__(self, connection: Connection, handles: Handles, negotiation: Negotiation) -> None:
         self._connection = connection
@@ -36,6 +36,8 @@ class Version2:
         self._negotiation = negotiation
         self._pending: dict[int, Request] = {}
         """By message number; the oldest comes first."""
+        self.held = 0
+        """Bytes of memory that these take, about."""
         self._last: Handle | None = None
         """The file of the request before in a compound."""
 
@@ -110,7 +112,7 @@ class Version2:
     def _answer(self, head: Header, data: bytes) -> Sink | None:
         if head.status == smb2.PENDING:
             return None
-        request = self._pending.pop(head.message, None)
+        request = self._take(head.message)
         if request is None:
             request = self._unasked(head)
         if request is None or request.command != head.command:
@@ -239,5 +241,12 @@ class Version2:
     def _keep(self, number: int, request: Request) -> None:
         if len(self._pending) >= limits.PENDING and number not in self._pending:
             self._connection.report(AppAnomaly.SMB_TOO_MANY_TRANSACTIONS, TO_SERVER)
-            del self._pending[next(iter(self._pending))]
+            self._take(next(iter(self._pending)))
+        self._take(number)
         self._pending[number] = request
+        self.held += request.weigh()
+
+    def _take(self, number: int) -> Request | None:
+        request = self._pending.pop(number, None)
+        self.held -= request.cost if request is not None else 0
+        return request

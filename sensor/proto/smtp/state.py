@@ -19,6 +19,8 @@ STAGE_ENVELOPE, STAGE_FILE, STAGE_MAIL = 0, 1, 2
 
 _END = b"."
 """In the queue of commands: the end of a mail, which is answered like one."""
+_COMMAND = 60
+"""Bytes that a command takes that waits for its reply."""
 _READY, _GO, _CLOSING = 220, 354, 421
 """Replies (RFC 5321 section 4.2.3)."""
 _CODES = frozenset({
@@ -84,6 +86,12 @@ class SmtpParser(Oddities):
         while data and not self.done:
             data = self._on_mail(data, out) if side == TO_SERVER and self._in_mail else self._on_lines(side, data, out)
         return data
+
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        mail = self._tx.held() if self._tx is not None else 0
+        return mail + sum(one.held for one in self._lines) + _COMMAND * len(self._waiting)
 
     def rest(self, side: int) -> bytes:
         """Return what is TLS already (see `sensor.model.app.HandsOver`)."""

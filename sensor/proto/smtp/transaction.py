@@ -11,6 +11,9 @@ from sensor.proto.mime.parser import MimeParser
 from sensor.proto.smtp import limits
 from sensor.proto.text import text
 
+_OBJECT = 100
+"""Bytes that a recipient takes besides its text."""
+
 
 class SmtpTransaction:
     """What belongs to one mail; also a session that brought none. Bounded by `limits`."""
@@ -45,6 +48,12 @@ class SmtpTransaction:
         self._file_bytes += len(file.data)
         if self._file_bytes <= limits.FILE_BYTES:
             self.files.append(file)
+
+    def held(self) -> int:
+        """Bytes of memory that it takes, about."""
+        files = sum(_OBJECT + len(file.content) for file in self.files)
+        mail = self.mime.held if self.mime is not None else 0
+        return files + mail + sum(map(len, self.rcpt_to)) + _OBJECT * len(self.rcpt_to)
 
     def field(self, name: bytes) -> bytes:
         """Return a field of the mail's header; empty: it is not there."""

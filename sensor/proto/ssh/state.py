@@ -41,6 +41,11 @@ class SshParser(StagesOnce[SshTransaction]):
                 break
         return out
 
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return sum(one.held for one in self._sides)
+
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Give up: packet boundaries are lost."""
         out: list[TxStage] = []

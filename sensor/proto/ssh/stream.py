@@ -74,6 +74,11 @@ class SshSide:
                 if len(self._buffer) == 6:
                     yield from self._open()
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._buffer)
+
     def _line(self, data: bytes, pos: int, stop: int, complete: bool) -> Iterator[Event]:
         """Take a piece of a line. A line is handed on when it ends, or when 255 bytes are reached."""
         over = stop - pos > self._budget

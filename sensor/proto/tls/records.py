@@ -131,6 +131,11 @@ class RecordSide:
                 yield from self._ssl2_body(data[pos : pos + take])
             pos += take
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._buffer)
+
     def _open(self) -> Iterator[Event]:
         """Take up the record whose five header bytes are in `_head`."""
         head = self._head

@@ -104,6 +104,12 @@ class TlsParser(StagesOnce[TlsTransaction]):
             self._show(self._progress.found(1 - side), 1 - side, out)
         return out
 
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        learnt = self._tx.held() if self._tx is not None else 0
+        return learnt + sum(one.held for one in (*self._sides, *self._records))
+
     def _show(self, view: View | None, side: int, out: list[TxStage]) -> None:
         if view is not None:
             out.append(TxStage(view, VIEWS[side], side))

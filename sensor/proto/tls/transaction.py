@@ -7,6 +7,9 @@ from typing import Any
 from sensor.proto.tls import eve, fingerprint, x509
 from sensor.proto.tls.parse import ClientHello, ServerHello, negotiated, offered
 
+_NUMBER = 40
+"""Bytes that a number takes in a list."""
+
 
 class TlsTransaction:
     """One TLS handshake. Holds at most two hellos and two certificate lists (64 KiB each)."""
@@ -39,6 +42,16 @@ class TlsTransaction:
             if found:  # what is absent now may come with a later message
                 self._memo[name] = found
         return found
+
+    def held(self) -> int:
+        """Bytes of memory that it takes, about."""
+        client, server = self.client, self.server
+        listed = len(server.extensions) if server is not None else 0
+        if client is not None:
+            listed += len(client.ciphers) + len(client.extensions) + len(client.groups) + len(client.signatures)
+            listed += len(client.versions) + len(client.alpn)
+        made = sum(len(one) for found in self._memo.values() for one in found)
+        return made + _NUMBER * listed + sum(map(len, self.certs)) + sum(map(len, self.client_certs))
 
     def numbers(self, name: str) -> Sequence[int]:
         """Return when the server's certificate holds, or what that says at the time it was seen."""

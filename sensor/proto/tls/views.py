@@ -52,6 +52,11 @@ class Records:
             at, self.sound = at + size, True
         del self._buffer[:at]
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._buffer)
+
     def _size(self, at: int) -> int:
         """Return the size of the record at a place; 0: it is not known yet, or there is none."""
         head = self._buffer[at : at + HEAD]

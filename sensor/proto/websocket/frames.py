@@ -58,6 +58,11 @@ class FrameReader:
             pos += passed
         del self._buffer[:pos]
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._buffer)
+
     def gap(self, length: int) -> bool:
         """Pass over lost bytes; False: they held more than the rest of a long frame, where the next begins is lost."""
         if length > self._skip:

@@ -10,6 +10,7 @@ _TAIL = b"\0\0\xff\xff"
 """Ends of compressed messages that are not sent (RFC 7692 section 7.2.2)."""
 MAX_INFLATED = 1 << 20
 """Bytes that one message may grow to. The next one may refer to them, so they are made even if they are not kept."""
+_WINDOW = 48 << 10
 _CONTROL = 8
 """Opcodes from here on are control frames, which may stand between fragments."""
 
@@ -45,6 +46,11 @@ class Messages:
         whole = bytes(self._parts)
         self._parts.clear()
         return self._inflated(whole) if self._compressed else whole
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory, the window of the compression included."""
+        return len(self._parts) + (_WINDOW if self._inflate is not None else 0)
 
     def _inflated(self, data: bytes) -> bytes:
         """Undo the compression; what cannot be undone stays as it is."""

@@ -35,6 +35,11 @@ class WebSocketParser(Oddities):
             return []
         return [self._take(side, frame) for frame in self._readers[side].feed(data)]
 
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return sum(one.held for one in (*self._readers, *self._messages))
+
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Pass over lost bytes of a long frame; give the side up where they held more."""
         if not self.done and not self._dead[side] and not self._readers[side].gap(length):

@@ -51,6 +51,11 @@ class Side:
         reached, self._reached = self._reached, []
         return reached
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._buffer)
+
     def end(self) -> None:
         """Read no further."""
         self.over = True
@@ -127,6 +132,11 @@ class MigrationParser(Oddities):
             self._report(AppAnomaly.XEN_MIGRATION_MALFORMED_DATA, side)
         self.done |= self._sides[0].over and self._sides[1].over
         return [TxStage(tx, stage, side) for stage, tx in reached]
+
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return sum(one.held for one in self._sides)
 
     def gap(self, side: int, length: int, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Give the side up."""
