@@ -162,22 +162,22 @@ class Thresholds:
     def _count(self, threshold: Threshold, ts_ns: int, key: tuple[object, ...]) -> bool:
         window = self._table.get(key)
         # A clock that was set back by more than a window must not silence the rule until it has caught up.
-        if window is None or not -2 * threshold.seconds * SECOND <= ts_ns - window.expires <= 0:
+        if fresh := window is None or not -2 * threshold.seconds * SECOND <= ts_ns - window.expires <= 0:
             window = self._open(key, ts_ns + threshold.seconds * SECOND, ts_ns)
         else:
             window.count += 1
         count, wanted = window.count, threshold.count
         match threshold.kind:
             case "limit":
-                return count <= wanted
+                return count <= max(wanted, 1)
             case "both":
                 return count == wanted
             case "detection_filter":
                 return count > wanted
             case "threshold":
-                if count >= wanted:
-                    window.count = 0
-                return count >= wanted
+                due = count >= wanted and not (fresh and wanted == 0)  # Suricata: the first of a window is only counted
+                window.count = 0 if due else count
+                return due
         raise RuleError(f"threshold type {threshold.kind!r} is unknown")
 
     def _open(self, key: tuple[object, ...], expires: int, now: int) -> _Window:

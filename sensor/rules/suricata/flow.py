@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -172,6 +173,7 @@ def hostbits(draft: Draft, value: str) -> None:
 
 
 _SETTINGS = ("type", "track", "count", "seconds")
+_LEADING = re.compile(r"\d+")
 
 
 def _settings(value: str) -> dict[str, str]:
@@ -188,22 +190,25 @@ def _settings(value: str) -> dict[str, str]:
     return found
 
 
-def _threshold(draft: Draft, found: dict[str, str]) -> None:
+def _threshold(draft: Draft, found: dict[str, str], least: int) -> None:
     for name in ("type", "track", "count", "seconds"):
         if name not in found:
             raise Refused(f"'{name}' is missing")
     if found["track"] not in TRACKS:
         raise Refused(f"unknown track '{found['track'][:20]}'", ", ".join(TRACKS))
-    count, seconds = integer(found["count"], 1, _U32), integer(found["seconds"], 1, _U32)
+    count, seconds = integer(found["count"], least, _U32), integer(found["seconds"], least, _U32)
     draft.thresholds.append(Threshold(found["type"], found["track"], count, seconds))
 
 
 def threshold(draft: Draft, value: str) -> None:
-    """`threshold: type limit, track by_src, count 1, seconds 60`."""
+    """`threshold: type limit, track by_src, count 1, seconds 60`. Units say nothing: `60m` is 60 seconds."""
     found = _settings(value)
     if found.get("type") not in ("limit", "threshold", "both"):
         raise Refused(f"unknown type '{found.get('type', '')[:20]}'", "limit, threshold, both")
-    _threshold(draft, found)
+    last = next(reversed(found))
+    if last in ("count", "seconds") and (number := _LEADING.match(found[last])):
+        found[last] = number[0]
+    _threshold(draft, found, 0)
 
 
 def detection_filter(draft: Draft, value: str) -> None:
@@ -211,4 +216,4 @@ def detection_filter(draft: Draft, value: str) -> None:
     found = _settings(value)
     if "type" in found:
         raise Refused("takes no type")
-    _threshold(draft, found | {"type": "detection_filter"})
+    _threshold(draft, found | {"type": "detection_filter"}, 1)

@@ -41,6 +41,21 @@ def test_a_count_of_one(kind, expected):
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "count", "seconds", "expected"),
+    [
+        ("limit", 0, 10, [1, 0, 0, 1]),
+        ("both", 0, 10, [0, 0, 0, 0]),
+        ("threshold", 0, 10, [0, 1, 1, 0]),
+        ("limit", 1, 0, [1, 0, 1, 1]),
+        ("both", 2, 0, [0, 1, 0, 0]),
+    ],
+)
+def test_counts_and_windows_of_nothing(kind, count, seconds, expected):
+    limit = rule(Threshold(kind, "by_src", count, seconds))
+    assert alerts(Thresholds(), limit, [1, 1, 2, 12]) == [bool(each) for each in expected]
+
+
 TRACKS = {
     # (src, dst, flow) that count together with (A, B, 1)
     "by_src": [(A, C, 2)],

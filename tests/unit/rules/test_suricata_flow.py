@@ -144,6 +144,15 @@ def test_what_stands_behind_the_settings_of_a_threshold_says_nothing():
     assert "unknown" in refused("threshold: type limit, nonsense, count 1, seconds 60, track by_src;")[0]
 
 
+def test_seconds_are_seconds():
+    for text in ("60", "60s", "60m", "60 h"):
+        made = rule(f"threshold: type limit, track by_src, count 0, seconds {text};")
+        assert made.thresholds == (Threshold("limit", "by_src", 0, 60),)
+    assert "no number" in refused("threshold: type limit, track by_src, seconds 1m, count 1;")[0]
+    assert "no number" in refused("detection_filter: track by_src, count 1, seconds 1m;")[0]
+    assert "out of range" in refused("detection_filter: track by_src, count 1, seconds 0;")[0]
+
+
 def test_tags():
     assert rule("tag:session;").tags == (Tag("session", 256, "packets"),)
     assert rule("tag: host, 9, packets, src; tag:host,60,seconds;").tags == (
