@@ -54,11 +54,11 @@ class HostBits:
         return True
 
     def change(self, node: HostBit, key: Key, ts_ns: int) -> None:
-        """Carry out set, unset and toggle; conditions change nothing."""
-        if node.action == "unset" or (node.action == "toggle" and self.is_set(key, ts_ns)):
+        """Carry out set, unset and toggle; conditions change nothing. What is set already keeps its time."""
+        stands = self.is_set(key, ts_ns)
+        if node.action == "unset" or (node.action == "toggle" and stands):
             self._until.pop(key, None)
-        elif node.action in ("set", "toggle"):
-            self._until.pop(key, None)
+        elif node.action in ("set", "toggle") and not stands:
             self._until[key] = _last(ts_ns, node.seconds) if node.seconds else _FOREVER
             if len(self._until) > self._limit:
                 self._until.pop(next(iter(self._until)))

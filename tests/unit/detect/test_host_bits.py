@@ -49,11 +49,15 @@ def test_bits_expire_in_packet_time():
     assert isset(bits, "by_src", ts=10**18)
 
 
-def test_set_again_lasts_anew_and_unset_and_toggle_end_it():
+def test_set_again_keeps_its_time_and_unset_and_toggle_end_it():
     bits = HostBits()
     change(bits, "set", "by_src", seconds=10)
     change(bits, "set", "by_src", ts=9 * S, seconds=10)
-    assert isset(bits, "by_src", ts=18 * S)
+    assert isset(bits, "by_src", ts=10 * S)
+    assert not isset(bits, "by_src", ts=11 * S)
+    change(bits, "set", "by_src", seconds=10)
+    change(bits, "set", "by_src", ts=11 * S, seconds=10)
+    assert isset(bits, "by_src", ts=21 * S)
     change(bits, "unset", "by_src")
     assert not isset(bits, "by_src")
     change(bits, "toggle", "by_src")
@@ -66,5 +70,5 @@ def test_the_cap_forgets_the_bit_set_first_and_counts():
     bits = HostBits(limit=3)
     for end in (b"1", b"2", b"3", b"1", b"4"):
         change(bits, "set", "by_src", (end, b""))
-    assert [isset(bits, "by_src", (end, b"")) for end in (b"1", b"2", b"3", b"4")] == [True, False, True, True]
+    assert [isset(bits, "by_src", (end, b"")) for end in (b"1", b"2", b"3", b"4")] == [False, True, True, True]
     assert bits.counters.host_bits_dropped == 1
