@@ -52,12 +52,18 @@ def _tcp(b, r, l4, pay_end, wire, anomaly):  # pragma: no cover
 
 @helper
 def _icmp(b, r, l4, pay_end, anomaly):  # pragma: no cover
-    """RFC 792, 4443."""
+    """RFC 792, 4443. Payload: `transport.icmp_payload`. Return its end as well."""
     if pay_end - l4 < 8:
-        return -1, l4, anomaly | (bits.ICMPV6_PKT_TOO_SMALL if r["ipv"] == 6 else bits.ICMPV4_PKT_TOO_SMALL)
-    r["sport"] = b[l4]
-    r["dport"] = b[l4 + 1]
-    return l4, l4 + 8, anomaly
+        return -1, l4, pay_end, anomaly | (bits.ICMPV6_PKT_TOO_SMALL if r["ipv"] == 6 else bits.ICMPV4_PKT_TOO_SMALL)
+    kind = np.int64(b[l4])
+    code = np.int64(b[l4 + 1])
+    r["sport"] = kind
+    r["dport"] = code
+    if r["ipv"] == 4:
+        return l4, l4 + (20 if kind in (13, 14) and pay_end - l4 >= 20 else 8), pay_end, anomaly
+    if (kind == 1 and code <= 6) or (2 <= kind <= 4 and code <= kind - 2) or (kind in (128, 129) and code == 0):
+        return l4, l4 + 8, pay_end, anomaly
+    return l4, l4 + 4, max(l4 + 4, pay_end - 8), anomaly
 
 
 @helper
@@ -135,7 +141,7 @@ def transport(b, r, l3, total, pay, pay_end, known, hint, verify, ports, inner, 
         any_length = is6 or known & ANY_LENGTH != 0
         l4, pay, pay_end, wire, anomaly = _udp(b, r, pay, pay_end, wire, any_length, ports, inner, anomaly)
     elif (proto == 1 and not is6) or (proto == 58 and is6):
-        l4, pay, anomaly = _icmp(b, r, pay, pay_end, anomaly)
+        l4, pay, pay_end, anomaly = _icmp(b, r, pay, pay_end, anomaly)
     elif proto == 132:
         l4, pay, anomaly = _sctp(b, r, pay, pay_end, anomaly)
     elif proto == 47:

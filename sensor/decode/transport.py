@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sensor.decode import bits
 from sensor.decode.limits import TEREDO_PORT
@@ -14,6 +15,9 @@ from sensor.model.rows import CSUM_BAD, CSUM_OK, CSUM_PARTIAL, CSUM_UNVERIFIED
 
 ICMP, IPIP, TCP, UDP, IPV6, GRE, ESP, ICMPV6, SCTP = 1, 4, 6, 17, 41, 47, 50, 58, 132
 CHECKSUM_AT = {ICMP: 2, ICMPV6: 2, TCP: 16, UDP: 6}
+_TIMES = (13, 14)
+_LAST_CODE6 = MappingProxyType({1: 6, 2: 0, 3: 1, 4: 2, 128: 0, 129: 0})
+"""Types of ICMPv6 with a word behind the checksum that is no payload to Suricata → their highest code."""
 
 
 @dataclass(slots=True)
@@ -115,8 +119,22 @@ def _icmp(walk: Walk) -> None:
     if walk.left() < 8:
         return walk.flag(bits.ICMPV4_PKT_TOO_SMALL if walk.row.ipv == 4 else bits.ICMPV6_PKT_TOO_SMALL)
     walk.row.l4 = walk.pos
-    walk.row.sport, walk.row.dport = walk.reader.icmp(walk.take(8)[:4])
+    kind, code = walk.row.sport, walk.row.dport = walk.reader.icmp(walk.frame[walk.pos : walk.pos + 4])
+    walk.pos, walk.end = icmp_payload(walk.row.ipv, kind, code, walk.pos, walk.end)
     return None
+
+
+def icmp_payload(version: int, kind: int, code: int, start: int, end: int) -> tuple[int, int]:
+    """Return where Suricata has the payload of a message of 8 bytes and more begin and end.
+
+    Times (RFC 792) are header. Of most messages of ICMPv6 the payload is all behind the checksum, but as many bytes
+    as a header and that word would leave: the last 8 are missing.
+    """
+    if version == 4:
+        return start + (20 if kind in _TIMES and end - start >= 20 else 8), end
+    if code <= _LAST_CODE6.get(kind, -1):
+        return start + 8, end
+    return start + 4, max(start + 4, end - 8)
 
 
 def _sctp(walk: Walk) -> None:

@@ -77,6 +77,8 @@ def _echo(offset: int) -> Get:
     def get(row: PacketRow, buf: Buffer, _flow: FlowView | None) -> int | None:
         if row.l4 < 0 or row.sport not in _ECHO.get(row.proto, ()):
             return None
+        if row.proto == ICMPV6 and row.dport != 0:
+            return 0  # Suricata reads neither where the code is wrong
         return _word(buf, row.l4 + offset)
 
     return get
@@ -260,6 +262,11 @@ def _fixed(proto: int, size: int) -> Callable[[PacketRow, Buffer], bytes | None]
     return lambda row, buf: _read(buf, row.l4, size) if row.proto == proto and row.l4 >= 0 else None
 
 
+def _icmp_header(row: PacketRow, buf: Buffer) -> bytes | None:
+    """Return all in front of the payload: the times of a timestamp, too."""
+    return _read(buf, row.l4, row.pay - row.l4) if row.proto == ICMP and row.l4 >= 0 else None
+
+
 RAW: MappingProxyType[str, Callable[[PacketRow, Buffer], bytes | None]] = MappingProxyType(
     {
         "ether.hdr": _ether,
@@ -267,8 +274,8 @@ RAW: MappingProxyType[str, Callable[[PacketRow, Buffer], bytes | None]] = Mappin
         "ipv6.hdr": _ipv6,
         "tcp.hdr": _tcp,
         "udp.hdr": _fixed(UDP, 8),
-        "icmp.hdr": _fixed(ICMP, 8),
-        "icmpv4.hdr": _fixed(ICMP, 8),
+        "icmp.hdr": _icmp_header,
+        "icmpv4.hdr": _icmp_header,
         "icmpv6.hdr": _fixed(ICMPV6, 8),
     }
 )

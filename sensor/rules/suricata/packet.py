@@ -194,10 +194,10 @@ def checksum(name: str) -> Callable[[Draft, str], None]:
 
 
 def ip_options(draft: Draft, value: str) -> None:
-    """`ipopts:lsrr`, `ipopts:any`."""
+    """`ipopts:lsrr`. `any` is no option of any packet, as in Suricata."""
     word = value.strip('" ').lower()
     if word == "any":
-        draft.conditions.append(HeaderTest("ip.options", "in", values=tuple(fields.IP_OPTIONS.values())))
+        draft.conditions.append(NEVER)
     elif word in fields.IP_OPTIONS:
         draft.conditions.append(HeaderTest("ip.options", "=", fields.IP_OPTIONS[word]))
     else:

@@ -107,14 +107,38 @@ def test_headers_that_do_not_fit(frame, found):
 def test_icmp_and_sctp():
     for frame, proto in (
         (v4(b"\x08\x01" + bytes(6) + b"ping", 1), 1),
-        (v6(b"\x80\x01" + bytes(6) + b"ping", 58), 58),
+        (v6(b"\x80\x00" + bytes(6) + b"ping", 58), 58),
     ):
         row = row_of(frame)
-        assert (row["proto"], row["sport"], row["dport"]) == (proto, frame[row["l4"]], 1)
+        assert (row["proto"], row["sport"], row["dport"]) == (proto, frame[row["l4"]], frame[row["l4"] + 1])
         assert payload(frame, row) == b"ping"
     frame = v4(b"\x10\x00\x20\x00" + bytes(8) + b"chunk", 132)
     row = row_of(frame)
     assert (row["sport"], row["dport"], payload(frame, row)) == (0x1000, 0x2000, b"chunk")
+
+
+@pytest.mark.parametrize(("version", "kind", "code", "size", "found"), [
+    (4, 13, 0, 30, (20, 30)),
+    (4, 14, 1, 20, (20, 20)),
+    (4, 13, 0, 19, (8, 19)),
+    (4, 17, 0, 30, (8, 30)),
+    (6, 1, 6, 30, (8, 30)),
+    (6, 1, 7, 30, (4, 22)),
+    (6, 2, 0, 30, (8, 30)),
+    (6, 2, 1, 30, (4, 22)),
+    (6, 3, 1, 30, (8, 30)),
+    (6, 4, 3, 30, (4, 22)),
+    (6, 128, 0, 8, (8, 8)),
+    (6, 129, 1, 13, (4, 5)),
+    (6, 135, 0, 12, (4, 4)),
+    (6, 135, 0, 8, (4, 4)),
+    (6, 0, 0, 24, (4, 16)),
+])  # fmt: skip
+def test_where_the_payload_of_icmp_is(version, kind, code, size, found):
+    message = bytes((kind, code)) + bytes(range(2, size))
+    row = row_of(v4(message, 1) if version == 4 else v6(message, 58))
+    start = int(row["pay"] - row["l4"])
+    assert (start, start + int(row["paylen"])) == found
 
 
 @pytest.mark.parametrize(("frame", "found"), [

@@ -85,7 +85,7 @@ def test_udp_icmp_arp_and_vlan():
     udp = make(ipv=4, proto=17, l3=0, l4=0)
     assert header_value("udp.len", udp, b"\x00\x35\x00\x35\x00\x10\x00\x00") == 16
     assert raw_header("udp.hdr", udp, bytes(8)) == bytes(8)
-    echo = make(ipv=4, proto=1, l4=0, sport=8, dport=0)
+    echo = make(ipv=4, proto=1, l4=0, pay=8, sport=8, dport=0)
     raw = b"\x08\x00\x00\x00\x12\x34\x00\x07"
     assert [header_value(f"icmp.{f}", echo, raw) for f in ("type", "code", "id", "seq")] == [8, 0, 0x1234, 7]
     assert raw_header("icmp.hdr", echo, raw) == raw_header("icmpv4.hdr", echo, raw) == raw
@@ -94,6 +94,9 @@ def test_udp_icmp_arp_and_vlan():
     assert [header_value(f"icmp.{f}", unreachable, raw) for f in ("type", "code", "id")] == [3, 1, None]
     echo6 = make(ipv=6, proto=58, l4=0, sport=128)
     assert header_value("icmp.id", echo6, raw) == 0x1234
+    assert header_value("icmp.id", make(ipv=6, proto=58, l4=0, sport=128, dport=1), raw) == 0
+    times = make(ipv=4, proto=1, l4=0, pay=20, sport=13)
+    assert raw_header("icmpv4.hdr", times, bytes(range(30))) == bytes(range(20))
     arp = make(ethertype=0x0806, l3=0, nvlan=2, vlan0=100, vlan1=7)
     assert header_value("arp.opcode", arp, b"\x00\x01\x08\x00\x06\x04\x00\x02") == 2
     assert header_value("vlan.id", arp, b"") == 100

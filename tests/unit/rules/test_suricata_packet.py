@@ -46,7 +46,6 @@ from sensor.rules.nodes import All, Any, HeaderTest, Not
         ("ipopts:lsrr;", HeaderTest("ip.options", "=", 131)),
         ("stream-event:reassembly_seq_gap;", HeaderTest("stream.event", "=", StreamAnomaly.REASSEMBLY_GAP)),
         ("stream-event:stream.port_reuse;", HeaderTest("stream.event", "=", StreamAnomaly.PORT_REUSE)),
-        ("ipopts:any;", HeaderTest("ip.options", "in", values=(0, 1, 7, 68, 130, 131, 133, 136, 137))),
     ],
 )
 def test_conditions(options, expected):

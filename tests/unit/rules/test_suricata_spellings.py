@@ -71,6 +71,7 @@ def test_other_spellings():
     "option",
     [
         "decode-event:ipv4.opt_unknown;",
+        "ipopts:any;",
         "stream-event:wrong_thread;",
         "stream-event:3whs_ack_data_inject;",
         "app-layer-event:tls.heartbeat_message;",
