@@ -40,6 +40,9 @@ def _of(version: int, proto: int) -> tuple[HeaderTest, ...]:
 _READ = (HeaderTest("icmp.type", ">=", 0),)
 """There is a whole header."""
 
+_WHOLE = HeaderTest("ip.fragoffset", "=", 0), HeaderTest("ip.fragbits", "none", 1)
+"""No fragment of IPv4."""
+
 
 def _type(values: Iterable[int]) -> HeaderTest:
     return HeaderTest("icmp.type", "in", values=tuple(sorted(values)))
@@ -65,8 +68,8 @@ EVENTS: Mapping[str, tuple[AnyNode, ...]] = MappingProxyType(
         "icmpv6.experimentation_type": (*_of(6, _ICMP6), _type(_EXPERIMENTAL)),
         "icmpv6.unknown_code": (*_of(6, _ICMP6), Any((*_codes(_LAST_CODE6).children, _RENUMBERED))),
         "icmpv6.mld_message_with_invalid_hl": (*_of(6, _ICMP6), _type(_MLD), HeaderTest("ip.ttl", "!=", 1)),
-        "ipv4.icmpv6": _of(4, _ICMP6),
-        "ipv6.icmpv4": _of(6, _ICMP),
+        "ipv4.icmpv6": (*_of(4, _ICMP6), *_WHOLE),
+        "ipv6.icmpv4": (*_of(6, _ICMP), HeaderTest("ip.len", ">=", 0)),  # asked of each packet, not of a flow
     }
 )
 """Event → conditions that mean the same."""

@@ -4,6 +4,7 @@ import pytest
 
 from sensor.detect.evaluator.naive import RuleCompiler, judge
 from sensor.detect.state.budget import Budget
+from sensor.rules.flowwide import once
 from sensor.rules.nodes import All, Rule
 from sensor.rules.suricata.icmpevents import EVENTS
 
@@ -24,8 +25,11 @@ class Packet:
         return self.known.get(field.replace(".", "_"))
 
 
-def raised(version, proto, kind, code, ttl=64):
-    packet = Packet(ip_version=version, ip_proto=proto, icmp_type=kind, icmp_code=code, ip_ttl=ttl)
+def raised(version, proto, kind, code, ttl=64, offset=0, bits=0):
+    packet = Packet(
+        ip_version=version, ip_proto=proto, icmp_type=kind, icmp_code=code, ip_ttl=ttl,
+        ip_len=60, ip_fragoffset=offset, ip_fragbits=bits,
+    )  # fmt: skip
     return {name.partition(".")[2] for name, rule in EVERY.items() if judge(rule, packet, Budget())}
 
 
@@ -74,6 +78,12 @@ def test_version_4(kind, code, events):
 def test_version_6(kind, code, ttl, events):
     assert raised(6, 58, kind, code, ttl) == events
     assert raised(4, 58, kind, code, ttl) == {"icmpv6"}
+
+
+def test_each_packet_of_the_wrong_version_counts_but_no_fragment():
+    assert not any(map(once, (Rule(sid=1, msg="", proto="pkthdr", body=All(nodes)) for nodes in EVENTS.values())))
+    assert raised(4, 58, 1, 0, bits=2) == {"icmpv6"}
+    assert raised(4, 58, 1, 0, offset=1) == raised(4, 58, 1, 0, bits=1) == set()
 
 
 def test_other_protocols_raise_none():
