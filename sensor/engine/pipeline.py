@@ -77,7 +77,7 @@ class Pipeline:
         self._detector = Detector(slots, settings.dns)
         self._answers = Answers(slots)
         self._turns = Turns()
-        self._watcher = Watcher()
+        self._watcher = Watcher(midstream=settings.flow.midstream)
         self._told = Told()
         self._stations = Stations(slots)
         self.expected = Expectations()

@@ -418,7 +418,7 @@ def _stale(w: np.void, d: int, stamp: int) -> bool:  # pragma: no cover
 
 @helper
 @no_type_check
-def _fresh(w: np.void, d: int, seq: int, size: int, flags: int, win: int) -> int:  # pragma: no cover
+def _fresh(w: np.void, d: int, seq: int, size: int, flags: int, win: int, midstream: bool) -> int:  # pragma: no cover
     if flags & RST:
         return RST_NONE
     if flags & FIN:
@@ -430,7 +430,7 @@ def _fresh(w: np.void, d: int, seq: int, size: int, flags: int, win: int) -> int
         w["client"] = d
         w["win"][d] = win
         w["phase"] = SYN_SENT
-    elif flags & ACK:  # of a connection whose start was not seen; without, it belongs to none
+    elif flags & ACK and midstream:  # of a connection whose start was not seen; else it belongs to none
         w["phase"] = UNKNOWN
     return 0
 
@@ -445,10 +445,12 @@ def _in_place(w: np.void, d: int, seq: int) -> bool:  # pragma: no cover
 
 @helper
 @no_type_check
-def _judge(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
+def _judge(
+    w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int, midstream: bool
+) -> int:  # pragma: no cover
     phase = np.int64(w["phase"])
     if phase == FRESH:
-        return _fresh(w, d, seq, size, flags, win)
+        return _fresh(w, d, seq, size, flags, win, midstream)
     if flags & RST:
         if phase >= SYN_RECV and flags & ACK and _bad_ack(w, 1 - d, ack):
             return RST_INVALID | INVALID_ACK
@@ -479,14 +481,16 @@ def _column(dtype: Any) -> Any:
 
 
 @kernel(void(_column(numba.from_dtype(ROW)), _column(types.uint8), _column(numba.from_dtype(FLOW)),
-           numba.from_dtype(WATCH)[::1], numba.int64[::1], numba.uint64[::1]))  # fmt: skip
+           numba.from_dtype(WATCH)[::1], numba.int64[::1], numba.boolean, numba.uint64[::1]))  # fmt: skip
 @no_type_check
 def watch(
-    rows: np.ndarray, b: np.ndarray, flows: np.ndarray, state: np.ndarray, early: np.ndarray, out: np.ndarray
+    rows: np.ndarray, b: np.ndarray, flows: np.ndarray, state: np.ndarray, early: np.ndarray, midstream: bool,
+    out: np.ndarray,
 ) -> None:  # pragma: no cover
     """Write what is odd about each row: uint64[n], a bit per `TcpEvent`.
 
-    state: WATCH[slots]; early: int64[1], slot of the last SYN with data, -1: none.
+    state: WATCH[slots]; early: int64[1], slot of the last SYN with data, -1: none. midstream: connections are taken
+    up whose start was not seen.
     """
     for i in range(rows.shape[0]):
         r = rows[i]
@@ -509,22 +513,24 @@ def watch(
             w["stamped"][0] = 0
             w["stamped"][1] = 0
         flags = np.int64(r["tcpflags"])
-        if not flags & ACK and r["ack"] != 0:
-            out[i] = np.uint64(BROKEN)
-            continue
+        broken = BROKEN if not flags & ACK and r["ack"] != 0 else 0
+        out[i] = np.uint64(broken)
         if w["phase"] == UNKNOWN or w["phase"] == OVER:
             continue
+        if w["phase"] == FRESH:
+            w["stamped"][0] = 0
+            w["stamped"][1] = 0
         l4 = np.int64(r["l4"])
         end = min(l4 + (np.int64(b[l4 + 12]) >> 4) * 4, np.int64(b.size))
         if end > l4 + 20 and not flags & RST and _stale(w, d, _timestamp(b, l4 + 20, end)):
-            out[i] = np.uint64(STAMP)
+            out[i] = np.uint64(broken | STAMP)
             continue
         win = np.int64(r["win"]) if flags & SYN else np.int64(r["win"]) << np.int64(flows["wscale"][slot, d])
         if w["phase"] == FRESH and flags & SYN and r["paylen"] > 0 and _option(b, l4 + 20, end, _FAST_OPEN, 0) >= 0:
             w["early"] = 1
             early[0] = slot
         if _shrinks(w, d, np.int64(r["seq"]), np.int64(r["paylen"]), np.int64(r["ack"]), flags, win):
-            out[i] = np.uint64(BAD_WINDOW)
+            out[i] = np.uint64(broken | BAD_WINDOW)
             continue
-        found = _judge(w, d, np.int64(r["seq"]), np.int64(r["paylen"]), np.int64(r["ack"]), flags, win)
-        out[i] = np.uint64(found)
+        found = _judge(w, d, np.int64(r["seq"]), np.int64(r["paylen"]), np.int64(r["ack"]), flags, win, midstream)
+        out[i] = np.uint64(broken | found)

@@ -8,9 +8,13 @@ from sensor.flow.kernels_watch import WATCH, watch
 
 
 class Watcher:
-    """One pipeline's memory of its TCP connections; it grows with the flow table, and not before it is asked."""
+    """One pipeline's memory of its TCP connections; it grows with the flow table, and not before it is asked.
 
-    def __init__(self) -> None:
+    midstream: connections are taken up whose start was not seen.
+    """
+
+    def __init__(self, *, midstream: bool = True) -> None:
+        self._midstream = midstream
         self._state = np.zeros(0, WATCH)
         self._early = np.full(1, -1, np.int64)
 
@@ -21,5 +25,5 @@ class Watcher:
             grown[: self._state.size] = self._state
             self._state = grown
         out = np.zeros(rows.size, np.uint64)
-        watch(rows, buf, flows, self._state, self._early, out)
+        watch(rows, buf, flows, self._state, self._early, self._midstream, out)
         return out

@@ -44,10 +44,10 @@ def rows_of(segments):
     return rows, np.frombuffer(raw, np.uint8)
 
 
-def found(segments, cut=None):
+def found(segments, cut=None, *, midstream=True):
     """Return the names of what is odd about each segment; cut: look at one, then at the others."""
     rows, buf = rows_of(segments)
-    watcher, flows = Watcher(), np.zeros(4, FLOW)
+    watcher, flows = Watcher(midstream=midstream), np.zeros(4, FLOW)
     parts = [rows] if cut is None else [rows[:cut], rows[cut:]]
     bits = np.concatenate([watcher.look(part, buf, flows) for part in parts])
     names = [{one.event.removeprefix("stream.") for one in TcpEvent if int(b) >> one & 1} for b in bits]
@@ -118,6 +118,11 @@ CASES = [
     ([*TALKED, (CLIENT, C2, S2, R | A, DATA)], {8: "rst_with_data"}),
     ([*TALKED, (CLIENT, C2, 0, R), (CLIENT, C2, S2 + FAR, A)], {}),
     ([(CLIENT, C0, 77, S)], {1: "pkt_broken_ack"}),
+    ([(CLIENT, C0, 77, F)], {1: "fin_but_no_session pkt_broken_ack"}),
+    ([(CLIENT, C0, 77, R)], {1: "pkt_broken_ack rst_but_no_session"}),
+    ([(CLIENT, C0, 77, S), SYNACK, DONE, (CLIENT, C, SV, A | P, 1), (SERVER, SV, C + FAR, A)],
+     {1: "pkt_broken_ack", 5: "est_invalid_ack pkt_invalid_ack"}),
+    ([*OPENED, (CLIENT, C, 7, F), (SERVER, SV, C + 1, F | A), (CLIENT, C + 1, SV + 1, A)], {4: "pkt_broken_ack"}),
     ([*CLIENT_FIN, (SERVER, S2 + FAR, C2 + 1, A)], {9: "closewait_ack_out_of_window"}),
     ([*CLIENT_FIN, (SERVER, S2, C2 + FAR, A)], {9: "closewait_invalid_ack pkt_invalid_ack"}),
     ([*CLIENT_FIN, (SERVER, S2 + FAR, C2 + 1, A | F)], {9: "closewait_fin_out_of_window"}),
@@ -184,6 +189,26 @@ def test_segments(segments, expected):
     wanted = {n: set(names.split()) for n, names in expected.items()}
     for cut in (None, *range(1, len(segments))):
         assert found(segments, cut) == wanted
+
+
+UNSEEN = [
+    ([(CLIENT, C0, S0, A), (SERVER, S0, 0, R)], {2: "rst_but_no_session"}),
+    ([(CLIENT, C0, S0, A), (SERVER, S0, C0, R | A), (SERVER, S0, C0, R)],
+     {2: "rst_but_no_session", 3: "pkt_broken_ack rst_but_no_session"}),
+    ([(CLIENT, C0, S0, A | P, 4), (SERVER, S0, C0 + 4, A | P, 4), (CLIENT, C0 + 4, S0 + 4, F | A)],
+     {3: "fin_but_no_session"}),
+    ([(SERVER, S0, C0, S | A), (CLIENT, C0, 0, R)], {2: "rst_but_no_session"}),
+    ([(CLIENT, C0, S0, A, 0, WIN, 900), (CLIENT, C0, 0, S, 0, WIN, 9), SYNACK, DONE, (CLIENT, C, SV + FAR, F | A)],
+     {5: "fin_invalid_ack pkt_invalid_ack"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("segments", "expected"), UNSEEN, ids=range(len(UNSEEN)))
+def test_without_midstream_what_has_no_start_is_no_session(segments, expected):
+    wanted = {n: set(names.split()) for n, names in expected.items()}
+    for cut in (None, *range(1, len(segments))):
+        assert found(segments, cut, midstream=False) == wanted
+    assert found(segments) != wanted
 
 
 def test_each_event_is_raised_by_some_segment():
