@@ -15,8 +15,11 @@ _SCHEMES = (b"basic", b"digest", b"bearer")
 """Of Authorization (RFC 9110 section 11, RFC 6750)."""
 _CODINGS = 2
 """Content-encodings on top of each other that are usual (Suricata's decompression-layer-limit)."""
-_USUAL_CODINGS = frozenset({b"", b"gzip", b"x-gzip", b"deflate", b"x-deflate", b"lzma", b"inflate", b"none"})
+_WHOLE_CODINGS = frozenset({b"", b"gzip", b"x-gzip", b"deflate", b"x-deflate", b"lzma"})
+_NO_CODINGS = frozenset({b"inflate", b"none"})
+_USUAL_CODINGS = _WHOLE_CODINGS | _NO_CODINGS
 """Names of codings that Suricata undoes or passes over; `br` and `identity` are not among them."""
+_SEPARATOR = re.compile(rb"[, ]")
 _HOST = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|(?=[^:]{1,255}(?::|\Z))(?:[A-Za-z0-9_-]{1,63}\.){0,127}[A-Za-z0-9_-]{1,63}\.?)"
     rb"(?::([0-9]{0,5}))?"
@@ -28,6 +31,7 @@ _SOUND = re.compile(
 )
 """A header block of which nothing is odd: each line a token, a colon and a value (RFC 9112 section 5)."""
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,65536}")
+_FOLDS = (b" ", b"\t", b"\0")
 _BLANK = b" \t\x0b\x0c"
 _ODD_BLANK = re.compile(rb"[\t\x0b\x0c]")
 _BLANKS = re.compile(rb"[ \t\x0b\x0c]{1,65536}")
@@ -82,18 +86,31 @@ def of_lines(raw: bytes, lines: list[bytes], *, split_folded: bool = False, resp
     if _SOUND.fullmatch(raw):
         return set()
     found = {FOLDING} if lines and lines[0][:1] in (b" ", b"\t") else set()
-    for n, line in enumerate(lines):
-        if n and line[:1] in (b" ", b"\t", b"\0"):
-            if split_folded and b":" in line:
+    fields: list[list[bytes]] = []
+    named = False
+    for line in lines:
+        if not fields or line[:1] not in _FOLDS:
+            if not line.strip(b"\r"):
                 found.add(FOLDING)
-                found |= {NAME} if line[1:2] in (b" ", b"\t") else set()
-            continue
-        name, colon, _ = line.partition(b":")
+            fields.append([line])
+            named = b":" in line
+        elif not named:
+            fields[-1].append(line)
+            named = b":" in line
+        elif split_folded and b":" in line:
+            found |= {FOLDING} if _NAME.fullmatch(line[1:].partition(b":")[0]) else {FOLDING, NAME}
+    for n, parts in enumerate(fields):
+        name, colon, _ = b"".join(parts).partition(b":")
         if not colon or (b"\0" in name and not response):
             found.add(COLON)
-        elif not _NAME.fullmatch(name) and (n or not name.startswith((b" ", b"\t"))):
+        elif not _NAME.fullmatch(name) and (n or not _begins_folded(name, response=response)):
             found.add(NAME)
     return found
+
+
+def _begins_folded(name: bytes, *, response: bool) -> bool:
+    """Whether the first name of a header stands behind blanks, which are no part of it."""
+    return name.startswith((b" ", b"\t")) and not (response and not name.strip(b" \t"))
 
 
 def of_request(request: parse.RequestLine, headers: parse.Headers) -> Iterator[AppAnomaly]:
@@ -165,9 +182,9 @@ def of_response(status: parse.StatusLine, headers: parse.Headers) -> Iterator[Ap
     """Yield what is odd about a response's header fields."""
     value = headers.get(b"transfer-encoding")
     if value is not None and parse.is_chunked(value):
-        if value.strip().lower() != b"chunked":
+        if value.strip(b" \t\r\n").lower() != b"chunked":
             yield AppAnomaly.HTTP_RESPONSE_ABNORMAL_TRANSFER_ENCODING
-        if status.protocol in (b"HTTP/0.9", b"HTTP/1.0"):
+        if status.protocol != b"HTTP/1.1":  # HTTP/1.2 is no protocol that chunks, either
             yield AppAnomaly.HTTP_RESPONSE_CHUNKED_OLD_PROTO
     elif headers.lengths is None and _BYTERANGES in (headers.get(b"content-type") or b"").lower():
         yield AppAnomaly.HTTP_RESPONSE_MULTIPART_BYTERANGES
@@ -189,10 +206,27 @@ def of_response(status: parse.StatusLine, headers: parse.Headers) -> Iterator[Ap
 
 
 def _codings(value: bytes) -> Iterator[AppAnomaly]:
-    if value.count(b",") >= _CODINGS:
-        yield AppAnomaly.HTTP_TOO_MANY_ENCODING_LAYERS
-    if any(token.lower() not in _USUAL_CODINGS for token in value.replace(b",", b" ").split()[:8]):
+    if value in _NO_CODINGS or value.replace(b"\0", b"").lower() in _WHOLE_CODINGS:
+        return
+    abnormal = False
+    for n, token in enumerate(_tokens(value)):
+        if n == _CODINGS:
+            yield AppAnomaly.HTTP_TOO_MANY_ENCODING_LAYERS
+            break
+        abnormal |= token not in _USUAL_CODINGS
+    if abnormal:
         yield AppAnomaly.HTTP_ABNORMAL_CE_HEADER
+
+
+def _tokens(value: bytes) -> Iterator[bytes]:
+    """Yield at most a few codings as Suricata reads them: blanks in front of one count as part of the one before."""
+    for _ in range(_CODINGS + 1):
+        left = value.lstrip(b", ")
+        if not left:
+            return
+        token = _SEPARATOR.split(left, maxsplit=1)[0]
+        yield token
+        value = value[len(token) + 1 :]
 
 
 def _sound_range(value: bytes) -> bool:

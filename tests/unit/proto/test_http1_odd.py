@@ -96,6 +96,18 @@ def test_a_host_is_missing_from_http_1_1_on():
     (b"Content-Encoding: none", set()),
     (b"Content-Encoding: identity", {"ABNORMAL_CE_HEADER"}),
     (b"Content-Encoding: gzip;q", {"ABNORMAL_CE_HEADER"}),
+    (b"Content-Encoding: gz\0ip", set()),
+    (b"Content-Encoding: GZIP", set()),
+    (b"Content-Encoding: GZIP, deflate", {"ABNORMAL_CE_HEADER"}),
+    (b"Content-Encoding: NONE", {"ABNORMAL_CE_HEADER"}),
+    (b"Content-Encoding: \x0bgzip", {"ABNORMAL_CE_HEADER"}),
+    (b"Content-Encoding: gzip\x0c", {"ABNORMAL_CE_HEADER"}),
+    (b"Content-Encoding: gzip,,deflate", set()),
+    (b"Content-Encoding: gzip,  deflate", {"TOO_MANY_ENCODING_LAYERS"}),
+    (b"Content-Encoding: deflate ,  deflate", {"TOO_MANY_ENCODING_LAYERS"}),
+    (b"Content-Encoding: zstd, gzip, x", {"TOO_MANY_ENCODING_LAYERS", "ABNORMAL_CE_HEADER"}),
+    (b"Transfer-Encoding:\x0bchunked", {"RESPONSE_ABNORMAL_TRANSFER_ENCODING"}),
+    (b"Transfer-Encoding: chunked\x0c", {"RESPONSE_ABNORMAL_TRANSFER_ENCODING"}),
     (b"Content-Length: -", {"INVALID_CONTENT_LENGTH_FIELD_IN_RESPONSE"}),
     (b"Content-Length: 2, 3", {"DUPLICATE_CONTENT_LENGTH_FIELD_IN_RESPONSE"}),
     (b"Content-Type: Multipart/ByteRanges; boundary=a", {"RESPONSE_MULTIPART_BYTERANGES"}),
@@ -115,6 +127,8 @@ def test_response_fields(line, expected):
 def test_old_protocols_have_no_chunks():
     old = parse.status_line(b"HTTP/1.0 200 OK")
     assert of_response(b"Transfer-Encoding: chunked", status=old) == {"RESPONSE_CHUNKED_OLD_PROTO"}
+    other = parse.status_line(b"HTTP/1.2 200 OK")
+    assert of_response(b"Transfer-Encoding: chunked", status=other) == {"RESPONSE_CHUNKED_OLD_PROTO"}
 
 
 @pytest.mark.parametrize(("line", "expected"), [
@@ -133,6 +147,25 @@ def test_blocks_as_they_should_be_are_passed_over_at_once():
     assert odd.of_lines(b"A: x\r\nB:\r\n\r\n", []) == set()
     assert odd.of_lines(b"A: x\nB:\n\n", [b"A: x", b"B:"]) == set()
     assert odd.of_lines(b"A x\r\n\r\n", [b"A x"]) == {odd.COLON}
+
+
+@pytest.mark.parametrize(("text", "answered", "asked"), [
+    (b"A\r\n :b", {odd.NAME}, {odd.NAME}),
+    (b"A\r\n b: c", {odd.NAME}, {odd.NAME}),
+    (b"A\r\n b", {odd.COLON}, {odd.COLON}),
+    (b"A: b\r\n c: d", {odd.FOLDING}, set()),
+    (b"A: b\r\n  c: d", {odd.FOLDING, odd.NAME}, set()),
+    (b"A: b\r\n : d", {odd.FOLDING, odd.NAME}, set()),
+    (b"A: b\r\n\r\r\nC: d", {odd.COLON, odd.FOLDING}, {odd.COLON, odd.FOLDING}),
+    (b" A: b", {odd.FOLDING}, {odd.FOLDING}),
+    (b" : b", {odd.FOLDING, odd.NAME}, {odd.FOLDING}),
+    (b"A\r\n\tb\r\n c: d\r\n e: f", {odd.FOLDING, odd.NAME}, {odd.NAME}),
+])  # fmt: skip
+def test_folded_lines(text, answered, asked):
+    raw = text + b"\r\n\r\n"
+    lines = parse.without_ends([line + b"\n" for line in raw.split(b"\n")[:-1]])
+    assert odd.of_lines(raw, lines, split_folded=True, response=True) == answered
+    assert odd.of_lines(raw, lines) == asked
 
 
 def test_events_are_named_as_suricata_names_them():
