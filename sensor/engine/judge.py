@@ -43,6 +43,7 @@ from sensor.rules.check import transports
 from sensor.rules.fields import APP_EVENT, STREAM_EVENT
 from sensor.rules.nodes import Rule
 
+_UDP = 17
 _WITH_FLOWS = frozenset({1, 6, 17, 58, 132})
 _ORIGIN = -1
 """Stands for a rule in what has fired on a side: where the message begins that it is about."""
@@ -204,6 +205,8 @@ class Judge:
         """What regexes have kept for one packet: events come in the order of packets."""
         self.host_bits = HostBits()
         self.tagging = Tagging(emit)
+        self.reads: Callable[[Place, str, bytes], object | None] | None = None
+        """Returns the transaction that a datagram of a protocol is by itself."""
 
     def packet(self, view: BlockView, row: int, rules: Iterable[int]) -> None:
         """Judge packet rules on a row."""
@@ -535,10 +538,16 @@ class Judge:
             self.tagging.note(rule, match.scene, place.slot, place.row)
         return False
 
+    def _message(self, rule: Rule, place: Place, data: bytes, context: EventContext) -> object | None:
+        """Return what a datagram says, for a rule on packets that names its protocol; None: nothing is known of it."""
+        if self.reads is None or place.row < 0 or place.view.row["proto"][place.row] != _UDP or not data:
+            return None
+        return self.reads(place, context.app, data) if context.app in _app_names(rule.proto) else None
+
     def _alert(self, rule: Rule, place: Place, data: bytes, stream: bool, context: EventContext,
                values: _Told) -> Match:  # fmt: skip
         """Return the record of an alert."""
-        tx: Any = context.tx
+        tx: Any = context.tx if context.tx is not None else self._message(rule, place, data, context)
         shown = eve_of_alert(tx) if tx is not None else {}
         spec = BY_NAME.get(context.app) if shown else None
         known = self._vars.get(place.slot)

@@ -67,6 +67,29 @@ def test_alerts_list_dns_queries_and_have_the_answer_as_an_object(suricata):
     assert answered["dns"]["answer"]["answers"][0]["rdata"] == "1.2.3.4"
 
 
+def test_alerts_on_datagrams_tell_the_message_if_the_rule_names_its_protocol(suricata):
+    rules = suricata(
+        'alert dns any any -> any 53 (msg:"a"; content:"|01|"; offset:2; depth:1; sid:1;)',
+        'alert udp any any -> any 53 (msg:"b"; content:"|01|"; offset:2; depth:1; sid:2;)',
+        'alert dns any 53 -> any any (msg:"c"; content:"|03|www"; sid:3;)',
+    )
+    talk = (
+        (0, dns("www.example.com")),
+        (1, dns("www.example.com", answers=("www.example.com",), response=True)),
+        (0, dns("mail.example.com")),
+        (0, dns("mail.example.com")[:11]),
+    )
+    for block in (1, 100):
+        alerts = both_ways(datagrams(*talk, dport=53), rules, block=block).of("alert")
+        asked = [alert for alert in alerts if alert["alert"]["signature_id"] == 1]
+        assert [alert.get("tx_id") for alert in asked] == [0, 2, None]
+        assert [alert["dns"]["query"][0]["rrname"] for alert in asked[:2]] == ["www.example.com", "mail.example.com"]
+        assert "dns" not in asked[2]
+        assert not any("dns" in alert or "tx_id" in alert for alert in alerts if alert["alert"]["signature_id"] == 2)
+        (answered,) = (alert for alert in alerts if alert["alert"]["signature_id"] == 3)
+        assert (answered["tx_id"], answered["dns"]["answer"]["rrname"]) == (1, "www.example.com")
+
+
 def test_alerts_on_a_body_tell_of_its_file(suricata):
     rules = suricata('alert http any any -> any any (msg:"f"; file.data; content:"evil"; sid:1;)')
     settings = settings_of(eve={"force_hash": ("md5",)})
