@@ -52,7 +52,7 @@ _STRETCH = 2560
 _OVER_UDP = frozenset({TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_TEREDO})
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
-_SEEN_TWICE = frozenset({"ftp", "http", "http2", "modbus", "rfb", "smb", "smtp", "ssh", "tls"})
+_SEEN_TWICE = frozenset({"ftp", "http", "http2", "modbus", "rfb", "smb", "smtp", "ssh"})
 """Protocols with transactions about both sides: Suricata judges rules without a direction on each side."""
 _CARRIERS = 8
 """Transactions of one segment in which rules look for what they ask besides something odd."""
