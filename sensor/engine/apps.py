@@ -23,7 +23,7 @@ from sensor.model.app import (
 from sensor.model.counters import Counters
 from sensor.model.keeping import FilePolicy, Room, Shelf
 from sensor.proto.limits_memory import AppLimits
-from sensor.proto.registry import BY_NAME, SPECS, TRAITS
+from sensor.proto.registry import APP_ID, BY_NAME, SPECS, TRAITS
 
 MAX_PARSERS = 16_384
 """Flows parsed at a time. A half-open HTTP request takes about 8 KB; at the cap the flow that was silent longest is
@@ -329,6 +329,14 @@ class AppLayer:
         flow = FlowApp(spec, (spec.new_datagram_parser or spec.new_parser)())
         stages = self._run(flow, side, flow.parser.feed, side, data, ts)
         return stages, flow.anomalies()
+
+    def message(self, app: str, side: int, data: bytes, ts: int) -> Any | None:  # noqa: ANN401 - a transaction
+        """Return the first transaction of a datagram; None: it has none, or says nothing by itself."""
+        number = APP_ID.get(app)
+        if number is None or SPECS[number].flow_state:
+            return None
+        stages, _ = self.datagram(number, side, data, ts)
+        return stages[0].tx if stages else None
 
     def _run(self, flow: FlowApp, side: int, call: Callable[..., list[TxStage]], *what: Any) -> list[TxStage]:  # noqa: ANN401 - what `call` takes
         try:

@@ -23,6 +23,7 @@ from sensor.detect.state.budget import Budget
 from sensor.detect.state.datasets import Datasets
 from sensor.detect.state.hostbits import HostBits
 from sensor.detect.state.threshold import Rates, Suppressor
+from sensor.engine.apps import AppLayer
 from sensor.engine.eventcontext import EventContext
 from sensor.engine.faults import Faults
 from sensor.engine.files.filestates import files_at
@@ -205,8 +206,8 @@ class Judge:
         """What regexes have kept for one packet: events come in the order of packets."""
         self.host_bits = HostBits()
         self.tagging = Tagging(emit)
-        self.reads: Callable[[Place, str, bytes], object | None] | None = None
-        """Returns the transaction that a datagram of a protocol is by itself."""
+        self.apps: AppLayer | None = None
+        """Reads datagrams for alerts on packets."""
 
     def packet(self, view: BlockView, row: int, rules: Iterable[int]) -> None:
         """Judge packet rules on a row."""
@@ -538,11 +539,16 @@ class Judge:
             self.tagging.note(rule, match.scene, place.slot, place.row)
         return False
 
-    def _message(self, rule: Rule, place: Place, data: bytes, context: EventContext) -> object | None:
+    def _message(self, rule: Rule, place: Place, data: bytes, context: EventContext) -> Any | None:  # noqa: ANN401
         """Return what a datagram says, for a rule on packets that names its protocol; None: nothing is known of it."""
-        if self.reads is None or place.row < 0 or place.view.row["proto"][place.row] != _UDP or not data:
+        if self.apps is None or place.row < 0 or place.view.row["proto"][place.row] != _UDP or not data:
             return None
-        return self.reads(place, context.app, data) if context.app in _app_names(rule.proto) else None
+        if context.app not in _app_names(rule.proto):
+            return None
+        tx = self.apps.message(context.app, place.side, data, place.ts)
+        if tx is not None:
+            tx.id = sum(place.view.counts_at(place.slot, place.row)[:2]) - 1
+        return tx
 
     def _alert(self, rule: Rule, place: Place, data: bytes, stream: bool, context: EventContext,
                values: _Told) -> Match:  # fmt: skip

@@ -139,7 +139,7 @@ class Walk:
         self._held: dict[int, _Held] = {}
         """By slot; nothing is kept from one block to the next."""
         self.apps.show_frames(self._framed)
-        judge.reads = self._read_alone
+        judge.apps = self.apps
         self._tails = Tails(plan.mixed, earlier)
         self._quiet: set[int] = set()
         """Slots of cold flows in which flowbits may be set that nobody has asked for yet."""
@@ -181,6 +181,7 @@ class Walk:
         flows: FLOW[slots]
         """
         self.apps, self._due, self._quiet = old.apps, old._due, old._quiet
+        self._judge.apps = self.apps
         self.apps.show_frames(self._framed)
         self._tails.adopt(old._tails)
         kept = old.parses.copy()
@@ -471,17 +472,6 @@ class Walk:
             self._files.stage(place, spec, stage)
         for anomaly, side in odd:
             self._odd(place, spec, anomaly, side, data, [stage.tx for stage in stages])
-
-    def _read_alone(self, place: Place, app: str, data: bytes) -> object | None:
-        """Return the first transaction of a datagram, with its number; None: it has none, or not by itself."""
-        if app not in APP_ID or SPECS[APP_ID[app]].flow_state:
-            return None
-        stages, _ = self.apps.datagram(APP_ID[app], place.side, data, place.ts)
-        if not stages:
-            return None
-        tx = stages[0].tx
-        tx.id = sum(place.view.counts_at(place.slot, place.row)[:2]) - 1
-        return tx  # type: ignore[no-any-return]
 
     def _read_text(self, work: BlockWork, row: int) -> None:
         """Judge packet rules about kept text: behind the other rules on payload, in front of transactions."""
