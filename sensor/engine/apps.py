@@ -13,6 +13,7 @@ from sensor.model.app import (
     TO_SERVER,
     AppParser,
     CarriesFiles,
+    CountsLosses,
     Foresees,
     HandsOver,
     Holds,
@@ -22,6 +23,7 @@ from sensor.model.app import (
 )
 from sensor.model.counters import Counters
 from sensor.model.keeping import FilePolicy, Room, Shelf
+from sensor.model.losses import Losses
 from sensor.proto.limits_memory import AppLimits
 from sensor.proto.registry import APP_ID, BY_NAME, SPECS, TRAITS
 
@@ -206,6 +208,7 @@ class AppLayer:
         """shelf: where long files are kept; faults: where what a parser raises is noted; memory: of all parsers."""
         self.memory = memory or AppMemory(AppLimits().memcap)
         self.counters = AppCounters()
+        self.losses = Losses()
         self.faults = faults or Faults()
         self._hash_files = hash_files
         self._shelf = shelf
@@ -244,6 +247,8 @@ class AppLayer:
         parser = ((spec.new_datagram_parser if datagrams else None) or spec.new_parser)()
         if spec.files is not None and (self._hash_files or room is not None):
             cast("CarriesFiles", parser).treat_files(FilePolicy(self._hash_files, room))
+        if TRAITS[spec.name].counts_losses:
+            cast("CountsLosses", parser).losses = self.losses
         self._tell(spec, parser)
         return parser
 

@@ -134,6 +134,9 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("ssh_flows_parsed", "flows", "The same of SSH.", "reason"),
     _counter("dhcp_messages_parsed", "messages", "The same of DHCP, by message.", "reason"),
     _counter("dns_flows_parsed", "flows", "The same of DNS over TCP.", "reason"),
+    _counter("app_not_kept", "", "What parsers had to forget within the bounds of one flow, or could not look at: "
+             "files, handles (open files, shares, interfaces), ranges (files in byte ranges), transactions, tunnels "
+             "(connections that went on as a protocol that is not known).", "what"),
     _counter("parser_errors", "flows", "Parsers that failed: a fault of the sensor."),
     _counter("alerts", "alerts", "Alerts raised, those in flood summaries included.", "severity"),
     _counter("alerts_by_category", "alerts", "The same by category of the rule.", "category"),

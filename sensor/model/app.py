@@ -19,6 +19,7 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.model.expected import Announced
 from sensor.model.files import FileInfo
 from sensor.model.keeping import FilePolicy
+from sensor.model.losses import Losses
 
 TO_SERVER, TO_CLIENT = 0, 1
 
@@ -132,6 +133,13 @@ class Holds(Protocol):
     @property
     def held(self) -> int:
         """About the bytes of memory that this takes. Found in little time, whatever a guest has sent."""
+
+
+class CountsLosses(Protocol):
+    """A parser that may have to forget something without an event that says so."""
+
+    losses: Losses
+    """Where that is counted; told before the first byte."""
 
 
 class Expects(Protocol):

@@ -127,11 +127,13 @@ class Traits(NamedTuple):
     shows_frames: bool
     foresees: bool
     holds: bool
+    counts_losses: bool
 
 
 def _traits(spec: ProtocolSpec) -> Traits:
     parser = spec.new_parser()
-    return Traits(*(hasattr(parser, name) for name in ("becomes", "ends", "announced", "shows_frames", "idle", "held")))
+    named = ("becomes", "ends", "announced", "shows_frames", "idle", "held", "losses")
+    return Traits(*(hasattr(parser, name) for name in named))
 
 
 BY_NAME: Mapping[str, ProtocolSpec] = _by_name()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sensor.model.app import Transaction
 from sensor.model.files import FileInfo
 from sensor.model.keeping import FilePolicy
+from sensor.model.losses import Losses
 from sensor.proto.files import LONG_HEAD, FileBuilder
 
 Reach = Callable[[Transaction, int, "FileInfo | None"], None]
@@ -81,13 +82,14 @@ class Transfer:
 class Budget:
     """Bytes of files that one flow holds in memory: over the limit the oldest file is given up."""
 
-    __slots__ = ("_held", "_limit", "total")
+    __slots__ = ("_held", "_limit", "losses", "total")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._held: dict[Transfer, int] = {}
         """Bytes of each file under way; the one begun first comes first."""
         self.total = 0
+        self.losses = Losses()
 
     def settle(self, transfer: Transfer) -> bool:
         """Count what a file holds now; return whether others (or it itself) had to be given up."""
@@ -99,6 +101,7 @@ class Budget:
             oldest = next(iter(self._held))
             self.forget(oldest)
             oldest.give_up()
+            self.losses.files += 1
         return over
 
     def forget(self, transfer: Transfer) -> None:

@@ -25,6 +25,7 @@ def stats(pipeline: Pipeline, capture: CaptureCounters, rules_failed: int = 0) -
         "dedup": pipeline.dedup.counters.snapshot(),
         "app_layer": {
             **pipeline.walk.apps.counters.snapshot(), "memuse": pipeline.app_memory.held,
+            "not_kept": pipeline.walk.apps.losses.snapshot(),
             **pipeline.frame_counters.snapshot(),
         },
         "detect": _detect(pipeline, rules_failed),

@@ -24,6 +24,7 @@ def caps(pipeline: Pipeline) -> dict[str, Values]:
         "xensor_app_memory_bytes": {(): pipeline.app_memory.held},
         "xensor_app_memory_limit_bytes": {(): pipeline.app_memory.limit},
         "xensor_given_way_total": by_label(given_way(pipeline)),
+        "xensor_app_not_kept_total": by_label(pipeline.walk.apps.losses.snapshot()),
         "xensor_rules_suspended": {(): pipeline.judge.budget.suspended_at(pipeline.tally.last_ts or 0)},
     }
 

@@ -157,6 +157,15 @@ _OPAQUE = {
 }
 
 
+_LOST = {
+    "tunnels": "connections that went on as a protocol that is not known",
+    "ranges": "files in byte ranges dropped for want of room",
+    "files": "files that are not kept whole, there are too many in their flow",
+    "transactions": "transactions that gave way to others of their flow",
+    "handles": "names of open files, shares and interfaces forgotten, there are too many in their flow",
+}
+
+
 def not_inspected(pipeline: Pipeline, source: FileSource) -> dict[str, int]:
     """Return what was seen but not (or not wholly) judged, and why; zero counts left out."""
     judge, decode, lost = pipeline.judge, pipeline.tally.decode, pipeline.defrag.counters
@@ -180,6 +189,7 @@ def not_inspected(pipeline: Pipeline, source: FileSource) -> dict[str, int]:
         "flows whose parser failed": pipeline.walk.apps.counters.parser_errors,
         "flows whose parser gave way at the cap": pipeline.walk.apps.counters.parsers_evicted,
         "flows whose parser gave way at the memory cap": pipeline.walk.apps.counters.memcap,
+        **{_LOST[name]: n for name, n in pipeline.walk.apps.losses.snapshot().items()},
         "judgements cut off at their budget": judge.budget.counters.budget_exceeded,
         "judgements skipped (rule suspended)": judge.budget.counters.judgements_skipped,
         "judgements that failed": judge.counters.rule_errors,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER
+from sensor.model.losses import Losses
 from sensor.proto.dcerpc import parse
 from sensor.proto.dcerpc.call import MAX_STUB, Call
 from sensor.proto.dcerpc.parse import Context, Pdu
@@ -42,7 +43,7 @@ class Association:
     header), 8 in pipes.
     """
 
-    __slots__ = ("_answer_skip", "_bound", "_calls", "_done", "_held", "_make", "odd")
+    __slots__ = ("_answer_skip", "_bound", "_calls", "_done", "_held", "_make", "losses", "odd")
 
     def __init__(self, make: Callable[[Pdu], Call], answer_skip: int = 0) -> None:
         self._make = make
@@ -54,6 +55,7 @@ class Association:
         self._done: list[Done] = []
         """What the PDU at hand completes."""
         self._held = 0
+        self.losses = Losses()
         self.odd: list[tuple[AppAnomaly, int]] = []
         """What was odd; whoever reads it empties it."""
 
@@ -128,6 +130,8 @@ class Association:
         for context, (result, _) in zip(call.contexts, results, strict=False):
             if result == 0 and (context.number in self._bound or len(self._bound) < MAX_BOUND):
                 self._bound[context.number] = context
+            else:
+                self.losses.handles += result == 0
 
     def _open(self, head: Pdu) -> Call:
         if head.call in self._calls:

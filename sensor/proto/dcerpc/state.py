@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TxStage
+from sensor.model.losses import Losses
 from sensor.proto.dcerpc import datagram
 from sensor.proto.dcerpc.association import Association
 from sensor.proto.dcerpc.call import Call
@@ -26,6 +27,15 @@ class DcerpcParser(OdditiesOnce):
         self._count = 0
         self._started = False
         self._sides = (PduStream(), PduStream())
+
+    @property
+    def losses(self) -> Losses:
+        """Where is counted what is forgotten (see `sensor.model.app.CountsLosses`)."""
+        return self._association.losses
+
+    @losses.setter
+    def losses(self, losses: Losses) -> None:
+        self._association.losses = losses
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side (TCP), or one datagram (UDP)."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.model.keeping import NO_POLICY
+from sensor.model.losses import Losses
 from sensor.proto.http1 import limits
 from sensor.proto.http1.body import Body
 from sensor.proto.http1.ranges import Ranges, part_of
@@ -56,6 +57,7 @@ class Exchange:
         """A request came without a protocol: it may be one of HTTP/0.9."""
         self.answers = False
         """The server has said something."""
+        self.losses = Losses()
         self.files = NO_POLICY
         """What becomes of files."""
         self._spent: list[Body] = []
@@ -101,7 +103,7 @@ class Exchange:
         if part is None or file is None or file.gaps or file.size != len(file.data):
             return
         host = next(iter(tx.buffer("http.host")), b"")
-        tx.joined = self.ranges.add(host, file.name, part, file.data, self.files)
+        tx.joined = self.ranges.add(host, file.name, part, file.data, self.files, self.losses)
         if tx.joined is not None:
             self.stages += [TxStage(tx, stage, TO_CLIENT, tx.joined) for stage in (RESPONSE_BODY, RESPONSE_COMPLETE)]
 
@@ -170,5 +172,6 @@ class Exchange:
 
     def _forget_oldest(self) -> None:
         self._pop()
+        self.losses.transactions += 1
         if self.answers:  # otherwise we see one direction only
             self.anomaly(AppAnomaly.HTTP_TOO_MANY_PIPELINED, TO_SERVER)

@@ -10,6 +10,7 @@ from sensor.proto.http1 import limits, odd
 if TYPE_CHECKING:
     from sensor.model.files import FileInfo
     from sensor.model.keeping import FilePolicy
+    from sensor.model.losses import Losses
     from sensor.proto.http1.parse import Headers
 
 
@@ -36,7 +37,8 @@ class Ranges:
     def __init__(self) -> None:
         self._files: dict[tuple[bytes, bytes, int], FileBuilder] = {}
 
-    def add(self, host: bytes, name: bytes, part: Part, data: bytes, policy: FilePolicy) -> FileInfo | None:
+    def add(self, host: bytes, name: bytes, part: Part, data: bytes, policy: FilePolicy,
+            losses: Losses) -> FileInfo | None:  # fmt: skip
         """Take a part of a file; return the file if that completes it."""
         key = (host, name, part.total)
         file = self._files.pop(key, None) or FileBuilder(name, limits.RESPONSE_BODY, policy)
@@ -46,6 +48,7 @@ class Ranges:
         self._files[key] = file
         while len(self._files) > limits.RANGED_FILES or self.held > limits.RANGED_BYTES:
             self._files.pop(next(iter(self._files))).drop()
+            losses.ranges += 1
         return None
 
     @property

@@ -252,6 +252,7 @@ class ResponseSide(Side):
             self._end_here(tx)
             self._exchange.done = True
             self._switch(tx, (headers.get(b"upgrade") or b"").lower())
+            self._exchange.losses.tunnels += not self._exchange.becomes
             self.give_up()
         elif method == b"HEAD":
             self._complete(tx)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.model.keeping import FilePolicy
+from sensor.model.losses import Losses
 from sensor.proto.http1.exchange import Exchange
 from sensor.proto.http1.requests import RequestSide
 from sensor.proto.http1.responses import ResponseSide
@@ -62,6 +63,8 @@ class HttpParser:
         if not self.done:
             self._request.finish()
             self._response.finish()
+            tunnel = self._exchange.tunnel
+            self._exchange.losses.tunnels += tunnel is not None and tunnel.open and tunnel.held > 0
             self._exchange.done = True
         return self._take()
 
@@ -86,6 +89,15 @@ class HttpParser:
     def treat_files(self, policy: FilePolicy) -> None:
         """Learn what to do with files."""
         self._exchange.files = policy
+
+    @property
+    def losses(self) -> Losses:
+        """Where is counted what is forgotten (see `sensor.model.app.CountsLosses`)."""
+        return self._exchange.losses
+
+    @losses.setter
+    def losses(self, losses: Losses) -> None:
+        self._exchange.losses = losses
 
     def anomalies(self) -> list[tuple[AppAnomaly, int]]:
         """Return and forget the (anomaly, side) pairs found since the last call."""
@@ -113,6 +125,7 @@ class HttpParser:
         if tunnel is not None and tunnel.open and not exchange.done:
             exchange.becomes = tunnel.protocol()
             exchange.done = bool(exchange.becomes) or tunnel.lost
+            exchange.losses.tunnels += exchange.done and not exchange.becomes
 
     def _take(self) -> list[TxStage]:
         exchange = self._exchange

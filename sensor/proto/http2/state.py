@@ -10,6 +10,7 @@ from typing import Any
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.model.keeping import NO_POLICY, FilePolicy
+from sensor.model.losses import Losses
 from sensor.proto.http1 import limits as http_limits
 from sensor.proto.http1.body import Body
 from sensor.proto.http1.transaction import (
@@ -79,6 +80,7 @@ class Http2Parser(Oddities):
         self._closed: dict[int, int] = {}
         """Stream → number of its transaction."""
         self._held = 0
+        self.losses = Losses()
         self._files = NO_POLICY
         self._spent: list[Body] = []
         """Bodies that are complete; what is kept of them is given back once it was seen."""
@@ -299,6 +301,7 @@ class Http2Parser(Oddities):
         while self._held > limits.HELD and len(self._streams) > 1:
             oldest = next(number for number, one in self._streams.items() if one is not stream)
             self._finish(oldest, out)
+            self.losses.transactions += 1
 
     def _check_range(self, fields: list[tuple[bytes, bytes]]) -> None:
         for name, value in fields:

@@ -9,6 +9,7 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.model.files import FileInfo
 from sensor.model.keeping import FilePolicy
+from sensor.model.losses import Losses
 from sensor.proto.files import HASHED
 from sensor.proto.imap import limits, parse
 from sensor.proto.lines import LineReader
@@ -39,11 +40,13 @@ class ImapTransaction:
         """(sending side, file), as many as may be kept."""
         self._bytes = 0
 
-    def add_file(self, side: int, file: FileInfo) -> None:
-        """Keep a file, as far as there is room."""
+    def add_file(self, side: int, file: FileInfo) -> bool:
+        """Keep a file, as far as there is room; return whether there was any."""
         self._bytes += len(file.data)
-        if self._bytes <= limits.FILE_BYTES:
-            self.files.append((side, file))
+        if self._bytes > limits.FILE_BYTES:
+            return False
+        self.files.append((side, file))
+        return True
 
     def held(self) -> int:
         """Bytes of memory that it takes, about."""
@@ -82,13 +85,16 @@ class _Literal:
 class ImapParser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_bytes", "_count", "_lines", "_literals", "_pending", "_policy", "_tails", "becomes", "done")
+    __slots__ = (
+        "_bytes", "_count", "_lines", "_literals", "_pending", "_policy", "_tails", "becomes", "done", "losses",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
         self.done = False
         self.becomes = ""
         self._policy = HASHED
+        self.losses = Losses()
         self._lines = (LineReader(limits.LINE), LineReader(limits.LINE))
         self._literals: list[_Literal | None] = [None, None]
         self._tails = [False, False]
@@ -175,6 +181,7 @@ class ImapParser(Oddities):
         old = self._take(found.tag)
         if old is None and len(self._pending) >= limits.PENDING:
             old = self._take(next(iter(self._pending)))
+            self.losses.transactions += 1
         if old is not None:
             out.append(TxStage(old, STAGE_DONE, TO_CLIENT))
         self._pending[found.tag] = tx
@@ -227,6 +234,6 @@ class ImapParser(Oddities):
             self._count += 1
         before = tx.held()
         for file in found:
-            tx.add_file(side, file)
+            self.losses.files += not tx.add_file(side, file)
             out.append(TxStage(tx, STAGE_FETCHED if side == TO_CLIENT else STAGE_STORED, side, file=file))
         self._bytes += tx.held() - before if tx.tag in self._pending else 0

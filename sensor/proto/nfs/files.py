@@ -69,6 +69,7 @@ class Files:
         self._names.pop(handle, None)
         if len(self._names) >= limits.NAMES:
             self._names.pop(next(iter(self._names)))
+            self.budget.losses.handles += 1
         self._names[handle] = name
 
     @property
@@ -86,6 +87,7 @@ class Files:
         if transfer is None:
             if len(self._under_way) >= limits.FILES:
                 self.end(*next(iter(self._under_way)), ended=False)
+                self.budget.losses.files += 1
             transfer = self._begin(handle, side, version, procedure)
         return Sink(self, transfer, offset, size)
 

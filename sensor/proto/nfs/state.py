@@ -14,6 +14,7 @@ from sensor.proto.reader import WireError
 
 if TYPE_CHECKING:
     from sensor.model.keeping import FilePolicy
+    from sensor.model.losses import Losses
     from sensor.proto.nfs.files import Sink
     from sensor.proto.pieces import Piece
 
@@ -40,6 +41,15 @@ class NfsParser(OdditiesOnce):
     def treat_files(self, policy: FilePolicy) -> None:
         """Learn what to do with files."""
         self._session.files.policy = policy
+
+    @property
+    def losses(self) -> Losses:
+        """Where is counted what is forgotten (see `sensor.model.app.CountsLosses`)."""
+        return self._session.files.budget.losses
+
+    @losses.setter
+    def losses(self, losses: Losses) -> None:
+        self._session.files.budget.losses = losses
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side (TCP), or one datagram (UDP)."""

@@ -10,6 +10,7 @@ from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.model.files import FileInfo
 from sensor.model.keeping import FilePolicy
+from sensor.model.losses import Losses
 from sensor.proto.files import HASHED
 from sensor.proto.lines import Line, LineReader
 from sensor.proto.mime.carried import CarriedMail
@@ -49,11 +50,13 @@ class Pop3Transaction:
         """The reply has several lines, if it is a good one."""
         return self.command in _LISTS and (self.command == b"CAPA" or not self.arguments)
 
-    def add_file(self, file: FileInfo) -> None:
-        """Keep a file, as far as there is room."""
+    def add_file(self, file: FileInfo) -> bool:
+        """Keep a file, as far as there is room; return whether there was any."""
         self._bytes += len(file.data)
-        if self._bytes <= limits.FILE_BYTES:
-            self.files.append(file)
+        if self._bytes > limits.FILE_BYTES:
+            return False
+        self.files.append(file)
+        return True
 
     def held(self) -> int:
         """Bytes of memory that it takes, about."""
@@ -82,13 +85,16 @@ class Pop3Transaction:
 class Pop3Parser(Oddities):
     """Parser of one flow (see `sensor.model.app.AppParser`)."""
 
-    __slots__ = ("_bytes", "_count", "_lines", "_listing", "_mail", "_pending", "_policy", "_tx", "becomes", "done")
+    __slots__ = (
+        "_bytes", "_count", "_lines", "_listing", "_mail", "_pending", "_policy", "_tx", "becomes", "done", "losses",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
         self.done = False
         self.becomes = ""
         self._policy = HASHED
+        self.losses = Losses()
         self._lines = (LineReader(limits.LINE), LineReader(limits.LINE))
         self._count = 0
         self._pending: deque[Pop3Transaction] = deque()
@@ -163,6 +169,7 @@ class Pop3Parser(Oddities):
         self._bytes += tx.held()
         if len(self._pending) > limits.PENDING:
             out.append(TxStage(self._take_oldest(), STAGE_DONE, TO_CLIENT))
+            self.losses.transactions += 1
 
     def _take_oldest(self) -> Pop3Transaction:
         tx = self._pending.popleft()
@@ -207,7 +214,7 @@ class Pop3Parser(Oddities):
 
     def _files(self, tx: Pop3Transaction, found: list[FileInfo], out: list[TxStage]) -> None:
         for file in found:
-            tx.add_file(file)
+            self.losses.files += not tx.add_file(file)
             out.append(TxStage(tx, STAGE_FILE, TO_CLIENT, file=file))
 
     def _end(self, out: list[TxStage]) -> None:

@@ -132,6 +132,7 @@ class Handles:
         """Keep a share."""
         if len(self.trees) >= limits.TREES and key not in self.trees:
             self.trees.pop(next(iter(self.trees)))
+            self.budget.losses.handles += 1
         self.trees[key] = tree
 
     def find(self, key: Hashable) -> Handle | None:
@@ -142,6 +143,7 @@ class Handles:
         """Give an open file its number."""
         if key not in self._open and len(self._open) >= limits.HANDLES:
             self.close(next(iter(self._open)))
+            self.budget.losses.handles += 1
         if self._open.get(key, handle) is not handle:
             self.close(key)
         handle.fuid = fuid
@@ -210,10 +212,14 @@ class Handles:
         """Tell whether a handle is read as DCE/RPC: it begins with a bind, in a share of pipes or an unknown one."""
         if handle.pipe is not None:
             return True
-        if not data.startswith(_BIND) or not (handle.tree is None or handle.tree.pipe) or self._pipes >= limits.PIPES:
+        if not data.startswith(_BIND) or not (handle.tree is None or handle.tree.pipe):
+            return False
+        if self._pipes >= limits.PIPES:
+            self.budget.losses.handles += 1
             return False
         self._pipes += 1
         handle.pipe = Pipe(Association(lambda head: self._new_call(handle, head), _ANSWER_HEADER))
+        handle.pipe.association.losses = self.budget.losses
         return True
 
     def _new_call(self, handle: Handle, head: Pdu) -> PipeCall:

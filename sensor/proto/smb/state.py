@@ -20,6 +20,7 @@ from sensor.proto.smb.wire import Cut
 if TYPE_CHECKING:
     from sensor.model.app import TxStage
     from sensor.model.keeping import FilePolicy
+    from sensor.model.losses import Losses
     from sensor.proto.pieces import Piece
 
 _ENCRYPTED, _ENCRYPTED_HEADER = b"\xfdSMB", 52
@@ -58,6 +59,15 @@ class SmbParser:
     def treat_files(self, policy: FilePolicy) -> None:
         """Learn what to do with files."""
         self._connection.files = policy
+
+    @property
+    def losses(self) -> Losses:
+        """Where is counted what is forgotten (see `sensor.model.app.CountsLosses`)."""
+        return self._handles.budget.losses
+
+    @losses.setter
+    def losses(self, losses: Losses) -> None:
+        self._handles.budget.losses = losses
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 - part of the contract
         """Take the next bytes of a side."""

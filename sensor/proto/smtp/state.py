@@ -7,6 +7,7 @@ from collections import deque
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.model.keeping import FilePolicy
+from sensor.model.losses import Losses
 from sensor.proto.files import HASHED
 from sensor.proto.lines import Line, LineReader
 from sensor.proto.mime.lines import DataReader
@@ -37,7 +38,7 @@ class SmtpParser(Oddities):
 
     __slots__ = (
         "_chunk", "_count", "_greeted", "_heard", "_helo", "_in_mail", "_last", "_lines", "_reader",
-        "_behind", "_named", "_policy", "_told", "_tx", "_waiting", "becomes", "done",
+        "_behind", "_named", "_policy", "_told", "_tx", "_waiting", "becomes", "done", "losses",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -45,6 +46,7 @@ class SmtpParser(Oddities):
         self.done = False
         self.becomes = ""
         self._policy = HASHED
+        self.losses = Losses()
         self._behind = b""
         """What came of the server behind its consent to TLS."""
         self._lines = (LineReader(limits.LINE), LineReader(limits.LINE))
@@ -160,6 +162,8 @@ class SmtpParser(Oddities):
     def _await(self, verb: bytes) -> None:
         if len(self._waiting) < limits.COMMANDS:
             self._waiting.append(verb)
+        else:
+            self.losses.transactions += 1
 
     def _current(self, verb: bytes) -> SmtpTransaction:
         """Return the transaction of a command.
@@ -304,7 +308,7 @@ class SmtpParser(Oddities):
         if mime is None:
             return
         for file in mime.files:
-            tx.add_file(file)
+            self.losses.files += not tx.add_file(file)
             out.append(TxStage(tx, STAGE_FILE, TO_SERVER, file=file))
         mime.files.clear()
         for event in sorted(mime.events):

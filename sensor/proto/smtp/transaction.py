@@ -43,11 +43,13 @@ class SmtpTransaction:
         if len(self.rcpt_to) < limits.RECIPIENTS and self._recipient_bytes <= limits.RECIPIENT_BYTES:
             self.rcpt_to.append(path)
 
-    def add_file(self, file: FileInfo) -> None:
-        """Keep a file, as far as there is room."""
+    def add_file(self, file: FileInfo) -> bool:
+        """Keep a file, as far as there is room; return whether there was any."""
         self._file_bytes += len(file.data)
-        if self._file_bytes <= limits.FILE_BYTES:
-            self.files.append(file)
+        if self._file_bytes > limits.FILE_BYTES:
+            return False
+        self.files.append(file)
+        return True
 
     def held(self) -> int:
         """Bytes of memory that it takes, about."""

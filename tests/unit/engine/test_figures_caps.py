@@ -3,12 +3,18 @@
 from pathlib import Path
 
 from enginekit import run, settings_of
-from forgekit import ether
+from forgekit import Flow, ether
 from scapy.layers.inet import IP, UDP
 
+from sensor.capture.counters import CaptureCounters
+from sensor.capture.files import open_source
 from sensor.detect.state.budget import Budget
+from sensor.engine.counts.stats import stats
 from sensor.engine.live.figures_caps import caps, given_way
+from sensor.engine.offline.replay import not_inspected
 from sensor.flow.limits import FlowLimits
+from sensor.model.losses import Losses
+from sensor.proto.limits_memory import AppLimits
 
 PCAPS = Path(__file__).resolve().parents[3] / "pcaps"
 
@@ -49,3 +55,32 @@ def test_rules_are_suspended_for_a_time():
         budget.exceeded(7, 1000)
     assert budget.suspended_at(2000) == 1
     assert budget.suspended_at(2000 + budget.limits.suspend_ns) == 0
+
+
+def test_what_parsers_forget_is_told():
+    flow = Flow(dport=8080).open().send(0, b"CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n")
+    flow.send(1, b"HTTP/1.1 200 OK\r\n\r\n").send(0, b"\1\2\3" * 20).send(1, b"\4\5\6" * 20)
+    pipeline = run(flow.frames()).pipeline
+    assert caps(pipeline)["xensor_app_not_kept_total"]["tunnels",] == 1
+    assert stats(pipeline, CaptureCounters())["app_layer"]["not_kept"]["tunnels"] == 1
+    assert not_inspected(pipeline, open_source([str(PCAPS / "web.pcap")])) == {
+        "connections that went on as a protocol that is not known": 1
+    }
+
+
+def test_each_loss_has_its_words_in_the_summary():
+    pipeline = run(PCAPS / "web.pcap").pipeline
+    for name in Losses.names():
+        setattr(pipeline.walk.apps.losses, name, 3)
+    assert list(not_inspected(pipeline, open_source([str(PCAPS / "web.pcap")])).values()).count(3) == 5
+
+
+def test_the_memory_of_parsers_stands_beside_its_limit():
+    pipeline = run(PCAPS / "web.pcap", settings=settings_of(app=AppLimits(memcap=1 << 20))).pipeline
+    found = caps(pipeline)
+    assert (found["xensor_app_memory_bytes"][()], found["xensor_app_memory_limit_bytes"][()]) == (0, 1 << 20)
+    pipeline.walk.apps.counters.memcap += 2
+    assert given_way(pipeline)["app_memory"] == 2
+    assert stats(pipeline, CaptureCounters())["app_layer"]["memcap"] == 2
+    source = open_source([str(PCAPS / "web.pcap")])
+    assert "flows whose parser gave way at the memory cap" in not_inspected(pipeline, source)
