@@ -122,6 +122,11 @@ class Pipeline:
         """What has failed in the sensor itself."""
         return self.judge.faults
 
+    @property
+    def files_forgotten(self) -> int:
+        """Flows whose files a rule wanted stored, forgotten because there were too many."""
+        return self._files.wanted.forgotten
+
     def forgotten(self) -> dict[str, int]:
         """Return what detection has forgotten of streams because there was too much of it, by kind."""
         return {"hits": self._selector.recent.forgotten, "fired": self.judge.fired.forgotten}

@@ -60,6 +60,8 @@ def given_way(pipeline: Pipeline) -> dict[str, int]:
         "parsers": pipeline.walk.apps.counters.parsers_evicted,
         "app_memory": pipeline.walk.apps.counters.memcap,
         "announced": pipeline.expected.counters.dropped,
+        "announcers": pipeline.expected.counters.forgotten,
+        "file_wants": pipeline.files_forgotten,
         "flow_names": judge.var_counters.flow_names_dropped,
         "host_bits": judge.host_bits.counters.host_bits_dropped,
         "tags": judge.tagging.counters.tags_evicted,

@@ -25,6 +25,9 @@ from sensor.proto.ftp.announce import FtpAnnouncer
 
 MAX_EXPECTED = 4096
 """Connections waited for at a time; the oldest gives way."""
+MAX_READERS = 8192
+"""Control connections that are read at a time, 2 KB each; the one that was silent longest is begun anew if it goes
+on."""
 PATIENCE = 60 * 10**9
 """ns after which an announced connection is waited for no longer."""
 
@@ -42,11 +45,13 @@ Key = tuple[int, Host, int, Host]
 class ExpectCounters(Counters):
     """Announced connections."""
 
-    __slots__ = ("dropped", "expected", "found")
+    __slots__ = ("dropped", "expected", "found", "forgotten")
     dropped: int
     """Given up because too many were waited for."""
     expected: int
     found: int
+    forgotten: int
+    """Control connections that were forgotten because there were too many."""
 
 
 class _Waiting(NamedTuple):
@@ -66,6 +71,7 @@ class Expectations:
         self._announces = np.zeros(1 << 8, np.bool_)
         self._announces[list(ANNOUNCERS)] = True
         self._readers: dict[int, FtpAnnouncer] = {}
+        """By slot; the one that was silent longest comes first."""
         self._waiting: dict[Key, _Waiting] = {}
         """The oldest first."""
 
@@ -116,9 +122,11 @@ class Expectations:
         ):
             if row < since.get(slot, -1):
                 continue
-            reader = self._readers.get(slot)
-            if reader is None:
-                reader = self._readers[slot] = ANNOUNCERS[app][0]()
+            reader = self._readers.pop(slot) if slot in self._readers else ANNOUNCERS[app][0]()
+            self._readers[slot] = reader
+            if len(self._readers) > MAX_READERS:
+                del self._readers[next(iter(self._readers))]
+                self.counters.forgotten += 1
             if kind == SEG_GAP:
                 reader.gap(side)
             else:

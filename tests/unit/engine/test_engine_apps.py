@@ -148,6 +148,22 @@ def test_expectations_are_bounded(monkeypatch):
     assert not found._readers
 
 
+def test_readers_of_control_connections_are_bounded(monkeypatch):
+    """The one that speaks now and then is not the one that is forgotten."""
+    monkeypatch.setattr(expect, "MAX_READERS", 10)
+    kept = Flow(dport=21).open().send(1, b"220 FTP\r\n").send(0, b"PORT 10,0,0,1,9,1\r\n")
+    packets = [*kept.packets]
+    for n in range(40):
+        other = Flow(dport=21, sport=50_000 + n).open().send(1, b"220 FTP\r\n").send(0, b"USER x\r\n")
+        kept.packets.clear()
+        packets += other.packets + kept.send(0, b"NOOP\r\n").packets
+    kept.packets.clear()
+    packets += kept.send(0, b"RETR x\r\n").packets
+    traffic = [(10**18 + n * 10**6, ether(p, back=side == 1)) for n, (side, p) in enumerate(packets)]
+    found = run(traffic, block=8).pipeline.expected
+    assert (found.counters.expected, found.counters.forgotten) == (1, 31)
+
+
 @pytest.mark.parametrize(("seconds", "waiting"), [(100, 1), (130, 0)])
 def test_what_never_came_is_forgotten(seconds, waiting):
     control = Flow(dport=21).open().send(1, b"220 FTP\r\n").send(0, b"PORT 10,0,0,1,9,1\r\nRETR x\r\n").frames()

@@ -10,6 +10,7 @@ from enginekit import BLOCK, difference, empty_rules, load, run, settings_of
 from forgekit import Flow, request, response
 
 from sensor.engine.apps import AppLayer
+from sensor.engine.files import filewants
 from sensor.engine.files.filewants import MAX_SIDS, FileWants
 from sensor.model.keeping import Shelf
 from sensor.outputs.filestore import FileStore
@@ -270,3 +271,17 @@ def test_no_room_is_no_error():
     (file,) = stage.tx.files(1)
     assert file.content == BIG[: len(file.content)]
     assert not file.complete
+
+
+def test_wants_of_all_flows_are_bounded(monkeypatch):
+    monkeypatch.setattr(filewants, "MAX_WANTED", 100)
+    wants = FileWants()
+    for slot in range(60):
+        for tx in range(2):
+            wants.note(slot, tx, 0, 7, "")
+    assert wants.forgotten == 10
+    assert [bool(wants.of(slot, 0, 0)) for slot in (0, 9, 10, 59)] == [False, False, True, True]
+    wants.forget(range(60))
+    for slot in range(50):
+        wants.note(slot, 0, 0, 7, "")
+    assert wants.forgotten == 10
