@@ -1,11 +1,18 @@
 """What follows an HTTP CONNECT."""
 
+import random
+
+import h2kit
+import numpy as np
 import pytest
+import trafficgen
 
 from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.proto.http1 import limits
 from sensor.proto.http1.fields import SPEC
 from sensor.proto.http1.tunnel import Tunnel
+from sensor.proto.probe import HEAD, probe_streams
+from sensor.proto.registry import SPECS
 
 CONNECT = b"CONNECT h.example:443 HTTP/1.1\r\nHost: h.example:443\r\n\r\n"
 GRANTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
@@ -102,3 +109,35 @@ def test_what_is_kept_is_bounded():
         tunnel.take(TO_SERVER, bytes(1000))
     assert len(tunnel.kept[TO_SERVER]) == limits.TUNNEL
     assert (tunnel.protocol(), tunnel.lost) == ("", True)
+
+
+def of_side(side, data):
+    """Return what protocol detection says of a side by itself, of what may be in a tunnel; empty: nothing yet."""
+    heads, lengths = np.zeros((1, 2, HEAD), np.uint8), np.zeros((1, 2), np.int64)
+    heads[0, side, : len(data)] = np.frombuffer(data, np.uint8)[:HEAD]
+    lengths[0, side] = len(data)
+    found = int(probe_streams(heads, lengths, np.zeros(1, np.uint16), np.zeros(1, np.uint16))[0])
+    return SPECS[found].name if found in SPECS else ""
+
+
+def samples():
+    rnd = random.Random(7)
+    for make in (trafficgen.http, trafficgen.tls, trafficgen.ssh, trafficgen.services, trafficgen.raw) * 60:
+        talk = make(rnd)
+        for side in (0, 1):
+            data = b"".join(one for sender, one in talk if sender == side)[: rnd.choice((8, 20, 32))]
+            yield side, data
+    yield from ((side, data[:HEAD]) for side, data in h2kit.talk())
+    yield from ((0, data) for data in (b"EHLO x\r\n", b"HELO mail.example\r\n", b"EHLO", b"PRI * HTTP/2.", HELLO))
+
+
+def test_it_says_what_protocol_detection_says_or_nothing():
+    told = set()
+    for side, data in samples():
+        tunnel = Tunnel()
+        tunnel.begin(b"")
+        tunnel.take(side, data)
+        said = tunnel.protocol()
+        assert said in {"", of_side(side, data)}, (side, data)
+        told.add(said)
+    assert {"http", "tls", "ssh", "smtp", "http2"} <= told
