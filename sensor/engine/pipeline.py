@@ -127,6 +127,11 @@ class Pipeline:
         """Flows whose files a rule wanted stored, forgotten because there were too many."""
         return self._files.wanted.forgotten
 
+    @property
+    def files_cut(self) -> int:
+        """Files that were to be stored and are not kept whole: those under way took too much memory."""
+        return self._files.shelf.refused if self._files.shelf is not None else 0
+
     def forgotten(self) -> dict[str, int]:
         """Return what detection has forgotten of streams because there was too much of it, by kind."""
         return {"hits": self._selector.recent.forgotten, "fired": self.judge.fired.forgotten}

@@ -99,8 +99,9 @@ METRICS: Final[tuple[Metric, ...]] = (
     _gauge("app_memory_limit_bytes", "bytes", "What they may hold (`app-layer.memcap`)."),
     _counter("given_way", "", "What was dropped because its table was full; beside the tables above: fragments (of "
              "one datagram), journal (records), app_memory (flows that are parsed no further), announced "
-             "(connections), announcers (control connections), file_wants (flows of whose files some were to be "
-             "stored), flow_names (bits, numbers and texts that rules keep).", "table"),
+             "(connections), announcers (control connections), file_memory (files cut that were to be stored), "
+             "file_wants (flows of whose files some were to be stored), flow_names (bits, numbers and texts that rules "
+             "keep).", "table"),
     # the mirror, as dom0 sees it
     _gauge("mirror_fault", "", "1: something is wrong with the mirror; `event` tells what.", "event"),
     _gauge("mirror_report_age_seconds", "seconds", "Since dom0 last told about the mirror."),

@@ -23,6 +23,7 @@ def divided(settings: Settings, workers: int) -> Settings:
         defrag=replace(defrag, memcap=defrag.memcap // workers, trackers=max(1, defrag.trackers // workers)),
         journal=replace(journal, memcap=journal.memcap // workers),
         app=replace(settings.app, memcap=max(MIN_APP, settings.app.memcap // workers)),
+        file_store=replace(settings.file_store, memory=max(MIN_APP, settings.file_store.memory // workers)),
         evidence=replace(settings.evidence, before=settings.evidence.before // workers),
     )
 

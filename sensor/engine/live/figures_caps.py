@@ -61,6 +61,7 @@ def given_way(pipeline: Pipeline) -> dict[str, int]:
         "app_memory": pipeline.walk.apps.counters.memcap,
         "announced": pipeline.expected.counters.dropped,
         "announcers": pipeline.expected.counters.forgotten,
+        "file_memory": pipeline.files_cut,
         "file_wants": pipeline.files_forgotten,
         "flow_names": judge.var_counters.flow_names_dropped,
         "host_bits": judge.host_bits.counters.host_bits_dropped,

@@ -190,6 +190,7 @@ def not_inspected(pipeline: Pipeline, source: FileSource) -> dict[str, int]:
         "flows whose parser gave way at the cap": pipeline.walk.apps.counters.parsers_evicted,
         "flows whose parser gave way at the memory cap": pipeline.walk.apps.counters.memcap,
         "control connections forgotten, there were too many": pipeline.expected.counters.forgotten,
+        "files that are not stored whole for want of memory": pipeline.files_cut,
         "flows whose files were to be stored, forgotten for others": pipeline.files_forgotten,
         **{_LOST[name]: n for name, n in pipeline.walk.apps.losses.snapshot().items()},
         "judgements cut off at their budget": judge.budget.counters.budget_exceeded,

@@ -107,8 +107,9 @@ def test_workers_together_have_no_more_than_is_allowed(workers):
     whole = Settings()
     each = divided(whole, workers)
     assert each.flow.max_flows * workers <= max(whole.flow.max_flows, 1024 * workers)
-    for part in ("flow", "defrag", "journal"):
+    for part in ("flow", "defrag", "journal", "app"):
         assert getattr(each, part).memcap * workers <= getattr(whole, part).memcap
+    assert each.file_store.memory * workers <= whole.file_store.memory
     assert each.evidence.before * workers <= whole.evidence.before
     assert each.eve == whole.eve
     if workers == 1:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from enginekit import BLOCK, difference, empty_rules, load, run, settings_of
-from forgekit import Flow, request, response
+from forgekit import Flow, request, response, stamp
 
 from sensor.engine.apps import AppLayer
 from sensor.engine.files import filewants
 from sensor.engine.files.filewants import MAX_SIDS, FileWants
+from sensor.engine.live.figures_caps import given_way
 from sensor.model.keeping import Shelf
 from sensor.outputs.filestore import FileStore
 from sensor.outputs.limits import FileStoreOptions
@@ -241,6 +242,15 @@ def test_what_is_kept_of_a_file_is_bounded(tmp_path):
     found, files = stored(tmp_path, traffic, "http any any -> any any (filestore;)", force=True, per_file=150 << 10)
     assert list(files.values()) == [BIG[: 150 << 10]]
     assert (found[0]["state"], found[0]["size"], found[0]["stored"]) == ("TRUNCATED", len(BIG), True)
+
+
+def test_files_that_are_not_stored_whole_are_told():
+    store = FileStoreOptions(enabled=True, force=True, memory=1 << 20)
+    flows = [Flow(sport=20_000 + n).open().send(0, request("/big")).send(1, response(BIG)[:-1]) for n in range(8)]
+    traffic = [frame for flow in flows for _, frame in flow.frames()]
+    pipeline = run(stamp(traffic), empty_rules(), settings=settings_of(("alert",), file_store=store)).pipeline
+    assert pipeline.files_cut > 0
+    assert given_way(pipeline)["file_memory"] == pipeline.files_cut
 
 
 @pytest.mark.parametrize("end", [True, False])
