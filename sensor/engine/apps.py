@@ -277,6 +277,7 @@ class AppLayer:
         else:
             self.counters.parsers_evicted += 1
         self.drop([slot])
+        self.memory.leave(slot)
 
     def get(self, slot: int) -> FlowApp | None:
         """Return a flow's parser."""

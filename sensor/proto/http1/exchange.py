@@ -172,6 +172,6 @@ class Exchange:
 
     def _forget_oldest(self) -> None:
         self._pop()
-        self.losses.transactions += 1
         if self.answers:  # otherwise we see one direction only
+            self.losses.transactions += 1
             self.anomaly(AppAnomaly.HTTP_TOO_MANY_PIPELINED, TO_SERVER)

@@ -163,7 +163,7 @@ class SmtpParser(Oddities):
         if len(self._waiting) < limits.COMMANDS:
             self._waiting.append(verb)
         else:
-            self.losses.transactions += 1
+            self.losses.transactions += self._heard
 
     def _current(self, verb: bytes) -> SmtpTransaction:
         """Return the transaction of a command.

@@ -2,6 +2,7 @@
 
 import struct
 
+import forgekit as forge
 import h2kit as h2
 import hoards
 import nfsforge as nfs
@@ -32,6 +33,7 @@ def lost(proto, talk, *, finish=False):
     return {name: n for name, n in layer.losses.snapshot().items() if n}
 
 
+GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 GRANTED = [(0, tunnel.CONNECT), (1, tunnel.GRANTED)]
 UPGRADED = b"HTTP/1.1 101 Switching\r\nUpgrade: %s\r\n\r\n"
 
@@ -72,8 +74,11 @@ def test_ranges_without_room():
     assert lost("http", hoards.TALKS["http ranges"][1]()) == {"ranges": 1}
 
 
-def test_requests_without_room():
-    assert lost("http", [(0, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n" * 130)]) == {"transactions": 2}
+@pytest.mark.parametrize("answered", [False, True])
+def test_requests_without_room(answered):
+    """Where the server is not heard, nothing that waits for it is missed."""
+    talk = [(0, GET), (1, forge.response())] if answered else []
+    assert lost("http", [*talk, (0, GET * 130)]) == ({"transactions": 2} if answered else {})
 
 
 def test_streams_without_room():
@@ -123,6 +128,7 @@ def test_commands_without_room(proto):
     assert lost(proto, talk) == {"transactions": 4}
 
 
-def test_commands_of_smtp_without_room():
-    talk = [(1, b"220 mx ESMTP\r\n"), (0, b"NOOP\r\n" * 4100)]
-    assert lost("smtp", talk) == {"transactions": 4}
+@pytest.mark.parametrize("heard", [False, True])
+def test_commands_of_smtp_without_room(heard):
+    talk = [(1, b"220 mx ESMTP\r\n")] if heard else []
+    assert lost("smtp", [*talk, (0, b"NOOP\r\n" * 4100)]) == ({"transactions": 4} if heard else {})
