@@ -17,7 +17,7 @@ from sensor.model.rows import FRAG_NONE, FRAG_PART, FRAG_REASSEMBLED
 
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 ETHERTYPE_ARP = 0x0806
-SYN, FIN = 2, 1
+SYN = 2
 TOO_BIG = 2
 """ICMPv6 type (RFC 4443 section 3.2)."""
 _WORD = 1 << 32
@@ -159,6 +159,7 @@ def _mss(row: PacketRow, buf: Buffer, _flow: FlowView | None) -> int | None:
 def _stream_size(side: int) -> Get:
     """Return the size of a side's stream as Suricata's stream_size counts it: its SYN is one byte.
 
+    So is its FIN, but only once the other side has acknowledged it.
     The sender's own is where this segment ends, the other side's what it acknowledges: both are in the
     packet, so the answer does not depend on what the flow table learnt later. Where neither side has a stream (a scan,
     a flow without its start) there is nothing to count.
@@ -169,10 +170,7 @@ def _stream_size(side: int) -> Get:
             return None
         if not flow.synced[side]:
             return 0
-        if row.side == side:
-            end = row.seq + row.paylen + bool(row.tcpflags & SYN) + bool(row.tcpflags & FIN)
-        else:
-            end = row.ack
+        end = row.seq + row.paylen + bool(row.tcpflags & SYN) if row.side == side else row.ack
         size = (end - flow.isn[side] + 1) % _WORD
         return size if size < _WORD // 2 else 0
 

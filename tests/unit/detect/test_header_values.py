@@ -177,6 +177,8 @@ def test_flow_values():
     # offset 0 is sequence number 901: this segment ends at stream byte 102, and the SYN counts
     assert header_value("stream.size.to_server", row, FRAME, flow) == 103
     assert header_value("stream.size.to_client", row, FRAME, flow) == 100
+    fin = tcp_row(tcpflags=0x11)
+    assert header_value("stream.size.to_server", fin, FRAME, flow) == 103
     syn = tcp_row(seq=900, ack=0, paylen=0, tcpflags=2)
     assert header_value("stream.size.to_server", syn, FRAME, flow) == 1
     assert (
