@@ -80,6 +80,8 @@ class Lists:
     """Path → digest of every list that was asked for, those that could not be read, too."""
     kinds: dict[str, str] = field(default_factory=dict)
     """Name of a set → kind of its values, of those that rules have declared so far."""
+    scored: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Name of a list with scores → its file and the kind of its values, likewise."""
     _found: dict[tuple[str, str, bool], tuple[tuple[bytes, int], ...]] = field(default_factory=dict)
 
     def values(self, name: str, kind: str, score: Score | None = None) -> tuple[bytes, ...]:

@@ -53,16 +53,24 @@ def dataset(draft: Draft, value: str) -> None:
 
 
 def datarep(draft: Draft, value: str) -> None:
-    """`datarep:NAME,OPERATOR,SCORE,type TYPE,load FILE`: the buffer is in the list, with such a score."""
+    """`datarep:NAME,OPERATOR,SCORE,type TYPE,load FILE`: the buffer is in the list, with such a score.
+
+    A rule behind it need not say more than the name.
+    """
     words = [word.strip() for word in value.split(",")]
     if len(words) < 3 or words[1] not in _OPERATORS:
         raise Refused("has the form name,operator,score,settings", _REP_FORM)
     found = {**draft.ctx.outside.datasets.get(words[0], {}), **_settings(words[3:], _REP_FORM)}
     if found.keys() & {"state", "save"}:
         raise Refused("scores are not written")
-    if "load" not in found:
+    named = draft.ctx.lists.scored
+    if "load" in found:
+        named.setdefault(words[0], (found["load"], _known(found.get("type", ""))))
+    elif words[0] not in named:
         raise Refused(f"the list '{words[0][:30]}' is in no file", _REP_FORM)
-    file, kind = found["load"], _known(found.get("type", ""))
+    file, kind = found.get("load", named[words[0]][0]), found.get("type", named[words[0]][1])
+    if kind != named[words[0]][1]:
+        raise Refused(f"the list '{words[0][:30]}' is of type {named[words[0]][1]} elsewhere")
     score = _OPERATORS[words[1]], integer(words[2], 0, MAX_SCORE), 0
     _add(draft, InList(file, kind, listed(draft, file, kind, score), score=score))
 

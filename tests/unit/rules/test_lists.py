@@ -150,6 +150,18 @@ def test_datasets_are_lists_and_yaml_says_the_same(tmp_path, option, test):
     assert load_rules([tmp_path / "b.yaml"]).rules[0].body == found.rules[0].body
 
 
+def test_a_list_with_scores_is_known_by_its_name(tmp_path):
+    put(tmp_path, "YS5leGFtcGxl,5\nYg==,6\n", "r.txt")
+    options = (">,5,type string,load r.txt", "<,6", "=,6,type string", ">,5,type ip")
+    head = "alert dns any any -> any any (dns.query; datarep:x,"
+    rules = (f"{head}{each}; sid:{n};)" for n, each in enumerate(options, 1))
+    (tmp_path / "a.rules").write_text("\n".join(rules))
+    found = load_rules([tmp_path / "a.rules"])
+    assert [rule.body.tests[0].values for rule in found.rules] == [(b"b",), (b"a.example",), (b"b",)]
+    (problem,) = found.errors
+    assert "type string elsewhere" in problem.message
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
