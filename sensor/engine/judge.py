@@ -354,9 +354,11 @@ class Judge:
                     return
 
     def note(self, place: Place, anomaly: int, rules: Iterable[int]) -> None:
-        """Judge rules on what the flow table found odd, with the packet that showed it."""
+        """Judge rules on what the flow table found odd, as something about the packet that showed it."""
         if self._passed(place):
             return
+        if place.row >= 0:
+            place = replace(place, side=int(place.view.rows["side"][place.row]))
         payload = _payload(place.view, place.row) if place.row >= 0 else b""
         whole = [Window(payload)] if payload else []
         windows: dict[str, Sequence[Window]] = {"payload": whole, "payload_or_stream": whole}

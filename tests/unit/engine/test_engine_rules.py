@@ -274,6 +274,14 @@ def test_what_is_odd_in_a_connection_raises_rules_about_it(tmp_path):
     assert sids(frames, one_rule(tmp_path, f"protocol: tcp, {either}")) == [1]
 
 
+def test_lost_bytes_are_an_event_of_the_packet_that_acknowledges_them(tmp_path):
+    frames = Flow().open().send(0, b"first").lose(0, 10).send(0, b"later").frames()
+    event = "match: [{stream.event: stream.reassembly_gap}]"
+    assert sids(frames, one_rule(tmp_path, f"protocol: tcp, source-port: 80, {event}")) == [1]
+    assert sids(frames, one_rule(tmp_path, f"protocol: tcp, flow: to_client, {event}")) == [1]
+    assert sids(frames, one_rule(tmp_path, f"protocol: tcp, flow: to_server, {event}")) == []
+
+
 def test_what_a_flow_does_not_speak_is_a_condition_once_it_is_known(tmp_path):
     web = Flow(dport=80).open().send(0, forge.request("/a")).send(1, forge.response()).close().frames()
     other = Flow(dport=80).open().send(0, b"\x00" * 64).send(1, b"\x00" * 64).close().frames()
