@@ -302,6 +302,26 @@ def _reset_undone(w: lay.World, f: np.void, a: np.void, row: int, slot: int, sid
     note(w, f, a, row, slot, side, _RST_INJECT)
 
 
+@inlined
+def _answer_undone(w: lay.World, f: np.void, a: np.void, row: int, slot: int, side: int, ack: int) -> None:
+    """Take a RST or a FIN back that came in front of the SYN/ACK, without data: the client has not obeyed it.
+
+    It may have had a timestamp that the SYN does not explain (RFC 7323), or be somebody else's. It would otherwise
+    hide all that follows.
+    """
+    bits, theirs = np.int64(a["bits"][side]), np.int64(a["bits"][1 - side])
+    ended = np.int64(a["flags"]) & lay.A_RESET_BY << side or bits & lay.SIDE_FIN
+    if not ended or bits & lay.SIDE_SYN or not theirs & lay.SIDE_SYN or ack != np.int64(f["isn"][1 - side]):
+        return
+    if f["pos"][0] > 0 or f["pos"][1] > 0:
+        return
+    a["flags"] = 0
+    a["bits"][side] = 0
+    f["synced"][side] = 0
+    f["tcpstate"] = m.TCP_SYN_SENT
+    note(w, f, a, row, slot, side, _RST_INJECT)
+
+
 @helper
 def _urgent(f: np.void, a: np.void, side: int, at: int) -> None:
     """Note which byte is not part of the stream: the one in front of the urgent pointer.
@@ -352,6 +372,8 @@ def segment(w: lay.World, f: np.void, a: np.void, r: np.void, buf: np.ndarray, r
         else:
             w.cnt[lay.N_SYN] += 1
         seq = (seq + 1) & MASK
+        if flags & ACK:
+            _answer_undone(w, f, a, row, slot, side, np.int64(r["ack"]))
         fresh = f["tcpstate"] == m.TCP_NONE
         if not _syn(w, f, a, r, buf, row, slot, side, seq):
             return ignored

@@ -405,6 +405,19 @@ def _timestamp(b: np.ndarray, at: int, end: int) -> int:  # pragma: no cover
 
 @helper
 @no_type_check
+def _unexplained(w: np.void, d: int, b: np.ndarray, at: int, end: int) -> bool:  # pragma: no cover
+    """Whether an answer to a SYN repeats another timestamp than that of the SYN (RFC 7323 section 3.2)."""
+    at = _option(b, at, end, _TIMESTAMP, _TIMESTAMP_SIZE)
+    if at < 0:
+        return False
+    echo = np.int64(0)
+    for k in range(at + 6, at + 10):
+        echo = echo << 8 | np.int64(b[k])
+    return echo != 0 and (not w["stamped"][1 - d] or echo != np.int64(w["stamp"][1 - d]))
+
+
+@helper
+@no_type_check
 def _stale(w: np.void, d: int, stamp: int) -> bool:  # pragma: no cover
     """Whether a timestamp is older than the side's last one; takes it otherwise."""
     if stamp < 0:
@@ -522,6 +535,10 @@ def watch(
             w["stamped"][1] = 0
         l4 = np.int64(r["l4"])
         end = min(l4 + (np.int64(b[l4 + 12]) >> 4) * 4, np.int64(b.size))
+        answers = end > l4 + 20 and w["phase"] == SYN_SENT and d != w["client"]
+        if answers and _unexplained(w, d, b, l4 + 20, end):
+            out[i] = np.uint64(broken | STAMP)
+            continue
         if end > l4 + 20 and not flags & RST and _stale(w, d, _timestamp(b, l4 + 20, end)):
             out[i] = np.uint64(broken | STAMP)
             continue

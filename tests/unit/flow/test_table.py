@@ -513,6 +513,28 @@ def test_a_rst_with_a_signature_is_not_obeyed(options, obeyed):
     assert (StreamAnomaly.SUSPECTED_RST_INJECT in run.notes()) is not obeyed
 
 
+@pytest.mark.parametrize("flags", [RST | ACK, FIN | ACK, FIN | ACK | 8])
+def test_what_ends_a_handshake_and_is_not_obeyed_is_taken_back_by_the_syn_ack(flags):
+    """An end with a timestamp that the SYN does not explain hides nothing of what follows."""
+    c = Conn()
+    opening = c.open()
+    end = replace(opening[1], flags=flags, seq=7)
+    run = Run().feed([opening[0], end, *opening[1:], c.up(b"a"), c.down(b"b"), c.up(b"c")])
+    assert (run.bytes(), run.bytes(1)) == (b"ac", b"b")
+    assert run.notes() == [StreamAnomaly.SUSPECTED_RST_INJECT]
+    assert not run.states()[-1] & CLOSED
+
+
+def test_what_ends_a_handshake_stands_where_the_syn_ack_is_of_another_syn():
+    c = Conn()
+    opening = c.open()
+    end = replace(opening[1], flags=RST | ACK, seq=7)
+    other = replace(opening[1], ack=opening[1].ack + 99)
+    run = Run().feed([opening[0], end, other, c.up(b"a")])
+    assert StreamAnomaly.SUSPECTED_RST_INJECT not in run.notes()
+    assert run.states()[-1] & CLOSED
+
+
 def test_a_rst_stands_where_its_sender_goes_on_elsewhere():
     c = Conn()
     far = Pkt(b"b", seq=c.c + (1 << 20), ack=c.s)

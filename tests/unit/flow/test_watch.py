@@ -25,6 +25,13 @@ TALKED = [
 C2, S2 = C + DATA, SV + DATA
 FAR = 999999
 FAST_OPEN = b"\x22\x0a12345678\1\1"
+
+
+def echo(stamp):
+    """Options of a segment with a timestamp that repeats another."""
+    return b"\1\1\x08\x0a" + struct.pack("!II", 77, stamp)
+
+
 CLIENT_FIN = [*TALKED, (CLIENT, C2, S2, A | F)]
 SERVER_FIN = [*TALKED, (SERVER, S2, C2, A | F)]
 BOTH_FIN = [*CLIENT_FIN, (SERVER, S2, C2 + 1, A), (SERVER, S2, C2 + 1, A | F)]
@@ -140,6 +147,12 @@ CASES = [
     ([DONE, (CLIENT, C, SV, A | F)], {}),
     ([(CLIENT, C0, 0, 0), (SERVER, 0, C0, R | A)], {2: "rst_but_no_session"}),
     ([(CLIENT, C0, S0, A), (SERVER, S0, C0, R | A), (CLIENT, C0, 9, R)], {3: "pkt_broken_ack"}),
+    # Answers that repeat another timestamp than the SYN's.
+    ([SYN, (SERVER, 0, C, R | A, 0, WIN, echo(5)), SYNACK, DONE], {2: "pkt_invalid_timestamp"}),
+    ([SYN, (SERVER, 0, C, R | A, 0, WIN, echo(0)), SYNACK, DONE], {}),
+    ([(CLIENT, C0, 0, S, 0, WIN, 9), (SERVER, S0, C, S | A, 0, WIN, echo(8))], {2: "pkt_invalid_timestamp"}),
+    ([(CLIENT, C0, 0, S, 0, WIN, 9), (SERVER, S0, C, S | A, 0, WIN, echo(9)), (CLIENT, C, SV + FAR, A | P, 1, WIN, 10)],
+     {3: "3whs_right_seq_wrong_ack_evasion"}),
     # What comes again, or in the place of something else.
     ([*OPENED, (SERVER, SV, C, A), SYNACK], {5: "est_synack_resend"}),
     ([*OPENED, (CLIENT, C, SV, A), SYNACK], {}),
