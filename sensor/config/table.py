@@ -88,7 +88,7 @@ def _dns_ports() -> Iterator[Setting]:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    _yes("vlan.use-for-tracking", "flow.vlan_tracking", "VLAN ids are part of a flow's key"),
+    _yes("vlan.use-for-tracking", "flow.vlan_tracking", "VLAN ids and tunnels' networks are part of a flow's key"),
     _yes("stream.midstream", "flow.midstream", "reassemble TCP flows whose start was not seen"),
     _yes("stream.checksum-validation", "flow.checksum_validation", "keep TCP segments with wrong checksums out"),
     Setting("stream.reassembly.depth", size, "flow.depth", "bytes of a side that are reassembled, 0: all"),

@@ -124,14 +124,14 @@ def _row_keys(r: np.void, buf: np.ndarray) -> tuple[int, int]:
 
 @inlined
 def _vkey(r: np.void, vlan: int) -> np.uint64:
-    """Return VLAN ids and tunnel as one number.
+    """Return VLAN ids and tunnel as one number. vlan: whether networks by number are told apart.
 
     Only VXLAN and GENEVE numbers name a network; a GRE key or an ERSPAN session may differ between two
     directions.
     """
     kind = np.int64(r["tunnel"])
     key = kind << 56
-    if kind >= m.TUNNEL_VXLAN:
+    if vlan and kind >= m.TUNNEL_VXLAN:
         key |= np.int64(r["tunnel_id"])
     if vlan and r["nvlan"] > 0:
         key |= (np.int64(r["vlan0"]) & 0xFFF) << 32

@@ -48,7 +48,7 @@ class FlowLimits:
     """Slots at the start for flows that ended in the block at hand, 1-16,777,216; the table grows when they run out."""
     timeouts: FlowTimeouts = FlowTimeouts()
     vlan_tracking: bool = True
-    """VLAN ids are part of a flow's key (`vlan.use-for-tracking`)."""
+    """VLAN ids and numbers of tunnels' networks are part of a flow's key (`vlan.use-for-tracking`)."""
     midstream: bool = True
     """TCP flows that start without a SYN are reassembled from the first segment seen of each side."""
     checksum_validation: bool = True

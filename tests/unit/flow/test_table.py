@@ -62,6 +62,16 @@ def test_vlans_are_part_of_the_key_unless_told_otherwise():
     assert len(set(flows_of(*tags, limits=limits(vlan_tracking=False)))) == 1
 
 
+def test_networks_of_tunnels_are_part_of_the_key_unless_told_otherwise():
+    """OVN gives the two directions of a routed connection the numbers of different networks."""
+    a = Pkt(b"x", flags=ACK)
+    here, there = (replace(a, extra={"tunnel": m.TUNNEL_GENEVE, "tunnel_id": vni}) for vni in (10, 11))
+    assert len(set(flows_of(here, there))) == 2
+    assert len(set(flows_of(here, there, limits=limits(vlan_tracking=False)))) == 1
+    other = replace(a, extra={"tunnel": m.TUNNEL_VXLAN, "tunnel_id": 10})
+    assert len(set(flows_of(here, other, limits=limits(vlan_tracking=False)))) == 2
+
+
 def test_vlan_ids_count_only_where_a_tag_is():
     a = Pkt(proto=UDP)
     assert len(set(flows_of(a, replace(a, extra={"vlan0": 9, "vlan1": 9})))) == 1
