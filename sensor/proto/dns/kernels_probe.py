@@ -12,6 +12,8 @@ Ints = npt.NDArray[np.int64]
 _PENDING, _NO = 0, 1
 _HEAD = 32
 """Bytes of a side that are looked at (`kernels_probe.HEAD`)."""
+_HEADER = 12
+"""Bytes in front of the questions."""
 _LABELS = 255
 """Labels of a name, and places that it goes on at."""
 _BAD, _CUT = -1, -2
@@ -29,37 +31,49 @@ def _is_label_char(c: int) -> bool:
 
 @helper
 def stream(h: Ints, n: int, usual_port: bool) -> int:
-    """DNS over TCP (RFC 1035 section 4.2.2): plausible length and header.
+    """DNS over TCP (RFC 1035 section 4.2.2)."""
+    if usual_port:
+        return int(_usual_stream(h, n))
+    return int(_unusual_stream(h, n))
 
-    On an unusual port also: one question, nothing else in a query, a first label of host name characters.
-    """
+
+@helper
+def _usual_stream(h: Ints, n: int) -> int:
+    """Return what begins so on a port of DNS: as Suricata, whatever kind of message the header tells."""
+    if n >= 2 and h[0] << 8 | h[1] < _HEADER:
+        return _NO
+    if n < 2 + _HEADER:
+        return _PENDING
+    size, questions = h[0] << 8 | h[1], h[6] << 8 | h[7]
+    records = questions + (h[8] << 8 | h[9]) + (h[10] << 8 | h[11]) + (h[12] << 8 | h[13])
+    if 2 * records > size:
+        return _NO
+    named = questions > 0 and n > 2 + _HEADER and size > _HEADER
+    return _NO if named and 63 < h[2 + _HEADER] < 192 else DNS
+
+
+@helper
+def _unusual_stream(h: Ints, n: int) -> int:
+    """Return what begins so elsewhere: one question, nothing else in a query, a first label as host names have it."""
     if n < 2:
-        return _PENDING if usual_port or h[0] <= 16 else _NO
+        return _PENDING if h[0] <= 16 else _NO
     size = h[0] << 8 | h[1]
-    if size < 17 or (size > 4351 and not usual_port):
+    if size < 17 or size > 4351:
         return _NO
     reply = n > 4 and h[4] >= 128
-    if n > 4:
-        opcode = h[4] >> 3 & 15
-        if opcode > 6 or opcode == 3 or (opcode != 0 and not usual_port):
-            return _NO
-    if n > 5 and (h[5] & 64 != 0 or (h[5] & 15 > 10 and not usual_port)):
+    if n > 4 and h[4] >> 3 & 15 != 0:
         return _NO
-    questions = 1
-    if n > 7:
-        questions = h[6] << 8 | h[7]
-        if questions > 16 or (questions != 1 and not usual_port):
-            return _NO
-    if n > 11 and not usual_port and not reply and h[8] | h[9] | h[10] | h[11] != 0:
+    if n > 5 and (h[5] & 64 != 0 or h[5] & 15 > 10):
+        return _NO
+    if n > 7 and h[6] << 8 | h[7] != 1:
+        return _NO
+    if n > 11 and not reply and h[8] | h[9] | h[10] | h[11] != 0:
         return _NO
     if n < 14:
         return _PENDING
     additional = h[12] << 8 | h[13]
-    records = (h[8] << 8 | h[9]) + (h[10] << 8 | h[11]) + additional
-    if questions * 5 + records * 11 > size - 12 or questions + records == 0:
+    if (h[8] << 8 | h[9]) * 11 + (h[10] << 8 | h[11]) * 11 + additional * 11 + 5 > size - 12:
         return _NO
-    if usual_port:
-        return DNS
     if not reply and additional > 2:
         return _NO
     if n < 15:

@@ -185,15 +185,25 @@ def test_any_command_will_do_on_the_port_of_its_protocol():
 @pytest.mark.parametrize(
     "data",
     [
-        dns_tcp(flags=0x0140),
-        dns_tcp(flags=0x1900),
         dns_tcp(counts=(17, 0, 0, 0)),
         dns_tcp(counts=(1, 900, 0, 0)),
+        dns_tcp()[:14] + b"\x40" + dns_tcp()[15:],
         b"\0\x05" + b"\0" * 40,
     ],
 )
 def test_implausible_dns_on_its_port(data):
     assert stream(data, NOISE, port=53) == APP_UNKNOWN
+
+
+EMPTY = dns(counts=(0, 0, 0, 0))[:12]
+
+
+@pytest.mark.parametrize("data", [
+    dns_tcp(flags=0x0140), dns_tcp(flags=0x1900), dns_tcp(flags=0xF800), b"\0\x0c" + EMPTY, dns_tcp()[:14],
+    dns_tcp()[:14] + b"\xc0" + dns_tcp()[15:],
+])  # fmt: skip
+def test_any_message_is_dns_on_its_port(data):
+    assert stream(data, port=53) == DNS
 
 
 @pytest.mark.parametrize(
