@@ -54,11 +54,11 @@ class QuicTransaction:
 
 
 def version_word(version: int) -> str:
-    """Return `Q046` and its like, other versions in digits."""
+    """Return `Q046` and its like, other versions in hex digits."""
     if version == _VERSION2:
         return "v2"
     raw = version.to_bytes(4, "big")
-    return raw.decode() if raw[:1] in (b"Q", b"T") and raw[1:].isdigit() else str(version)
+    return raw.decode() if raw[:1] in (b"Q", b"T") and raw[1:].isdigit() else f"{version:x}"
 
 
 def _sni(tx: QuicTransaction) -> bytes:

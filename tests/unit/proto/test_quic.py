@@ -114,7 +114,8 @@ def test_eve():
 
 
 def test_words_of_versions():
-    assert [transaction.version_word(number) for number in (1, 0x6B3343CF, 0x51303436)] == ["1", "v2", "Q046"]
+    words = {1: "1", 0x6B3343CF: "v2", 0x51303436: "Q046", 0x10010000: "10010000", 0xFF00001D: "ff00001d"}
+    assert [transaction.version_word(number) for number in words] == list(words.values())
 
 
 def test_a_hello_in_pieces_out_of_order():
