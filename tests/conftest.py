@@ -21,7 +21,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 _LONG = (
     "test_hostile.py", "test_oracle.py", "test_kernels_plain.py", "test_cli_workers.py", "test_short_names.py",
-    "test_shipped.py", "test_memory.py", "test_kernelcache.py", "test_frames.py", "test_made_apart.py",
+    "test_shipped.py", "test_app_memory.py", "test_kernelcache.py", "test_frames.py", "test_made_apart.py",
 )
 """Files that take seconds: a process that gets one of them last lets the other one wait."""
 _NAMED = 40
