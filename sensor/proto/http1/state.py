@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER, TxStage
 from sensor.model.keeping import FilePolicy
@@ -22,7 +24,14 @@ class HttpParser:
         self.becomes = ""
         self._request = RequestSide(self._exchange)
         self._response = ResponseSide(self._exchange)
-        self._exchange.on_refusal = self._go_on_refused
+        go_on = weakref.WeakMethod(self._go_on_refused)
+
+        def refused() -> None:
+            call = go_on()
+            if call is not None:
+                call()
+
+        self._exchange.on_refusal = refused  # weak: ended flows would wait for the collector of garbage, 100 MB of them
 
     def feed(self, side: int, data: bytes, ts_ns: int) -> list[TxStage]:  # noqa: ARG002 (contract of AppParser)
         """Take the next bytes of a side."""
