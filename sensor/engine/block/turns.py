@@ -11,6 +11,7 @@ import numpy as np
 
 from sensor.engine.block.history import AppChanges
 from sensor.engine.block.kernels_turns import turns
+from sensor.model.growing import grown
 from sensor.model.rows import SEG_DATA
 
 _SIDE = 1 << 44
@@ -64,8 +65,7 @@ class Turns:
              changes: AppChanges) -> Messages:  # fmt: skip
         """Return where messages begin. changes: the flows whose protocol was told in this block."""
         if flows.size > self._spoke.size:
-            self._spoke = np.concatenate([self._spoke, np.zeros(flows.size - self._spoke.size, np.uint8)])
-            self._latest = np.concatenate([self._latest, np.zeros(2 * flows.size - self._latest.size, np.int64)])
+            self._spoke, self._latest = grown(self._spoke, flows.size), grown(self._latest, 2 * flows.size)
         origins, new = np.empty(segs.size, np.int64), np.empty(segs.size, np.bool_)
         keys = _none()
         if turns(segs, seg_at, data, _spoken(segs, flows, changes), self._spoke, self._latest, origins, new):
