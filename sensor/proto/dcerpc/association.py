@@ -28,6 +28,10 @@ _REQUESTS = frozenset({parse.REQUEST, parse.BIND, parse.ALTER})
 _ANSWERS = frozenset({parse.RESPONSE, parse.FAULT, parse.BIND_ACK, parse.BIND_NAK, parse.ALTER_ACK})
 
 
+Make = Callable[[Pdu], Call]
+"""Makes the transaction of a call."""
+
+
 class Done(NamedTuple):
     """A side of a call that is complete, or will not be waited for: 0 its request, 1 its answer."""
 
@@ -38,15 +42,14 @@ class Done(NamedTuple):
 class Association:
     """Who binds what, and the calls that are under way.
 
-    make: makes the transaction of a call. answer_skip: bytes between the common header of a response and what counts
+    answer_skip: bytes between the common header of a response and what counts
     as its stub data: none over TCP (as rules of Suricata expect, stub data begin with the 8 bytes of the response's
     header), 8 in pipes.
     """
 
-    __slots__ = ("_answer_skip", "_bound", "_calls", "_done", "_held", "_make", "losses", "odd")
+    __slots__ = ("_answer_skip", "_bound", "_calls", "_done", "_held", "losses", "odd")
 
-    def __init__(self, make: Callable[[Pdu], Call], answer_skip: int = 0) -> None:
-        self._make = make
+    def __init__(self, answer_skip: int = 0) -> None:
         self._answer_skip = answer_skip
         self._bound: dict[int, Context] = {}
         """Contexts that the server accepted, by number."""
@@ -59,12 +62,15 @@ class Association:
         self.odd: list[tuple[AppAnomaly, int]] = []
         """What was odd; whoever reads it empties it."""
 
-    def pdu(self, head: Pdu, body: bytes) -> list[Done]:
-        """Take a PDU, `body` being what follows the common header; return what it completes."""
+    def pdu(self, head: Pdu, body: bytes, make: Make) -> list[Done]:
+        """Take a PDU, `body` being what follows the common header; return what it completes.
+
+        make is not kept: whoever makes calls holds the association, and would outlive its flow.
+        """
         if head.kind in _REQUESTS:
-            self._request(head, body)
+            self._request(head, body, make)
         elif head.kind in _ANSWERS:
-            self._answer(head, body)
+            self._answer(head, body, make)
         done, self._done = self._done, []
         return done
 
@@ -86,10 +92,10 @@ class Association:
         done, self._done = self._done, []
         return done
 
-    def _request(self, head: Pdu, body: bytes) -> None:
+    def _request(self, head: Pdu, body: bytes, make: Make) -> None:
         call = self._calls.get(head.call)
         if call is None or head.flags & parse.FIRST or call.kinds[TO_SERVER] != head.kind:
-            call = self._open(head)
+            call = self._open(head, make)
         call.kinds[TO_SERVER] = head.kind
         if head.kind != parse.REQUEST:
             call.contexts, sound = parse.contexts(body, head.order)
@@ -104,19 +110,19 @@ class Association:
         number, call.opnum = found
         call.bound = self._bound.get(number)
         call.called = bool(head.flags & parse.LAST)
-        self._stub(head, call, TO_SERVER, body[8:])
+        self._stub(head, call, TO_SERVER, body[8:], make)
         if call.called:
             self._done.append(Done(call, TO_SERVER))
 
-    def _answer(self, head: Pdu, body: bytes) -> None:
+    def _answer(self, head: Pdu, body: bytes, make: Make) -> None:
         call = self._calls.get(head.call)
         if call is None:
-            call = self._open(head)
+            call = self._open(head, make)
         call.kinds[TO_CLIENT] = head.kind
         if head.kind in {parse.BIND_ACK, parse.ALTER_ACK}:
             self._accept(call, parse.results(body, head.order))
         elif head.kind == parse.RESPONSE:
-            self._stub(head, call, TO_CLIENT, body[self._answer_skip :])
+            self._stub(head, call, TO_CLIENT, body[self._answer_skip :], make)
             if not head.flags & parse.LAST:
                 return
         self._forget(head.call)
@@ -133,13 +139,13 @@ class Association:
             else:
                 self.losses.handles += result == 0
 
-    def _open(self, head: Pdu) -> Call:
+    def _open(self, head: Pdu, make: Make) -> Call:
         if head.call in self._calls:
             self._break_off(self._forget(head.call))
         if len(self._calls) >= MAX_CALLS:
             self._report(AppAnomaly.DCERPC_TOO_MANY_CALLS, TO_SERVER)
             self._break_off(self._forget(next(iter(self._calls))))
-        call = self._calls[head.call] = self._make(head)
+        call = self._calls[head.call] = make(head)
         return call
 
     def _forget(self, number: int) -> Call:
@@ -152,19 +158,19 @@ class Association:
         if not call.called and call.stubs[TO_SERVER].fragments:
             self._done.append(Done(call, TO_SERVER))
 
-    def _stub(self, head: Pdu, call: Call, side: int, piece: bytes) -> None:
+    def _stub(self, head: Pdu, call: Call, side: int, piece: bytes, make: Make) -> None:
         stub = call.stubs[side]
         stub.add(piece)
         self._held += len(piece)
         if (stub.size >= MAX_STUB or self._held >= MAX_HELD) and not head.flags & parse.LAST:
-            self._part(head, call, side)
+            self._part(head, call, side, make)
 
-    def _part(self, head: Pdu, call: Call, side: int) -> None:
+    def _part(self, head: Pdu, call: Call, side: int, make: Make) -> None:
         """Have the first part of a long call judged; what follows is a call like it."""
         self._report(AppAnomaly.DCERPC_STUB_TOO_LONG, side)
         self._forget(head.call)
         self._done.append(Done(call, side))
-        rest = self._calls[head.call] = self._make(head)
+        rest = self._calls[head.call] = make(head)
         rest.kinds, rest.opnum, rest.bound, rest.called = list(call.kinds), call.opnum, call.bound, call.called
 
     def _report(self, anomaly: AppAnomaly, side: int) -> None:

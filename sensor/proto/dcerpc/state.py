@@ -23,7 +23,7 @@ class DcerpcParser(OdditiesOnce):
     def __init__(self) -> None:
         super().__init__()
         self.done = False
-        self._association = Association(self._new_call)
+        self._association = Association()
         self._count = 0
         self._started = False
         self._sides = (PduStream(), PduStream())
@@ -47,7 +47,8 @@ class DcerpcParser(OdditiesOnce):
         self._started = True
         stream = self._sides[side]
         for head, body in stream.feed(data):
-            out += (TxStage(call, STAGE_REQUEST + way, way) for call, way in self._association.pdu(head, body))
+            done = self._association.pdu(head, body, self._new_call)
+            out += (TxStage(call, STAGE_REQUEST + way, way) for call, way in done)
         if not stream.sound:
             self._report(AppAnomaly.DCERPC_MALFORMED, side)
             self.done = True

@@ -40,25 +40,35 @@ def _size(head: bytes) -> int:
 FRAMING = Framing(ber.HEAD, _size, MAX_MESSAGE)
 
 
-class LdapParser(MessageParser):
-    """Parser of one flow (see `sensor.model.app.AppParser`)."""
+class _Conversation:
+    """What both sides have agreed upon. The parser holds it, and it not the parser (it would outlive its flow)."""
 
-    __slots__ = ("_sealed",)
+    __slots__ = ("sealed",)
 
-    def __init__(self, framing: Framing | None) -> None:
-        super().__init__(self._reading, framing, AppAnomaly.LDAP_INVALID_DATA)
-        self._sealed = False
+    def __init__(self) -> None:
+        self.sealed = False
         """What is no message from now on is encrypted."""
 
-    def _reading(self, data: bytes, side: int) -> Reading | None:  # noqa: ARG002 - a message tells itself who sent it
+    def reading(self, data: bytes, side: int) -> Reading | None:  # noqa: ARG002 - a message tells itself who sent it
+        """Read one message (see `sensor.proto.messages.Read`)."""
         message = parse.message(data)
         if message is None:
             return None
-        self._sealed |= bool(message.mechanism) or message.name == parse.START_TLS
+        self.sealed |= bool(message.mechanism) or message.name == parse.START_TLS
         return read(message)
 
+
+class LdapParser(MessageParser):
+    """Parser of one flow (see `sensor.model.app.AppParser`)."""
+
+    __slots__ = ("_conversation",)
+
+    def __init__(self, framing: Framing | None) -> None:
+        self._conversation = _Conversation()
+        super().__init__(self._conversation.reading, framing, AppAnomaly.LDAP_INVALID_DATA)
+
     def _report(self, anomaly: AppAnomaly, side: int) -> None:
-        if not self._sealed:
+        if not self._conversation.sealed:
             super()._report(anomaly, side)
 
 

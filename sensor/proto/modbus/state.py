@@ -42,22 +42,22 @@ _REQUEST = 1300
 """Bytes that a request takes that writes many registers."""
 
 
-class ModbusParser(MessageParser):
-    """Parser of one flow (see `sensor.model.app.AppParser`)."""
+class _Requests:
+    """Requests that wait for their response. The parser holds them, and they not the parser."""
 
     __slots__ = ("_pending",)
 
     def __init__(self) -> None:
-        super().__init__(self._message, FRAMING, AppAnomaly.MODBUS_INVALID_LENGTH)
         self._pending: dict[tuple[int, int, int], Request] = {}
         """By transaction, unit and function."""
 
     @property
     def held(self) -> int:
-        """See `sensor.model.app.Holds`."""
-        return super().held + _REQUEST * len(self._pending)
+        """Bytes in memory, about."""
+        return _REQUEST * len(self._pending)
 
-    def _message(self, data: bytes, side: int) -> Reading:
+    def message(self, data: bytes, side: int) -> Reading:
+        """Read one message (see `sensor.proto.messages.Read`)."""
         return self._request(data) if side == TO_SERVER else self._response(data)
 
     def _request(self, data: bytes) -> Reading:
@@ -85,6 +85,21 @@ class ModbusParser(MessageParser):
         elif request is not None and not _fits(request, data[HEADER.size :]):
             odd.append(AppAnomaly.MODBUS_VALUE_MISMATCH)
         return Reading({}, {}, {"response": _shown(transaction, protocol, unit, function)}, tuple(odd))
+
+
+class ModbusParser(MessageParser):
+    """Parser of one flow (see `sensor.model.app.AppParser`)."""
+
+    __slots__ = ("_requests",)
+
+    def __init__(self) -> None:
+        self._requests = _Requests()
+        super().__init__(self._requests.message, FRAMING, AppAnomaly.MODBUS_INVALID_LENGTH)
+
+    @property
+    def held(self) -> int:
+        """See `sensor.model.app.Holds`."""
+        return super().held + self._requests.held
 
 
 def stream_parser() -> ModbusParser:

@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING
 
 from sensor.model.keeping import NO_POLICY
 from sensor.proto.nfs import limits, stages
-from sensor.proto.nfs.transaction import NfsCall
 from sensor.proto.transfer import Budget, FileStages, Transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sensor.proto.transfer import Reach
+    from sensor.proto.nfs.log import Log
 
 _FILE, _NAME = 2000, 400
 """Bytes that a file under way, and a name, takes."""
@@ -46,16 +43,12 @@ class Sink:
 
 
 class Files:
-    """All of a flow. A file is under way from its first read or write to its end, a commit, a close, or the flow's end.
+    """All of a flow: each is under way from its first read or write until a commit, a close, or the flow ends."""
 
-    new: makes a transaction of (version, procedure).
-    """
+    __slots__ = ("_log", "_names", "_under_way", "budget", "policy")
 
-    __slots__ = ("_names", "_new", "_reach", "_under_way", "budget", "policy")
-
-    def __init__(self, reach: Reach, new: Callable[[int, int], NfsCall]) -> None:
-        self._reach = reach
-        self._new = new
+    def __init__(self, log: Log) -> None:
+        self._log = log
         self._names: dict[bytes, bytes] = {}
         self._under_way: dict[tuple[bytes, int], Transfer] = {}
         """By handle and side; the one begun first comes first."""
@@ -104,10 +97,10 @@ class Files:
             self.end(handle, side, ended=False)
 
     def _begin(self, handle: bytes, side: int, version: int, procedure: int) -> Transfer:
-        context = self._new(version, procedure)
+        context = self._log.new(version, procedure)
         context.file_name = self.name(handle)
         context.fields |= {"procedure": "WRITE" if side == 0 else "READ", "file_tx": True}
-        made = Transfer(context, side, context.file_name, self._reach, _FILES[side], self.policy)
+        made = Transfer(context, side, context.file_name, self._log.reach, _FILES[side], self.policy)
         self._under_way[handle, side] = made
-        self._reach(made, stages.REQUEST, None)
+        self._log.reach(made, stages.REQUEST)
         return made

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
-from sensor.model.app import TO_CLIENT, TO_SERVER, Transaction, TxStage
+from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.proto.nfs import basic, compound, limits, rpc, stages
 from sensor.proto.nfs.files import Files, Sink
+from sensor.proto.nfs.log import Log
 from sensor.proto.nfs.transaction import NfsCall
 from sensor.proto.reader import Reader, WireError
-
-if TYPE_CHECKING:
-    from sensor.model.files import FileInfo
 
 _SILENT = frozenset({"READ", "WRITE", "COMMIT"})
 """Procedures that are seen as files only."""
@@ -42,20 +38,19 @@ class _Waiting(msgspec.Struct, gc=False):
 
 
 class Session:
-    """One flow. Whoever reads `out` empties it."""
+    """One flow."""
 
-    __slots__ = ("_bytes", "_count", "_waiting", "crowded", "files", "out")
+    __slots__ = ("_bytes", "_waiting", "crowded", "files", "log")
 
     def __init__(self) -> None:
-        self.out: list[TxStage] = []
+        self.log = Log()
         self.crowded = False
         """A call gave way to others while it waited for its reply."""
-        self._count = 0
         self._waiting: dict[int, _Waiting] = {}
         """By the call's number; the oldest comes first."""
         self._bytes = 0
         """Of memory that these take, about."""
-        self.files = Files(self._reach, self._new)
+        self.files = Files(self.log)
 
     @property
     def held(self) -> int:
@@ -86,7 +81,7 @@ class Session:
     def _ping(self, head: rpc.Call) -> None:
         """Take procedure 0, which does nothing: rules may ask for it, it has no record."""
         if head.version in {2, 3}:
-            self._reach(NfsCall(-1, head.version, head.procedure), stages.REQUEST, None)
+            self.log.reach(NfsCall(-1, head.version, head.procedure), stages.REQUEST)
 
     # ---- versions 2 and 3
 
@@ -96,17 +91,17 @@ class Session:
             asked = basic.arguments(reader, head.version, name)
         except WireError:
             # What is called can be read, and has no record.
-            self._reach(NfsCall(-1, head.version, head.procedure), stages.REQUEST, None)
+            self.log.reach(NfsCall(-1, head.version, head.procedure), stages.REQUEST)
             raise
         tx = None
         if name not in _SILENT:
-            tx = self._new(head.version, head.procedure)
+            tx = self.log.new(head.version, head.procedure)
             tx.rpc = {"xid": head.xid, **rpc.caller(head)}
             tx.fields["procedure"] = name
             tx.file_name = asked.name or self.files.name(asked.handle)
             if name == "RENAME":
                 tx.fields["rename"] = {"from": _text(asked.name), "to": _text(asked.to_name)}
-            self._reach(tx, stages.REQUEST, None)
+            self.log.reach(tx, stages.REQUEST)
         self._keep(head.xid, _Waiting(head.version, head.procedure, tx, asked))
         if name != "WRITE":
             return None
@@ -141,7 +136,7 @@ class Session:
 
     def _compound(self, head: rpc.Call, reader: Reader) -> Sink | None:
         operations = compound.call(reader)
-        tx = self._new(4, head.procedure)
+        tx = self.log.new(4, head.procedure)
         tx.rpc = {"xid": head.xid, **rpc.caller(head)}
         tx.visible = False
         tx.fields["procedure"] = "COMPOUND"
@@ -150,7 +145,7 @@ class Session:
         for one in operations:
             if one.number == compound.RENAME:
                 tx.fields["rename"] = {"from": _text(one.name), "to": _text(one.to_name)}
-        self._reach(tx, stages.REQUEST, None)
+        self.log.reach(tx, stages.REQUEST)
         self._keep(head.xid, waiting)
         sink = None
         for one, handle in zip(operations, waiting.handles, strict=True):
@@ -196,7 +191,7 @@ class Session:
             if waiting.tx is not None:
                 waiting.tx.status = waiting.tx.status or "ERR_RPC"
                 waiting.tx.rpc = {**waiting.tx.rpc, "status": word}  # alerts may hold the object as it was
-                self._reach(waiting.tx, stages.RESPONSE, None)
+                self.log.reach(waiting.tx, stages.RESPONSE)
         return sink
 
     def _keep(self, xid: int, waiting: _Waiting) -> None:
@@ -211,13 +206,6 @@ class Session:
         waiting = self._waiting.pop(xid, None)
         self._bytes -= waiting.cost if waiting is not None else 0
         return waiting
-
-    def _new(self, version: int, procedure: int) -> NfsCall:
-        self._count += 1
-        return NfsCall(self._count - 1, version, procedure)
-
-    def _reach(self, tx: Transaction, stage: int, file: FileInfo | None) -> None:
-        self.out.append(TxStage(tx, stage, stages.STAGES[stage].side, file))
 
 
 def _at_hand(operations: list[compound.Operation]) -> list[bytes]:

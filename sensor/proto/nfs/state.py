@@ -98,7 +98,7 @@ class NfsParser(OdditiesOnce):
     def _record(self, side: int, data: bytes, size: int) -> Sink | None:
         if self.shows_frames:
             view = frames.of_record(data, size, self._session.versions(), side, datagram=self._datagrams)
-            self._session.out.append(TxStage(view, stages.FRAMES[side], side))
+            self._session.log.show(TxStage(view, stages.FRAMES[side], side))
         try:
             return self._session.call(data)
         except WireError:
@@ -117,8 +117,7 @@ class NfsParser(OdditiesOnce):
     def _reached(self) -> list[TxStage]:
         if self._session.crowded:
             self._report(AppAnomaly.NFS_TOO_MANY_TRANSACTIONS, TO_SERVER)
-        found, self._session.out = self._session.out, []
-        return found
+        return self._session.log.take()
 
 
 def datagram_parser() -> NfsParser:

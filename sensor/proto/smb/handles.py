@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sensor.model.anomaly import AppAnomaly
@@ -218,7 +219,7 @@ class Handles:
             self.budget.losses.handles += 1
             return False
         self._pipes += 1
-        handle.pipe = Pipe(Association(lambda head: self._new_call(handle, head), _ANSWER_HEADER))
+        handle.pipe = Pipe(Association(_ANSWER_HEADER))
         handle.pipe.association.losses = self.budget.losses
         return True
 
@@ -237,8 +238,9 @@ class Handles:
         pipe = handle.pipe
         if pipe is None:
             return
+        make = partial(self._new_call, handle)
         for head, body in pipe.streams[side].feed(data):
-            for call, way in pipe.association.pdu(head, body):
+            for call, way in pipe.association.pdu(head, body, make):
                 self._connection.reach(call, _CALL[way])
         for anomaly, where in pipe.association.odd:
             self._connection.report(anomaly, where)

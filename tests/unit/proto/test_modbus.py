@@ -124,7 +124,7 @@ def test_a_flood():
     parser, transactions, odd = run(*requests)
     assert odd == ["modbus.flooded"]
     assert len(transactions) == state.MAX_PENDING + 1
-    assert len(parser._pending) == state.MAX_PENDING
+    assert parser.held == state.MAX_PENDING * state._REQUEST
 
 
 def test_what_is_no_message_ends_the_side():
