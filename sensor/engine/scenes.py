@@ -142,9 +142,9 @@ class BlockView:
 
     def other_voices(self, slot: int) -> tuple[str, str]:
         """Return what the client and the server of a connection speak by themselves, where it is not its protocol."""
-        app = int(self.flows["app"][slot])
-        client, server = (self._other_voice(app, voice) for voice in self._voices(slot, app))
-        return client, server
+        app = self.flow["app"][slot]
+        client, server = self._voices(slot, app)
+        return self._other_voice(app, client), self._other_voice(app, server)
 
     def _voices(self, slot: int, app: int) -> list[int]:
         """Return what the sides of a flow speak by themselves.
@@ -152,7 +152,7 @@ class BlockView:
         Of a connection whose protocol was announced elsewhere neither side tells; of others that do not show by what
         is said alone it is what the flow speaks.
         """
-        if self.voices is None or app <= APP_UNKNOWN or self.flows["proto"][slot] != _TCP:
+        if self.voices is None or app <= APP_UNKNOWN or self.flow["proto"][slot] != _TCP:
             return [app, app]
         voices = self.voices(slot)
         if app not in voices:

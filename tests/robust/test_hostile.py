@@ -116,20 +116,27 @@ def in_the_middle(flood, frames, apart):
 @pytest.mark.parametrize(("variant", "types", "syns", "times"), [
     ("lazy", ("alert",), SYNS, 8),
     ("all", ("alert",), SYNS // 20, 13),
-    ("lazy", ("alert", "flow"), SYNS // 10, 90),
+    ("lazy", ("alert", "flow"), SYNS // 10, 100),
 ])  # fmt: skip
 def test_a_syn_flood_takes_bounded_time_and_memory_and_hides_nothing(variant, types, syns, times):
-    """times: cost of a SYN of a flow of its own against one of the same flow."""
+    """times: cost of a SYN of a flow of its own against one of the same flow. Measured: 2.5, 6 and 60 to 67 times.
+
+    The latter (0.5 to 0.9 us) is measured before and after: a machine may be half as fast for a while.
+    """
     rnd = random.Random(2)
     syn = Flow(client=b"\x0b\0\0\0", dport=9).segment(0, SYN).frames()[0][1]
     flood = copies(syn, syns, ((26, 4), (34, 2), (38, 4)), rnd)
     frames = stamp(in_the_middle(flood, [frame for _, frame in attack().frames()], syns // 400), step=MS // 100)
     limits = settings_of(types, flow=FlowLimits(max_flows=FLOWS, slack=4000, checksum_validation=False))
-    same = stamp(copies(syn, max(syns // 4, 15_000), ((18, 2),), rnd), step=MS // 100)
+    same = stamp(copies(syn, max(syns // 4, 45_000), ((18, 2),), rnd), step=MS // 100)
     run(same[:100], oracle_variants()[variant], settings=limits)
-    start = time.process_time()
-    run(same, oracle_variants()[variant], settings=limits)
-    each = (time.process_time() - start) / len(same)
+
+    def base():
+        start = time.process_time()
+        run(same, oracle_variants()[variant], settings=limits)
+        return (time.process_time() - start) / len(same)
+
+    each = base()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.process_time()
     outcome = run(frames, oracle_variants()[variant], settings=limits)
@@ -142,6 +149,7 @@ def test_a_syn_flood_takes_bounded_time_and_memory_and_hides_nothing(variant, ty
     assert not outcome.pipeline.judge._vars
     assert not outcome.pipeline.walk.apps._flows
     assert grown < 400, f"{grown:.0f} MB"
+    each = (each + base()) / 2
     assert spent < times * syns * each, f"{spent / syns * 1e6:.1f} us a SYN, {each * 1e6:.1f} us in one flow"
 
 

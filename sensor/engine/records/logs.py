@@ -12,6 +12,7 @@ from sensor.engine.scenes import BlockView
 from sensor.model import addr
 from sensor.model.anomaly import AppAnomaly, DecodeAnomaly, StreamAnomaly
 from sensor.model.app import ProtocolSpec, TxStage, beside
+from sensor.model.columns import Columns
 from sensor.model.rows import END_REASONS, TCP_ESTABLISHED, TCP_LAST_ACK, TCP_STATE_NAMES
 from sensor.model.scene import FLOWING, AnomalyRecord, ArpRecord, FlowEnd, Record, Scene, TxRecord, speaking
 
@@ -40,11 +41,11 @@ def _is_arp(rows: np.ndarray) -> np.ndarray:
     return found
 
 
-def _last_state(flow: np.void) -> str:
-    """Return the state that a flow was in when it ended, as the flow table tells them apart."""
-    if flow["proto"] != _TCP:
-        return "established" if flow["pkts"][0] and flow["pkts"][1] else "new"
-    tcp = int(flow["tcpstate"])
+def _last_state(flow: Columns, slot: int) -> str:
+    """Return the state that a flow was in when it ended, as the flow table tells them apart. flow: FLOW."""
+    if flow["proto"][slot] != _TCP:
+        return "established" if flow["pkts"][slot, 0] and flow["pkts"][slot, 1] else "new"
+    tcp = flow["tcpstate"][slot]
     return "closed" if tcp >= TCP_LAST_ACK else "established" if tcp >= TCP_ESTABLISHED else "new"
 
 
@@ -84,24 +85,25 @@ class Logs:
         """Log a flow."""
         if not self.flow_ends:
             return
-        flow = place.view.flows[place.slot]
-        if flow["proto"] not in FLOWING:
+        flow, slot = place.view.flow, place.slot
+        proto = flow["proto"][slot]
+        if proto not in FLOWING:
             return
         scene = place.scene(side=0)
-        if flow["proto"] == _UDP and not scene.app_proto:
+        if proto == _UDP and not scene.app_proto:
             scene = msgspec.structs.replace(scene, app_proto="failed")  # datagrams without payload tell nothing
         self._emit(
             FlowEnd(
                 scene=scene,
-                last=int(flow["last"]),
-                state=_last_state(flow),
+                last=flow["last"][slot],
+                state=_last_state(flow, slot),
                 reason=END_REASONS[reason],
-                alerted=bool(flow["alerted"]),
-                tcpflags=(int(flow["tcpflags"][0]), int(flow["tcpflags"][1])),
-                tcp_state=TCP_STATE_NAMES[int(flow["tcpstate"])] if flow["proto"] == _TCP else "",
-                gaps=(int(flow["gaps"][0]), int(flow["gaps"][1])),
+                alerted=bool(flow["alerted"][slot]),
+                tcpflags=(flow["tcpflags"][slot, 0], flow["tcpflags"][slot, 1]),
+                tcp_state=TCP_STATE_NAMES[flow["tcpstate"][slot]] if proto == _TCP else "",
+                gaps=(flow["gaps"][slot, 0], flow["gaps"][slot, 1]),
                 tx_cnt=transactions,
-                voices=place.view.other_voices(place.slot),
+                voices=place.view.other_voices(slot),
             )
         )
 
