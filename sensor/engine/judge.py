@@ -191,6 +191,8 @@ class Judge:
         self._emit = emit
         self._wanted = wanted
         self._frames = {one.app: one for one in frames}
+        for one in frames:
+            one.learn_bits(self.known_vars)
         self._sleepers = Sleepers(plan.bits_needed, plan.bits_given)
         self._ready: list[_Ready | None] = [None] * len(plan.rules)
         self._vars: dict[int, FlowVars] = {}
@@ -400,6 +402,10 @@ class Judge:
         if self._vars:
             for slot in self._vars.keys() & slots:
                 del self._vars[slot]
+
+    def known_vars(self, slot: int) -> FlowVars | None:
+        """Return the variables of a flow; None: it has none."""
+        return self._vars.get(slot)
 
     def flow_vars(self, slot: int) -> FlowVars | None:
         """Return the variables of a flow, made when first asked for; None: there is no flow."""

@@ -203,6 +203,14 @@ RULES = [
     'http.header; content:"ld|0d 0a|Accept|3a 20|";',
     'http.header.raw; content:"|0d 0a|"; content:!"X-A"; pcre:"/^Cookie\\x3a[^=]+=(.)\\r\\nCookie/m";',
 ]
+BITS = [
+    'http.uri; content:"/a"; flowbits:isset,put|late; flowbits:set,chained;',
+    'http.method; content:"PUT"; flowbits:set,put;',
+    'http.method; content:"GET"; flowbits:isset,chained;',
+    'http.method; content:"GET"; flowbits:isset,by.packet;',
+    'http.method; content:"POST"; flowbits:isset,nobody;',
+]
+"""Who needs flowbits, and who sets them."""
 ANSWERS = [
     'http.stat_code; content:"404";',
     'http.stat_code; content:"200"; file.data; content:"FWS"; within:3;',
@@ -211,7 +219,7 @@ ANSWERS = [
     'http.server; bsize:1; content:"s"; http.header; content:"Location|3a 20|/x";',
     'http.response_body; content:"abc"; startswith; http.content_type; content:"html";',
     'http.cookie; content:"a"; depth:1;',
-    'http.location; content:"/x"; http.stat_msg; content:"OK";',
+    'http.location; content:"/x"; http.stat_msg; content:"OK"; flowbits:set,late;',
     'http.stat_code; content:"200"; file.data; content:"PK"; depth:2;',
     'http.stat_code; content:"200"; file.data; content:"PK"; offset:17;',
     r'http.stat_code; pcre:"/^4\d\d$/";',
@@ -221,6 +229,7 @@ OTHERS = [
     'alert http any any -> any any (msg:"e"; app-layer-event:http.request_auth_unrecognized; sid:901;)',
     'alert http any any -> any any (msg:"h"; app-layer-event:http.missing_host_header; sid:902;)',
     'alert http any any -> any any (app-layer-event:http.missing_host_header; http.uri; content:"php"; sid:903;)',
+    'alert tcp any any -> any any (msg:"b"; dsize:>70; content:"HTTP/1."; flowbits:set,by.packet; sid:904;)',
 ]
 
 
@@ -228,7 +237,7 @@ OTHERS = [
 def rules(tmp_path_factory):
     lines = [
         f'alert http any any -> any any (msg:"r"; flow:established,{side}; {body} sid:{sid};)'
-        for first, side, bodies in ((100, "to_server", RULES), (200, "to_client", ANSWERS))
+        for first, side, bodies in ((100, "to_server", RULES), (150, "to_server", BITS), (200, "to_client", ANSWERS))
         for sid, body in enumerate(bodies, first)
     ]
     folder = tmp_path_factory.mktemp("frames")
@@ -297,6 +306,24 @@ def test_a_flow_that_no_rule_matches_is_not_parsed(rules):
     assert done.pipeline.walk.apps.counters.flows == 0
 
 
+def test_a_rule_that_needs_a_bit_has_a_flow_parsed_once_another_may_set_it(rules):
+    """The bit that a rule on packets may set is not waited for."""
+    get = b"%s /b HTTP/1.1\r\nHost: h\r\nUser-Agent: x\r\nAccept: */*\r\n\r\n"
+    reply = TO_CLIENT, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+    asks, gets, chains = (TO_SERVER, get % b"PATCH"), (TO_SERVER, get % b"GET"), (TO_SERVER, get % b"OPTIONS")
+    chains, sets = (TO_SERVER, chains[1].replace(b"/b", b"/a")), (TO_SERVER, get % b"PUT")
+    cases = [
+        ([asks, chains, chains], [], 0), ([chains, sets], [151], 1), ([sets, chains, asks], [151, 150], 1),
+        ([sets, chains, gets], [151, 150, 152], 1), ([gets, sets, chains], [151, 150], 1),
+    ]  # fmt: skip
+    for requests, sids, parsed in cases:
+        done = run(frames_of([turn for one in requests for turn in (one, reply)], ()), rules["quiet"], types=("alert",))
+        found = [sid for sid in done.sids if 150 <= sid < 160]
+        assert (found, done.pipeline.walk.apps.counters.flows) == (sids, parsed), requests
+    turns = [(TO_SERVER, gets[1].replace(b"x\r\n", b"x" * 60 + b"\r\n")), reply]
+    assert 153 in run(frames_of(turns, ()), rules["all"], types=("alert",)).sids
+
+
 def exchange(request, reply, body=b""):
     head = request + (b"Content-Length: %d\r\n\r\n" % len(body) if body else b"\r\n")
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(reply)
@@ -310,6 +337,7 @@ ASKS = b"POST /q?b HTTP/1.1\r\nHost: h\r\nUser-Agent: x\r\nAccept: */*\r\n"
     "turns",
     [
         pytest.param(exchange(ASKS, b"hi", b"d c= x"), id="body in the wrong order"),
+        pytest.param(exchange(ASKS + b"Authorization: Kerberos x\r\n", b"hi", b"d c= x"), id="odd in its head only"),
         pytest.param(exchange(ASKS.replace(b"POST", b"GET"), b"see example.com"), id="bytes of the other side"),
         pytest.param(exchange(ASKS, bytes(5000), b"x" * 5000) * 12, id="a dozen long bodies"),
     ],

@@ -22,6 +22,7 @@ from sensor.detect.prefilter.kernels_frametests import by_literal, try_pairs
 from sensor.detect.scan.index import Hits
 from sensor.detect.scan.literals import LiteralRules
 from sensor.detect.state.budget import Budget, BudgetExceededError
+from sensor.engine.framing.dormant import Dormant, Known
 from sensor.engine.framing.framepairs import Outputs, in_text, pairs_by_frame
 from sensor.model.app import Framing, ProtocolSpec
 from sensor.model.counters import Counters
@@ -176,6 +177,11 @@ class Frames:
         self.bridged: set[int] = set()
         """Slots of flows that have lost bytes, and are framed nevertheless: none of a head is missing."""
         self._outputs = Outputs()
+        self._dormant = Dormant(app, plan)
+
+    def learn_bits(self, known: Known) -> None:
+        """Learn who knows the flowbits of flows."""
+        self._dormant.known = known
 
     def rules_of(self, slot: int, flow: int) -> Collection[int] | None:
         """Return the rules that may match messages of a flow so far; None: not all of them were framed.
@@ -312,8 +318,13 @@ class Frames:
         return len(asked) == len(self._conditions(rule, message.side, HEAD)) or self._may(rule, block.whole(m))
 
     def _note(self, slot: int, rule: int, wanted: Wanted) -> None:
-        self._passed.setdefault(slot, set()).add(rule)
-        (wanted.quiet if rule in self._plan.quiet else wanted.parse).add(slot)
+        """Note a rule that may match: the flow is parsed once one could say something."""
+        passed = self._passed.setdefault(slot, set())
+        passed.add(rule)
+        if rule in self._plan.quiet:
+            wanted.quiet.add(slot)
+        if slot not in wanted.parse and self._dormant.worth(slot, passed):
+            wanted.parse.add(slot)
 
     def _unplaced(self, block: _Block, pairs: Iterable[tuple[int, int]], wanted: Wanted) -> None:
         """Take rules whose literal stands where no message is known, or may stand in another than they match on."""

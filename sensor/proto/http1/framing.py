@@ -13,7 +13,7 @@ import numpy as np
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER
-from sensor.model.frames import ALL, CODED, CONTINUED, FORM, FRAME, HEAD, ODD, OPEN, Framed
+from sensor.model.frames import ALL, CODED, CONTINUED, FORM, FRAME, HEAD, OPEN, Framed
 from sensor.model.growing import grown
 from sensor.proto.framer import Following
 from sensor.proto.http1 import parse
@@ -45,8 +45,8 @@ _WHOLE = 1 << 18
 """Bytes of a message that is parsed to look at its body; of a longer one only the head is looked at."""
 
 
-_ALONE = frozenset({AppAnomaly.HTTP_UNABLE_TO_MATCH_RESPONSE_TO_REQUEST})
-"""What is odd about a response by itself."""
+_HARMLESS = p.FRAMING.marked | {AppAnomaly.HTTP_UNABLE_TO_MATCH_RESPONSE_TO_REQUEST}
+"""What frames tell themselves, and what is odd about a response by itself: rules see such a message as it is."""
 
 
 class HttpFramer(Following):
@@ -77,7 +77,7 @@ class HttpFramer(Following):
         if not whole and not coded:
             return head_of(data[int(frame["first"]) : int(frame["head"])].tobytes(), side), HEAD
         size = int(frame["last"]) - int(frame["first"])
-        if not coded and (frame["flags"] & (OPEN | CONTINUED | ODD) or size > _WHOLE):
+        if not coded and (frame["flags"] & (OPEN | CONTINUED) or size > _WHOLE):
             return None
         tx = whole_of(data[int(frame["first"]) : int(frame["last"])].tobytes(), side)
         form = tx is not None and side == TO_SERVER and bool(tx.uploads())
@@ -104,7 +104,7 @@ def whole_of(data: bytes, side: int) -> HttpTransaction | None:
     parser = HttpParser()
     stages = parser.feed(side, data, 0)
     complete = REQUEST_COMPLETE if side == TO_SERVER else RESPONSE_COMPLETE
-    odd = {what for what, _ in parser.anomalies()} - _ALONE
+    odd = {what for what, _ in parser.anomalies()} - _HARMLESS
     if odd or not stages or stages[-1].stage != complete:
         return None
     tx: HttpTransaction = stages[-1].tx
