@@ -183,7 +183,7 @@ class Selector:
             self._literals(found, rows, gathered, flows, messages)
         self._bridge(found, gathered, flows)
         self._count_smb(found, flows)
-        for app, slots in self._contents.look(gathered.data, gathered.units, flows) if plan.contents else ():
+        for app, slots in self._contents.look(gathered, flows) if plan.contents else ():
             self.counters.smb_flows_contents += len([slot for slot in slots if slot not in found.flows])
             found.parse(slots, 1 << app)
         for one in self.datagrams:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -149,13 +149,29 @@ class Expects(Protocol):
         """Learn what was announced, before the first byte."""
 
 
+PIPED: Final = 3
+"""See `FindsContents.find`."""
+
+
+class Order(NamedTuple):
+    """When the bytes of a block came."""
+
+    starts: np.ndarray
+    """int64[n]: where each DATA segment begins in the bytes, ascending."""
+    keys: np.ndarray
+    """int64[n]: they are ordered as the parser sees the segments; negative: the packet is not in the block."""
+
+
 class FindsContents(Protocol):
     """Tells which flows of a protocol carry contents (`Carriage`), without parsing them. Keeps where messages begin."""
 
-    def find(self, data: np.ndarray, units: np.ndarray, picked: np.ndarray, flows: np.ndarray) -> np.ndarray:
+    def find(
+        self, data: np.ndarray, units: np.ndarray, picked: np.ndarray, flows: np.ndarray, order: Order
+    ) -> np.ndarray:
         """Return uint8[m]: of the picked units, bit s where contents may go to side s in their flows.
 
-        What is not plain may carry anything. data: uint8[n]; units: UNIT[m]; picked: bool[m]; flows: FLOW[slots].
+        Bit s + `PIPED`: what goes there is of pipes. What is not plain may carry anything. data: uint8[n]; units:
+        UNIT[m]; picked: bool[m]; flows: FLOW[slots].
         """
 
 
@@ -165,6 +181,8 @@ class Carriage:
 
     stages: frozenset[int]
     """Stages that only contents lead to, by those of its side."""
+    piped: frozenset[int]
+    """Those of them that contents of pipes lead to."""
     new_finder: Callable[[], FindsContents]
     look: int
     """Bytes of earlier blocks that it must see again."""

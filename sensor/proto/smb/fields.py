@@ -45,7 +45,10 @@ SPEC = ProtocolSpec(
     ),
     numbers=dcerpc.numbers(stages.CALL_REQUEST, stages.CALL_RESPONSE),
     new_parser=SmbParser,
-    carriage=Carriage(frozenset(range(stages.CALL_REQUEST, stages.CALL_RESPONSE + 1)), ContentFinder, LOOK_BACK),
+    carriage=Carriage(
+        frozenset(range(stages.CALL_REQUEST, stages.CALL_RESPONSE + 1)),
+        frozenset({stages.CALL_REQUEST, stages.CALL_RESPONSE}), ContentFinder, LOOK_BACK,
+    ),
     files=of_stage,
     frame_stages=(stages.FRAME_REQUEST, stages.FRAME_RESPONSE),
     events=tuple(one for one in AppAnomaly if one.name.startswith("SMB_")),

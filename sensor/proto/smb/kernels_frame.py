@@ -18,6 +18,17 @@ STATE = np.dtype(
     align=True,
 )
 """How far the messages of one side were walked."""
+MESSAGE = np.dtype(
+    [
+        ("at", "<i8"),  # of its header, in `data`
+        ("size", "<i8"),
+        ("here", "<i8"),  # bytes of it that are
+        ("slot", "<i4"),
+        ("does", "u1"),
+    ],
+    align=True,
+)
+"""A message that was walked."""
 WRITES, READS, REFUSED = 1, 2, 4
 """Verdicts on a unit, as bits: something is written, something is read, it holds what is no plain message."""
 LOOK = 128
@@ -31,7 +42,7 @@ _PIPE_SETUP = 14
 _NBSS = 4
 
 _UNITS, _FLOWS, _STATES = numba.from_dtype(UNIT)[::1], numba.from_dtype(FLOW)[::1], numba.from_dtype(STATE)[::1]
-_U1, _U8 = numba.uint8[::1], numba.uint64[::1]
+_U1, _U8, _MESSAGES = numba.uint8[::1], numba.uint64[::1], numba.from_dtype(MESSAGE)[::1]
 
 _NAME, _CHAIN = limits.NAME, limits.CHAIN
 _HEADER1, _READ1, _WRITE1, _TRANS1 = smb1.HEADER, smb1.READ_ANDX, smb1.WRITE_ANDX, smb1.TRANS
@@ -188,8 +199,21 @@ def _resume(unit, lost_before, side, states):  # pragma: no cover
 
 
 @helper
-def _messages(data, at, end, s):  # pragma: no cover
-    """Walk the messages of a side from a place on; return (where the next begins, what they do, `_ODD` or not)."""
+def _keep(messages, n, at, size, end, slot, does):  # pragma: no cover
+    """Write down a message, if there is room; return how many there are, those without room included."""
+    if n < messages.size:
+        m = messages[n]
+        m["at"], m["size"], m["here"] = at + _NBSS, size - _NBSS, min(size, end - at) - _NBSS
+        m["slot"], m["does"] = slot, does
+    return n + 1
+
+
+@helper
+def _messages(data, at, end, s, slot, messages, n):  # pragma: no cover
+    """Walk the messages of a side from a place on.
+
+    Return (where the next begins, what they do, `_ODD` or not, how many were written down).
+    """
     found = 0
     while at < end:
         if s["lost"]:
@@ -199,19 +223,22 @@ def _messages(data, at, end, s):  # pragma: no cover
             s["lost"] = 0
         size, does = _message(data, at, end)
         if does < 0:
-            return at, found, does == _ODD
+            return at, found, does == _ODD, n
+        if data[at] == 0:
+            n = _keep(messages, n, at, size, end, slot, does)
         found |= does
         at += size
-    return at, found, False
+    return at, found, False, n
 
 
-@kernel(numba.void(_U1, _UNITS, _U1, _FLOWS, _U8, _STATES, _U1))
-def walk(data, units, picked, flows, owner, states, verdict):  # pragma: no cover
-    """Walk the messages of the picked units.
+@kernel(numba.int64(_U1, _UNITS, _U1, _FLOWS, _U8, _STATES, _U1, _MESSAGES))
+def walk(data, units, picked, flows, owner, states, verdict, messages):  # pragma: no cover
+    """Walk the messages of the picked units; return how many there are.
 
     owner: uint64[slots], one more than the id of the flow that `states` (STATE[2 * slots]) is about.
-    verdict: uint8[units] (out).
+    verdict: uint8[units], messages: as many as find room (out).
     """
+    n = 0
     for u in range(units.size):
         verdict[u] = 0
         if not picked[u]:
@@ -225,9 +252,11 @@ def walk(data, units, picked, flows, owner, states, verdict):  # pragma: no cove
                 states[k]["next"], states[k]["reached"], states[k]["lost"], states[k]["refused"] = 0, -1, 0, 0
         odd = states[side]["refused"] != 0 or _resume(unit, flows[slot]["gaps"][unit["side"]], side, states) < 0
         if not odd:
-            at, does, odd = _messages(data, fresh + (states[side]["next"] - pos), unit["end"], states[side])
+            begin = fresh + (states[side]["next"] - pos)
+            at, does, odd, n = _messages(data, begin, unit["end"], states[side], slot, messages, n)
             states[side]["next"], states[side]["reached"] = pos + (at - fresh), pos + (unit["end"] - fresh)
             verdict[u] = does
         if odd:
             verdict[u] = REFUSED
             states[2 * slot]["refused"] = states[2 * slot + 1]["refused"] = 1
+    return n

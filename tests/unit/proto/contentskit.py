@@ -4,6 +4,7 @@ import numpy as np
 import rpcforge as rpc
 import smbforge as smb
 
+from sensor.model.app import PIPED, Order
 from sensor.model.rows import FLOW
 from sensor.model.units import UNIT, UNIT_STREAM
 from sensor.proto.smb.fields import SPEC
@@ -47,12 +48,18 @@ def transact_talk1():
     return [*smb.file_talk1()[:4], (0, smb.nbss(smb.trans1(bind))), (1, smb.nbss(smb.trans_answer1(answer)))]
 
 
+def reused_talk():
+    """A share of pipes that is left: another gets its number, and a file of it is read."""
+    leave = smb.smb2(4, b"\4\0\0\0", 10), smb.smb2(4, b"\4\0\0\0", 10, response=True)
+    return [*smb.pipe_talk(), *((side, smb.nbss(one)) for side, one in enumerate(leave)), *smb.file_talk()[4:]]
+
+
 TALKS = (
     smb.file_talk(), smb.pipe_talk(), smb.file_talk1(), listing_talk(), chained_talk1(), transact_talk1(),
-    compound_talk(),
+    compound_talk(), reused_talk(),
 )  # fmt: skip
 FAR = (TALKS[4], TALKS[6])
-WANTED = (3, 3, 3, 0, 2, 3, 2)
+WANTED = (3, 3 << PIPED, 3, 0, 2, 3, 2, 3 | 3 << PIPED)
 """The sides to which contents are said to go, as masks."""
 
 
@@ -84,7 +91,7 @@ def cut_out(talk, n, at, size):
 
 def found(talk, size=None):
     """Return the sides to which a finder says that contents may go, as a mask."""
-    finder, sides, flows, mask = ContentFinder(), (Side(), Side()), np.zeros(1, FLOW), 0
+    finder, sides, flows, mask, now = ContentFinder(), (Side(), Side()), np.zeros(1, FLOW), 0, 0
     for side, octets in talk:
         if isinstance(octets, int):
             sides[side].lose(octets)
@@ -93,15 +100,41 @@ def found(talk, size=None):
         step = size or len(octets)
         for at in range(0, len(octets), step):
             data, unit = sides[side].unit(octets[at : at + step], side)
-            mask |= int(finder.find(data, unit, np.ones(1, np.bool_), flows)[0])
+            now += 1
+            order = Order(unit["fresh"].astype(np.int64), np.array([now]))
+            mask |= int(finder.find(data, unit, np.ones(1, np.bool_), flows, order)[0])
     return mask
 
 
+def found_at_once(talk):
+    """Return the same where all of a conversation is in one block: sides apart, told when each segment came."""
+    units, starts, keys, joined = np.zeros(2, UNIT), [], [], bytearray()
+    for side in (0, 1):
+        units["start"][side] = units["fresh"][side] = len(joined)
+        for now, (_, octets) in ((n, one) for n, one in enumerate(talk) if one[0] == side):
+            starts.append(len(joined))
+            keys.append(now)
+            joined += octets
+        units["end"][side] = len(joined)
+    units["side"], units["kind"] = (0, 1), UNIT_STREAM
+    data, order = np.frombuffer(bytes(joined) + bytes(8), np.uint8).copy(), Order(np.array(starts), np.array(keys))
+    verdicts = ContentFinder().find(data, units, np.ones(2, np.bool_), np.zeros(1, FLOW), order)
+    return int(np.bitwise_or.reduce(verdicts))
+
+
+def missed(talk, size=None, *, at_once=False):
+    """Return the sides of contents that a finder does not tell of, as a mask like `found`."""
+    seen, files, pipes = found_at_once(talk) if at_once else found(talk, size), *carried(talk)
+    return files & ~seen | (pipes & ~seen & ~(seen >> PIPED)) << PIPED
+
+
 def carried(talk):
-    """Return the sides to which contents go, of files and in pipes."""
+    """Return the sides to which contents of files go, and such in pipes."""
     parser, reached = SPEC.new_parser(), set()
     for side, octets in talk:
         stages = parser.gap(side, octets, 0) if isinstance(octets, int) else parser.feed(side, octets, 0)
         reached.update(stage.stage for stage in stages)
     reached.update(stage.stage for stage in parser.finish(0))
-    return sum({1 << SPEC.stages[stage].side for stage in reached & SPEC.carriage.stages})
+    piped = SPEC.carriage.piped
+    kinds = reached & SPEC.carriage.stages - piped, reached & piped
+    return tuple(sum({1 << SPEC.stages[stage].side for stage in stages}) for stages in kinds)

@@ -1,0 +1,249 @@
+"""Which flows of SMB 2 read and write nothing but pipes, told from the shares that they connect to.
+
+All is done in the order in which the parser sees it: a share is known once its connection is answered, to requests that
+come behind. Whatever is not usual makes a flow unsound, and its reads and writes may be of files.
+"""
+
+import numba
+import numpy as np
+
+from sensor.model.jit import helper, kernel
+from sensor.model.rows import FLOW
+from sensor.proto.smb import limits, smb2
+from sensor.proto.smb.kernels_frame import MESSAGE
+
+KNOWN = 4
+"""Shares of pipes of a flow; with more it is unsound."""
+_ANSWERS = 32
+"""Connections of a flow that are answered; the parser knows 128 at a time."""
+_PATH = 512
+"""Bytes of a path that is looked at."""
+
+TREES = np.dtype(
+    [
+        ("owner", "<u8"),  # one more than the id of the flow that this is about
+        ("unsound", "u1"),
+        ("awaiting", "u1"),  # the last request was a connection: it must be answered before the next
+        ("used", "u1"),  # `session` and `tree` are those of the last request that needs a share
+        ("pending", "u1"),  # a pipe's share is being connected to, by `message`
+        ("count", "<i8"),
+        ("answers", "<i8"),
+        ("message", "<u8"),
+        ("session", "<u8"),
+        ("tree", "<u4"),
+        ("sessions", "<u8", (KNOWN,)),
+        ("trees", "<u4", (KNOWN,)),  # the shares of pipes
+    ],
+    align=True,
+)
+"""What is known of a flow's shares."""
+
+EVENT = np.dtype(
+    [
+        ("key", "<i8"),  # when it happens
+        ("message", "<u8"),
+        ("session", "<u8"),
+        ("tree", "<u4"),
+        ("slot", "<i4"),
+        ("kind", "u1"),
+    ],
+    align=True,
+)
+"""Something about shares."""
+UNSOUND, NEXT, PIPE, SHARE, KNOWS, ANSWERS, LEAVES, USES = range(8)
+"""Kinds. A request follows a connection; a pipe's share is asked for; another; it is connected; something else is
+answered; it is left; a request needs it."""
+
+_TREES, _EVENTS, _MESSAGES = numba.from_dtype(TREES)[::1], numba.from_dtype(EVENT)[::1], numba.from_dtype(MESSAGE)[::1]
+_FLOWS, _U1, _I8 = numba.from_dtype(FLOW)[::1], numba.uint8[::1], numba.int64[::1]
+
+_HEADER, _NBSS = smb2.HEADER, 4
+_CONNECT, _LEAVE = smb2.TREE_CONNECT, smb2.TREE_DISCONNECT
+_PENDING, _ASYNC, _WARNING = smb2.PENDING, 2, 0x80000005
+_NEED = tuple(sorted((smb2.CREATE, smb2.READ, smb2.WRITE, smb2.IOCTL, smb2.SET_INFO)))
+"""Requests that open files, or name such as nobody saw opened."""
+_LONGEST, _CHAIN = limits.MESSAGE, limits.CHAIN
+_IPC = (0x5C, 0x49, 0x50, 0x43, 0x24)
+_CASE = (0, 0x20, 0x20, 0x20, 0)
+"""The last part of a path to pipes, and which bits of it do not matter."""
+
+
+@helper
+def _little(data, at, size):  # pragma: no cover
+    found = np.uint64(0)
+    for i in range(size):
+        found |= np.uint64(data[at + i]) << np.uint64(8 * i)
+    return found
+
+
+@helper
+def _leads_to_pipes(data, at, end):  # pragma: no cover
+    """Tell whether a whole request for a share names that of pipes, by a path in which nothing is unusual."""
+    if end - at < _HEADER + 8:
+        return False
+    start, size = np.int64(_little(data, at + _HEADER + 4, 2)), np.int64(_little(data, at + _HEADER + 6, 2))
+    if start < _HEADER + 8 or size % 2 or not 2 * len(_IPC) <= size <= _PATH or start + size > end - at:
+        return False
+    for i in range(at + start, at + start + size, 2):
+        if data[i] == 0 and data[i + 1] == 0:
+            return False
+    last = at + start + size - 2 * len(_IPC)
+    for k in range(len(_IPC)):
+        if data[last + 2 * k] & ~np.uint8(_CASE[k]) != _IPC[k] or data[last + 2 * k + 1] != 0:
+            return False
+    return True
+
+
+@helper
+def _emit(events, n, key, kind, slot, message, session, tree):  # pragma: no cover
+    """Write an event; return how many there are."""
+    e = events[n]
+    e["key"], e["kind"], e["slot"] = key, kind, slot
+    e["message"], e["session"], e["tree"] = message, session, tree
+    return n + 1
+
+
+@helper
+def _of_request(data, at, end, alone, key, slot, t, events, n):  # pragma: no cover
+    """Write what a request means; return how many events there are. alone: it is whole, and all of its message."""
+    command, flags = _little(data, at + 12, 2), data[at + 16]
+    message, session = _little(data, at + 24, 8), _little(data, at + 40, 8)
+    tree = np.uint32(0) if flags & _ASYNC else np.uint32(_little(data, at + 36, 4))
+    if t["awaiting"]:
+        n = _emit(events, n, key, NEXT, slot, message, session, tree)
+        t["awaiting"] = 0
+    if command == _CONNECT:
+        pipe = alone and _leads_to_pipes(data, at, end)
+        t["awaiting"] = 1
+        return _emit(events, n, key, PIPE if pipe else SHARE, slot, message, session, tree)
+    if command == _LEAVE:
+        t["used"] = 0
+        return _emit(events, n, key, LEAVES, slot, message, session, tree)
+    if command in _NEED and not (t["used"] and t["session"] == session and t["tree"] == tree):
+        t["used"], t["session"], t["tree"] = 1, session, tree
+        return _emit(events, n, key, USES, slot, message, session, tree)
+    return n
+
+
+@helper
+def _of_answer(data, at, end, alone, key, slot, events, n):  # pragma: no cover
+    """Write what an answer means; return how many events there are."""
+    status = _little(data, at + 8, 4)
+    if status == _PENDING:
+        return n
+    kind = ANSWERS
+    if _little(data, at + 12, 2) == _CONNECT and status in (0, _WARNING):
+        kind = KNOWS if alone and end - at >= _HEADER + 3 else UNSOUND
+    tree = np.uint32(0) if data[at + 16] & _ASYNC else np.uint32(_little(data, at + 36, 4))
+    return _emit(events, n, key, kind, slot, _little(data, at + 24, 8), _little(data, at + 40, 8), tree)
+
+
+@helper
+def _of_message(data, m, key, t, events, n):  # pragma: no cover
+    """Write what a message means; return how many events there are."""
+    slot, start, size = m["slot"], m["at"], m["size"]
+    if key < 0:
+        return _emit(events, n, key, UNSOUND, slot, np.uint64(0), np.uint64(0), np.uint32(0))
+    if size < 4 or m["here"] < 4 or _little(data, start, 4) != 0x424D53FE:
+        if m["does"]:
+            n = _emit(events, n, key, UNSOUND, slot, np.uint64(0), np.uint64(0), np.uint32(0))
+        return n
+    pos = np.int64(0)
+    for _ in range(_CHAIN):
+        at = start + pos
+        if m["here"] - pos < _HEADER or _little(data, at, 4) != 0x424D53FE or _little(data, at + 4, 2) != _HEADER:
+            return n
+        following = np.int64(_little(data, at + 20, 4))
+        alone = pos == 0 and following == 0 and m["here"] == size and size <= _LONGEST
+        if data[at + 16] & 1:
+            n = _of_answer(data, at, start + m["here"], alone, key, slot, events, n)
+        else:
+            n = _of_request(data, at, start + m["here"], alone, key, slot, t, events, n)
+        if not _HEADER <= following < size - pos:
+            return n
+        pos += following
+    return n
+
+
+@helper
+def _forget(t, owner):  # pragma: no cover
+    t["owner"] = owner
+    t["unsound"], t["awaiting"], t["used"], t["pending"], t["count"], t["answers"] = 0, 0, 0, 0, 0, 0
+
+
+@kernel(numba.int64(_U1, _MESSAGES, numba.int64, _I8, _I8, _FLOWS, _TREES, _EVENTS))
+def note(data, messages, count, starts, keys, flows, trees, events):  # pragma: no cover
+    """Write what messages mean for shares, by sides; return how many events there are, -1: too many.
+
+    messages: those of this block, `count`; starts, keys: int64, where segments begin in data, and when they came.
+    """
+    n = 0
+    for k in range(count):
+        m = messages[k]
+        t = trees[m["slot"]]
+        owner = flows[m["slot"]]["id"] + np.uint64(1)
+        if t["owner"] != owner:
+            _forget(t, owner)
+        if t["unsound"]:
+            continue
+        if n + 2 * _CHAIN > events.size:
+            return -1
+        segment = np.searchsorted(starts, m["at"] + m["here"] - 1, "right") - 1
+        n = _of_message(data, m, keys[segment] if segment >= 0 else np.int64(-1), t, events, n)
+    return n
+
+
+@helper
+def _place_of(t, e):  # pragma: no cover
+    """Return which of a flow's shares an event is about, `count` where it is another."""
+    for i in range(t["count"]):
+        if t["sessions"][i] == e["session"] and t["trees"][i] == e["tree"]:
+            return i
+    return t["count"]
+
+
+@helper
+def _drop(t, at):  # pragma: no cover
+    if at < t["count"]:
+        t["count"] -= 1
+        t["sessions"][at], t["trees"][at] = t["sessions"][t["count"]], t["trees"][t["count"]]
+
+
+@helper
+def _connected(t, e):  # pragma: no cover
+    """Take note of a share that a server grants."""
+    at = _place_of(t, e)
+    pipe = t["pending"] and t["message"] == e["message"]
+    t["pending"] = 0
+    t["answers"] += 1
+    if t["answers"] > _ANSWERS:
+        t["unsound"] = 1
+    elif not pipe:
+        _drop(t, at)
+    elif at == KNOWN:
+        t["unsound"] = 1
+    elif at == t["count"]:
+        t["sessions"][at], t["trees"][at] = e["session"], e["tree"]
+        t["count"] += 1
+
+
+@kernel(numba.void(_EVENTS, _I8, _TREES))
+def follow(events, order, trees):  # pragma: no cover
+    """Go through events in their order: flows that use what is no share of pipes are unsound from then on."""
+    for k in range(order.size):
+        e = events[order[k]]
+        t, kind = trees[e["slot"]], e["kind"]
+        if kind == UNSOUND:
+            t["unsound"] = 1
+        elif kind == NEXT:
+            t["pending"] = 0
+        elif kind in (PIPE, SHARE):
+            t["pending"], t["message"] = np.uint8(kind == PIPE), e["message"]
+        elif kind == KNOWS:
+            _connected(t, e)
+        elif kind == ANSWERS:
+            t["pending"] &= np.uint8(t["message"] != e["message"])
+        elif kind == LEAVES:
+            _drop(t, _place_of(t, e))
+        elif _place_of(t, e) == t["count"]:
+            t["unsound"] = 1
