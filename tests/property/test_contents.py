@@ -41,19 +41,14 @@ def test_any_bytes(parts, size):
     assert not missed(marks, size)
 
 
-def share_messages():
+NUMBER, SESSION, SHARE = (st.sampled_from([usual, usual, usual, other]) for usual, other in ((1, 2), (1, 2), (7, 8)))
+STATUS = st.sampled_from([0, 0, 0, 0x80000005, 0x103, 0xC0000022])
+PATH = st.sampled_from(["\\\\s\\IPC$"] * 4 + ["\\\\s\\ipc$", "\\\\s\\C$", "IPC$", "\\IPC$"])
+
+
+def among_others(connect, connected, others, file):
     """Return a strategy of messages about few shares, with few numbers, among which a file of one is read."""
-    number, session, tree = st.sampled_from([1, 1, 1, 2]), st.sampled_from([1, 1, 1, 2]), st.sampled_from([7, 7, 7, 8])
-    status = st.sampled_from([0, 0, 0, 0x80000005, 0x103, 0xC0000022])
-    path = st.sampled_from(["\\\\s\\IPC$"] * 4 + ["\\\\s\\ipc$", "\\\\s\\C$", "IPC$"])
-    connect = st.builds(lambda m, s, p: (0, _in(s, smb.tree_connect2(p, m))), number, session, path)
-    connected = st.builds(
-        lambda m, s, t, ok: (1, _in(s, smb.tree_connected2(2, m, t, ok))), number, session, tree, status
-    )
-    leave = st.builds(lambda m, s, t: (0, _in(s, smb.smb2(4, b"\4\0\0\0", m, tree=t))), number, session, tree)
-    left = st.builds(lambda m: (1, smb.smb2(4, b"\4\0\0\0", m, response=True)), number)
-    some = st.lists(st.one_of(connect, connected, leave, left), max_size=2)
-    file = st.builds(_file, session, tree, st.sampled_from([0, 0, 0, 2]))
+    some = st.lists(st.one_of(connect, connected, *others), max_size=2)
     parts = st.tuples(some, connect.map(_one), some, connected.map(_one), some, file)
     return parts.map(lambda all_: [(side, smb.nbss(message)) for part in all_ for side, message in part])
 
@@ -62,12 +57,53 @@ def _one(message):
     return [message]
 
 
-def _file(session, tree, flags):
+def share_messages2():
+    connect = st.builds(lambda m, s, p: (0, _in(s, smb.tree_connect2(p, m))), NUMBER, SESSION, PATH)
+    connected = st.builds(
+        lambda m, s, t, ok: (1, _in(s, smb.tree_connected2(2, m, t, ok))), NUMBER, SESSION, SHARE, STATUS
+    )
+    leave = st.builds(lambda m, s, t: (0, _in(s, smb.smb2(4, b"\4\0\0\0", m, tree=t))), NUMBER, SESSION, SHARE)
+    left = st.builds(lambda m: (1, smb.smb2(4, b"\4\0\0\0", m, response=True)), NUMBER)
+    file = st.builds(_file2, SESSION, SHARE, st.sampled_from([0, 0, 0, 2]))
+    return among_others(connect, connected, (leave, left), file)
+
+
+def _file2(session, tree, flags):
     """Return messages by which a file of a share is read."""
     return [
         (0, _in(session, smb.create2("a", 8, tree=tree), flags)), (1, smb.created2(message=8)),
         (0, _in(session, smb.read2(10, message=9))), (1, smb.did_read2(b"MZ" * 5, 9)),
     ]  # fmt: skip
+
+
+def share_messages1():
+    chained = st.sampled_from([smb.ANDX, smb.ANDX, smb.ANDX, b"\x2e\0\x60\0"])
+    connect = st.builds(_connect1, PATH, chained, st.booleans(), st.sampled_from([0, 1, 6]), NUMBER)
+    connected = st.builds(
+        lambda m, t, ok, andx, words: (1, smb.smb1(
+            0x75, (andx + bytes(10))[:words], b"IPC\0\0", response=True, status=ok, multiplex=m, tree=t
+        )), NUMBER, SHARE, st.sampled_from([0, 0, 0, 0x80000005, 0xC0000016, 0xC0000022]), chained,
+        st.sampled_from([14, 14, 0]),
+    )  # fmt: skip
+    leave = st.builds(lambda m, t: (0, smb.smb1(0x71, b"", b"", multiplex=m, tree=t)), NUMBER, SHARE)
+    left = st.builds(lambda m, t: (1, smb.smb1(0x71, b"", b"", True, multiplex=m, tree=t)), NUMBER, SHARE)
+    new = st.builds(lambda m, t: (0, smb.smb2(11, bytes(60), m, tree=t, session=0)), NUMBER, SHARE)
+    file = st.builds(_file1, SHARE)
+    return among_others(connect, connected, (leave, left, new), file)
+
+
+def _connect1(path, andx, wide, secret, number):
+    """Return a request for a share. secret: bytes of the password in front of the path."""
+    odd = secret % 2 == 0 and wide  # the texts begin at an even place
+    text = smb.wide(path + "\0") if wide else path.encode() + b"\0"
+    words = andx + (0).to_bytes(2, "little") + secret.to_bytes(2, "little")
+    return 0, smb.smb1(0x75, words, bytes(secret + odd) + text + b"?????\0", unicode=wide, multiplex=number)
+
+
+def _file1(tree):
+    messages = [(0, smb.create1("\\a", 8)), (1, smb.created1(multiplex=8)), (0, smb.read1(10, multiplex=9)),
+                (1, smb.did_read1(b"MZ" * 5, 9))]  # fmt: skip
+    return [(side, message[:24] + bytes([tree, 0]) + message[26:]) for side, message in messages]
 
 
 def _in(session, message, flags=0):
@@ -77,7 +113,7 @@ def _in(session, message, flags=0):
 
 
 @settings(max_examples=effort(1500, 300), deadline=None)
-@given(share_messages())
+@given(st.one_of(share_messages1(), share_messages2()))
 def test_shares_in_any_order(talk):
     assert not missed(talk, at_once=True)
     assert not missed(talk)

@@ -1,4 +1,4 @@
-"""Which flows of SMB 2 read and write nothing but pipes, told from the shares that they connect to.
+"""Which flows of SMB read and write nothing but pipes, told from the shares that they connect to.
 
 All is done in the order in which the parser sees it: a share is known once its connection is answered, to requests that
 come behind. Whatever is not usual makes a flow unsound, and its reads and writes may be of files.
@@ -9,7 +9,7 @@ import numpy as np
 
 from sensor.model.jit import helper, kernel
 from sensor.model.rows import FLOW
-from sensor.proto.smb import limits, smb2
+from sensor.proto.smb import limits, smb1, smb2
 from sensor.proto.smb.kernels_frame import MESSAGE
 
 KNOWN = 4
@@ -26,13 +26,14 @@ TREES = np.dtype(
         ("awaiting", "u1"),  # the last request was a connection: it must be answered before the next
         ("used", "u1"),  # `session` and `tree` are those of the last request that needs a share
         ("pending", "u1"),  # a pipe's share is being connected to, by `message`
+        ("old", "u1"),  # and that in SMB 1
         ("count", "<i8"),
         ("answers", "<i8"),
         ("message", "<u8"),
         ("session", "<u8"),
-        ("tree", "<u4"),
+        ("tree", "<u8"),
         ("sessions", "<u8", (KNOWN,)),
-        ("trees", "<u4", (KNOWN,)),  # the shares of pipes
+        ("trees", "<u8", (KNOWN,)),  # the shares of pipes
     ],
     align=True,
 )
@@ -43,7 +44,7 @@ EVENT = np.dtype(
         ("key", "<i8"),  # when it happens
         ("message", "<u8"),
         ("session", "<u8"),
-        ("tree", "<u4"),
+        ("tree", "<u8"),  # with `_OLD` in SMB 1
         ("slot", "<i4"),
         ("kind", "u1"),
     ],
@@ -63,6 +64,11 @@ _PENDING, _ASYNC, _WARNING = smb2.PENDING, 2, 0x80000005
 _NEED = tuple(sorted((smb2.CREATE, smb2.READ, smb2.WRITE, smb2.IOCTL, smb2.SET_INFO)))
 """Requests that open files, or name such as nobody saw opened."""
 _LONGEST, _CHAIN = limits.MESSAGE, limits.CHAIN
+_OLD = np.uint64(1) << np.uint64(32)
+_HEADER1, _CONNECT1, _LEAVE1, _NO_ANDX = smb1.HEADER, smb1.TREE_CONNECT, smb1.TREE_DISCONNECT, smb1.NO_ANDX
+_SHARELESS1 = (smb1.NEGOTIATE, smb1.SESSION_SETUP, smb1.LOGOFF, smb1.ECHO)
+_ANDX1 = tuple(sorted(smb1.ANDX))
+_MORE = 0xC0000016
 _IPC = (0x5C, 0x49, 0x50, 0x43, 0x24)
 _CASE = (0, 0x20, 0x20, 0x20, 0)
 """The last part of a path to pipes, and which bits of it do not matter."""
@@ -77,21 +83,53 @@ def _little(data, at, size):  # pragma: no cover
 
 
 @helper
+def _names_pipes(data, first, stop, step):  # pragma: no cover
+    """Tell whether a path that ends with these bytes leads to pipes. step: bytes of a character."""
+    last = stop - step * len(_IPC)
+    if last < first or stop - first > _PATH:
+        return False
+    for k in range(len(_IPC)):
+        if data[last + step * k] & ~np.uint8(_CASE[k]) != _IPC[k] or (step == 2 and data[last + 2 * k + 1] != 0):
+            return False
+    return True
+
+
+@helper
+def _zero(data, first, stop, step):  # pragma: no cover
+    """Return where the first character of a text is that is zero; `stop`: there is none."""
+    for at in range(first, stop - step + 1, step):
+        if data[at] == 0 and (step == 1 or data[at + 1] == 0):
+            return at
+    return stop
+
+
+@helper
 def _leads_to_pipes(data, at, end):  # pragma: no cover
-    """Tell whether a whole request for a share names that of pipes, by a path in which nothing is unusual."""
+    """Tell whether a whole request of SMB 2 for a share names that of pipes, by a path in which nothing is unusual."""
     if end - at < _HEADER + 8:
         return False
     start, size = np.int64(_little(data, at + _HEADER + 4, 2)), np.int64(_little(data, at + _HEADER + 6, 2))
-    if start < _HEADER + 8 or size % 2 or not 2 * len(_IPC) <= size <= _PATH or start + size > end - at:
+    if start < _HEADER + 8 or size % 2 or start + size > end - at:
         return False
-    for i in range(at + start, at + start + size, 2):
-        if data[i] == 0 and data[i + 1] == 0:
-            return False
-    last = at + start + size - 2 * len(_IPC)
-    for k in range(len(_IPC)):
-        if data[last + 2 * k] & ~np.uint8(_CASE[k]) != _IPC[k] or data[last + 2 * k + 1] != 0:
-            return False
-    return True
+    first, stop = at + start, at + start + size
+    return _names_pipes(data, first, stop, 2) and _zero(data, first, stop, 2) == stop
+
+
+@helper
+def _leads_to_pipes1(data, at, end):  # pragma: no cover
+    """Tell the same of a whole request of SMB 1, in which nothing else is asked."""
+    words = at + _HEADER1 + 1
+    count = np.int64(data[at + _HEADER1])
+    begin = words + 2 * count + 2
+    if count < 4 or begin > end or data[words] != _NO_ANDX:
+        return False
+    stop = min(end, begin + np.int64(_little(data, begin - 2, 2)))
+    first = begin + np.int64(_little(data, words + 6, 2))
+    step = 2 if data[at + 11] & 0x80 else 1
+    if step == 2:
+        first += (first - at) % 2
+    last = _zero(data, first, stop, step)
+    return last < stop and _names_pipes(data, first, last, step)
 
 
 @helper
@@ -108,7 +146,7 @@ def _of_request(data, at, end, alone, key, slot, t, events, n):  # pragma: no co
     """Write what a request means; return how many events there are. alone: it is whole, and all of its message."""
     command, flags = _little(data, at + 12, 2), data[at + 16]
     message, session = _little(data, at + 24, 8), _little(data, at + 40, 8)
-    tree = np.uint32(0) if flags & _ASYNC else np.uint32(_little(data, at + 36, 4))
+    tree = np.uint64(0) if flags & _ASYNC else _little(data, at + 36, 4)
     if t["awaiting"]:
         n = _emit(events, n, key, NEXT, slot, message, session, tree)
         t["awaiting"] = 0
@@ -134,8 +172,46 @@ def _of_answer(data, at, end, alone, key, slot, events, n):  # pragma: no cover
     kind = ANSWERS
     if _little(data, at + 12, 2) == _CONNECT and status in (0, _WARNING):
         kind = KNOWS if alone and end - at >= _HEADER + 3 else UNSOUND
-    tree = np.uint32(0) if data[at + 16] & _ASYNC else np.uint32(_little(data, at + 36, 4))
+    tree = np.uint64(0) if data[at + 16] & _ASYNC else _little(data, at + 36, 4)
     return _emit(events, n, key, kind, slot, _little(data, at + 24, 8), _little(data, at + 40, 8), tree)
+
+
+@helper
+def _of_message1(data, m, key, t, events, n):  # pragma: no cover
+    """Write what a message of SMB 1 means; return how many events there are."""
+    slot, at, end = m["slot"], m["at"], m["at"] + m["here"]
+    if m["here"] < _HEADER1 + 1:
+        return _emit(events, n, key, UNSOUND, slot, np.uint64(0), np.uint64(0), _OLD) if m["does"] else n
+    command, alone = data[at + 4], m["here"] == m["size"] and m["size"] <= _LONGEST
+    message = _little(data, at + 12, 2) << np.uint64(32) | _little(data, at + 26, 2) << np.uint64(16)
+    message |= _little(data, at + 30, 2)
+    tree, none = _little(data, at + 24, 2) | _OLD, np.uint64(0)
+    count = np.int64(data[at + _HEADER1])
+    chained = command in _ANDX1 and count >= 2 and (
+        m["here"] <= _HEADER1 + 1 or data[at + _HEADER1 + 1] != _NO_ANDX
+    )  # fmt: skip
+    if data[at + 9] & 0x80:
+        kind = ANSWERS
+        if command == _CONNECT1 and count and _little(data, at + 5, 4) in (0, _WARNING, _MORE):
+            kind = KNOWS if alone and not chained and _HEADER1 + 3 + 2 * count <= m["size"] else UNSOUND
+        return _emit(events, n, key, UNSOUND if chained else kind, slot, message, none, tree)
+    if t["awaiting"]:
+        n = _emit(events, n, key, NEXT, slot, message, none, tree)
+        t["awaiting"] = 0
+    if chained:
+        return _emit(events, n, key, UNSOUND, slot, message, none, tree)
+    if command == _CONNECT1:
+        t["awaiting"] = 1
+        return _emit(
+            events, n, key, PIPE if alone and _leads_to_pipes1(data, at, end) else SHARE, slot, message, none, tree
+        )
+    if command == _LEAVE1:
+        t["used"] = 0
+        return _emit(events, n, key, LEAVES, slot, message, none, tree)
+    if command not in _SHARELESS1 and not (t["used"] and t["session"] == none and t["tree"] == tree):
+        t["used"], t["session"], t["tree"] = 1, none, tree
+        return _emit(events, n, key, USES, slot, message, none, tree)
+    return n
 
 
 @helper
@@ -143,10 +219,13 @@ def _of_message(data, m, key, t, events, n):  # pragma: no cover
     """Write what a message means; return how many events there are."""
     slot, start, size = m["slot"], m["at"], m["size"]
     if key < 0:
-        return _emit(events, n, key, UNSOUND, slot, np.uint64(0), np.uint64(0), np.uint32(0))
-    if size < 4 or m["here"] < 4 or _little(data, start, 4) != 0x424D53FE:
-        if m["does"]:
-            n = _emit(events, n, key, UNSOUND, slot, np.uint64(0), np.uint64(0), np.uint32(0))
+        return _emit(events, n, key, UNSOUND, slot, np.uint64(0), np.uint64(0), np.uint64(0))
+    if size < 4 or m["here"] < 4:
+        return n
+    mark = _little(data, start, 4)
+    if mark == 0x424D53FF:
+        return _of_message1(data, m, key, t, events, n)
+    if mark != 0x424D53FE:
         return n
     pos = np.int64(0)
     for _ in range(_CHAIN):
@@ -203,6 +282,12 @@ def _place_of(t, e):  # pragma: no cover
 
 
 @helper
+def _is_of(t, e):  # pragma: no cover
+    """Tell whether an answer is that to the request for a share."""
+    return t["message"] == e["message"] and (t["old"] != 0) == (e["tree"] & _OLD != 0)
+
+
+@helper
 def _drop(t, at):  # pragma: no cover
     if at < t["count"]:
         t["count"] -= 1
@@ -213,7 +298,7 @@ def _drop(t, at):  # pragma: no cover
 def _connected(t, e):  # pragma: no cover
     """Take note of a share that a server grants."""
     at = _place_of(t, e)
-    pipe = t["pending"] and t["message"] == e["message"]
+    pipe = t["pending"] and _is_of(t, e)
     t["pending"] = 0
     t["answers"] += 1
     if t["answers"] > _ANSWERS:
@@ -239,10 +324,11 @@ def follow(events, order, trees):  # pragma: no cover
             t["pending"] = 0
         elif kind in (PIPE, SHARE):
             t["pending"], t["message"] = np.uint8(kind == PIPE), e["message"]
+            t["old"] = np.uint8(e["tree"] & _OLD != 0)
         elif kind == KNOWS:
             _connected(t, e)
         elif kind == ANSWERS:
-            t["pending"] &= np.uint8(t["message"] != e["message"])
+            t["pending"] &= np.uint8(not _is_of(t, e))
         elif kind == LEAVES:
             _drop(t, _place_of(t, e))
         elif _place_of(t, e) == t["count"]:
