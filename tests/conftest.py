@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -36,6 +37,19 @@ def pytest_configure():
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name not in _LONG)
+
+
+def pytest_sessionfinish():
+    """Leave alone what is not garbage by now: pytest looks for cycles five times at its end, a second of CPU."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def settled():
+    """Have the collector look at what the test makes, not at the half a million objects of all that were collected."""
+    gc.collect(0)
+    gc.freeze()
 
 
 def pytest_runtest_teardown():

@@ -143,8 +143,8 @@ def open_files():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_plan_that_is_no_longer_used_keeps_no_file_open():
-    gc.collect()  # what other tests have left
     before = open_files()
     found = run(RULES).rules
     assert open_files() > before

@@ -8,8 +8,7 @@ from sensor.proto.registry import SPECS
 
 
 @pytest.fixture
-def uncollected():
-    gc.collect()
+def uncollected(settled):
     gc.disable()
     yield
     gc.set_debug(0)
