@@ -30,7 +30,7 @@ class Restless(Pipeline):
     rules: RuleSet
 
     def process(self, block):
-        self.replace_rules(self.prepare(self.rules))
+        self.replace_rules(self.prepare(enginekit.ready(self.rules)))
         super().process(block)
 
 
