@@ -13,10 +13,13 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from effort import effort
+
 # How fast examples are made says something about the machine at hand, not about the tree.
 settings.register_profile(
-    "gate", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+    "gate", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow],
+    max_examples=effort(100, 40),
+)  # fmt: skip
 settings.register_profile("search")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 

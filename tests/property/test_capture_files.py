@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from effort import effort
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ sys.path.insert(0, FORGE)
 from capture_forge import NS_MAGIC, PATCHED_MAGIC, US_MAGIC, Packet, Pcapng, collect, pcap  # noqa: E402
 
 RELAXED = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=effort(60, 20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 U32 = st.one_of(st.integers(0, 3000), st.integers(0, 2**32 - 1))
 PACKETS = st.lists(

@@ -2,6 +2,7 @@
 
 import forgekit
 import pytest
+from effort import effort
 from enginekit import difference, rules_of, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,7 +51,7 @@ def test_cut_anywhere(rules, uri, text):
 CODED = st.sampled_from((b"a", b"%61", b"%u0061")), st.sampled_from((b"d", b"%64")), st.just(b"min")
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=effort(25, 10))
 @given(st.tuples(*CODED).map(b"".join), st.lists(st.integers(4, 24), max_size=3).map(sorted))
 def test_cut_often(rules, name, cuts):
     assert sids(rules["/admin"], b"/" + name, tuple(cuts)) == [1]

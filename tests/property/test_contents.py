@@ -16,16 +16,16 @@ import smbforge as smb
 from contentskit import TALKS, cut_out, missed
 from cutting import changed
 
-SLOW = settings(max_examples=effort(60, 25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=effort(60, 12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@settings(max_examples=effort(300, 100), deadline=None)
+@settings(max_examples=effort(300, 50), deadline=None)
 @given(changed(TALKS), st.integers(1, 300))
 def test_none_is_missed(talk, size):
     assert not missed(talk, size)
 
 
-@settings(max_examples=effort(300, 100), deadline=None)
+@settings(max_examples=effort(300, 50), deadline=None)
 @given(st.data(), changed(TALKS), st.integers(1, 300))
 def test_none_is_missed_behind_missing_bytes(data, talk, size):
     n = data.draw(st.integers(0, len(talk) - 1))
@@ -34,7 +34,7 @@ def test_none_is_missed_behind_missing_bytes(data, talk, size):
     assert not missed(talk, size)
 
 
-@settings(max_examples=effort(200, 70), deadline=None)
+@settings(max_examples=effort(200, 35), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 1), st.binary(max_size=200), st.booleans()), max_size=6), st.integers(1, 300))
 def test_any_bytes(parts, size):
     marks = [(side, smb.nbss((b"\xfeSMB", b"\xffSMB")[old] + data)) for side, data, old in parts]

@@ -8,6 +8,7 @@ from pathlib import Path
 import dpkt
 import numpy as np
 import pytest
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -228,7 +229,7 @@ def compare(block, *, verify):
     return rows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(60, 20), deadline=None)
 @given(st.integers(0, 1 << 32), st.booleans())
 def test_forged_and_damaged_frames(seed, verify):
     forge = Forge(seed)

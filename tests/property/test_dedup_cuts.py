@@ -3,6 +3,7 @@
 import struct
 
 import numpy as np
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,7 +40,7 @@ def marks(script, cuts, pad):
     return out, dedup.counters.snapshot()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(60, 20), deadline=None)
 @given(st.integers(0, 1 << 32), st.lists(st.integers(0, 400), max_size=6), st.integers(0, 9))
 def test_marks_do_not_depend_on_cuts(seed, cuts, pad):
     rng = np.random.default_rng(seed)

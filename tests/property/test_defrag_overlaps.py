@@ -3,6 +3,7 @@
 import struct
 
 import numpy as np
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -117,7 +118,7 @@ def scripts(draw):
     return found + stray + [(u, 1, ord("w"), True) for u in fill]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort(150, 50), deadline=None)
 @given(scripts(), st.sampled_from(sorted(WINS)), st.data())
 def test_overlaps(fragments, policy, data):
     packets = [packet(*f) for f in fragments]

@@ -21,7 +21,7 @@ from sensor.proto.http1.fields import SPEC
 from sensor.proto.http1.framing import HttpFramer, head_of, whole_of
 from sensor.proto.http1.state import HttpParser
 
-SLOW = settings(max_examples=effort(60, 25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=effort(60, 12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SIDES = {buffer.name: SPEC.stages[buffer.stage].side for buffer in SPEC.buffers}
 
 METHODS = [b"GET", b"POST", b"PUT", b"get", b"HEAD", b"OPTIONS"]
@@ -102,7 +102,7 @@ def assert_alike(frame, tx, octets, text):
             assert found == [want] or (part >= p.BODY and not want), (name, found, want)
 
 
-@settings(max_examples=effort(400, 120), deadline=None)
+@settings(max_examples=effort(400, 60), deadline=None)
 @given(st.data(), st.sampled_from([TO_SERVER, TO_CLIENT]))
 def test_a_frame_is_what_the_parser_reads(data, side):
     octets = data.draw(streams(side))

@@ -22,7 +22,7 @@ from sensor.proto.dhcp import parts as p
 from sensor.proto.dhcp.framing import frame_messages
 from sensor.proto.dhcp.state import DhcpParser
 
-SLOW = settings(max_examples=effort(100, 30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=effort(100, 15), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 END = b"\xff"
 
 CODES = (12, 15, 50, 51, 53, 54, 55, 58, 59, 60, 61, 1, 3, 6, 43, 0, 255, 52)
@@ -78,7 +78,7 @@ def framed(octets):
     return found, made.refused.tolist()
 
 
-@settings(max_examples=effort(600, 150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=effort(600, 80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.one_of(messages(), messages(), st.binary(max_size=300)), max_size=4))
 def test_a_frame_is_what_the_parser_reads(octets):
     found, refused = framed(octets)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sensor.model.app import TO_CLIENT, TO_SERVER
 
-SLOW = settings(max_examples=effort(100, 30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=effort(100, 15), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def question(name, kind=1):
@@ -112,7 +112,7 @@ def test_no_alert_is_lost(rules, talk, cuts, which, block, lost):
 
 @pytest.mark.parametrize("talk", [EVIL, LATE])
 def test_nor_where_a_segment_ends_at_any_byte(rules, talk):
-    for cut in range(1, max(len(octets) for _, octets in talk), effort(3, 7)):
+    for cut in range(1, max(len(octets) for _, octets in talk), effort(3, 13)):
         assert_none_missed(rules["back"], frames_of(talk, (cut,)), (16_384, 1))
 
 

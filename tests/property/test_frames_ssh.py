@@ -18,7 +18,7 @@ from sensor.proto.ssh.fields import SPEC
 from sensor.proto.ssh.framing import SshFramer
 from sensor.proto.ssh.state import SshParser
 
-SLOW = settings(max_examples=effort(100, 30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=effort(100, 15), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 STAGES = {buffer.name: buffer.stage for buffer in SPEC.buffers}
 
 
@@ -104,7 +104,7 @@ def assert_alike(side, of_offer, values, message, tx):
         assert found == ([] if value == ABSENT else [value]), name
 
 
-@settings(max_examples=effort(600, 150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=effort(600, 80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(changed(TALKS), st.integers(20, 3000))
 def test_a_frame_is_what_the_parser_reads(talk, size):
     framing, parser, stages = Framing(), SshParser(), []
@@ -212,7 +212,7 @@ def test_no_alert_is_lost(rules, talk, cuts, which, block, lost):
 
 @pytest.mark.parametrize("talk", [USUAL, OTHERS])
 def test_nor_where_a_segment_ends_at_any_byte(rules, talk):
-    for cut in range(1, max(len(octets) for _, octets in talk), effort(3, 7)):
+    for cut in range(1, max(len(octets) for _, octets in talk), effort(3, 13)):
         assert_none_lost(rules["bare"], frames_of(talk, (cut,)), (16_384, 1))
 
 

@@ -25,7 +25,7 @@ from sensor.proto.tls.framing import TlsFramer
 from sensor.proto.tls.state import TlsParser
 from sensor.proto.tls.x509 import LABELS
 
-SLOW = settings(max_examples=effort(60, 25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=effort(60, 12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SIDES = {buffer.name: SPEC.stages[buffer.stage].side for buffer in SPEC.buffers}
 STAGES = {buffer.name: buffer.stage for buffer in SPEC.buffers}
 UNREAD = (p.HELLO, p.NAMES)
@@ -207,7 +207,7 @@ def assert_alike(side, chain, values, message, tx):
             assert name.startswith("tls.version")
 
 
-@settings(max_examples=effort(600, 150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=effort(600, 80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(talks(), st.lists(st.integers(1, 3000), max_size=2))
 def test_a_frame_is_what_the_parser_reads(talk, cuts):
     framing, parser, stages = Framing(), TlsParser(), []

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -76,7 +77,7 @@ def described(spec, tx):
 
 
 @pytest.mark.parametrize("name", STREAMS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=effort(40, 16), deadline=None)
 @given(data=st.data(), size=st.integers(1, 9))
 def test_cuts_change_nothing(name, data, size):
     talk = data.draw(talks(STREAMS[name]))
@@ -85,7 +86,7 @@ def test_cuts_change_nothing(name, data, size):
 
 
 @pytest.mark.parametrize("name", DATAGRAMS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(60, 20), deadline=None)
 @given(data=st.data(), side=st.integers(0, 1))
 def test_no_datagram_raises(name, data, side):
     ((_, raw),) = data.draw(talks([[(side, one)] for one in DATAGRAMS[name]]))

@@ -137,19 +137,19 @@ def agree(tests, data, base):
     assert got is brute(tests, data, base, -base, {})
 
 
-@settings(max_examples=effort(400, 150), deadline=None)
+@settings(max_examples=effort(400, 70), deadline=None)
 @given(chain(), text, st.sampled_from([0, 0, 1, 4]))
 def test_judge_is_brute_force(tests, data, base):
     agree(tests, data, base)
 
 
-@settings(max_examples=effort(200, 100), deadline=None)
+@settings(max_examples=effort(200, 40), deadline=None)
 @given(st.lists(content(), min_size=2, max_size=5).map(tuple), text)
 def test_contents_alone(tests, data):
     agree(tests, data, 0)
 
 
-@settings(max_examples=effort(200, 100), deadline=None)
+@settings(max_examples=effort(200, 40), deadline=None)
 @given(
     st.lists(content(), max_size=2),
     near,

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +26,7 @@ def outcome(talk, size=None):
     return [(s.tx.id, s.stage, s.side, s.tx.eve()) for s in stages], files, parser.anomalies(), parser.done
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=effort(100, 30), deadline=None)
 @given(changed(TALKS, filler=b"\x80"), st.integers(1, 40))
 def test_cuts(talk, size):
     assert outcome(talk, size) == outcome(talk)

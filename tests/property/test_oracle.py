@@ -17,7 +17,7 @@ TYPES = (
     ("flow", "dns"),
 )
 
-QUICK = settings(max_examples=effort(20, 12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=effort(20, 6), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @QUICK

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from effort import effort
 from enginekit import difference, load, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def of_packets(tmp_path_factory):
     return load(path)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=effort(12, 5), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 1 << 32), st.sampled_from([1, 7, 1 << 14]))
 def test_odd_packets(of_packets, seed, block):
     forge = Forge(seed)
@@ -62,7 +63,7 @@ def shaken(seed):
     return out
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=effort(10, 5), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 1 << 32), st.sampled_from([1, 7, 1 << 14]))
 def test_odd_segments(of_segments, seed, block):
     frames = shaken(seed)

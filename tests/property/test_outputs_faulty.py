@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,7 +41,7 @@ class Disk:
         return self.write(fd, data[:17])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort(150, 50), deadline=None)
 @given(STEPS)
 def test_a_spool_delivers_every_line_at_least_once_and_in_order(steps):
     disk = Disk()
@@ -143,7 +144,7 @@ class World:
         self.commit(0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort(150, 50), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(("put", "full", "room", "move", "restart", "tick")), st.integers(1, 60)),
                 max_size=60))  # fmt: skip
 def test_a_file_holds_every_line_whole_and_in_order(steps):

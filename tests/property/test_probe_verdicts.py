@@ -4,6 +4,7 @@ import struct
 from itertools import pairwise
 
 import numpy as np
+from effort import effort
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -65,13 +66,13 @@ def settled(answers):
     assert APP_UNDECIDED not in answers[first:]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort(300, 100), deadline=None)
 @given(heads(), heads(), st.sampled_from((9999, 80, 53, 443, 1883, 110, 25, 21, 23, 3389, 5432)))
 def test_to_server_first(first, second, port):
     settled(grow(first, second, port))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(200, 65), deadline=None)
 @example(b"SSH- .0-OpenSSH_9.6\r\n", 80)  # once a banner, once a method of HTTP
 @given(heads(), st.sampled_from((9999, 80, 53, 443, 21, 23, 25, 3389, 5432)))
 def test_one_side_never_changes_its_verdict(data, port):
@@ -79,7 +80,7 @@ def test_one_side_never_changes_its_verdict(data, port):
     assert len({a for a in answers if a != APP_UNDECIDED}) <= 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(200, 65), deadline=None)
 @given(heads(), st.sampled_from((9999, 80, 53)))
 def test_sides_are_judged_alike(data, port):
     table = np.zeros((2, 2, HEAD), np.uint8)

@@ -4,6 +4,7 @@ import json
 import struct
 
 import dpkt
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from sensor.proto.dns import parse
 from sensor.proto.dns.fields import SPEC
 from sensor.proto.dns.state import DnsParser
 
-QUICK = settings(max_examples=150, deadline=None)
+QUICK = settings(max_examples=effort(150, 50), deadline=None)
 NAMES = [buffer.name for buffer in SPEC.buffers]
 
 label = st.text("abcXYZ0-_", min_size=1, max_size=12)

@@ -10,6 +10,7 @@ import json
 import zlib
 
 import pytest
+from effort import effort
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ from sensor.proto.http1.fields import SPEC
 from sensor.proto.http1.responses import ResponseSide
 from sensor.proto.http1.side import Side
 
-QUICK = settings(max_examples=150, deadline=None)
+QUICK = settings(max_examples=effort(150, 50), deadline=None)
 NAMES = [buffer.name for buffer in SPEC.buffers]
 
 REQUESTS = [

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import rulegen
 import yaml
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,7 +39,7 @@ def bare(rule):
     return msgspec.structs.replace(rule, file="", line=0, text="")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort(300, 100), deadline=None)
 @given(rulegen.rules)
 def test_export_then_load_gives_the_same_rule(rule):
     unit = load(export([rule]))
@@ -46,7 +47,7 @@ def test_export_then_load_gives_the_same_rule(rule):
     assert bare(unit.rules[0]) == msgspec.structs.replace(rule, unmatchable=unmatchable(rule))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=effort(40, 16), deadline=None)
 @given(st.lists(rulegen.rules, min_size=1, max_size=2), st.lists(rulegen.suppressions, max_size=2))
 def test_what_export_writes_satisfies_the_schema(rules, suppressions):
     text = export(rules, suppressions)
@@ -54,14 +55,14 @@ def test_what_export_writes_satisfies_the_schema(rules, suppressions):
     assert load(text).suppressions == tuple(suppressions)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=effort(100, 30), deadline=None)
 @given(rulegen.rules)
 def test_a_rule_survives_the_cache_format(rule):
     unit = Unit((rule,))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(unit), type=Unit) == unit
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=effort(100, 30), deadline=None)
 @given(rulegen.rules)
 def test_every_rule_has_a_plan_and_a_description(rule):
     assert scope(rule) in ("packet", "stream", "both", "tx", "event")
@@ -107,7 +108,7 @@ soup = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort(300, 100), deadline=None)
 @given(soup)
 def test_wrong_shapes_are_problems_and_never_exceptions(data):
     unit = load(yaml.safe_dump(data))
@@ -116,7 +117,7 @@ def test_wrong_shapes_are_problems_and_never_exceptions(data):
         assert unit.problems or unit.rules
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort(300, 100), deadline=None)
 @given(st.text(st.sampled_from("-:[]{}#&*!|>'\"%@` \n\tabé1,?\x00\x07\ud800"), max_size=30))
 def test_any_text_is_read_or_refused(text):
     problems = Problems("x")
@@ -125,7 +126,7 @@ def test_any_text_is_read_or_refused(text):
         assert problem.line <= text.count("\n") + 2
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(200, 65), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)).map(sorted), max_size=5),
     st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)).map(sorted), max_size=5),
@@ -181,7 +182,7 @@ def split(text):
     return parts
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(200, 65), deadline=None)
 @given(lists)
 def test_address_lists_mean_what_the_documentation_says(text):
     group = rulegen.VARIABLES.addresses(text)
@@ -193,7 +194,7 @@ def test_address_lists_mean_what_the_documentation_says(text):
     assert (found is None) == is_never(group)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(200, 65), deadline=None)
 @given(st.text(st.sampled_from("[]!,$:-/. 10anyHOME_NET"), max_size=12))
 def test_a_header_text_resolves_or_says_why(text):
     for resolve in (rulegen.VARIABLES.addresses, rulegen.VARIABLES.ports):

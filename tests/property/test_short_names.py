@@ -13,7 +13,7 @@ RULES = """
 """
 
 
-@pytest.mark.parametrize(("block", "seeds"), [(1, effort(60, 15)), (1000, effort(60, 20))])
+@pytest.mark.parametrize(("block", "seeds"), [(1, effort(60, 5)), (1000, effort(60, 10))])
 def test_short_literals_of_questions(tmp_path, block, seeds):
     rules = rules_of(RULES, tmp_path)
     found = set()

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ def test_cuts_of_sound_talks(talk, size):
     assert outcome(talk, size) == outcome(talk)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=effort(80, 30), deadline=None)
 @given(changed(TALKS), st.integers(1, 40))
 def test_cuts(talk, size):
     assert outcome(talk, size) == outcome(talk)

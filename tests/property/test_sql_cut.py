@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,14 +30,14 @@ def outcome(spec, talk, size=None):
     return forge.seen(spec, stages), [s.tx.eve() for s in stages], parser.anomalies(), parser.done
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort(150, 50), deadline=None)
 @given(talks(), st.integers(1, 20))
 def test_cuts(one, size):
     spec, talk = one
     assert outcome(spec, talk, size) == outcome(spec, talk)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=effort(80, 30), deadline=None)
 @given(
     st.sampled_from((PGSQL, MYSQL)),
     st.lists(st.tuples(st.integers(0, 1), st.binary(max_size=80), st.integers(0, 40)), max_size=8),

@@ -5,6 +5,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,7 +30,7 @@ def segmentations(draw):
     return data, [(a, data[a:b]) for a, b in order]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=effort(120, 40), deadline=None)
 @given(segmentations(), ISNS, st.sampled_from(("bsd", "linux", "solaris", "first", "last")), st.booleans())
 def test_any_order_gives_the_same_stream(case, isn, policy, fin):
     data, segments = case
@@ -96,7 +97,7 @@ def model(segments, acks, policy):
     return out
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort(150, 50), deadline=None)
 @given(st.data())
 def test_a_plain_model_agrees(data):
     """Conflicting overlaps, gaps by acknowledgment and by flow end; the table keeps extents per stored piece."""
@@ -166,7 +167,7 @@ def everything(pkts, cuts, limit=SMALL, **kw):
     return run.canonical(), run.rows, run.table.counters.snapshot(), records
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(60, 20), deadline=None)
 @given(st.integers(0, 1 << 30), st.sets(st.integers(1, 160), max_size=40), st.integers(0, 9))
 def test_block_cuts_change_nothing(seed, cuts, hash_seed):
     pkts = storm(seed)
@@ -175,7 +176,7 @@ def test_block_cuts_change_nothing(seed, cuts, hash_seed):
     assert everything(pkts, range(len(pkts)), seed=hash_seed) == whole
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=effort(40, 16), deadline=None)
 @given(st.integers(0, 1 << 30))
 def test_books_balance(seed):
     """Every flow ends once, positions follow each other, nothing stays in the queue, the index is empty."""

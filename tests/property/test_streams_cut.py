@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -67,7 +68,7 @@ def outcome(spec, talk, size=None):
 
 
 @pytest.mark.parametrize("name", TALKS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(60, 20), deadline=None)
 @given(st.data(), st.integers(1, 9))
 def test_cut(name, data, size):
     spec, talks = TALKS[name]
@@ -76,7 +77,7 @@ def test_cut(name, data, size):
 
 
 @pytest.mark.parametrize("name", TALKS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(60, 20), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 1), st.binary(max_size=80)), max_size=6))
 def test_any_bytes(name, talk):
     spec, _ = TALKS[name]

@@ -1,6 +1,7 @@
 """The importer takes a rule over wholly or refuses it, whatever the text; what it takes over, YAML can say."""
 
 import msgspec
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,7 +69,7 @@ def bare(rule):
     return msgspec.structs.replace(rule, file="", line=0, text="")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=effort(400, 130), deadline=None)
 @given(rules)
 def test_a_rule_is_taken_over_or_refused_and_yaml_says_the_same(text):
     found = load(text)
@@ -82,7 +83,7 @@ def test_a_rule_is_taken_over_or_refused_and_yaml_says_the_same(text):
         assert bare(back.rules[0]) == bare(rule)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort(150, 50), deadline=None)
 @given(rules)
 def test_what_is_judged_names_its_sides(text):
     for rule in load(text).rules:
@@ -93,7 +94,7 @@ def test_what_is_judged_names_its_sides(text):
         }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(200, 65), deadline=None)
 @given(st.lists(rules | st.text(max_size=40), max_size=4), st.integers(0, 300), st.text(max_size=3))
 def test_damaged_files_raise_nothing(lines, at, junk):
     text = "\n".join(lines)
@@ -103,7 +104,7 @@ def test_damaged_files_raise_nothing(lines, at, junk):
         assert 0 < problem.line <= last
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort(300, 100), deadline=None)
 @given(st.sampled_from(sorted(KEYWORDS)), values)
 def test_no_value_of_a_keyword_raises(keyword, value):
     found = load(f'alert http any any -> any any (content:"a"; {keyword}:{value}; content:"b"; sid:1;)')

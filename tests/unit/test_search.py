@@ -1,6 +1,7 @@
 """A literal is found where `bytes.find` finds it, whatever lies around it; with the compiler off, too."""
 
 import numpy as np
+from effort import effort
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jitkit import from_python
@@ -20,7 +21,7 @@ def array(data):
     return np.frombuffer(data, np.uint8).copy()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=effort(300, 100))
 @given(texts, texts, texts, literals, st.booleans())
 @example(b"", b"", b"", b"a", True)
 @example(b"a" * LANES, b"a" * (LANES - 1) + b"b", b"b", b"b", False)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from capture_forge import Packet, Pcapng, collect, pcap
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from libpcap_oracle import Oracle
@@ -175,7 +176,7 @@ STEPS = st.lists(st.one_of(LOADS, SCRATCH, ALU, ALU_X, MOVES, JUMPS), max_size=1
 
 
 @given(STEPS, st.one_of(st.binary(max_size=4), st.binary(min_size=20, max_size=40)), st.integers(0, 5), WORDS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort(300, 100), deadline=None)
 def test_the_machine_agrees_with_libpcap(steps, data, extra, bits):
     clear = [(0x00, 0, 0, 0), *((0x02, 0, 0, k) for k in range(16))]
     program = [*clear, *steps, *[(0x54, 0, 0, bits)] * 4, (0x16, 0, 0, 0)]

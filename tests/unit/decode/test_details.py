@@ -7,6 +7,7 @@ from pathlib import Path
 import decode_frames as df
 import numpy as np
 import pytest
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -278,7 +279,7 @@ def test_numbers_are_those_of_anomalies_and_then_of_details():
     assert max(Detail) < 3 * 64
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(60, 20), deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_what_has_details_is_suspected(seed):
     forge = Forge(seed)

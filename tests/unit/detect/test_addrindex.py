@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from effort import effort
 from headerkit import EDGES, WORD, address_sets, packed
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,7 +54,7 @@ def test_an_address_is_found_in_the_last_interval_that_begins_before_it(edges, n
         assert at == max(n for n, edge in enumerate(edges) if edge <= number)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(60, 20), deadline=None)
 @given(st.lists(address_sets(), min_size=1, max_size=8))
 def test_the_bits_of_an_address_are_its_sets(sets):
     index = AddressIndex([rule(one, other) for one, other in zip(sets, reversed(sets), strict=True)])
@@ -90,7 +91,7 @@ def many():
     return [rule(single(10_000 + n), single(10_000 + n)) for n in range(MAX_BITS)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(60, 20), deadline=None)
 @given(st.lists(st.tuples(address_sets(), address_sets()), min_size=1, max_size=6, unique=True))
 def test_block_lists_name_the_rules_of_an_address(many, pairs):
     rules = [rule(src, dst) for src, dst in pairs]

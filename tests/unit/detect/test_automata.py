@@ -67,7 +67,7 @@ def found(pattern, data, flags=""):
         return False
 
 
-@settings(max_examples=effort(3000, 400))
+@settings(max_examples=effort(3000, 200))
 @given(patterns, st.sets(st.sampled_from("imsAEG")).map(lambda f: "".join(sorted(f))), subjects)
 @example("(?:a|^b)c", "", b"xac")
 @example("a{70}$", "", b"a" * 71)
@@ -81,7 +81,7 @@ def test_nothing_that_matches_is_refused(pattern, flags, data):
         assert accepts(Regex(pattern, flags), data) is not False
 
 
-@settings(max_examples=effort(1000, 200))
+@settings(max_examples=effort(1000, 100))
 @given(patterns, st.text(alphabet="abA1", min_size=1, max_size=3).map(str.encode), st.booleans(), subjects)
 def test_behind_a_literal_neither(pattern, literal, nocase, data):
     """What begins at the end of a literal is one with it."""
@@ -93,7 +93,7 @@ def test_behind_a_literal_neither(pattern, literal, nocase, data):
             assert got is not False
 
 
-@settings(max_examples=effort(1000, 200))
+@settings(max_examples=effort(1000, 100))
 @given(patterns, subjects)
 def test_what_was_lower_case_for_the_regex(pattern, data):
     if found(pattern, data.lower()):

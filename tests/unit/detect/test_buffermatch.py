@@ -4,6 +4,7 @@ from types import MappingProxyType
 
 import msgspec
 import pytest
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ TABLES = st.dictionaries(LETTERS.map(bytes.lower), NUMBERS, max_size=2 * FEW)
 TEXTS = st.lists(st.sampled_from(b"aAbB.\\*[\0\xff"), max_size=12).map(bytes)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=effort(60, 20))
 @given(TABLES, st.lists(TEXTS, min_size=1, max_size=3))
 def test_a_matcher_finds_what_a_plain_search_finds(table, texts):
     """With few literals it looks for one after the other, with many it has a database: the same is found."""

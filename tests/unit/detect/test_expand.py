@@ -182,7 +182,7 @@ def missing_in(unit, what, members):
     return sum(1 << k for k, one in enumerate(absent) if one)
 
 
-@settings(max_examples=effort(150, 50), deadline=None)
+@settings(max_examples=effort(150, 25), deadline=None)
 @given(situations(), st.sampled_from((1, 2, 3, 1000)))
 def test_expands_as_a_plain_reading_does(situation, room):
     rules, scopes, apps, further, seed = situation

@@ -1,6 +1,7 @@
 """Literals of rules as arrays: which rules each stands for, and what else must be there."""
 
 import numpy as np
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +26,7 @@ def rules_of(made, literal):
     return made.rules[made.first[literal] : made.first[literal + 1]].tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(60, 20), deadline=None)
 @given(st.dictionaries(st.integers(0, 20), st.tuples(patterns, st.integers(1, 255), others), max_size=8))
 def test_arrays_say_what_was_added(members):
     builder = LiteralRules.Builder()

@@ -125,14 +125,14 @@ def judged(rule, data, base=0):
     return body_holds(rule.body, FakeContext({"payload_or_stream": Window(data, base)}))
 
 
-@settings(max_examples=effort(500, 150), deadline=None)
+@settings(max_examples=effort(500, 60), deadline=None)
 @given(chains, texts)
 def test_a_packet_that_matches_passes(tests, data):
     rule = rule_of(tests)
     assert passes_row(rule, data) or not judged(rule, data)
 
 
-@settings(max_examples=effort(500, 150), deadline=None)
+@settings(max_examples=effort(500, 60), deadline=None)
 @given(chains, texts, st.lists(st.tuples(st.integers(0, 8), st.integers(1, 6)), min_size=1, max_size=5), small)
 def test_windows_that_match_pass_whatever_was_seen_before(tests, data, moves, later):
     """Windows slide over a stream; a rule that fired sees only the later part of one."""
@@ -147,7 +147,7 @@ def test_windows_that_match_pass_whatever_was_seen_before(tests, data, moves, la
             assert passed or not judged(rule, data[seen:end], seen)
 
 
-@settings(max_examples=effort(400, 150), deadline=None)
+@settings(max_examples=effort(400, 60), deadline=None)
 @given(chains, texts, st.integers(0, 12), st.integers(0, HEAD))
 def test_a_window_that_is_not_at_hand_passes_if_its_bytes_could_match(tests, data, base, known):
     rule = rule_of(tests)

@@ -1,6 +1,7 @@
 """Bitmaps of ports say what the plain test of a port set says."""
 
 import numpy as np
+from effort import effort
 from headerkit import PORTS, port_sets
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ def holds(bitmaps, number, port):
     return bool(bitmaps[number, port >> 3] >> (port & 7) & 1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(60, 20), deadline=None)
 @given(st.lists(port_sets(), max_size=5))
 def test_bitmaps_hold_the_ports_of_their_sets(sets):
     table = PortSets()
@@ -40,7 +41,7 @@ def test_the_first_row_holds_every_port():
     assert np.unpackbits(PortSets().bitmaps()[0]).sum() == 65536
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=effort(60, 20))
 @given(st.lists(st.tuples(port_sets(), port_sets(), st.booleans()), min_size=1, max_size=70))
 def test_classes_of_ports_tell_which_headers_take_a_port(ends):
     sets, kinds = PortSets(), np.zeros(len(ends), HEADER)

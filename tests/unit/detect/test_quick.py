@@ -1,6 +1,7 @@
 """What must be there before a rule is judged: never more than the rule asks for."""
 
 import pytest
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from judgekit import FakeContext, body_holds
@@ -50,7 +51,7 @@ BODIES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=effort(300, 100))
 @given(
     BODIES, TEXTS, st.lists(TEXTS, max_size=2), st.lists(TEXTS, max_size=2), st.none() | st.sets(st.sampled_from("xyz"))
 )  # fmt: skip

@@ -35,7 +35,7 @@ def in_order(found, text):
     return True
 
 
-@settings(max_examples=effort(1500, 500), deadline=None)
+@settings(max_examples=effort(1500, 200), deadline=None)
 @given(patterns, subjects, st.booleans())
 def test_a_match_holds_the_literals_in_order(pattern, subject, fold):
     text = subject.encode()
@@ -46,7 +46,7 @@ def test_a_match_holds_the_literals_in_order(pattern, subject, fold):
     assert in_order([one.lower() for one in members] if fold else members, text.lower() if fold else text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(200, 65), deadline=None)
 @given(st.data())
 def test_what_is_made_of_a_pattern_holds_its_literals(data):
     pattern = data.draw(

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jitkit import interpret
@@ -46,7 +47,7 @@ def expected(literals, chunks):
     return sorted(found)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort(150, 50), deadline=None)
 @given(
     literals=st.lists(st.tuples(patterns, st.booleans()), min_size=1, max_size=12, unique_by=lambda x: x[0]),
     chunks=st.lists(texts, min_size=1, max_size=5),
@@ -86,7 +87,7 @@ def test_grams_that_padding_is_are_passed_over(pattern):
     assert not {int.from_bytes(padding, "little") for padding in (b" " * 4, b" " * 3, b"\0   ")} & grams
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(60, 20), deadline=None)
 @given(
     literals=st.lists(st.tuples(patterns, st.integers(1, 7), st.integers(1, 3)), min_size=1, max_size=12),
     covers=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3)), max_size=4),

@@ -1,6 +1,7 @@
 """Short literals and the places they may stand at: nothing that the judge finds is ruled out."""
 
 import pytest
+from effort import effort
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from judgekit import holds
@@ -30,7 +31,7 @@ def records(made, n=0):
     ]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=effort(200, 65))
 @given(st.lists(CONTENTS, min_size=1, max_size=3), st.lists(st.sampled_from(b"abA\0"), max_size=14).map(bytes))
 def test_where_the_judge_finds_all_contents_each_record_holds(contents, text):
     if not holds(text, *contents):
@@ -40,7 +41,7 @@ def test_where_the_judge_finds_all_contents_each_record_holds(contents, text):
         assert literal in (place.lower() if nocase else place)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=effort(200, 65))
 @given(CONTENTS, st.lists(st.sampled_from(b"abA\0"), max_size=14).map(bytes))
 def test_no_match_begins_behind_the_last_start(content, text):
     last = last_start(content)

@@ -1,6 +1,7 @@
 """Rules that need flowbits sleep until one is there or could be set first; nobody who might match is left out."""
 
 import pytest
+from effort import effort
 from hypothesis import given as cases
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -73,7 +74,7 @@ NAMES = st.sampled_from("abcd")
 NODES = st.builds(FlowBits, st.sampled_from(["set", "unset", "toggle", "isset", "isnotset"]), st.tuples(NAMES))
 
 
-@settings(max_examples=200)
+@settings(max_examples=effort(200, 65))
 @cases(st.lists(st.lists(NODES, max_size=3), max_size=6), st.sets(NAMES))
 def test_whoever_could_match_in_turn_is_awake(bodies, bits):
     """Judged one after the other, each rule that finds its bits does what it does to them."""

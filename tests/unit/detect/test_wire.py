@@ -1,6 +1,7 @@
 """What of a literal stands in the raw bytes, whatever the normalisation made of them."""
 
 import pytest
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -135,7 +136,7 @@ def test_short_literals_of_questions():
 PATTERNS = st.sampled_from((b"abc", b"aaaa", b"abcd", b"/abcdefgh", b"host: ", b"x-evil: 1", b"zz%41yyyy"))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=effort(200, 65))
 @given(st.lists(st.tuples(st.sampled_from((URI, HEADER, BODY, "payload")), PATTERNS, st.booleans()), max_size=4))
 def test_the_authors_choice_else_the_most_telling(members):
     made = rule(*(has(buffer, pattern, fast=fast) for buffer, pattern, fast in members))

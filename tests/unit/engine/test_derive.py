@@ -77,13 +77,13 @@ asked = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=effort(300, 100))
+@settings(deadline=None, max_examples=effort(300, 40))
 @given(st.lists(asked, max_size=5), st.booleans())
 def test_names_are_those_that_the_parser_shows(messages, responses):
     assert_as_parsed(messages, responses=responses)
 
 
-@settings(deadline=None, max_examples=effort(300, 100))
+@settings(deadline=None, max_examples=effort(300, 40))
 @given(asked, st.integers(0, 200), st.integers(0, 255))
 def test_whatever_byte_is_another(octets, at, value):
     changed = octets[:at] + bytes((value,)) + octets[at + 1 :]

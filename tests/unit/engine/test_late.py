@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -126,7 +127,7 @@ def plainly(waiting, texts):
     return done
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(60, 20), deadline=None)
 @given(st.lists(STEPS, max_size=10))
 def test_as_a_plain_list_does(steps):
     late, waiting, literals, count = Late(), [], literal_rules(), 0

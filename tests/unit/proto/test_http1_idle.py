@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+from effort import effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ def parts(data, size):
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(200, 65), deadline=None)
 @given(
     st.lists(
         st.tuples(st.just(TO_SERVER), st.sampled_from([GET, POST]) | JUNK)
