@@ -2,12 +2,14 @@
 
 import random
 import resource
+import statistics
 import time
 from itertools import pairwise
 
 import forgekit as forge
 import numpy as np
 import pytest
+from effort import effort
 from enginekit import oracle_rules, oracle_variants, rules_of, run, settings_of
 from forgekit import ACK, MS, PSH, START, SYN, Flow, stamp
 from trafficgen import WORDS
@@ -17,6 +19,10 @@ from sensor.flow.limits_fragments import DefragLimits, JournalLimits
 
 STUFFED_TIMES = 30
 """What traffic stuffed with literals may cost, in units of as many bytes without any."""
+STUFFED = effort(700_000, 300_000)
+"""Bytes of such traffic."""
+NORMAL = 2_000_000
+"""Bytes without any: they cost 50 ms, so that what else the machine does hardly shows."""
 SYNS = 300_000
 FLOWS = 6000
 
@@ -42,6 +48,16 @@ def cheap(limit, frames, **options):
     return spent, outcome
 
 
+def at_most(most, measured):
+    """Return what was measured: again if it is more, three times in all, since a busy machine only adds to it."""
+    least = measured()
+    for _ in range(2):
+        if least < most:
+            break
+        least = min(least, measured())
+    return least
+
+
 def both_ways(data):
     return Flow(dport=9999).open().send(0, data).send(1, data).close()
 
@@ -58,9 +74,9 @@ def test_stuffing_with_literals_costs_a_bounded_multiple(tmp_path):
     rnd = random.Random(5)
     words = [rnd.randbytes(6).hex() for _ in range(2000)]
     rules = rules_of("\n".join(TEASING.format(k, word) for k, word in enumerate(words, 1)), tmp_path)
-    size = 700_000
-    stuffed = "/".join(rnd.choices([*words, *["(near)"] * 100], k=size // 13)).encode()
-    normal, _ = cpu(Flow(dport=9999).open().send(0, rnd.randbytes(size // 2).hex().encode()).frames(), rules=rules)
+    stuffed = "/".join(rnd.choices([*words, *["(near)"] * 100], k=STUFFED // 13)).encode()
+    plain = Flow(dport=9999).open().send(0, rnd.randbytes(NORMAL // 2).hex().encode())
+    normal = cpu(plain.frames(), rules=rules)[0] * len(stuffed) / NORMAL
 
     def limit(outcome):
         return STUFFED_TIMES * normal + 25e-6 * outcome.pipeline.judge.counters.judgements
@@ -75,10 +91,9 @@ def test_stuffing_that_raises_alerts_costs_what_alerts_cost():
     """Measured: 19 times, with 22,582 alerts, 180 us each; flood control keeps them from the disk."""
     rnd = random.Random(1)
     words = [*WORDS, b"/evil/path", b"chunked", b"content-encoding", b"tls-needle.example", b"body-needle"]
-    size = 700_000
-    stuffed = b" ".join(rnd.choices(words, k=size // 12))
-    normal, _ = cpu(both_ways(rnd.randbytes(size // 2).hex().encode()).frames(), types=("alert",))
-
+    stuffed = b" ".join(rnd.choices(words, k=STUFFED // 12))
+    plain = both_ways(rnd.randbytes(NORMAL // 4).hex().encode())  # each way
+    normal = cpu(plain.frames(), types=("alert",))[0] * 2 * len(stuffed) / NORMAL
 
     def limit(outcome):
         return STUFFED_TIMES * normal + 500e-6 * outcome.pipeline.judge.counters.alerts
@@ -113,34 +128,41 @@ def in_the_middle(flood, frames, apart):
     return [*out, *flood[at + len(frames) * apart :]]
 
 
-@pytest.mark.parametrize(("variant", "types", "syns", "times"), [
-    ("lazy", ("alert",), SYNS, 8),
-    ("all", ("alert",), SYNS // 20, 13),
-    ("lazy", ("alert", "flow"), SYNS // 10, 100),
+@pytest.mark.parametrize(("variant", "types", "syns", "times", "again"), [
+    ("lazy", ("alert",), SYNS, 8, 1),
+    ("all", ("alert",), effort(SYNS // 20, SYNS // 40), 13, 1),
+    ("lazy", ("alert", "flow"), effort(SYNS // 10, SYNS // 15), 100, 8),
 ])  # fmt: skip
-def test_a_syn_flood_takes_bounded_time_and_memory_and_hides_nothing(variant, types, syns, times):
-    """times: cost of a SYN of a flow of its own against one of the same flow. Measured: 2.5, 6 and 60 to 67 times.
+def test_a_syn_flood_takes_bounded_time_and_memory_and_hides_nothing(variant, types, syns, times, again):
+    """times: cost of SYNs of flows of their own against that of as many of one flow. Measured: 3, 6 and 50 times.
 
-    The latter (0.5 to 0.9 us) is measured before and after: a machine may be half as fast for a while.
+    again: how often the latter (0.5 to 0.9 us each, 20 to 30 with all rules) are measured, before and after, since a
+    machine may be half as fast for a while: for a tenth of a second each time.
     """
     rnd = random.Random(2)
     syn = Flow(client=b"\x0b\0\0\0", dport=9).segment(0, SYN).frames()[0][1]
     flood = copies(syn, syns, ((26, 4), (34, 2), (38, 4)), rnd)
     frames = stamp(in_the_middle(flood, [frame for _, frame in attack().frames()], syns // 400), step=MS // 100)
     limits = settings_of(types, flow=FlowLimits(max_flows=FLOWS, slack=4000, checksum_validation=False))
-    same = stamp(copies(syn, max(syns // 4, 45_000), ((18, 2),), rnd), step=MS // 100)
+    same = stamp(copies(syn, min(syns, 150_000), ((18, 2),), rnd), step=MS // 100)
     run(same[:100], oracle_variants()[variant], settings=limits)
 
-    def base():
+    def cost(packets):
         start = time.process_time()
-        run(same, oracle_variants()[variant], settings=limits)
-        return (time.process_time() - start) / len(same)
+        outcome = run(packets, oracle_variants()[variant], settings=limits)
+        return (time.process_time() - start) / len(packets), outcome
 
-    each = base()
+    outcomes = []
+
+    def ratio():
+        earlier = [cost(same)[0] for _ in range(again)]
+        each, outcome = cost(frames)
+        outcomes.append(outcome)
+        return each / statistics.mean(earlier + [cost(same)[0] for _ in range(again)])
+
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.process_time()
-    outcome = run(frames, oracle_variants()[variant], settings=limits)
-    spent = time.process_time() - start
+    found = at_most(times, ratio)
+    outcome = outcomes[0]
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 - sum(map(len, outcome.lines)) / 2**20
     table = outcome.pipeline.table
     assert 60 in outcome.sids
@@ -149,14 +171,13 @@ def test_a_syn_flood_takes_bounded_time_and_memory_and_hides_nothing(variant, ty
     assert not outcome.pipeline.judge._vars
     assert not outcome.pipeline.walk.apps._flows
     assert grown < 400, f"{grown:.0f} MB"
-    each = (each + base()) / 2
-    assert spent < times * syns * each, f"{spent / syns * 1e6:.1f} us a SYN, {each * 1e6:.1f} us in one flow"
+    assert found < times
 
 
 def test_a_flood_of_fragments_hides_nothing():
     rnd = random.Random(3)
     parts = forge.fragments(forge.ipv4(b"\x0b\0\0\0", b"\x0a\0\0\2", 17, bytes(1200)), [600])
-    flood = copies(forge.ether(parts[0]), 60_000, ((18, 2), (26, 4)), rnd)
+    flood = copies(forge.ether(parts[0]), effort(60_000, 15_000), ((18, 2), (26, 4)), rnd)
     whole = Flow(sport=42001, dport=5000).datagram(0, bytes(900) + b"needle-six" + bytes(300)).packets[0][1]
     pieces = [forge.ether(part) for part in forge.fragments(whole, [400, 904])]
     frames = stamp(in_the_middle(flood, pieces, 300), step=MS // 100)
@@ -173,7 +194,7 @@ def test_an_alert_in_each_of_many_flows_leaves_bounded_marks_behind(monkeypatch)
     """Without a bound, 262,144 such flows took 184 MB, and each block looked at all of them."""
     monkeypatch.setattr("sensor.engine.marks.SideMarks.__init__.__defaults__", (500,))
     monkeypatch.setattr("sensor.engine.recent.LIMIT", 500)
-    flows = [Flow(sport=10_000 + k, dport=9999).open().send(0, b"split-needle and ") for k in range(5000)]
+    flows = [Flow(sport=10_000 + k, dport=9999).open().send(0, b"split-needle and ") for k in range(effort(5000, 1500))]
     frames = [frame for flow in flows for _, frame in flow.frames()]
     flows[-1].packets.clear()
     late = flows[-1].send(0, bytes(2560) + b"again split-").send(0, b"needle").frames()
@@ -182,7 +203,7 @@ def test_an_alert_in_each_of_many_flows_leaves_bounded_marks_behind(monkeypatch)
     pipeline = outcome.pipeline
     assert outcome.sids.count(20) == len(flows) + 1
     assert (len(pipeline.judge.fired), len(pipeline._selector.recent)) == (0, 0), "all flows have ended"
-    assert min(pipeline.forgotten().values()) > 4000
+    assert min(pipeline.forgotten().values()) > len(flows) - 1000
 
 
 @pytest.mark.parametrize("block", [64, 4096])
