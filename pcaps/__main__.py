@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from pcaps import (
     forge_benign,
@@ -34,6 +35,12 @@ SCRIPTS = (
     forge_windows,
 )
 HERE = Path(__file__).resolve().parent
+SEVERAL = {forge_decode: {"vlan", "fragments", "overlay", "segments", "offload"}}
+"""Scripts of more than the one capture of their name."""
+
+
+def names_of(script: ModuleType) -> set[str]:
+    return SEVERAL.get(script, {script.__name__.removeprefix("pcaps.forge_")})
 
 
 def main() -> int:
@@ -43,6 +50,8 @@ def main() -> int:
     args = parser.parse_args()
     different, total = [], 0
     for script in SCRIPTS:
+        if args.names and names_of(script).isdisjoint(args.names):
+            continue
         for name, wire in script.captures().items():
             if args.names and name not in args.names:
                 continue

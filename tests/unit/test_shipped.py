@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from effort import effort
+from enginekit import ready
 
 from sensor.capture.files import open_source
 from sensor.config.settings import Settings
@@ -42,7 +44,7 @@ def replay(rules, path, *, triage=True):
         if isinstance(record, Match):
             counts[record.rule.sid] += 1
 
-    pipeline = Pipeline(rules, EngineOptions(Settings(), triage=triage), note)
+    pipeline = Pipeline(ready(rules), EngineOptions(Settings(), triage=triage), note)
     source = open_source([str(path)])
     for block in source.blocks():
         pipeline.process(block)
@@ -107,8 +109,9 @@ def test_lint_finds_only_what_cannot_be_otherwise(rules):
 
 
 def test_every_example_comes_out_as_it_says(rules):
-    outcomes = list(examples.run(rules, PCAPS, Settings()))
-    assert len(outcomes) >= 2 * 45
+    chosen = rules.rules[:: effort(1, 4)]
+    outcomes = list(examples.run(rules, PCAPS, Settings(), chosen))
+    assert len(outcomes) >= 2 * (45 if chosen == rules.rules else 15)
     assert not [f"{o.rule.sid} example {o.check.number}: {o.reason}" for o in outcomes if not o.good]
 
 
@@ -116,11 +119,12 @@ def test_every_example_comes_out_as_it_says(rules):
 
 
 def test_captures_are_what_their_scripts_make():
-    command = [sys.executable, "-W", "error", "-m", "pcaps", "--check"]
+    names = effort(CAPTURES, ["migration", "overlay", "tunnel"])
+    command = [sys.executable, "-W", "error", "-m", "pcaps", "--check", *names]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
-    assert sorted(re.findall(r"^same +(\w+)", done.stdout, re.MULTILINE)) == CAPTURES
+    assert sorted(re.findall(r"^same +(\w+)", done.stdout, re.MULTILINE)) == names
 
 
 def test_captures_are_small():

@@ -62,6 +62,7 @@ def test_shipped_kernels_do_where_nothing_can_be_written(warm):
     assert time.monotonic() - start < 20  # compiling takes longer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", [{"TMPDIR": "/mnt"}, {"XDG_CACHE_HOME": "/mnt"}], ids=["temporary", "cache"])
 def test_a_folder_that_can_be_written_gets_links_only(warm, folder):
     look = "; find /mnt -name '*.nb[ci]' -printf '%y\\n' | sort | uniq -c"
@@ -82,6 +83,7 @@ def test_where_kernels_are_missing_and_nothing_can_be_written_it_says_so(namespa
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_that_somebody_else_has_made_is_not_used(warm):
     taken = "mount -t tmpfs none /mnt\nmkdir /mnt/xensor-kernels-0\nchown 65534 /mnt/xensor-kernels-0\n"
     done = replay(ROOT, MOUNTS + taken, TMPDIR="/mnt")
