@@ -20,6 +20,7 @@ from sensor.rules.ruleset import RuleSet
 
 DEMO = TESTS.parent / "pcaps" / "demo.pcap"
 RULES = TESTS.parent / "rules"
+FEW = RULES / "policy"
 
 
 @pytest.fixture(autouse=True)
@@ -225,23 +226,23 @@ def test_settings_that_decide_have_plans_of_their_own(tmp_path, folder):
 
 @pytest.mark.parametrize("at", [0, 20, 40, -1])
 def test_a_damaged_file_is_not_taken(folder, at):
-    run(RULES)
+    run(FEW)
     [path] = books(folder)
     octets = bytearray(path.read_bytes())
     octets[at] ^= 0xFF
     path.write_bytes(octets)
     assert BookStore(folder).find(b"", []) is None
-    assert len(run(RULES).rules) == len(common.load([RULES], Settings()).rules)
+    assert len(run(FEW).rules) == len(common.load([FEW], Settings()).rules)
     assert path.read_bytes() != bytes(octets)  # made anew
 
 
 @pytest.mark.parametrize("size", [0, 10, 31, 32, 1000])
 def test_a_file_that_was_cut_off_is_not_taken(folder, size, capsys):
-    run(RULES)
+    run(FEW)
     [path] = books(folder)
     path.write_bytes(path.read_bytes()[:size])
     capsys.readouterr()
-    assert len(run(RULES).rules) == len(common.load([RULES], Settings()).rules)
+    assert len(run(FEW).rules) == len(common.load([FEW], Settings()).rules)
     assert f"{path}: the plan of the rules kept here is damaged" in capsys.readouterr().err
 
 

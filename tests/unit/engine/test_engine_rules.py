@@ -5,7 +5,9 @@ import pytest
 from enginekit import BLOCK, difference, oracle_variants, rules_of, run, settings_of
 from forgekit import ACK, PSH, SYN, Flow, stamp
 
-HTTP_COLD = oracle_variants()["lazy"]
+
+def cold():
+    return oracle_variants()["lazy"]
 
 
 def one_rule(tmp_path, text):
@@ -139,8 +141,8 @@ def test_bytes_lost_before_the_protocol_was_known_count_as_a_gap():
     for block in (1, 2, BLOCK):
         frames = flow.frames()
         assert not difference(
-            run(frames, HTTP_COLD, types=("alert",), block=block),
-            run(frames, HTTP_COLD, types=("alert",), triage=False),
+            run(frames, cold(), types=("alert",), block=block),
+            run(frames, cold(), types=("alert",), triage=False),
         )
 
 
@@ -163,7 +165,7 @@ def test_an_alert_shows_the_protocol_as_it_was_known_at_its_packet():
 def test_anomalies_of_parsers_are_logged_whatever_else_is():
     flow = Flow().open().send(0, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n").close()
     with_triage, without = (
-        run(flow.frames(), HTTP_COLD, types=("alert", "anomaly"), triage=triage) for triage in (True, False)
+        run(flow.frames(), cold(), types=("alert", "anomaly"), triage=triage) for triage in (True, False)
     )
     assert with_triage.of("anomaly")
     assert not difference(with_triage, without)
@@ -190,8 +192,8 @@ def test_bytes_of_tunnelled_packets_are_counted_alike_in_any_block():
     for _ in range(6):
         inner.datagram(0, b"needle-six")
     frames = stamp([forge.vxlan(frame) for _, frame in inner.frames()])
-    assert sids(frames, HTTP_COLD).count(6) == 6  # the packets inside, not those around them
-    assert run(frames, HTTP_COLD, triage=False).sids.count(6) == 6
+    assert sids(frames, cold()).count(6) == 6  # the packets inside, not those around them
+    assert run(frames, cold(), triage=False).sids.count(6) == 6
 
 
 def test_the_journal_gives_back_what_no_parser_will_ask_for():
@@ -223,7 +225,7 @@ def test_ports_may_be_used_again_in_one_block():
         flow = Flow(seqs=[1000 + k * 100_000, 9000 + k * 100_000]).open()
         talks += flow.send(0, forge.request("/evil/path")).send(1, forge.response()).close().frames()
     frames = stamp([frame for _, frame in talks])
-    assert sids(frames, HTTP_COLD).count(60) == 4
+    assert sids(frames, cold()).count(60) == 4
     assert len(run(frames).of("flow")) == 4
 
 
@@ -370,8 +372,8 @@ def test_much_of_nothing_known_on_one_side(tmp_path, side, first, size, found):
     flow = Flow().open()
     if first:
         flow = flow.send(1 - side, first)
-    for _ in range(size // 1000):
-        flow = flow.send(side, b"\x7f" * 1000)
+    for part in (45_000, 45_000, *(1000 for _ in range(90_000, size, 1000))):
+        flow = flow.send(side, b"\x7f" * part, mss=part)
     frames = flow.close().frames()
     rules = one_rule(tmp_path, "protocol: tcp, match: [{app.event: applayer.proto_detection_skipped}]")
     assert sids(frames, rules) == [1] * found

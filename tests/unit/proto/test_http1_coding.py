@@ -1,5 +1,6 @@
 import gzip
 import zlib
+from functools import partial
 
 import brotli
 import pytest
@@ -90,9 +91,8 @@ def test_a_checksum_or_length_that_is_wrong_is_odd_and_hides_nothing(at):
     assert decode(bytes(data[:-1]), ["gzip"], 10_000) == ([TEXT], None)
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, brotli.compress], ids=["gzip", "br"])
-def test_bombs_stop_at_the_limit(pack):
-    name = "br" if pack is brotli.compress else "deflate"
+@pytest.mark.parametrize(("name", "pack"), [("deflate", gzip.compress), ("br", partial(brotli.compress, quality=5))])
+def test_bombs_stop_at_the_limit(name, pack):
     forms, odd = decode(pack(bytes(50_000_000)), [name], 102_400)
     assert [len(form) for form in forms] == [102_400]
     assert odd is AppAnomaly.HTTP_DECOMPRESSION_BOMB
