@@ -71,7 +71,7 @@ lint:
 	$(VENV)/bin/xensor rules check --strict rules
 
 types:
-	$(VENV)/bin/mypy
+	$(PY) tests/typecheck.py
 
 kernels-up:
 	$(PY) tests/kernels.py
