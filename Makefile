@@ -59,7 +59,7 @@ test: $(STAMP) peers  ## all tests with all their examples, those on outside cap
 	@$(MAKE) --no-print-directory -j 2 types full
 
 quick:
-	$(PYTEST) -m "not slow and not live and not corpus"
+	$(PYTEST) --ignore tests/live -m "not slow and not live and not corpus"
 
 full:
 	TESTS=all $(PYTEST)

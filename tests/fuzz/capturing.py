@@ -65,7 +65,7 @@ class CaptureHunt:
             return
         normal *= max(1, len(frames) / len(sound), sum(len(f) for _, f in frames) / sum(len(f) for _, f in sound))
         if seconds > TIMES * normal:
-            seconds = min(seconds, self._cost(frames))
+            seconds = min(seconds, *(self._cost(frames) for _ in range(3)))
         times = seconds / normal
         if times > self.report.slowest:
             self.report.slowest, self.report.slow_input, self.report.slow_seconds = times, [(name, frames)], seconds

@@ -65,10 +65,10 @@ def test_good_files_equal_dpkt(reader_type, magics, least):
 def test_malformed_files_give_packets_or_one_clear_error():
     slow, read, refused = [], 0, 0
     for path in sorted((SHARED / "robust").iterdir()):
-        start = time.perf_counter()
+        start = time.process_time()
         source = open_source([str(path)], on_error=lambda error: None)
         packets = collect(source)
-        if time.perf_counter() - start > 1:
+        if time.process_time() - start > 1:
             slow.append(path.name)
         assert all(str(e).startswith(f"{path}: ") and "\n" not in str(e) for e in source.errors)
         assert len(source.errors) <= 1

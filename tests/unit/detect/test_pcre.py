@@ -71,10 +71,10 @@ def test_unknown_flag():
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(?:a|aa)+$", "(.*.*)*b$"])
 def test_catastrophic_patterns_are_cut_off(pattern):
     regex = Regex(pattern)
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(BudgetExceededError, match="limit"):
         regex.search(b"a" * 20_000 + b"b!")
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def test_a_search_that_backtracks_is_charged():
