@@ -23,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,17 @@ def command(line):
     found = subprocess.run(line.split(), capture_output=True, text=True, check=False)
     assert found.returncode == 0, f"{line}: {found.stderr}"
     return found.stdout
+
+
+PATIENCE = 4
+"""A machine that has other things to do gets so many times the seconds in which an event comes at last."""
+
+
+def scrape(namespace, port):
+    """Return the metrics that a sensor in a namespace serves: name and labels → value."""
+    with inside(namespace), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
 
 
 @contextlib.contextmanager
@@ -306,7 +318,7 @@ class Sensor:
         self._until(lambda: len(self.sids()) >= n, seconds, f"{n} alerts, not {self.sids()}")
 
     def _until(self, true, seconds, what):
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE * seconds
         while not true():
             assert self.process.poll() is None, f"the sensor has ended: {self.log}"
             assert time.monotonic() < end, f"waited in vain for {what}; {self.log}"

@@ -7,12 +7,10 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
-from livekit import ADDRESSES, MIRROR, ROOT, Sensor, command, inside
+from livekit import ADDRESSES, MIRROR, ROOT, Sensor, command, inside, scrape
 
 pytestmark = pytest.mark.live
 HOOK = MIRROR.parent / "vif-post.d" / "xensor-mirror.hook"
@@ -241,9 +239,10 @@ def test_the_sensor_raises_an_alert_when_a_guest_is_not_mirrored_or_frames_are_l
                 sock.send(b"x" * 1000)
         publish()
         sensor.wait_alerts(2)
-        lost = metric(own, 9178, 'xensor_mirror_frames_lost_total{way="to_sensor"}')
-        assert 40 <= lost <= 60
-        assert metric(own, 9178, 'xensor_alerts_total{severity="1"}') == 2
+        alerts, lost = 'xensor_alerts_total{severity="1"}', 'xensor_mirror_frames_lost_total{way="to_sensor"}'
+        sensor._until(lambda: scrape(own.monitor, 9178).get(alerts) == 2, 5, "the metric of both alerts")
+        sensor._until(lambda: scrape(own.monitor, 9178).get(lost), 5, "the metric of lost frames")
+        assert 40 <= scrape(own.monitor, 9178)[lost] <= 60
         sensor.stop()
         assert [(e["alert"]["gid"], e["alert"]["signature_id"]) for e in sensor.events()] == [(200, 2), (200, 3)]
         assert "xenbr0: 1 of 3 ports (vif3.0)" in sensor.events()[0]["alert"]["signature"]
@@ -264,15 +263,6 @@ def test_the_doctor_asks_dom0_too(own, tmp_path):
     own.plug("vif3.0", "xenbr0", own.guests["g1"], "eth7")
     own.control("publish", "--report", str(path))
     assert "1 of 3 ports (vif3.0) (mend: in dom0: xensor-mirror repair)" in doctor(1)
-
-
-def metric(lab, port, name):
-    """Return a value once the daemon has published it anew."""
-    for _ in range(2):
-        time.sleep(1.0)
-        with inside(lab.monitor), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-            lines = answer.read().decode().splitlines()
-    return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
 STORE = """#!/bin/sh

@@ -4,12 +4,11 @@ import os
 import signal
 import socket
 import time
-import urllib.request
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from livekit import RULES, Sensor, inside, unhappy, write_pcap
+from livekit import RULES, Sensor, scrape, unhappy, write_pcap
 from loadgen import Load, conversations
 
 from sensor.cli.ctl import ask
@@ -114,16 +113,16 @@ def test_work_is_shared_and_figures_are_sums(lab, tmp_path):
             for frame in frames:
                 sock.send(frame)
         sensor._until(lambda: tell(tmp_path, "dump-counters")["message"]["decoder"]["pkts"] == len(frames), 10, "all")
-        time.sleep(1.1)
-        with inside(lab.monitor), urllib.request.urlopen("http://127.0.0.1:9191/metrics") as answer:
-            lines = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
-        each = [float(lines[f'xensor_worker_packets_total{{worker="{n}"}}']) for n in range(3)]
-        assert sum(each) == len(frames) == float(lines["xensor_decode_packets_total"])
+        packets = "xensor_decode_packets_total"
+        sensor._until(lambda: scrape(lab.monitor, 9191).get(packets) == len(frames), 10, "metrics of all packets")
+        found = scrape(lab.monitor, 9191)
+        each = [found[f'xensor_worker_packets_total{{worker="{n}"}}'] for n in range(3)]
+        assert sum(each) == len(frames) == found[packets]
         assert min(each) > 0
-        assert float(lines['xensor_capture_packets_total{interface="eth1"}']) == len(frames)
-        assert float(lines['xensor_alerts_total{severity="1"}']) == len(sensor.sids())
-        assert (lines["xensor_workers"], lines["xensor_workers_running"]) == ("3.0", "3.0")
-        beats = [float(lines[f'xensor_worker_heartbeat_time_seconds{{worker="{n}"}}']) for n in range(3)]
+        assert found['xensor_capture_packets_total{interface="eth1"}'] == len(frames)
+        assert found['xensor_alerts_total{severity="1"}'] == len(sensor.sids())
+        assert (found["xensor_workers"], found["xensor_workers_running"]) == (3, 3)
+        beats = [found[f'xensor_worker_heartbeat_time_seconds{{worker="{n}"}}'] for n in range(3)]
         assert time.time() - min(beats) < 5
         assert tell(tmp_path, "iface-stat", iface="eth1")["message"]["pkts"] == len(frames)
         assert tell(tmp_path, "running-mode")["message"] == "workers"
@@ -303,13 +302,17 @@ def _all_pairs(lab, text):
 
 
 def test_an_interface_that_comes_back_is_back_for_all(own, tmp_path):
-    with Sensor(own, tmp_path, "--workers", "3") as sensor:
+    with Sensor(own, tmp_path, "--workers", "3", *commanded(tmp_path)) as sensor:
         started(sensor, 3)
+
+        def returns():
+            return tell(tmp_path, "dump-counters")["message"]["capture"]["interface_returns"]
+
         own.unplug()
         sensor.wait_log("eth1: disappeared")
         own.plug_monitor()
         sensor.wait_log("eth1: is back")
-        time.sleep(1.5)  # each worker looks for it once a second
+        sensor._until(lambda: returns() == 3, 5, "all workers to see it")  # each looks for it once a second
         _all_pairs(own, b"a live-datagram")
         sensor.wait_alerts(32, 10)
         last = sensor.stop()
