@@ -6,6 +6,7 @@ The gate must say the same of the same tree: `HYPOTHESIS_PROFILE=search` looks f
 import gc
 import os
 import sys
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,12 @@ settings.register_profile("search")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 _LONG = (
-    "test_hostile.py", "test_oracle.py", "test_kernels_plain.py", "test_cli_workers.py", "test_short_names.py",
-    "test_shipped.py", "test_app_memory.py", "test_kernelcache.py", "test_frames.py", "test_made_apart.py",
+    "test_corpus.py", "test_corpus_contents.py", "test_decode_parity.py", "test_conformance.py",
+    "test_kernels_plain.py", "test_hostile.py", "test_oracle.py", "test_cli_workers.py", "test_shipped.py",
+    "test_kernelcache.py", "test_app_memory.py", "test_engine_rules.py", "test_engine_apps.py", "test_frames.py",
+    "test_et_open.py", "test_short_names.py", "test_bookstore.py", "test_made_apart.py",
 )
-"""Files that take seconds: a process that gets one of them last lets the other one wait."""
+"""Files that take seconds, the longest first: a process that gets one of them last lets the other one wait."""
 _NAMED = 40
 _DATED = (b"\x1f\x8b", b"PK")
 """What begins files that may hold the time at which they were made: gzip, zip."""
@@ -39,7 +42,12 @@ def pytest_configure():
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.path.name not in _LONG)
+    """Put long files first, in turns with live ones: these wait more than they compute, and two at a time only wait."""
+    files = dict.fromkeys(item.path for item in items)
+    long = sorted((path for path in files if path.name in _LONG), key=lambda path: _LONG.index(path.name))
+    live = [path for path in files if path.parent.name == "live"]
+    place = {path: n for n, path in enumerate(path for both in zip_longest(long, live) for path in both if path)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 def pytest_sessionfinish():
