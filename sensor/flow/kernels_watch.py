@@ -22,9 +22,9 @@ WATCH = np.dtype(
         ("isn", "<u4", (2,)),
         ("alt", "<u4", (2,)),  # the side's first sequence number, where later SYNs had others
         ("next", "<u4", (2,)),  # behind the highest byte that the side has sent
-        ("sent", "<u4", (2,)),  # behind the highest byte that was seen of it
         ("acked", "<u4", (2,)),  # highest acknowledgment of the side's bytes
         ("win", "<u4", (2,)),  # window that the side has announced, scaled
+        ("edge", "<u4", (2,)),  # right edge of the window that the side was given; it never goes back
         ("stamp", "<u4", (2,)),  # its last timestamp
         ("stamped", "u1", (2,)),
         ("phase", "u1"),
@@ -46,8 +46,10 @@ _TIMESTAMP, _TIMESTAMP_SIZE, _FAST_OPEN = 8, 10, 34
 """Options (RFC 7323 section 3, RFC 7413 section 4.1.1)."""
 SYN_QUEUE, SYNACK_QUEUE = 10, 5
 """SYNs and SYN/ACKs with numbers of their own that Suricata remembers."""
-_GIVEN = 32
-"""Bytes of a window that may be taken back besides."""
+_GIVEN, _NARROW = 32, 1024
+"""Bytes of a window that may be taken back besides, where more than so many are left."""
+_CLIENT_SAYS, _SERVER_SAYS = 17, 9
+"""Bytes of either side after which a protocol that nobody knows is given up."""
 _MASK = 0xFFFFFFFF
 
 (
@@ -63,17 +65,27 @@ _MASK = 0xFFFFFFFF
 @helper
 @no_type_check
 def _bad_ack(w: np.void, o: int, ack: int) -> bool:  # pragma: no cover
-    """Whether an acknowledgment of side o's bytes is beyond all that it may have sent."""
-    limit = (np.int64(w["acked"][o]) + np.int64(w["win"][1 - o])) & _MASK
-    return diff(ack, limit) > 0 and diff(ack, np.int64(w["next"][o])) > 0
+    """Whether an acknowledgment of side o's bytes is beyond its window, or further back than that is wide."""
+    back = diff(np.int64(w["acked"][o]), ack)
+    if back > 0:
+        return w["win"][1 - o] != 0 and back > w["win"][1 - o]
+    return diff(ack, np.int64(w["edge"][o])) > 0
 
 
 @helper
 @no_type_check
-def _beyond(w: np.void, d: int, seq: int) -> bool:  # pragma: no cover
-    """Whether a segment of side d begins behind its window."""
-    limit = (np.int64(w["acked"][d]) + np.int64(w["win"][1 - d])) & _MASK
-    return diff(seq, limit) > 0 and diff(seq, np.int64(w["next"][d])) > 0
+def _beyond(w: np.void, d: int, end: int) -> bool:  # pragma: no cover
+    """Whether a segment of side d ends behind its window."""
+    return diff(end & _MASK, np.int64(w["edge"][d])) > 0
+
+
+@helper
+@no_type_check
+def _widen(w: np.void, d: int) -> None:  # pragma: no cover
+    """Give side d the window that the other side announces from its last acknowledgment on."""
+    edge = (np.int64(w["acked"][d]) + np.int64(w["win"][1 - d])) & _MASK
+    if diff(edge, np.int64(w["edge"][d])) > 0:
+        w["edge"][d] = edge
 
 
 @helper
@@ -81,24 +93,27 @@ def _beyond(w: np.void, d: int, seq: int) -> bool:  # pragma: no cover
 def _begin(w: np.void, d: int, seq: int) -> None:  # pragma: no cover
     w["isn"][d] = seq
     w["next"][d] = (seq + 1) & _MASK
-    w["sent"][d] = (seq + 1) & _MASK
     w["acked"][d] = (seq + 1) & _MASK
+    w["edge"][d] = (seq + 1 + np.int64(w["win"][1 - d])) & _MASK
+
+
+@helper
+@no_type_check
+def _reach(w: np.void, d: int, end: int) -> None:  # pragma: no cover
+    """Take note of how far side d has sent."""
+    if diff(end, np.int64(w["next"][d])) > 0:
+        w["next"][d] = end
 
 
 @helper
 @no_type_check
 def _take(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> None:  # pragma: no cover
-    """Take a sound segment."""
-    end = (seq + size) & _MASK
-    if diff(end, np.int64(w["next"][d])) > 0:
-        w["next"][d] = end
-    if size > 0 and diff(end, np.int64(w["sent"][d])) > 0:
-        w["sent"][d] = end
+    """Take a sound segment. What acknowledges more than was seen moves no `next`."""
+    _reach(w, d, (seq + size) & _MASK)
     if flags & ACK and diff(ack, np.int64(w["acked"][1 - d])) > 0:
         w["acked"][1 - d] = ack
-        if diff(ack, np.int64(w["next"][1 - d])) > 0:
-            w["next"][1 - d] = ack
     w["win"][d] = win
+    _widen(w, 1 - d)
 
 
 @helper
@@ -138,6 +153,7 @@ def _syn_sent(w: np.void, d: int, seq: int, ack: int, flags: int, win: int) -> i
         _begin(w, d, seq)
     w["alt"][d] = seq
     w["win"][d] = win
+    _widen(w, 1 - d)
     w["extra"] = 0
     w["phase"] = SYN_RECV
     return found
@@ -175,6 +191,8 @@ def _finish(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: 
     if flags & SYN and d == w["client"]:
         return FIN_SYN
     _take(w, d, seq, size + 1, ack, flags, win)
+    if flags & ACK:
+        _reach(w, 1 - d, ack)
     w["fin"] = 1 + d
     w["phase"] = HALF
     return 0
@@ -200,9 +218,11 @@ def _syn_recv(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win
             return FOUR_INVALID | INVALID_ACK
     elif d == w["client"] and not right_ack:
         return EVASION if right_seq else WRONG_BOTH
-    elif d != w["client"] and diff(seq, np.int64(w["next"][d])) > 0:
+    elif d != w["client"] and (not right_seq or diff(ack, np.int64(w["next"][1 - d])) < 0):
         return WRONG_BOTH
     _take(w, d, seq, size, ack, flags, win)
+    if d == w["client"]:  # what the SYN has announced counts no longer
+        w["edge"][1 - d] = (np.int64(w["acked"][1 - d]) + win) & _MASK
     w["phase"] = OPEN
     return 0
 
@@ -226,14 +246,56 @@ def _open_syn(w: np.void, d: int, seq: int, ack: int, flags: int) -> int:  # pra
 
 @helper
 @no_type_check
-def _old(w: np.void, d: int, seq: int, size: int) -> int:  # pragma: no cover
-    """Say what is odd about bytes that were acknowledged before."""
-    rest = diff((seq + size) & _MASK, np.int64(w["acked"][d]))
-    # One byte or none in front of the next: the other side is asked whether it is still there.
-    if rest > 0 or (size < 2 and (seq + 1) & _MASK == w["next"][d]):
+def _early(w: np.void, d: int, seq: int, size: int) -> bool:  # pragma: no cover
+    """Whether all was acknowledged before, and nobody asks whether the other side is still there."""
+    if size < 2 and (seq + 1) & _MASK == w["next"][d]:
+        return False
+    end = (seq + size) & _MASK
+    return diff(end, np.int64(w["acked"][d])) < 0 and diff(end, np.int64(w["next"][d])) <= 0
+
+
+@helper
+@no_type_check
+def _told(w: np.void) -> bool:  # pragma: no cover
+    """Whether both sides have said enough that is acknowledged to tell that it is no known protocol."""
+    for side in range(2):
+        end = np.int64(w["acked"][side])
+        if diff(end, np.int64(w["next"][side])) > 0:
+            end = np.int64(w["next"][side])
+        if diff(end, np.int64(w["isn"][side])) <= (_CLIENT_SAYS if side == w["client"] else _SERVER_SAYS):
+            return False
+    return True
+
+
+@helper
+@no_type_check
+def _shrinks(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> bool:  # pragma: no cover
+    """Whether a segment behind a gap on both sides takes back more of its window than what was missed explains."""
+    less = np.int64(w["win"][d]) - win
+    if w["phase"] < OPEN or w["phase"] == OVER or flags & (SYN | FIN | RST) or less <= size:
+        return False
+    if diff(ack, np.int64(w["next"][1 - d])) <= 0 or diff(seq, np.int64(w["next"][d])) <= 0:
+        return False
+    return less > diff(ack, np.int64(w["acked"][1 - d])) + (_GIVEN if win > _NARROW else 0)
+
+
+@helper
+@no_type_check
+def _apart(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
+    """Say what is odd about a segment that does not count, whatever the state; -1: it does."""
+    if w["phase"] == FRESH:
+        return -1
+    if _shrinks(w, d, seq, size, ack, flags, win):
+        return BAD_WINDOW
+    plain = flags & (SYN | FIN | RST) == 0
+    outdated = w["phase"] >= OPEN and size == 0 and seq == w["next"][d]
+    if plain and outdated and diff(ack, np.int64(w["acked"][1 - d])) < 0:
         return 0
-    found = SPURIOUS if size > 0 else 0
-    return found | EST_BEFORE if rest < 0 and w["phase"] == OPEN else found
+    # Asks whether the other side is still there (RFC 9293 section 3.8.4).
+    if plain and size < 2 and (seq + 1) & _MASK == w["next"][d] and ack == w["acked"][1 - d]:
+        return 0
+    before = size > 0 and diff((seq + size) & _MASK, (np.int64(w["isn"][d]) + 1) & _MASK) <= 0
+    return SPURIOUS if before and not _told(w) else -1
 
 
 @helper
@@ -247,11 +309,15 @@ def _open(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
         w["sure"] = 1
     if flags & ACK and _bad_ack(w, 1 - d, ack):
         return EST_INVALID | INVALID_ACK
-    if _beyond(w, d, seq):
+    if _early(w, d, seq, size):
+        return EST_BEFORE
+    if size == 1 and seq == w["next"][d] and w["win"][1 - d] == 0:  # asks whether the window is still closed
+        return 0
+    _reach(w, d, (seq + size) & _MASK)
+    if _beyond(w, d, seq + size):
         return EST_WINDOW
-    found = _old(w, d, seq, size)
     _take(w, d, seq, size, ack, flags, win)
-    return found
+    return 0
 
 
 @helper
@@ -266,27 +332,48 @@ def _again(w: np.void, d: int, seq: int, size: int) -> int:  # pragma: no cover
 
 @helper
 @no_type_check
+def _far(w: np.void, d: int, seq: int, size: int, flags: int) -> bool:  # pragma: no cover
+    """Whether a segment is out of its window, or an end before its place, when one side has finished."""
+    if w["fin"] == 1 + w["client"]:
+        edge = (np.int64(w["acked"][d]) + np.int64(w["win"][1 - d])) & _MASK
+        if diff(seq, edge) > 0:
+            return True
+        early = diff(seq, np.int64(w["acked"][d])) < 0 and diff(seq, np.int64(w["next"][d])) < 0
+        return flags & FIN != 0 and early
+    if flags & FIN:
+        return _beyond(w, d, seq) or diff((seq + 1) & _MASK, np.int64(w["next"][d])) < 0
+    return _beyond(w, d, seq + size)
+
+
+@helper
+@no_type_check
 def _half(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
     """One side has finished: Suricata names the phase after what the server has to do."""
     first = np.int64(w["fin"]) - 1
     if flags & SYN:
         return 0 if flags & FIN or (first == w["client"] and not flags & ACK) else SHUT_SYN
     bad = flags & ACK != 0 and _bad_ack(w, 1 - d, ack)
-    far = _beyond(w, d, seq)
+    far = _far(w, d, seq, size, flags)
+    found = _again(w, d, seq, size)
     if bad or far:
         if first == w["client"]:
-            return CW_INVALID | INVALID_ACK if bad else CW_FIN if flags & FIN else CW_WINDOW
+            return found | (CW_INVALID | INVALID_ACK if bad else CW_FIN if flags & FIN else CW_WINDOW)
         if w["acked"][first] == w["next"][first]:
-            return FIN2_INVALID | INVALID_ACK if bad else FIN2_FIN if flags & FIN else FIN2_SEQ
-        return FIN1_INVALID | INVALID_ACK if bad else FIN1_FIN if flags & FIN else FIN1_SEQ
-    found = _old(w, d, seq, size) | _again(w, d, seq, size)
-    if found & SPURIOUS and first == w["client"]:
+            return found | (FIN2_INVALID | INVALID_ACK if bad else FIN2_FIN if flags & FIN else FIN2_SEQ)
+        return found | (FIN1_INVALID | INVALID_ACK if bad else FIN1_FIN if flags & FIN else FIN1_SEQ)
+    if size > 0 and first == w["client"] and diff((seq + size) & _MASK, np.int64(w["acked"][d])) <= 0:
         found |= CW_BEFORE
-    again = flags & FIN != 0 and d == first
+    # Behind a server's end another one in its place is taken for the client's.
+    again = flags & FIN != 0 and d == first and (first == w["client"] or (seq + 1) & _MASK == w["next"][d])
     if again and first == w["client"] and diff(seq, np.int64(w["acked"][d])) < 0:
         return CW_FIN
-    _take(w, d, seq, size + (1 if flags & FIN and not again else 0), ack, flags, win)
-    if flags & FIN and d != first:
+    place = np.int64(w["next"][d])
+    _take(w, d, seq, size + (1 if flags & FIN and d != first else 0), ack, flags, win)
+    if seq != place:  # only what comes in its place counts now
+        w["next"][d] = place
+    if flags & ACK:
+        _reach(w, 1 - d, ack)
+    if flags & FIN and not again and (d != first or first != w["client"]):
         both = first != w["client"] and not flags & ACK and w["acked"][first] != w["next"][first]
         w["phase"] = CLOSING if both else LAST
     return found
@@ -296,8 +383,10 @@ def _half(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
 @no_type_check
 def _closing(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
     """Both have finished, the server first, and the client's end acknowledged nothing."""
-    found = _old(w, d, seq, size) | _again(w, d, seq, size)
-    if flags & SYN or not flags & ACK or found:
+    if flags & SYN:
+        return 0 if flags & FIN else SHUT_SYN
+    found = _again(w, d, seq, size)
+    if not flags & ACK or found:
         return found
     if (seq + (1 if d == w["client"] else 0)) & _MASK != w["next"][d]:  # an end that acknowledged nothing has no number
         return CLOSING_SEQ
@@ -310,24 +399,9 @@ def _closing(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win:
 
 @helper
 @no_type_check
-def _shrinks(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> bool:  # pragma: no cover
-    """Whether a segment behind a gap on both sides takes back more of its window than what was missed explains."""
-    less = np.int64(w["win"][d]) - win
-    if w["phase"] < OPEN or flags & (SYN | FIN | RST) or less <= size:
-        return False
-    missed = diff(ack, np.int64(w["sent"][1 - d]))
-    if missed <= 0 or less <= missed + _GIVEN or diff(seq, np.int64(w["sent"][d])) <= 0:
-        return False
-    return not _bad_ack(w, 1 - d, ack)
-
-
-@helper
-@no_type_check
-def _timewait(
-    w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int, found: int
-) -> int:  # pragma: no cover
+def _timewait(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
     """Take a segment behind both ends, of which the server's came first: an acknowledgment in its place is the last."""
-    found |= _again(w, d, seq, size)
+    found = _again(w, d, seq, size)
     if found or not flags & ACK or flags & FIN:
         return found
     if seq != w["next"][d] and (seq + 1) & _MASK != w["next"][d]:
@@ -372,14 +446,11 @@ def _last(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
     first = np.int64(w["fin"]) - 1
     if flags & SYN:
         return 0 if flags & FIN or (first == w["client"] and not flags & ACK) else SHUT_SYN
-    found = _old(w, d, seq, size)
     if first != w["client"]:
-        return _timewait(w, d, seq, size, ack, flags, win, found)
-    if d != first:
-        return found
-    if w["acked"][1 - d] == w["next"][1 - d]:
+        return _timewait(w, d, seq, size, ack, flags, win)
+    if d != first or w["acked"][1 - d] == w["next"][1 - d]:
         return 0
-    found |= _again(w, d, seq, size)
+    found = _again(w, d, seq, size)
     if found:
         return found
     if flags & ACK and _bad_ack(w, 1 - d, ack):
@@ -387,6 +458,7 @@ def _last(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
     if seq != w["next"][d] and (seq + 1) & _MASK != w["next"][d]:
         return LAST_SEQ
     _take(w, d, seq, size, ack, flags, win)
+    w["phase"] = OVER
     return 0
 
 
@@ -451,8 +523,8 @@ def _fresh(w: np.void, d: int, seq: int, size: int, flags: int, win: int, midstr
 @helper
 @no_type_check
 def _in_place(w: np.void, d: int, seq: int) -> bool:  # pragma: no cover
-    """Whether a reset has the next number of its side, for which the end of the side does not count."""
-    ended = w["phase"] >= CLOSING or (w["phase"] == HALF and w["fin"] == 1 + d)
+    """Whether a reset has the next number of its side; the end of a client that has finished first does not count."""
+    ended = d == w["client"] and w["phase"] == HALF and w["fin"] == 1 + d
     return (seq + (1 if ended else 0)) & _MASK == w["next"][d]
 
 
@@ -464,14 +536,14 @@ def _judge(
     phase = np.int64(w["phase"])
     if phase == FRESH:
         return _fresh(w, d, seq, size, flags, win, midstream)
+    if phase == OVER:
+        return 0
     if flags & RST:
         if phase >= SYN_RECV and flags & ACK and _bad_ack(w, 1 - d, ack):
             return RST_INVALID | INVALID_ACK
         if phase == SYN_SENT and not w["fourway"]:
-            if flags & ACK and (d == w["client"] or diff(ack, np.int64(w["next"][1 - d])) > 0):
-                return RST_INVALID | INVALID_ACK
-            if d != w["client"] and not flags & ACK:
-                return 0
+            right = d != w["client"] and ack == w["next"][1 - d]  # what a refused connection is told
+            return RST_INVALID | INVALID_ACK if flags & ACK and ack != 0 and not right else 0
         if phase >= SYN_RECV and not _in_place(w, d, seq):
             return 0
         w["phase"] = OVER
@@ -523,12 +595,15 @@ def watch(
             w["fin"] = 0
             w["sure"] = 0
             w["early"] = 0
-            w["stamped"][0] = 0
-            w["stamped"][1] = 0
+            for side in range(2):
+                w["isn"][side] = 0
+                w["next"][side] = 0
+                w["acked"][side] = 0
+                w["stamped"][side] = 0
         flags = np.int64(r["tcpflags"])
         broken = BROKEN if not flags & ACK and r["ack"] != 0 else 0
         out[i] = np.uint64(broken)
-        if w["phase"] == UNKNOWN or w["phase"] == OVER:
+        if w["phase"] == UNKNOWN:
             continue
         if w["phase"] == FRESH:
             w["stamped"][0] = 0
@@ -539,15 +614,18 @@ def watch(
         if answers and _unexplained(w, d, b, l4 + 20, end):
             out[i] = np.uint64(broken | STAMP)
             continue
-        if end > l4 + 20 and not flags & RST and _stale(w, d, _timestamp(b, l4 + 20, end)):
+        if end > l4 + 20 and w["phase"] != OVER and not flags & RST and _stale(w, d, _timestamp(b, l4 + 20, end)):
             out[i] = np.uint64(broken | STAMP)
             continue
         win = np.int64(r["win"]) if flags & SYN else np.int64(r["win"]) << np.int64(flows["wscale"][slot, d])
         if w["phase"] == FRESH and flags & SYN and r["paylen"] > 0 and _option(b, l4 + 20, end, _FAST_OPEN, 0) >= 0:
             w["early"] = 1
             early[0] = slot
-        if _shrinks(w, d, np.int64(r["seq"]), np.int64(r["paylen"]), np.int64(r["ack"]), flags, win):
-            out[i] = np.uint64(broken | BAD_WINDOW)
-            continue
-        found = _judge(w, d, np.int64(r["seq"]), np.int64(r["paylen"]), np.int64(r["ack"]), flags, win, midstream)
+        seq = np.int64(r["seq"])
+        size = np.int64(r["paylen"])
+        ack = np.int64(r["ack"])
+        found = _apart(w, d, seq, size, ack, flags, win)
+        if found < 0:
+            acked = w["phase"] != FRESH and size > 0 and diff((seq + size) & _MASK, np.int64(w["acked"][d])) <= 0
+            found = (SPURIOUS if acked else 0) | _judge(w, d, seq, size, ack, flags, win, midstream)
         out[i] = np.uint64(broken | found)

@@ -217,10 +217,13 @@ _NEVER = frozenset({
     "ipv4.opt_unknown", "ipv6.pkt_too_small", "erspan.too_many_vlan_layers", "afpacket.trunc_pkt",
     "ipv6.exthdr_dupl_eh", "gre.version1_malformed_sre_hdr", "stream.wrong_thread",
     "stream.3whs_ack_in_wrong_dir", "stream.3whs_ack_data_inject", "stream.3whs_async_wrong_seq",
-    "stream.3whs_synack_resend_with_diff_seq", "stream.reassembly_segment_before_base_seq",
+    "stream.3whs_synack_resend_with_diff_seq", "stream.reassembly_segment_before_base_seq", "udp.hlen_invalid",
+    "stream.est_ack_zwp_data", "stream.suspected_rst_inject", "stream.reassembly_insert_invalid",
+    "stream.reassembly_insert_limit", "stream.reassembly_no_segment", "stream.reassembly_urgent_oob_limit_reached",
 })  # fmt: skip
-"""Events that Suricata knows and never raises, unless it is in the way of packets or hears one side alone (what it
-calls async), and that of its threads: nothing is lost where they are missing."""
+"""Events that Suricata knows and never raises, unless it is in the way of packets, hears one side alone (what it
+calls async), is short of memory or leaves urgent bytes out, and that of its threads: nothing is lost where they are
+missing."""
 
 
 def stream_event(draft: Draft, value: str) -> None:

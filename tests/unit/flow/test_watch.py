@@ -194,6 +194,39 @@ CASES = [
     ([SYN, (SERVER, 0, C + 9, R | A)], {2: "pkt_invalid_ack rst_invalid_ack"}),
     ([SYN, (SERVER, 0, 0, R), (SERVER, S0, C0 + 99, S | A)], {3: "3whs_synack_with_wrong_ack"}),
     ([SYN, SYNACK, (CLIENT, C, SV + FAR, R | A)], {3: "pkt_invalid_ack rst_invalid_ack"}),
+    # Windows: the right edge never goes back; what the SYN has announced counts until the handshake is over.
+    ([(*SYN, 0, 1000), (*SYNACK, 0, 100), (*DONE, 0, 100), (SERVER, SV, C, A | P, 600, 100)],
+     {4: "est_packet_out_of_window"}),
+    ([(*SYN, 0, 1000), (*SYNACK, 0, 1000), (*DONE, 0, 1000), (SERVER, SV, C, A | P, 10, 100),
+      (CLIENT, C + 500, SV - 50, A | P, 50, 0)], {}),
+    ([(*SYN, 0, 100), (*SYNACK, 0, 1000), (*DONE, 0, 100), (CLIENT, C + 1, SV + 100, A, 0, 100),
+      (CLIENT, C + 50, SV - 50, A, 0, 100)], {5: "est_invalid_ack pkt_invalid_ack"}),
+    ([*OPENED, (SERVER, SV, C, A, 0, 0), (CLIENT, C, SV, A | P, 1), (SERVER, SV, C + 1, A, 0, 0),
+      (CLIENT, C + 1, SV, A | P, 9), (SERVER, SV, C + 10, A)], {}),
+    ([*OPENED, (CLIENT, C, SV, A | F, 0, 0), (SERVER, SV + 90, C + 1, A)], {5: "closewait_ack_out_of_window"}),
+    # What acknowledges bytes that were not seen.
+    ([*OPENED, (SERVER, SV, C + 1, A), DONE], {5: "est_pkt_before_last_ack"}),
+    ([*OPENED, (CLIENT, C, SV + 1, A), (SERVER, SV, C - 1, A)], {}),
+    ([*OPENED, (SERVER, SV, C + 1, A), (CLIENT, C - 1, SV, A)], {}),
+    ([*OPENED, (CLIENT, C, SV + 1, A | F), (SERVER, SV, C + 1, A | P, 1)],
+     {5: "closewait_pkt_before_last_ack pkt_retransmission pkt_spurious_retransmission"}),
+    ([SYN, SYNACK, (SERVER, SV, C - 1, A)], {3: "3whs_wrong_seq_wrong_ack"}),
+    ([SYN, SYNACK, (SERVER, SV, C + 10, A)], {}),
+    # Bytes in front of the first one, and what comes behind a reset.
+    ([*OPENED, (CLIENT, C, SV, A | P, DATA), (CLIENT, C - DATA, SV, A | P, DATA)], {5: "pkt_spurious_retransmission"}),
+    ([*TALKED, (CLIENT, C2, 0, R), (SERVER, SV, C2, A | P, DATA)], {9: "pkt_spurious_retransmission"}),
+    ([SYN, (CLIENT, C - DATA, SV, A | P, DATA)], {2: "pkt_spurious_retransmission"}),
+    ([SYN, (SERVER, 0, C, R | A), (SERVER, S0, C0 + 99, S | A)], {3: "3whs_synack_with_wrong_ack"}),
+    ([SYN, (SERVER, 0, C0, R | A)], {2: "pkt_invalid_ack rst_invalid_ack"}),
+    ([*OPENED, (SERVER, SV, C, A | F), (SERVER, SV + 1, 0, R), SYNACK], {}),
+    ([*OPENED, (SERVER, SV, C, A | F), (SERVER, SV, 0, R), SYNACK], {6: "shutdown_syn_resend"}),
+    # Ends out of their place.
+    ([*OPENED, (SERVER, SV, C, A | F), (SERVER, SV + 1, C, A | F), (SERVER, SV + 2, C - 1, A)],
+     {6: "timewait_ack_wrong_seq"}),
+    ([*OPENED, (SERVER, SV, C, A | F), (SERVER, SV - DATA, C, A | F)], {5: "fin1_fin_wrong_seq"}),
+    ([*OPENED, (SERVER, SV, C + 1, A | F), (CLIENT, C, SV + 1, A | F)], {}),
+    ([*SERVER_FIN, (CLIENT, C2, 0, F), SYNACK], {10: "shutdown_syn_resend"}),
+    ([*BOTH_FIN, (CLIENT, C2 + 1, S2 + 1, A), SYNACK], {}),
 ]  # fmt: skip
 
 
