@@ -33,7 +33,7 @@ WATCH = np.dtype(
         ("extra", "u1"),  # SYNs, then SYN/ACKs with other numbers
         ("fin", "u1"),  # 1 + side of the first FIN
         ("sure", "u1"),  # the server has said something behind the handshake
-        ("early", "u1"),  # the SYN asked for TCP Fast Open and has data (RFC 7413)
+        ("early", "u1"),  # the SYN has data and asked for TCP Fast Open (RFC 7413)
     ],
     align=True,
 )
@@ -618,8 +618,8 @@ def watch(
             out[i] = np.uint64(broken | STAMP)
             continue
         win = np.int64(r["win"]) if flags & SYN else np.int64(r["win"]) << np.int64(flows["wscale"][slot, d])
-        if w["phase"] == FRESH and flags & SYN and r["paylen"] > 0 and _option(b, l4 + 20, end, _FAST_OPEN, 0) >= 0:
-            w["early"] = 1
+        if w["phase"] == FRESH and flags & SYN and r["paylen"] > 0:
+            w["early"] = _option(b, l4 + 20, end, _FAST_OPEN, 0) >= 0
             early[0] = slot
         seq = np.int64(r["seq"])
         size = np.int64(r["paylen"])
