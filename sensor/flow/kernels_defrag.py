@@ -500,11 +500,11 @@ def _fits(t: int, off: int, end: int, more: int, new: int, at: int, buf: np.ndar
         meta[C_MAX_OVERLAPS] += 1
         return IGNORE, _IGNORED
     seen = _compare(t, off, end, buf, at, tracks, nodes, data)
+    odd |= _OVERLAP
     if seen == 2:
         meta[C_DUPLICATES] += 1
     else:
         meta[C_OVERLAPS] += 1
-        odd |= _OVERLAP
         tracks["overlaps"][t] += 1
     if seen == 1:
         meta[C_OVERLAPS_DIFFERENT] += 1

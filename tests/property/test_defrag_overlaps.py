@@ -59,8 +59,7 @@ def reference(fragments, policy):
             flags.append((bool(met), False))
             continue
         other = any(v[2] != letter for v in met)
-        again = bool(met) and not other and any(v[:2] == (a, b) for v in met)
-        flags.append((bool(met) and not again, other))
+        flags.append((bool(met), other))
         covered = {u for s, e, _ in versions for u in range(s, e)}
         if not met or other or not set(range(a, b)) <= covered:
             versions.append((a, b, letter))
