@@ -24,7 +24,7 @@ from sensor.engine.select import Candidates
 from sensor.engine.tails import Tails
 from sensor.flow.journal import Journal
 from sensor.model import addr
-from sensor.model.anomaly import AppAnomaly
+from sensor.model.anomaly import AppAnomaly, StreamAnomaly
 from sensor.model.app import Expects, HandsOver, KnowsEnds, ProtocolSpec, TxStage
 from sensor.model.distinct import distinct
 from sensor.model.expected import Announced
@@ -516,12 +516,21 @@ class Walk:
             origin = int(work.gathered.messages.origins[index])
             self._judge.window(work.place(n), self._window_of(work, n, origin), origin, sorted(awake))
 
+    @staticmethod
+    def _matters(work: BlockWork, n: int) -> bool:
+        """Whether bytes of a known protocol were lost, or the first ones of a side."""
+        first = work.gathered.segs["pos"][work.columns.indexes[n]] == 0
+        return bool(first) or work.view.app_name(work.columns.slots[n], work.columns.rows[n]) not in ("", "failed")
+
     def _note(self, work: BlockWork, n: int) -> None:
         """Judge and log what the flow table found odd."""
         place, anomaly = work.place(n), work.columns.args[n]
         noting = self._plan.notes.get(anomaly)
         if noting:
             self._judge.note(place, anomaly, noting)
+        lost = self._plan.notes.get(StreamAnomaly.REASSEMBLY_SEQ_GAP)
+        if lost and anomaly == StreamAnomaly.REASSEMBLY_GAP and self._matters(work, n):
+            self._judge.note(place, StreamAnomaly.REASSEMBLY_SEQ_GAP, lost)
         self._logs.stream_anomaly(place, anomaly)
 
     def _end(self, work: BlockWork, n: int) -> None:

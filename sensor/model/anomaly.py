@@ -171,6 +171,9 @@ class StreamAnomaly(IntEnum):
     TCP_FASTOPEN = 12
     PORT_REUSE = 13
     SUSPECTED_RST_INJECT = 14
+    REASSEMBLY_SEQ_GAP = 15
+    """A REASSEMBLY_GAP that Suricata tells of: within a protocol that is known, or at the very beginning of a side.
+    The walk tells them apart; the flow table does not know protocols."""
 
     @property
     def event(self) -> str:

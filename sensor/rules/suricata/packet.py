@@ -237,7 +237,7 @@ def stream_event(draft: Draft, value: str) -> None:
     if f"stream.{word}" in _NEVER:
         draft.conditions.append(NEVER)
         return
-    number = names.get(_STREAM_EVENTS.get(word, f"stream.{word}"))
+    number = names.get(f"stream.{word}", names.get(_STREAM_EVENTS.get(word, "")))
     if number is None:
         raise Refused(f"the event '{word[:60]}' is not among those that are noticed")
     draft.conditions.append(HeaderTest(fields.STREAM_EVENT, "=", number))

@@ -284,6 +284,21 @@ def test_lost_bytes_are_an_event_of_the_packet_that_acknowledges_them(tmp_path):
     assert sids(frames, one_rule(tmp_path, f"protocol: tcp, flow: to_server, {event}")) == []
 
 
+@pytest.mark.parametrize(("segments", "expected"), [
+    ([(0, forge.request("/a")), (1, forge.response()), (0, 10), (0, b"later")], [1]),  # of a known protocol
+    ([(0, 10), (0, b"later"), (1, b"reply")], [1]),  # the first ones of a side
+    ([(0, b"x" * 40), (1, b"y" * 40), (0, 10), (0, b"later"), (1, 10), (1, b"more")], []),
+])  # fmt: skip
+def test_lost_bytes_that_suricata_tells_of(tmp_path, segments, expected):
+    flow = Flow(dport=8888).open()
+    for side, data in segments:
+        flow = flow.lose(side, data) if isinstance(data, int) else flow.send(side, data)
+    every = one_rule(tmp_path, "protocol: tcp, match: [{stream.event: stream.reassembly_gap}]")
+    some = one_rule(tmp_path, "protocol: tcp, match: [{stream.event: stream.reassembly_seq_gap}]")
+    assert sids(flow.frames(), some) == expected
+    assert sids(flow.frames(), every)
+
+
 def test_what_a_flow_does_not_speak_is_a_condition_once_it_is_known(tmp_path):
     web = Flow(dport=80).open().send(0, forge.request("/a")).send(1, forge.response()).close().frames()
     other = Flow(dport=80).open().send(0, b"\x00" * 64).send(1, b"\x00" * 64).close().frames()

@@ -44,7 +44,7 @@ from sensor.rules.nodes import All, Any, HeaderTest, Not
         ("decode-event:sll.pkt_too_small;", HeaderTest("decode.event", "=", DecodeAnomaly.SLL_PKT_TOO_SMALL)),
         ("flow.age:>100;", HeaderTest("flow.age", ">", 100)),
         ("ipopts:lsrr;", HeaderTest("ip.options", "=", 131)),
-        ("stream-event:reassembly_seq_gap;", HeaderTest("stream.event", "=", StreamAnomaly.REASSEMBLY_GAP)),
+        ("stream-event:reassembly_seq_gap;", HeaderTest("stream.event", "=", StreamAnomaly.REASSEMBLY_SEQ_GAP)),
         ("stream-event:stream.port_reuse;", HeaderTest("stream.event", "=", StreamAnomaly.PORT_REUSE)),
     ],
 )
