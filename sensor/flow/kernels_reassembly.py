@@ -162,7 +162,7 @@ def _pop(w: lay.World, f: np.void, a: np.void, side: int) -> None:
 
 @helper
 def _trim(f: np.void, piece: np.void, side: int, n: int) -> None:
-    """Cut n bytes off the front of a side's first piece."""
+    """Cut n bytes off the front of a piece of a side."""
     piece["seq"] = (np.int64(piece["seq"]) + n) & MASK
     piece["off"] += n
     piece["len"] -= n
@@ -336,6 +336,30 @@ def _store(w: lay.World, f: np.void, a: np.void, buf: np.ndarray, side: int, bef
 
 
 @helper
+def _replace(w: lay.World, f: np.void, a: np.void, buf: np.ndarray, side: int, before: int, n: int,
+             seq: int, end: int, cur: int, off: int, ov: int) -> None:  # fmt: skip
+    """Put ov bytes from cur (buf[off:]) of segment [seq, end) in the place of those of queued piece n.
+
+    They are the newer segment's from now on: the next one that overlaps them is compared with it. At a cap, and in the
+    midst of a piece, which only a host that always takes the newer ones has, they pass for the older one's.
+    """
+    piece = w.pieces[n]
+    head = diff(cur, np.int64(piece["seq"]))
+    rest = np.int64(piece["len"]) - head - ov
+    if head == 0 and rest == 0:
+        piece["start"], piece["end"] = seq, end
+    elif head == 0:
+        if _store(w, f, a, buf, side, before, n, seq, end, cur, off, ov) >= 0:
+            _trim(f, piece, side, ov)
+            return
+    elif rest == 0 and _store(w, f, a, buf, side, n, np.int64(piece["nxt"]), seq, end, cur, off, ov) >= 0:
+        piece["len"] = head
+        f["queued"][side] -= ov
+        return
+    copy(w.pool, n * CHUNK + np.int64(piece["off"]) + head, buf, off, ov)
+
+
+@helper
 def _enqueue(w: lay.World, f: np.void, a: np.void, buf: np.ndarray, row: int, slot: int, side: int,
              seq: int, end: int, cur: int, off: int) -> tuple[int, int]:  # fmt: skip
     """Keep the bytes from cur (buf[off:]) to end of segment [seq, end), all ahead of the expected byte.
@@ -361,8 +385,7 @@ def _enqueue(w: lay.World, f: np.void, a: np.void, buf: np.ndarray, row: int, sl
                 ov = min(np.int64(piece["len"]) + ahead, total - at)
                 if ov > 0:
                     if _judge(w, f, a, buf, row, slot, side, n, seq, end, here, off + at, ov) == 1:
-                        to = n * CHUNK + np.int64(piece["off"]) - ahead
-                        copy(w.pool, to, buf, off + at, ov)
+                        _replace(w, f, a, buf, side, before, n, seq, end, here, off + at, ov)
                     at += ov
                 before, n = n, np.int64(piece["nxt"])
                 continue

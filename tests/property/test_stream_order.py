@@ -90,8 +90,7 @@ def model(segments, acks, policy):
         for j in range(len(data)):
             at = offset + j
             if at >= expected and (at not in held or newer_wins(span, held[at][1])):
-                extent = held[at][1] if at in held else span
-                held[at] = (data[j : j + 1], extent)
+                held[at] = (data[j : j + 1], span)
         drain()
     drain(force=True)
     return out

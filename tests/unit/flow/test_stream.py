@@ -588,3 +588,17 @@ def test_who_is_the_server_of_a_flow_met_in_the_middle(data, side):
     run = Run().feed([Pkt(data, seq=7, ack=9, flags=ACK), Pkt(b"x", seq=9, ack=7 + len(data), flags=ACK).back()])
     assert [row[1] for row in run.rows] == [side, 1 - side]
     assert Run().feed([Pkt(data, seq=7, flags=SYN)]).rows[0][1] == 0
+
+
+@pytest.mark.parametrize(("policy", "segments", "expected"), [
+    ("bsd", [(13, b"A" * 5), (5, b"B" * 15), (12, b"C" * 3), (0, b"F" * 5)], b"F" * 5 + b"B" * 15),
+    ("bsd", [(10, b"A" * 11), (8, b"B" * 8), (9, b"C" * 14), (0, b"F" * 8)],
+     b"F" * 8 + b"B" * 8 + b"C" * 5 + b"C" * 2),
+    ("linux", [(23, b"A" * 6), (22, b"B" * 14), (23, b"C" * 11), (0, b"F" * 22)], b"F" * 22 + b"B" * 14),
+    ("solaris", [(11, b"A" * 7), (14, b"B" * 8), (16, b"C" * 4), (0, b"F" * 11)], b"F" * 11 + b"A" * 3 + b"B" * 8),
+])  # fmt: skip
+def test_bytes_that_were_replaced_are_those_of_the_newer_segment(policy, segments, expected):
+    """Asked of Suricata: the next segment that overlaps them is compared with that one."""
+    c = Conn()
+    run = Run(default_policy=policy).feed([*c.open(), *(Pkt(data, seq=c.c + at, ack=c.s) for at, data in segments)])
+    assert run.bytes() == expected
