@@ -24,7 +24,20 @@ from sensor.proto.http1.tunnel import Tunnel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MAX_ANOMALIES = 64
+_OF_TRANSACTIONS = frozenset({
+    AppAnomaly.HTTP_MISSING_HOST_HEADER, AppAnomaly.HTTP_REQUEST_HEADER_HOST_INVALID,
+    AppAnomaly.HTTP_REQUEST_URI_HOST_INVALID, AppAnomaly.HTTP_HOST_HEADER_AMBIGUOUS,
+    AppAnomaly.HTTP_REQUEST_AUTH_UNRECOGNIZED, AppAnomaly.HTTP_INVALID_TRANSFER_ENCODING_VALUE_IN_REQUEST,
+    AppAnomaly.HTTP_RANGE_INVALID,
+})  # fmt: skip
+"""What is told of each transaction, however many come at once and have come before."""
+_NO_WARNINGS = frozenset({
+    AppAnomaly.HTTP_INVALID_REQUEST_LINE, AppAnomaly.HTTP_INVALID_RESPONSE_LINE, AppAnomaly.HTTP_HEADER_TOO_LONG,
+    AppAnomaly.HTTP_TOO_MANY_HEADERS, AppAnomaly.HTTP_AMBIGUOUS_LENGTH, AppAnomaly.HTTP_INVALID_CHUNK,
+    AppAnomaly.HTTP_INVALID_CONTENT_LENGTH, AppAnomaly.HTTP_DECOMPRESSION_BOMB, AppAnomaly.HTTP_TOO_MANY_PIPELINED,
+    AppAnomaly.HTTP_DOUBLE_ENCODED_URI,
+})  # fmt: skip
+"""What Suricata's parser does not warn of."""
 
 
 def _nothing() -> None:
@@ -64,7 +77,7 @@ class Exchange:
         """Bodies that are complete; what is kept of them is given back once it was seen."""
         self._created = 0
         self._held = 0
-        self._reported = 0
+        self._warnings = 0
 
     def new(self) -> HttpTransaction:
         """Return the next transaction."""
@@ -120,10 +133,19 @@ class Exchange:
         self._spent.clear()
 
     def anomaly(self, what: AppAnomaly, side: int) -> None:
-        """Note what is odd."""
-        if self._reported < _MAX_ANOMALIES and (what, side) not in self.odd:
+        """Note what is odd: of a transaction, or else once for the bytes at hand, as in Suricata."""
+        if what in _OF_TRANSACTIONS:
+            if len(self.odd) < limits.ODD_AT_ONCE:
+                self.odd.append((what, side))
+        elif (what in _NO_WARNINGS or self.warn(side)) and (what, side) not in self.odd:
             self.odd.append((what, side))
-            self._reported += 1
+
+    def warn(self, side: int, times: int = 1) -> bool:
+        """Count warnings; return whether they are still told. With the last one comes that they are too many."""
+        before, self._warnings = self._warnings, min(self._warnings + times, limits.WARNINGS)
+        if before < limits.WARNINGS == self._warnings:
+            self.odd.append((AppAnomaly.HTTP_TOO_MANY_WARNINGS, side))
+        return self._warnings < limits.WARNINGS
 
     def wait(self, tx: HttpTransaction) -> None:
         """Queue a transaction for its response."""

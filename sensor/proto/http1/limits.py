@@ -28,6 +28,10 @@ CHUNK_LINE = 4096
 """Longest chunk-size line, extensions included."""
 JUNK_LINES = 8
 """Lines that are no start line, skipped in search of one."""
+WARNINGS = 512
+"""So many warnings about one connection are an anomaly of their own, and the last one (Suricata's limit)."""
+ODD_AT_ONCE = 256
+"""Anomalies of transactions told of one piece of the stream."""
 FORM_PARTS = 64
 """Parts of a multipart body that are looked at."""
 TUNNEL = 16 * 1024

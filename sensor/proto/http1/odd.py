@@ -70,7 +70,7 @@ def of_request_line(line: bytes) -> Iterator[AppAnomaly]:
 
 def known_method(line: bytes) -> bool:
     """Whether a line begins with a method that is registered."""
-    return line.strip(_BLANK + b"\r\n").partition(b" ")[0] in _METHODS
+    return _BLANKS.split(line.strip(_BLANK + b"\r\n"), maxsplit=1)[0] in _METHODS
 
 
 def may_be_method(word: bytes) -> bool:
@@ -122,11 +122,11 @@ def of_request(request: parse.RequestLine, headers: parse.Headers) -> Iterator[A
     value = headers.get(b"transfer-encoding")
     if value is not None and (not _names_chunked(value) or request.protocol != b"HTTP/1.1"):
         yield AppAnomaly.HTTP_INVALID_TRANSFER_ENCODING_VALUE_IN_REQUEST
-    length = headers.lengths
-    if length is not None:
-        if parse.content_length(length)[0] < 0:
+    value = headers.get(b"content-length")
+    if value is not None:
+        if parse.content_length(value)[0] < 0:
             yield AppAnomaly.HTTP_INVALID_CONTENT_LENGTH_FIELD_IN_REQUEST
-        if _differ(length):
+        if _lengths_differ(headers):
             yield AppAnomaly.HTTP_DUPLICATE_CONTENT_LENGTH_FIELD_IN_REQUEST
 
 
@@ -135,9 +135,12 @@ def _names_chunked(value: bytes) -> bool:
     return any(token.strip(_BLANK).lower() == b"chunked" for token in value.split(b","))
 
 
-def _differ(value: bytes) -> bool:
-    """Whether a Content-Length is several numbers that differ."""
-    return b"," in value and len({parse.content_length(part.strip())[0] for part in value.split(b",")}) > 1
+def _lengths_differ(headers: parse.Headers) -> bool:
+    """Whether there are several fields of Content-Length, of numbers that differ."""
+    if b"content-length" not in headers.repeated:
+        return False
+    values = (headers.lengths or b"").split(b",")
+    return len({parse.content_length(value.strip())[0] for value in values}) > 1
 
 
 def _hosts(request: parse.RequestLine, header: bytes | None) -> Iterator[AppAnomaly]:
@@ -191,11 +194,11 @@ def of_response(status: parse.StatusLine, headers: parse.Headers) -> Iterator[Ap
     value = headers.get(b"content-encoding")
     if value is not None:
         yield from _codings(value)
-    value = headers.lengths
+    value = headers.get(b"content-length")
     if value is not None:
         if parse.content_length(value)[0] < 0:
             yield AppAnomaly.HTTP_INVALID_CONTENT_LENGTH_FIELD_IN_RESPONSE
-        if _differ(value):
+        if _lengths_differ(headers):
             yield AppAnomaly.HTTP_DUPLICATE_CONTENT_LENGTH_FIELD_IN_RESPONSE
     value = headers.get(b"content-range")
     if value is not None and not _sound_range(value):

@@ -74,6 +74,8 @@ class Headers:
     """By lowercase name; the order is that of `names`."""
     lengths: bytes | None = None
     """Values of Content-Length, joined where it is repeated: rules see the first one only."""
+    repeated: frozenset[bytes] = frozenset()
+    """Lowercase names of which there is more than one field."""
 
     def get(self, name: bytes) -> bytes | None:
         """Return a field's value by lowercase name."""
@@ -203,7 +205,9 @@ def headers(lines: list[bytes], *, split_folded: bool = False, old: bool = False
         if key not in values:
             names.append(name)
             values[key] = value
-        elif key == _LENGTH:
+            continue
+        out.repeated |= {key}
+        if key == _LENGTH:
             out.lengths = (values[key] if out.lengths is None else out.lengths) + b", " + value
         else:
             values[key] += b", " + value
@@ -231,12 +235,12 @@ def _unfold(lines: list[bytes], *, split_folded: bool, old: bool) -> list[bytes]
 def content_length(value: bytes) -> tuple[int, bool]:
     """Return (length, whether it is beyond doubt); -1: no number at all.
 
-    Of several numbers the largest counts, so that no reader sees more of the body than we inspect.
+    Of several numbers the first counts, as in Suricata: what a message has beyond it is looked at as what follows.
     """
     if value.isdigit() and len(value) <= LENGTH_DIGITS:
         return int(value), True
     found = [int(n) for n in _NUMBER.findall(value) if len(n) <= LENGTH_DIGITS]
-    return (max(found), False) if found else (-1, False)
+    return (found[0], False) if found else (-1, False)
 
 
 def declared_length(headers: Headers) -> tuple[int, bool]:

@@ -174,8 +174,10 @@ class RequestSide(Side):
         tx.request_headers = headers = parse.headers(lines)
         self._exchange.reach(tx, REQUEST_HEADERS, TO_SERVER)
         if tx.request is not None:
-            for what in (*(_WRONG[n] for n in odd.of_lines(raw, lines)), *odd.of_request(tx.request, headers)):
+            tx.wrong = odd.of_lines(raw, lines)
+            for what in (*(_WRONG[n] for n in tx.wrong), *odd.of_request(tx.request, headers)):
                 self.anomaly(what)
+            self._exchange.warn(TO_SERVER, len(headers.repeated))
         if tx.request is not None and tx.request.method == b"CONNECT":
             self._exchange.tunnel = Tunnel(bytes(self._buf[self._pos :]))  # there is no body (RFC 9110 section 9.3.6)
             self._drop()

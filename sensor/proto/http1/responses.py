@@ -224,11 +224,12 @@ class ResponseSide(Side):
         if self._head or raw.count(b"\r") != raw.count(b"\r\n"):
             lines = parse.split_lone_cr(self._head + lines)
         old = tx.response.protocol in _OLD
-        for wrong in odd.of_lines(raw, lines, split_folded=not old, response=True):
+        for wrong in odd.of_lines(raw, lines, split_folded=not old, response=True) - tx.wrong:
             self.anomaly(_WRONG[wrong])
         tx.response_headers = headers = parse.headers(lines, split_folded=True, old=old)
         for what in odd.of_response(tx.response, headers):
             self.anomaly(what)
+        self._exchange.warn(TO_CLIENT, len(headers.repeated))
         if tx.response.status == 100:
             if self._continued:
                 self.anomaly(AppAnomaly.HTTP_100_CONTINUE_ALREADY_SEEN)

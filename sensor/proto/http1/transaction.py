@@ -11,6 +11,8 @@ from sensor.model.files import FILE_BUFFERS
 from sensor.proto.http1 import coding, eve, files, limits, odd, parse, uri
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from sensor.model.anomaly import AppAnomaly
     from sensor.model.files import FileInfo
     from sensor.proto.http1.body import Body
@@ -35,7 +37,7 @@ class HttpTransaction:
     __slots__ = (
         "_cache", "_decoded", "_decoded_request", "broken", "cost", "id", "joined", "reached", "request",
         "request_body", "request_headers", "request_raw", "response", "response_body", "response_headers",
-        "response_raw", "response_torn",
+        "response_raw", "response_torn", "wrong",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -44,6 +46,8 @@ class HttpTransaction:
         """Bytes of the request that the parser accounts for while the transaction waits for its response."""
         self.broken = False
         """The request ends within its header."""
+        self.wrong: AbstractSet[int] = frozenset()
+        """What `odd.of_lines` has found in the request: of the response Suricata does not tell it again."""
         self.response_torn = False
         """The response ends within a line of its header."""
         self.joined: FileInfo | None = None

@@ -100,7 +100,7 @@ def test_headers_agree_with_dpkt_on_clean_input():
     [
         (b"68", (68, True)),
         (b"0", (0, True)),
-        (b"34 68", (68, False)),
+        (b"34 68", (34, False)),
         (b"68, 68", (68, False)),
         (b"68.9", (68, False)),
         (b"", (-1, False)),

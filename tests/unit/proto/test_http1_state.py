@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+from collections import Counter
 from pathlib import Path
 
 import dpkt
@@ -551,13 +552,47 @@ def test_lines_that_are_no_requests_are_bounded():
     assert not any(b"".join(stage.tx.buffer("http.uri")) for stage in out)
 
 
-def test_anomalies_of_a_flow_are_bounded():
-    parser = SPEC.new_parser()
-    total = 0
-    for _ in range(500):
-        parser.feed(TO_SERVER, b"POST / HTTP/1.1\r\nContent-Length: 3x\r\n\r\nabc", 0)
-        total += len(parser.anomalies())
-    assert 0 < total <= 64
+def odd_of(parser, head, times, side=TO_SERVER):
+    """Send a message several times; return how often which anomaly is told."""
+    told = Counter()
+    for _ in range(times):
+        parser.feed(side, head, 0)
+        told.update(what.name.removeprefix("HTTP_") for what, _ in parser.anomalies())
+    return told
+
+
+@pytest.mark.parametrize(("fields", "event", "weight"), [
+    (b"bad\r\n", "REQUEST_FIELD_MISSING_COLON", 1),
+    (b"bad\r\nbad\r\n", "REQUEST_FIELD_MISSING_COLON", 2),  # a field that is repeated is one more
+    (b"A: 1\r\nA: 2\r\nb: 1\r\nB: 2\r\n", "", 2),
+    (b"A B: 1\r\nC D: 2\r\n", "REQUEST_HEADER_INVALID", 1),
+])  # fmt: skip
+def test_warnings_that_are_too_many_are_the_last_ones(fields, event, weight):
+    told = odd_of(SPEC.new_parser(), b"GET / HTTP/1.1\r\nHost: h\r\n" + fields + b"\r\n", 600)
+    assert told.pop("TOO_MANY_WARNINGS") == 1
+    assert 511 // weight <= told.pop(event, 511 // weight) <= 512 // weight
+    assert told.keys() <= {"TOO_MANY_PIPELINED"}
+
+
+def test_what_is_odd_about_a_transaction_is_told_of_each():
+    request = b"GET / HTTP/1.1\r\nAuthorization: magic\r\n\r\n"
+    told = odd_of(SPEC.new_parser(), request, 600)
+    assert told["MISSING_HOST_HEADER"] == told["REQUEST_AUTH_UNRECOGNIZED"] == 600
+    assert odd_of(SPEC.new_parser(), 3 * request, 1)["MISSING_HOST_HEADER"] == 3
+    assert odd_of(SPEC.new_parser(), 3 * b"GET / HTTP/1.1\r\nHost: h\r\nbad\r\n\r\n", 1) == {
+        "REQUEST_FIELD_MISSING_COLON": 1,
+    }
+    assert sum(odd_of(SPEC.new_parser(), 300 * request, 1).values()) < 300
+
+
+def test_a_response_is_not_odd_in_the_same_way_again():
+    for fields, event in ((b"bad\r\n", "FIELD_MISSING_COLON"), (b"A B: 1\r\n", "HEADER_INVALID")):
+        parser = SPEC.new_parser()
+        odd_of(parser, b"GET / HTTP/1.1\r\nHost: h\r\n" + fields + b"\r\n", 1)
+        answer = b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 0\r\n\r\n"
+        assert not odd_of(parser, answer, 1, TO_CLIENT)
+        odd_of(parser, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", 1)
+        assert odd_of(parser, answer, 1, TO_CLIENT) == {f"RESPONSE_{event}": 1}
 
 
 def test_gaps_and_empty_input_of_a_finished_parser_are_ignored():
