@@ -176,8 +176,7 @@ class Http2Parser(Oddities):
         self._tell(side, frame, found.numbers, found.fields, out)
         stream = self._streams.get(frame.stream)
         if frame.kind == frames.RST_STREAM and stream is not None:
-            self._end(stream, TO_SERVER, out)
-            self._end(stream, TO_CLIENT, out)
+            self._end(stream, side, out)  # the other side may have said more before it knows
             self._close(frame.stream, out)
 
     def _tell(
@@ -210,7 +209,7 @@ class Http2Parser(Oddities):
         begun = self._blocks[side]
         if frame.kind == frames.CONTINUATION:
             if begun is None or begun[0].stream != frame.stream:
-                self._report(AppAnomaly.HTTP2_INVALID_FRAME_HEADER, side)
+                self._report(AppAnomaly.HTTP2_INVALID_FRAME_DATA, side)
                 self.done = True
                 return
             first, block = begun
@@ -314,7 +313,8 @@ class Http2Parser(Oddities):
         if found is not None:
             return found
         if number in self._closed:
-            self._report(AppAnomaly.HTTP2_STREAM_ID_REUSE, side)
+            if side == TO_SERVER:
+                self._report(AppAnomaly.HTTP2_STREAM_ID_REUSE, side)
             return None
         if len(self._streams) >= limits.STREAMS:
             self._report(AppAnomaly.HTTP2_TOO_MANY_STREAMS, side)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from sensor.model.app import TO_CLIENT
+from sensor.model.app import TO_CLIENT, TO_SERVER
 from sensor.model.files import FileInfo
 from sensor.proto.http1 import files, parse
 from sensor.proto.http1.transaction import HttpTransaction
@@ -14,8 +15,8 @@ from sensor.proto.text import text
 
 VERSION, _END = b"HTTP/2", b"\r\n"
 """Start lines are written as those of HTTP/1, with their end, as in Suricata."""
-_JOINTS = {b"cookie": b"; "}
-"""How values of a repeated field are joined, where not by a comma (RFC 9113 section 8.2.3)."""
+_COOKIES = (b"cookie", b"set-cookie")
+"""Of requests, and of responses: what has a buffer of its own."""
 
 
 def headers(fields: Iterable[Field]) -> parse.Headers:
@@ -28,13 +29,34 @@ def headers(fields: Iterable[Field]) -> parse.Headers:
             found.names.append(name)
             found.values[key] = value
         else:
-            found.values[key] = before + _JOINTS.get(key, b", ") + value
+            found.values[key] = before + b", " + value  # cookies as well, as in Suricata
     return found
 
 
 def _raw(fields: Iterable[Field]) -> bytes:
     """Return a line for each field."""
     return b"".join(name + b": " + value + _END for name, value in fields)
+
+
+def _header(fields: Sequence[Field], cookie: bytes) -> Sequence[bytes]:
+    block = _raw(field for field in fields if field[0].lower() != cookie)
+    return (block,) if block else ()
+
+
+def _names(fields: Sequence[Field], _: bytes) -> Sequence[bytes]:
+    return (b"".join((_END, *(name + _END for name, _ in fields), _END)),) if fields else ()
+
+
+def _lines(fields: Sequence[Field], _: bytes) -> Sequence[bytes]:
+    return [name + b": " + value for name, value in fields]
+
+
+_OF_BLOCKS = MappingProxyType({
+    "http.header": (TO_SERVER, _header), "http.header@to_client": (TO_CLIENT, _header),
+    "http.header_names": (TO_SERVER, _names), "http.header_names@to_client": (TO_CLIENT, _names),
+    "http.request_header": (TO_SERVER, _lines), "http.response_header": (TO_CLIENT, _lines),
+})  # fmt: skip
+"""Buffers of all fields of a side."""
 
 
 class _Exchange(HttpTransaction):
@@ -67,12 +89,14 @@ def logged(fields: Mapping[str, Any]) -> dict[str, Any]:
 class Http2Transaction:
     """One stream. Its HTTP buffers are made as those of HTTP/1."""
 
-    __slots__ = ("http", "id", "said", "stream")
+    __slots__ = ("_fields", "http", "id", "said", "stream")
 
     def __init__(self, number: int, stream: int) -> None:
         self.id = number
         self.stream = stream
         self.http = _Exchange(number)
+        self._fields: tuple[list[Field], list[Field]] = ([], [])
+        """Fields of each side as they came: what is repeated is not joined where rules see all of them."""
         self.said: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
         """What records tell of the frames of each side."""
 
@@ -84,6 +108,7 @@ class Http2Transaction:
         line = b" ".join((method, path, VERSION)) + _END
         self.http.request = parse.RequestLine(line, method, path, VERSION, valid=True)
         self.http.request_headers, self.http.request_raw = found, _raw(fields)
+        self._fields[TO_SERVER].extend(fields)
         return found
 
     def take_response(self, fields: Iterable[Field]) -> bool:
@@ -96,6 +121,7 @@ class Http2Transaction:
         status = int(code) if len(code) == 3 and code.isdigit() else 0
         self.http.response = parse.StatusLine(VERSION + b" " + code + _END, VERSION, code, b"", status)
         self.http.response_headers, self.http.response_raw = found, _raw(fields)
+        self._fields[TO_CLIENT].extend(fields)
         return True
 
     def add_trailers(self, side: int, fields: Iterable[Field]) -> None:
@@ -105,6 +131,7 @@ class Http2Transaction:
         if found is None:
             return
         found.add(headers(fields))
+        self._fields[side].extend(fields)
         if side == TO_CLIENT:
             self.http.response_raw += _raw(fields)
         else:
@@ -132,15 +159,16 @@ class Http2Transaction:
             raw = self.host()
             if raw is None:
                 return ()
-            return (parse.host_port(raw)[0].lower() if name == "http.host" else raw,)
+            return (parse.host_port(raw.rpartition(b"@")[2])[0].lower() if name == "http.host" else raw,)
         if name == "http.uri":  # as it was sent, as in Suricata
-            return (self.http.request.target,) if self.http.request is not None else ()
+            return self.http.buffer("http.uri.raw")
         if name == "http.stat_msg":
             return (b"",) if self.http.response is not None else ()
         if name.startswith("http2.header_name"):
             found = self.http.response_headers if name.endswith("@to_client") else self.http.request_headers
             return found.names if found is not None else ()
-        return self.http.buffer(name)
+        made = _OF_BLOCKS.get(name)
+        return made[1](self._fields[made[0]], _COOKIES[made[0]]) if made is not None else self.http.buffer(name)
 
     def bodies_at(self, stage: int) -> tuple[FileInfo, ...]:
         """Return the files of a message whose body rules are judged on at a stage."""

@@ -52,7 +52,7 @@ def test_streams():
     assert first.buffer("http.host") == (b"www.example.org",)
     assert first.buffer("http.host.raw") == (b"Www.Example.org:80",)
     assert first.buffer("http.user_agent") == (b"curl/8",)
-    assert first.buffer("http.cookie") == (b"a=1; b=2",)
+    assert first.buffer("http.cookie") == (b"a=1, b=2",)
     assert first.buffer("http.request_header")[:2] == [b":method: GET", b":path: /a?b=1"]
     assert first.buffer("http2.header_name")[-2:] == [b"user-agent", b"cookie"]
     assert first.buffer("http.stat_code") == (b"200",)
@@ -183,7 +183,7 @@ def test_interim_response_and_trailers():
         (0, h2.PREFACE + h2.frame(h2.HEADERS, b"\xff\xff\xff\xff\xff\xff\xff", 4, 1), ["header_integer_overflow"]),
         (0, h2.PREFACE + h2.frame(h2.HEADERS, b"\xc0", 4, 1), ["invalid_header"]),
         (0, h2.PREFACE + h2.frame(h2.HEADERS, b"\0\x81\xff\0", 4, 1), ["invalid_header"]),
-        (0, h2.PREFACE + h2.frame(h2.CONTINUATION, b"", 4, 1), ["invalid_frame_header"]),
+        (0, h2.PREFACE + h2.frame(h2.CONTINUATION, b"", 4, 1), ["invalid_frame_data"]),
         (0, h2.PREFACE + h2.frame(h2.HEADERS, b"\x09", 0xC, 1), ["invalid_frame_data"]),
         (0, h2.PREFACE + h2.frame(h2.PING, bytes(70000)), ["long_frame_data"]),
         (0, h2.PREFACE + h2.request(b"/", (b"host", b"other")), ["authority_host_mismatch"]),
@@ -193,7 +193,6 @@ def test_interim_response_and_trailers():
             h2.PREFACE + h2.frame(h2.HEADERS, bytes(40000), 0, 1) + h2.frame(9, bytes(40000), 0, 1),
             ["reassembly_limit_reached"],
         ),
-        (0, h2.PREFACE + h2.request() + h2.frame(h2.RST, b"\0\0\0\1", 0, 1) + h2.request(), ["stream_id_reuse"]),
     ],
 )
 def test_events(side, sent, events):
@@ -224,6 +223,51 @@ def test_gap_elsewhere_is_final():
     assert parser.done
     assert parser.feed(1, h2.response(), 0) == parser.finish(0) == []
     assert parser.anomalies() == [(AppAnomaly.PROTOCOL_GAP, 1)]
+
+
+RESET = h2.frame(h2.RST, struct.pack("!I", 8), 0, 1)
+
+
+def test_a_server_may_answer_before_it_knows_of_a_reset():
+    ways = (
+        [(0, h2.request() + RESET), (1, h2.response() + h2.data(b"early late"))],
+        [(0, h2.request()), (1, h2.response() + h2.data(b"early ", end=False)), (0, RESET), (1, h2.data(b"late"))],
+        [(0, h2.request()), (1, h2.response() + h2.data(b"early late", end=False)), (0, RESET), (1, RESET)],
+    )
+    for sent in ways:
+        parser, stages = run([(0, h2.PREFACE), *sent])
+        (tx,) = of(stages, RESPONSE_COMPLETE)
+        assert tx.buffer("http.response_body") == [b"early late"]
+        assert len(of(stages, REQUEST_COMPLETE)) == 1
+        assert not parser._streams
+        assert parser.anomalies() == []
+
+
+def test_a_client_uses_a_stream_again():
+    parser, _ = run([(0, h2.PREFACE + h2.request()), (1, h2.response(end=True)), (0, h2.request()), (1, h2.response())])
+    assert parser.anomalies() == [(AppAnomaly.HTTP2_STREAM_ID_REUSE, 0)]
+
+
+def test_fields_that_are_repeated_stay_apart_where_all_are_seen():
+    more = ((b"a", b"1"), (b"cookie", b"c=1"), (b"a", b"2"), (b"cookie", b"d=2"))
+    _, stages = run([
+        (0, h2.PREFACE + h2.headers((b":method", b"GET"), *more, flags=h2.END_HEADERS | h2.END_STREAM)),
+        (1, h2.response((b"set-cookie", b"e=3"), (b"b", b"1"), (b"b", b"2"), end=True)),
+    ])  # fmt: skip
+    (tx,) = of(stages, RESPONSE_COMPLETE)
+    assert tx.buffer("http.header") == (b":method: GET\r\na: 1\r\na: 2\r\n",)
+    assert tx.buffer("http.header_names") == (b"\r\n:method\r\na\r\ncookie\r\na\r\ncookie\r\n\r\n",)
+    assert tx.buffer("http.request_header") == [b":method: GET", b"a: 1", b"cookie: c=1", b"a: 2", b"cookie: d=2"]
+    assert tx.buffer("http.header@to_client") == (b":status: 200\r\nserver: test\r\nb: 1\r\nb: 2\r\n",)
+    assert tx.buffer("http.response_header")[-2:] == [b"b: 1", b"b: 2"]
+    assert tx.buffer("http.uri") == ()
+    assert tx.buffer("http.host") == ()
+
+
+def test_a_host_is_what_stands_behind_a_user():
+    _, stages = run([(0, h2.PREFACE + h2.headers((b":authority", b"user:secret@Host:80")))])
+    (tx,) = of(stages, REQUEST_HEADERS)
+    assert (tx.buffer("http.host"), tx.buffer("http.host.raw")) == ((b"host",), (b"user:secret@Host:80",))
 
 
 def test_streams_are_bounded():
