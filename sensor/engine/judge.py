@@ -48,8 +48,6 @@ _UDP = 17
 _WITH_FLOWS = frozenset({1, 6, 17, 58, 132})
 _ORIGIN = -1
 """Stands for a rule in what has fired on a side: where the message begins that it is about."""
-_STRETCH = 2560
-"""Bytes of a stream that Suricata inspects at once (stream.reassembly.toserver-chunk-size, …toclient…)."""
 _OVER_UDP = frozenset({TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_TEREDO})
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
@@ -199,7 +197,7 @@ class Judge:
         self._packet_at = (0, 0)
         self.faults = Faults()
         self.fired = SideMarks()
-        """Where the bytes end on which a stream rule fired."""
+        """Where the bytes begin on which a stream rule fires again."""
         self.budget = Budget()
         self.budget.meter.sets = Datasets(plan.sets)
         self.counters = JudgeCounters()
@@ -229,19 +227,20 @@ class Judge:
         """Return the rules without those that need flowbits which the flow does not have and cannot come to have."""
         return self._sleepers.awake(rules, self._vars.get(slot)) if self._options.triage else rules
 
-    def window(self, place: Place, window: tuple[int, bytes], origin: int, rules: Iterable[int]) -> None:
+    def window(
+        self, place: Place, window: tuple[int, bytes], origin: int, stretch: int, rules: Iterable[int],
+    ) -> None:  # fmt: skip
         """Judge stream rules on (stream offset, bytes); a rule that fired sees only later bytes.
 
         It sees those of the next stretch: Suricata inspects streams a stretch at a time, and those of some protocols a
         message at a time, so that what stands in one again and again alerts once. (Where the start was not seen it has
-        no stream unless it is told to, and inspects packets.) origin: where the message begins.
+        no stream unless it is told to, and inspects packets.) origin, stretch: where message and stretch begin.
         """
         if self._passed(place):
             return
         base, data = window
         end = base + len(data)
-        view = place.view
-        seen_to = end if view.flow["midstream"][place.slot] else end - (end - origin) % _STRETCH + _STRETCH
+        midstream = bool(place.view.flow["midstream"][place.slot])
         whole = [Window(data, base - origin)]
         context = EventContext(place, self, {"stream": whole, "payload_or_stream": whole})
         side = 2 * place.slot + place.side
@@ -250,6 +249,9 @@ class Judge:
         fired = self.fired.of(side)
         for number in self._able(rules, context, data):
             seen = fired.get(number, 0)
+            if seen > stretch and not midstream:
+                continue
+            seen = (seen if midstream else stretch) if seen else 0
             if seen >= end:
                 continue
             used = context
@@ -257,7 +259,7 @@ class Judge:
                 part = [Window(data[seen - base :], seen - origin)]
                 used = EventContext(place, self, {"stream": part, "payload_or_stream": part})
             if self._holds(number, used):
-                self.fired.note(side, number, seen_to)
+                self.fired.note(side, number, end if midstream else stretch + 1)
                 if self._match(number, place, data, stream=True, context=used):
                     break
 

@@ -513,8 +513,9 @@ class Walk:
         rules = work.found.windows.get(index)
         awake = self._judge.awake(slot, rules) if rules else None
         if awake:
-            origin = int(work.gathered.messages.origins[index])
-            self._judge.window(work.place(n), self._window_of(work, n, origin), origin, sorted(awake))
+            messages = work.gathered.messages
+            origin, stretch = int(messages.origins[index]), int(messages.stretches[index])
+            self._judge.window(work.place(n), self._window_of(work, n, origin), origin, stretch, sorted(awake))
 
     @staticmethod
     def _matters(work: BlockWork, n: int) -> bool:

@@ -207,7 +207,7 @@ def test_an_alert_in_each_of_many_flows_leaves_bounded_marks_behind(monkeypatch)
     flows = [Flow(sport=10_000 + k, dport=9999).open().send(0, b"split-needle and ") for k in range(effort(5000, 1500))]
     frames = [frame for flow in flows for _, frame in flow.frames()]
     flows[-1].packets.clear()
-    late = flows[-1].send(0, bytes(2560) + b"again split-").send(0, b"needle").frames()
+    late = flows[-1].send(0, bytes(2560)).send(0, b"again split-").send(0, b"needle").frames()
     settings = settings_of(("alert",), run={"flood_burst": 0})
     outcome = run(stamp([*frames, *(frame for _, frame in late)]), settings=settings, block=512)
     pipeline = outcome.pipeline

@@ -28,6 +28,8 @@ class Messages:
 
     origins: np.ndarray
     """int64[segments]: where in its stream the message of each DATA segment begins; 0: the first, or not told."""
+    stretches: np.ndarray
+    """int64[segments]: where the stretch that each is of begins; Suricata inspects streams a stretch at a time."""
     keys: np.ndarray
     """int64[k], in order: side and offset of each message that begins in this block, and of the ones before these."""
     latest: np.ndarray
@@ -59,18 +61,20 @@ class Turns:
 
     def __init__(self) -> None:
         self._spoke = np.zeros(0, np.uint8)
-        self._latest = np.zeros(0, np.int64)
+        self._latest, self._fresh = np.zeros(0, np.int64), np.zeros(0, np.int64)
 
     def take(self, segs: np.ndarray, seg_at: np.ndarray, data: np.ndarray, flows: np.ndarray,
              changes: AppChanges) -> Messages:  # fmt: skip
         """Return where messages begin. changes: the flows whose protocol was told in this block."""
         if flows.size > self._spoke.size:
             self._spoke, self._latest = grown(self._spoke, flows.size), grown(self._latest, 2 * flows.size)
-        origins, new = np.empty(segs.size, np.int64), np.empty(segs.size, np.bool_)
-        keys = _none()
-        if turns(segs, seg_at, data, _spoken(segs, flows, changes), self._spoke, self._latest, origins, new):
+            self._fresh = grown(self._fresh, 2 * flows.size)
+        origins, stretches = np.empty(segs.size, np.int64), np.empty(segs.size, np.int64)
+        new, keys = np.empty(segs.size, np.bool_), _none()
+        apps = _spoken(segs, flows, changes)
+        if turns(segs, seg_at, data, apps, self._spoke, self._latest, self._fresh, origins, stretches, new):
             keys = self._keys(segs, origins, new)
-        return Messages(origins, keys, self._latest)
+        return Messages(origins, stretches, keys, self._latest)
 
     def _keys(self, segs: np.ndarray, origins: np.ndarray, new: np.ndarray) -> np.ndarray:
         """Return the keys of the messages of sides of which one begins here."""
@@ -82,7 +86,8 @@ class Turns:
     def forget(self, slots: np.ndarray) -> None:
         """Clear what is kept of ended flows."""
         self._spoke[slots] = 0
-        self._latest[2 * slots] = self._latest[2 * slots + 1] = 0
+        for kept in (self._latest, self._fresh):
+            kept[2 * slots] = kept[2 * slots + 1] = 0
 
 
 def _spoken(segs: np.ndarray, flows: np.ndarray, changes: AppChanges) -> np.ndarray:

@@ -22,7 +22,8 @@ def made(units, segs, origins=()):
         events[name] = column
     at = np.array([one[5] for one in segs], np.int64)
     begins = np.array(origins or [0] * len(segs), np.int64)
-    return Gathered(np.zeros(1000, np.uint8), table, at, events, Messages(begins, np.zeros(0, np.int64), begins))
+    messages = Messages(begins, begins, np.zeros(0, np.int64), begins)
+    return Gathered(np.zeros(1000, np.uint8), table, at, events, messages)
 
 
 def test_of_streams_that_begin_here_the_beginning_is_known():

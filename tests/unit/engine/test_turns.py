@@ -54,6 +54,36 @@ def test_behind_an_interim_response_a_request_goes_on(said, begins):
     assert taken([(0, 0, b"POST / ..."), (1, 0, said), (0, 9, b"a=b")])[0] == [0, 0, begins]
 
 
+@pytest.mark.parametrize(("kind", "begins"), [
+    *((kind, [0, 0, 16, 16, 32]) for kind in (0, 2, 11, 12, 14, 15)),
+    *((kind, [0, 0, 0, 0, 0]) for kind in (3, 9, 13, 16, 17, 18, 19, 20)),
+])  # fmt: skip
+@pytest.mark.parametrize("side", [0, 1])
+def test_dcerpc_has_no_messages_behind_what_ends_its_reading(kind, begins, side):
+    call, odd = (b"\5\0" + bytes([kind]) + b"\3\x10\0\0\0\x10\0\0\0\1\0\0\0" for kind in (0, kind))
+    asked, answered = (odd, call) if side == 0 else (call, odd)
+    parts = [(0, 0, asked), (1, 0, answered), (0, 16, call), (1, 16, call), (0, 32, call)]
+    turns = Turns()
+    assert taken(parts, DCERPC, turns)[0] == begins
+    turns.forget(np.zeros(1, np.int32))
+    assert taken([(0, 0, call), (1, 0, call), (0, 16, call)], DCERPC, turns)[0] == [0, 0, 16]
+
+
+def test_a_stretch_ends_with_the_segment_that_makes_it_long_enough():
+    sizes = (1400, 1160, 10, 2000, 2000, 5000, 1)
+    places = np.cumsum([0, *sizes])[:-1].tolist()
+    parts = [(0, pos, bytes(size)) for pos, size in zip(places, sizes, strict=True)]
+    turns = Turns()
+    _, first = taken(parts[:4], SSH, turns)
+    _, second = taken(parts[4:], SSH, turns)
+    assert first.stretches.tolist() + second.stretches.tolist() == [0, 0, 2560, 2560, 2560, 6570, 11570]
+
+
+def test_a_message_begins_a_stretch():
+    _, messages = taken([(0, 0, b"GET /"), (1, 0, ANSWER), (0, 5, b"GET /" + bytes(3000)), (0, 3010, b"more")])
+    assert messages.stretches.tolist() == [0, 0, 5, 3010]
+
+
 def test_what_a_flow_speaks_counts_when_a_segment_comes():
     parts = [(0, 0, b"GET /"), (1, 0, ANSWER), (0, 5, b"GET /"), (1, 40, ANSWER)]
     told = AppChanges(np.zeros(1, np.int32), np.array([3], np.int32), np.zeros(1, np.uint8))
@@ -104,6 +134,16 @@ def test_places_count_from_the_request_at_hand(tmp_path):
         'content:"hello"; isdataat:1,relative;',
     )  # fmt: skip
     assert sorted(found) == [(1, 11), (2, 17), (3, 17), (4, 8), (4, 14), (4, 20), (5, 10), (6, 16)]
+
+
+def test_a_rule_alerts_once_a_stretch(tmp_path):
+    """Calls of 2,060 bytes behind the end of a logon: of two of them one alerts, in Suricata as well."""
+    logon, call = b"\5\0\x10\3\x10\0\0\0\x10\0\0\0\1\0\0\0", b"\5\0\0\3" + bytes(996) + b"needle" + bytes(1054)
+    flow = Flow(dport=135).open()
+    flow.send(0, b"\5\0\x0b\3\x10\0\0\0\x10\0\0\0\1\0\0\0").send(1, b"\5\0\x0c\3" + bytes(60)).send(0, logon)
+    for _ in range(6):
+        flow.send(0, call, mss=3000).send(1, b"\5\0\2\3" + bytes(60))
+    assert [number for _, number in alerts(tmp_path, flow.frames(), 'content:"needle";')] == [10, 18, 26]
 
 
 def test_triage_finds_what_is_there_in_any_traffic(tmp_path):
