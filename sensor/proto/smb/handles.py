@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import TO_CLIENT, TO_SERVER
+from sensor.proto.dcerpc import parse
 from sensor.proto.dcerpc.association import Association
 from sensor.proto.dcerpc.stream import PduStream
 from sensor.proto.smb import limits, stages
@@ -210,10 +211,13 @@ class Handles:
         return Transfer(context, side, handle.name, connection.reach, _FILES[side], connection.files)
 
     def _is_pipe(self, handle: Handle, data: bytes) -> bool:
-        """Tell whether a handle is read as DCE/RPC: it begins with a bind, in a share of pipes or an unknown one."""
+        """Tell whether a handle is read as DCE/RPC: a PDU goes through it, in a share of pipes or an unknown one.
+
+        What comes first need not be a bind: the capture may have begun later.
+        """
         if handle.pipe is not None:
             return True
-        if not data.startswith(_BIND) or not (handle.tree is None or handle.tree.pipe):
+        if not (handle.tree is None or handle.tree.pipe) or not _begins_pdu(data):
             return False
         if self._pipes >= limits.PIPES:
             self.budget.losses.handles += 1
@@ -245,6 +249,14 @@ class Handles:
         for anomaly, where in pipe.association.odd:
             self._connection.report(anomaly, where)
         pipe.association.odd.clear()
+
+
+def _begins_pdu(data: bytes) -> bool:
+    """Tell whether data are one PDU of DCE/RPC or the beginning of one; of a bind few bytes are enough."""
+    if data.startswith(_BIND):
+        return True
+    head = parse.pdu(data) if len(data) >= parse.HEADER else None
+    return head is not None and head.size >= len(data)
 
 
 def _text(raw: bytes) -> str:

@@ -134,6 +134,8 @@ class Version1:
             case smb1.NEGOTIATE:
                 chosen, offered = smb1.dialect_index(data, block), self._negotiation.dialects
                 self._connection.dialect = offered[chosen] if chosen < len(offered) else "unknown"
+                if offered and chosen >= len(offered):
+                    self._connection.report(AppAnomaly.SMB_NEGOTIATE_MALFORMED_DIALECTS, TO_CLIENT)
             case smb1.SESSION_SETUP:
                 os, lm = smb1.logged_on(data, block, unicode=head.wide)
                 exchange.fields["response"] = {"native_os": names.text(os), "native_lm": names.text(lm)}

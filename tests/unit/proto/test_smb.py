@@ -162,6 +162,29 @@ def test_a_pipe_that_was_open_before_is_known_by_its_bind():
     assert at(found, stages.CALL_RESPONSE)[-1].tx.numbers("dcerpc.opnum") == (12,)
 
 
+@pytest.mark.parametrize("first", [12, 10, 4])
+def test_a_pipe_that_was_bound_before_is_known_by_its_calls(first):
+    """Neither the bind was seen nor, from one of these on, what the share is."""
+    talk = [turn for n, turn in enumerate(smb.pipe_talk()[:14]) if n < first and n not in (8, 9, 10, 11)]
+    call = [(0, smb.nbss(smb.ioctl2(rpc.request(12, b"create service")))),
+            (1, smb.nbss(smb.ioctl_answer2(rpc.response(b"done"))))]  # fmt: skip
+    _, found = run(talk[4:] + call)
+    (done,) = at(found, stages.CALL_RESPONSE)
+    assert done.tx.numbers("dcerpc.opnum") == (12,)
+    assert done.tx.buffer("dcerpc.iface") == ()
+    assert done.tx.buffer("dcerpc.stub_data@to_client") == (b"done",)
+
+
+@pytest.mark.parametrize(
+    "written", [rpc.request(12, b"x") + b"more", rpc.request(12, b"x")[:15], b"\5\0\1" + b"x" * 40]
+)
+def test_files_of_an_unknown_share_are_no_pipes(written):
+    talk = [*smb.logged_on2(), (0, smb.nbss(smb.create2("a"))), (1, smb.nbss(smb.created2()))]
+    _, found = run([*talk, (0, smb.nbss(smb.write2(written))), (0, smb.nbss(smb.close2()))])
+    assert at(found, stages.CALL_REQUEST) == []
+    assert at(found, stages.WRITTEN)[0].tx.buffer("file.data") == (written,)
+
+
 def test_log_on_of_version_1():
     _, found = run(smb.file_talk1()[:4])
     session = found[-1].tx
@@ -335,6 +358,8 @@ def test_rename():
         ([(0, smb.nbss(smb.session_setup2(smb.ntlm()[:50])))], "MALFORMED_NTLMSSP_REQUEST", TO_SERVER),
         ([(0, smb.nbss(smb.negotiate2(0x0202)) * 2)], "DUPLICATE_NEGOTIATE", TO_SERVER),
         ([(0, smb.nbss(smb.smb1(0x72, b"", b"\2A\0\3B\0")))], "NEGOTIATE_MALFORMED_DIALECTS", TO_SERVER),
+        *(([(0, smb.nbss(smb.negotiate1(b"A", b"B"))), (1, smb.nbss(smb.negotiated1(chosen)))],
+           "NEGOTIATE_MALFORMED_DIALECTS", TO_CLIENT) for chosen in (2, 0xFFFF)),
         ([*smb.logged_on2(), (0, smb.nbss(smb.read2(70_000)))], "READ_REQUEST_TOO_LARGE", TO_SERVER),
         ([*smb.logged_on2(), (0, smb.nbss(smb.write2(b"x" * 70_000)))], "WRITE_REQUEST_TOO_LARGE", TO_SERVER),
         ([(0, smb.nbss(smb.read2(1))), (1, smb.nbss(smb.did_read2(b"xyz")))], "READ_RESPONSE_TOO_LARGE", TO_CLIENT),
