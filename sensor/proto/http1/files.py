@@ -16,10 +16,16 @@ if TYPE_CHECKING:
     from sensor.proto.http1.parse import Headers
 
 _BOUNDARY = re.compile(
-    rb"multipart/[^;]{1,40};(?:[^;]{0,200};)?\s*boundary=(?:\"([^\"]{1,200})\"|([^\s;,\"]{1,200}))", re.IGNORECASE
+    rb"multipart/[^;]{0,200}(?:;(?!\s*boundary=)[^;]{0,1000}){0,16};\s*boundary="
+    rb"(?:\"([^\"]{1,200})\"|([^\s;,\"]{1,200}))", re.IGNORECASE,
+)  # fmt: skip
+"""The first of that name counts, wherever among the parameters it stands."""
+_FILE_NAME = re.compile(
+    rb"(?:^|[;\s])filename=(?:\"((?:[^\"\\\r\n]|\\[^\r\n]){0,65536})\"|\"([^\"\r\n]{0,65536})\"|([^\s;\"]{1,65536}))",
+    re.IGNORECASE,
 )
-_FILE_NAME = re.compile(rb"(?:^|[;\s])filename=(?:\"([^\"\r\n]{0,4096})\"|([^\s;\"]{1,4096}))", re.IGNORECASE)
-_DISPOSITION = re.compile(rb"^content-disposition:([^\r\n]{0,8192})", re.IGNORECASE | re.MULTILINE)
+"""In quotes, of which one behind a backslash is no end, if there is another; without."""
+_DISPOSITION = re.compile(rb"^content-disposition:([^\r\n]{0,65536})", re.IGNORECASE | re.MULTILINE)
 
 
 def boundary(headers: Headers | None) -> bytes:
@@ -32,7 +38,7 @@ def boundary(headers: Headers | None) -> bytes:
 def file_name(disposition: bytes | None) -> bytes | None:
     """Return the file name of a Content-Disposition (RFC 6266); None: it has none."""
     found = _FILE_NAME.search(disposition) if disposition else None
-    return (found[1] if found[1] is not None else found[2]) if found else None
+    return next((name for name in found.groups() if name is not None), None) if found else None
 
 
 def uploads(body: Body | None, mark: bytes) -> Iterator[FileInfo]:

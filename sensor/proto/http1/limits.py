@@ -32,6 +32,8 @@ WARNINGS = 512
 """So many warnings about one connection are an anomaly of their own, and the last one (Suricata's limit)."""
 ODD_AT_ONCE = 256
 """Anomalies of transactions told of one piece of the stream."""
+NAME_BYTES = 4096
+"""Of a file name that a response gives; the rest is cut off, as in Suricata."""
 FORM_PARTS = 64
 """Parts of a multipart body that are looked at."""
 TUNNEL = 16 * 1024

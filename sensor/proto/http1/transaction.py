@@ -168,6 +168,7 @@ class HttpTransaction:
         """Return the name of the file that a side's message carries: responses may tell another than the path."""
         headers = self.response_headers if side == TO_CLIENT else None
         name = files.file_name(headers.get(b"content-disposition") if headers else None)
+        name = name[: limits.NAME_BYTES] if name else b""
         return name or (files.path(self.request.target) if self.request is not None else b"")
 
     def file(self, side: int) -> FileInfo | None:

@@ -198,6 +198,36 @@ def part(disposition, content):
     return b"---x-\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % (disposition, content)
 
 
+def names_of(content_type, body):
+    found = [s.file for s in request(content_type, body) if STAGES[s.stage] == "request_complete" and s.file]
+    return [file.name for file in found]
+
+
+@pytest.mark.parametrize(("parameters", "known"), [
+    (b"; charset=utf-8; x=y; boundary=-x-", True),
+    (b'; a=b; c=d; e="f" ; boundary="-x-"; g=h', True),
+    (b"; boundary=-x-; boundary=other", True),  # the first one counts, as in Suricata
+    (b"; boundary=other; boundary=-x-", False),
+    (b"; xboundary=-x-", False),
+    (b" boundary=-x-", False),
+    (b";" * 10_000 + b"boundary=-x-", False),
+])  # fmt: skip
+def test_the_boundary_of_a_form(parameters, known):
+    body = part(b'filename="a"', b"x") + b"---x---\r\n"
+    assert names_of(b"multipart/form-data" + parameters, body) == [b"a"] * known
+
+
+@pytest.mark.parametrize(("disposition", "name"), [
+    (b'filename="%s"' % (b"n" * 60_000), b"n" * 60_000),  # a long name hides no file
+    (rb'filename="a\"b.txt"; x=y', rb"a\"b.txt"),
+    (rb'filename="C:\dir\a.exe"', rb"C:\dir\a.exe"),
+    (rb'filename="C:\dir\"', b"C:\\dir\\"),
+    (rb'filename="\\"', rb"\\"),
+])  # fmt: skip
+def test_names_of_files_in_a_form(disposition, name):
+    assert names_of(FORM, part(disposition, b"x") + b"---x---\r\n") == [name]
+
+
 def test_files_of_a_form_are_told_apart():
     body = part(b'name="a"', b"no file") + part(b'name="b"; filename="one.exe"', b"MZ\r\n1")
     body += part(b"filename=two", b"2")
@@ -255,6 +285,7 @@ def response(head, body, *, hashed=False):
     (b'Content-Disposition: attachment; filename="x y.doc"\r\n', b"x y.doc"),
     (b"Content-Disposition: attachment; filename=z\r\n", b"z"),
     (b"Content-Disposition: inline\r\n", b"/a/b.bin"),
+    (b'Content-Disposition: attachment; filename="%s"\r\n' % (b"n" * 5000), b"n" * 4096),
 ])  # fmt: skip
 def test_the_name_of_a_response(head, name):
     assert response(head, b"x").buffer("file.name@to_client") == (name,)
