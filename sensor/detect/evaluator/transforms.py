@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Change = Callable[[bytes], bytes]
 
 _SPACES = b" \t\n\v\f\r"
-_SPACE_RUN = re.compile(rb"[ \t\n\v\f\r]+")
+_SPACE_RUN = re.compile(rb"([ \t\n\v\f\r])[ \t\n\v\f\r]+")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _PSEUDO_HEADER = re.compile(rb"^:[^\n]*(?:\n|\Z)", re.MULTILINE)
 _HEADER_NAME = re.compile(rb"^[^:\n]+", re.MULTILINE)
@@ -37,8 +37,8 @@ def strip_whitespace(data: bytes) -> bytes:
 
 
 def compress_whitespace(data: bytes) -> bytes:
-    """Make one space of each run of white space."""
-    return _SPACE_RUN.sub(b" ", data)
+    """Leave of each run of white space the first byte, whatever it is."""
+    return _SPACE_RUN.sub(rb"\1", data)
 
 
 def strip_pseudo_headers(data: bytes) -> bytes:
