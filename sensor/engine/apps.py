@@ -16,6 +16,7 @@ from sensor.model.app import (
     CountsLosses,
     Foresees,
     HandsOver,
+    HearsOut,
     Holds,
     ProtocolSpec,
     ShowsFrames,
@@ -214,12 +215,13 @@ class AppLayer:
         self._shelf = shelf
         self._limit = limit
         self._framed: Collection[str] = BY_NAME
+        self._heard: Collection[str] = BY_NAME
         self._flows: dict[int, FlowApp] = {}
         """The flow that was silent longest comes first."""
 
-    def show_frames(self, framed: Collection[str]) -> None:
-        """Learn of which protocols some rule is about single messages."""
-        self._framed = framed
+    def ask(self, framed: Collection[str], heard: Collection[str]) -> None:
+        """Learn of which protocols some rule is about single messages, and of which about what is odd at the end."""
+        self._framed, self._heard = framed, heard
         for flow in self._flows.values():
             if not flow.done:
                 self._tell(flow.spec, flow.parser)
@@ -227,6 +229,8 @@ class AppLayer:
     def _tell(self, spec: ProtocolSpec, parser: AppParser) -> None:
         if TRAITS[spec.name].shows_frames:
             cast("ShowsFrames", parser).shows_frames = spec.name in self._framed
+        if TRAITS[spec.name].hears_out:
+            cast("HearsOut", parser).hears_out = spec.name in self._heard
 
     def __len__(self) -> int:
         return len(self._flows)

@@ -24,6 +24,7 @@ from sensor.detect.state.datasets import Datasets
 from sensor.detect.state.hostbits import HostBits
 from sensor.detect.state.threshold import Rates, Suppressor
 from sensor.engine.apps import AppLayer
+from sensor.engine.echoes import Echo
 from sensor.engine.eventcontext import EventContext
 from sensor.engine.faults import Faults
 from sensor.engine.files.filestates import files_at
@@ -356,6 +357,11 @@ class Judge:
                 held = next((context for context in seen if self._holds(number, context)), None)
                 if held is not None and self._match(number, held.place, data, stream=True, context=held):
                     return
+
+    def echo(self, place: Place, echo: Echo) -> None:
+        """Judge rules without a direction on the other side of what `event` has judged on one."""
+        rules = [number for number in echo.rules if self._facing[number] < 0]
+        self.event(place, echo.spec, echo.anomaly, 1 - echo.side, rules, echo.data, echo.carriers)
 
     def note(self, place: Place, anomaly: int, rules: Iterable[int]) -> None:
         """Judge rules on what the flow table found odd, as something about the packet that showed it."""

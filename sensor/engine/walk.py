@@ -13,6 +13,7 @@ from sensor.detect.planning.plan import Plan
 from sensor.engine.appmemory import AppMemory
 from sensor.engine.apps import AppLayer, FlowApp
 from sensor.engine.block.gathered import Gathered
+from sensor.engine.echoes import Echo, Echoes
 from sensor.engine.files.filelog import FileLog
 from sensor.engine.judge import Judge, Reached
 from sensor.engine.place import Place, place_of_row
@@ -126,6 +127,11 @@ class Walk:
             spec.name for app, spec in SPECS.items() if any(asked(app, at, file=False) for at in spec.frame_stages)
         )
         """Protocols with rules about single messages."""
+        self._heard = frozenset(
+            spec.name for spec in SPECS.values()
+            if spec.late_events and (logs.wants("anomaly") or not spec.late_events.isdisjoint(plan.events))
+        )  # fmt: skip
+        """Protocols with rules about what is odd where nothing else is to be learnt."""
         self._last = {spec.name: last_stage(spec) for spec in SPECS.values()}
         self._judge = judge
         self._logs = logs
@@ -138,9 +144,10 @@ class Walk:
                              memory=memory)  # fmt: skip
         self._held: dict[int, _Held] = {}
         """By slot; nothing is kept from one block to the next."""
-        self.apps.show_frames(self._framed)
+        self.apps.ask(self._framed, self._heard)
         judge.apps = self.apps
         self._tails = Tails(plan.mixed, earlier)
+        self._echoes = Echoes()
         self._quiet: set[int] = set()
         """Slots of cold flows in which flowbits may be set that nobody has asked for yet."""
         self._due: dict[int, int] = {}
@@ -182,7 +189,7 @@ class Walk:
         """
         self.apps, self._due, self._quiet = old.apps, old._due, old._quiet
         self._judge.apps = self.apps
-        self.apps.show_frames(self._framed)
+        self.apps.ask(self._framed, self._heard)
         self._tails.adopt(old._tails)
         kept = old.parses.copy()
         kept[APP_UNDECIDED] = kept.any()
@@ -220,6 +227,7 @@ class Walk:
         slots = list(slots)
         self.apps.drop(slots)
         self._tails.forget(slots)
+        self._echoes.forget(slots)
         self._quiet.difference_update(slots)
         if self._due:
             for slot in self._due.keys() & slots:
@@ -539,6 +547,8 @@ class Walk:
         view, place, slot = work.view, work.place(n), work.columns.slots[n]
         ended = self.apps.get(slot)
         if ended is not None:
+            for echo in self._echoes.take_last(slot, view.flows[slot]):
+                self._judge.echo(place, echo)
             self._finish(place, ended)
         app = view.flow["app"][slot]
         state = int(view.flow["tcpstate"][slot])
@@ -567,12 +577,14 @@ class Walk:
                 work.early.setdefault(slot, []).append(n)
                 return
             flow = self._start(work, work.place(n))
+        for echo in self._echoes.take(slot):
+            self._judge.echo(work.place(n), echo)
         if size <= flow.idle[side] and c.kinds[n] == SEG_DATA:
             flow.idle[side] -= size
             self._hold(work, n)
             return
         self._feed_seg(work.place(n), flow, work, n, c.times[n])
-        if flow.done:
+        if flow.done and slot not in self._echoes:
             view.flow["hot"][slot] = DONE
             self._tails.forget((slot,))
             self._give_up(work.place(n), flow)
@@ -626,7 +638,10 @@ class Walk:
                 for side in {stage.side for stage in stages if stage.stage in spec.message_ends}:
                     self._tails.end(place.slot, side)
         for anomaly, side in flow.anomalies():
-            self._odd(place, spec, anomaly, side, data, [stage.tx for stage in stages])
+            carriers = [stage.tx for stage in stages]
+            self._odd(place, spec, anomaly, side, data, carriers)
+            if rules := self._plan.events.get(anomaly):
+                self._echoes.add(place.slot, Echo(spec, anomaly, side, rules, data, carriers))
 
     def _odd(
         self, place: Place, spec: ProtocolSpec | None, anomaly: AppAnomaly, side: int, data: bytes,

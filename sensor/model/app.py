@@ -127,6 +127,13 @@ class ShowsFrames(Protocol):
     """Some rule is about them."""
 
 
+class HearsOut(Protocol):
+    """A parser that is done before its flow is, unless it is asked to go on for what is odd then."""
+
+    hears_out: bool
+    """Some rule is about that (`ProtocolSpec.late_events`), or it is logged."""
+
+
 class Holds(Protocol):
     """A parser that may keep more than some kilobytes of what it got."""
 
@@ -313,6 +320,8 @@ class ProtocolSpec:
     numbers: tuple[NumberSpec, ...] = ()
     events: tuple[AppAnomaly, ...] = ()
     """What its parser may find odd: rules with `app.event` have its flows parsed."""
+    late_events: frozenset[AppAnomaly] = frozenset()
+    """Of this, what may be found when nothing else is to be learnt any more (`HearsOut`)."""
     new_datagram_parser: Callable[[], AppParser] | None = None
     """Makes the parser of a datagram, where it is framed differently than in a stream; None: `new_parser` does."""
     framing: Framing | None = None

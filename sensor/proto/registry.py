@@ -125,6 +125,7 @@ class Traits(NamedTuple):
     knows_ends: bool
     expects: bool
     shows_frames: bool
+    hears_out: bool
     foresees: bool
     holds: bool
     counts_losses: bool
@@ -132,7 +133,7 @@ class Traits(NamedTuple):
 
 def _traits(spec: ProtocolSpec) -> Traits:
     parser = spec.new_parser()
-    named = ("becomes", "ends", "announced", "shows_frames", "idle", "held", "losses")
+    named = ("becomes", "ends", "announced", "shows_frames", "hears_out", "idle", "held", "losses")
     return Traits(*(hasattr(parser, name) for name in named))
 
 

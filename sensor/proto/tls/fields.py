@@ -124,6 +124,11 @@ SPEC = ProtocolSpec(
     tunnelled=True,
     switch=(b"starttls", b"auth tls", b"auth ssl", b"stls\r\n", b"\0\0\0\x08\x04\xd2\x16\x2f"),
     events=tuple(one for one in AppAnomaly if one.name.startswith("TLS_")),
+    late_events=frozenset({
+        AppAnomaly.TLS_DATALEAK_HEARTBEAT_MISMATCH,
+        AppAnomaly.TLS_INVALID_HEARTBEAT_MESSAGE,
+        AppAnomaly.TLS_INVALID_RECORD_TYPE,
+    }),
     log_stages=(STAGE_ESTABLISHED,),
     frame_stages=VIEWS,
     rule_names=("ssl",),

@@ -26,6 +26,8 @@ _LONGEST_NAME = 255
 """Bytes of a host name (RFC 1035 section 2.3.4)."""
 MAX_ALPN = 64
 """Application protocols kept of one hello."""
+_LIST_SIZE = 3
+"""Bytes of the size of a list of certificates."""
 MAX_CERTIFICATES = 32
 """Certificates kept of one chain; OpenSSL verifies at most 100, real chains have 1 to 5."""
 
@@ -160,23 +162,27 @@ def ssl2_server_hello(body: bytes) -> tuple[ServerHello, tuple[bytes, ...]]:
     return hello, (certificate,) if certificate else ()
 
 
-def certificates(body: bytes) -> tuple[tuple[bytes, ...], bool]:
-    """Parse the body of a Certificate message up to TLS 1.2 (RFC 5246 section 7.4.2).
+def certificates(body: bytes, *, cut: bool = False) -> tuple[tuple[bytes, ...], bool]:
+    """Parse the body of a Certificate message up to TLS 1.2 (RFC 5246 section 7.4.2). cut: its end was not kept.
 
-    Returns the DER certificates (at most MAX_CERTIFICATES, the last one may be cut) and whether they fit their list.
+    Returns the DER certificates (at most MAX_CERTIFICATES, the last one is cut where the message is) and whether they
+    fill their list. A list that is longer than the message has none, as in Suricata.
     """
     found: list[bytes] = []
     reader = Reader(body)
-    whole = True
     try:
-        reader.skip(3)
+        size = reader.u24()
+        if size > reader.left() and not cut:
+            return (), True
+        reader = reader.restrict(min(size, reader.left()))
         while reader.left() and len(found) < MAX_CERTIFICATES:
             size = reader.u24()
-            whole = whole and size <= reader.left()
+            if size > reader.left() and not cut:
+                return tuple(found), False
             found.append(reader.take(min(size, reader.left())))
     except WireError:
-        return tuple(found), False
-    return tuple(found), whole
+        return tuple(found), len(body) < _LIST_SIZE
+    return tuple(found), True
 
 
 def _words(reader: Reader) -> tuple[int, ...]:

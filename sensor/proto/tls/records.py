@@ -49,7 +49,7 @@ class EventKind(IntEnum):
 class Event(msgspec.Struct, frozen=True, gc=False):
     """One event of a side; `type` and `body` are those of a handshake message.
 
-    Of a heartbeat `type` is the size of the record, `body` its first three bytes.
+    Of a heartbeat `type` is the size of the record, `body` its first three bytes, none where they are encrypted.
     """
 
     kind: EventKind
@@ -132,6 +132,11 @@ class RecordSide:
             pos += take
 
     @property
+    def unread(self) -> int:
+        """Bytes that say nothing and will come next: the rest of an encrypted record."""
+        return self._left if self.opaque else 0
+
+    @property
     def held(self) -> int:
         """Bytes in memory."""
         return len(self._buffer)
@@ -150,13 +155,15 @@ class RecordSide:
         if self._records == 1 and (head[1] << 8 | head[2]) not in _VERSIONS:
             yield _BAD_VERSION
             return
-        if self._records > MAX_RECORDS:
+        if self._records > MAX_RECORDS and not self.opaque:
             yield _TOO_MANY
             return
         self._kind, self._left = head[0], size
         if head[0] == HEARTBEAT:
             self._size = size
             self._beat.clear()
+            if self.opaque:
+                yield Event(EventKind.HEARTBEAT, size)
         if head[0] == APPLICATION_DATA:
             yield _DATA
         elif head[0] == CHANGE_CIPHER_SPEC:
@@ -202,7 +209,7 @@ class RecordSide:
                 pos += take
                 if len(self._buffer) < 4:
                     return
-                yield from self._open_message()
+                yield from self._open_message(end - pos + self._left)
             else:
                 take = min(self._message_left, end - pos)
                 if self._keep:
@@ -213,14 +220,15 @@ class RecordSide:
             if not self._message_left:
                 yield self._close_message()
 
-    def _open_message(self) -> Iterator[Event]:
+    def _open_message(self, room: int) -> Iterator[Event]:
+        """Take up a message. room: bytes left in its record; one of an unknown type goes no further."""
         kind = self._buffer[0]
         self._messages += 1
         if self._messages > MAX_MESSAGES:
             self.opaque = True
             yield _TOO_MANY
         elif kind not in _KNOWN:
-            self.opaque = True
+            self._message_left, self._keep = min(int.from_bytes(self._buffer[1:4], "big"), room), False
             yield _BAD_MESSAGE
         else:
             self._message_left = int.from_bytes(self._buffer[1:4], "big")

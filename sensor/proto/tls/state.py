@@ -1,4 +1,4 @@
-"""TLS of one flow: messages to stages. Nothing is read after both sides encrypt."""
+"""TLS of one flow: messages to stages. After both sides encrypt nothing is read but the heads of records, if asked."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sensor.proto.tls.records import (
     CERTIFICATE,
     CLIENT_HELLO,
     HEARTBEAT_PADDING,
+    MAX_MESSAGE,
     SERVER_HELLO,
     SERVER_HELLO_DONE,
     Event,
@@ -65,13 +66,17 @@ class TlsParser(StagesOnce[TlsTransaction]):
     """
 
     __slots__ = (
-        "_beat_of", "_encrypted", "_now", "_over", "_progress", "_records", "_sides", "done", "shows_frames",
+        "_beat", "_beat_of", "_deaf", "_encrypted", "_now", "_over", "_progress", "_records", "_sides", "done",
+        "hears_out", "shows_frames",
     )  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
         self.done = False
         self.shows_frames = False
+        self.hears_out = False
+        self._deaf = False
+        """What comes is no record."""
         self._over = False
         """The handshake is: nothing is learnt of it any more."""
         self._records = (Records(""), Records("@to_client"))
@@ -81,6 +86,8 @@ class TlsParser(StagesOnce[TlsTransaction]):
         """Events of encryption per side."""
         self._beat_of: int | None = None
         """Side whose heartbeat was not answered yet."""
+        self._beat = 0
+        """Size of its record."""
         self._now = 0
         """Bit set of stages."""
 
@@ -95,14 +102,24 @@ class TlsParser(StagesOnce[TlsTransaction]):
             self._progress.begin()
             for frame in self._records[side].feed(data):
                 self._show(frame, side, out)
-        if not self._over:
+        if not self._over or self._listens:
             for event in self._sides[side].feed(data):
-                if self._on_event(side, event, out):
+                if self._on_event(side, event, out) and not self._listens:
                     break
-        self.done = self._over and not (self.shows_frames and any(one.sound is not False for one in self._records))
+        framing = self.shows_frames and any(one.sound is not False for one in self._records)
+        self.done = self._over and not framing and not self._listens
         if self.shows_frames:
             self._show(self._progress.found(1 - side), 1 - side, out)
         return out
+
+    @property
+    def _listens(self) -> bool:
+        """It goes on behind the handshake."""
+        return self.hears_out and not self._deaf
+
+    def idle(self, side: int) -> int:
+        """See `sensor.model.app.Foresees`."""
+        return self._sides[side].unread if self._over and not self.shows_frames and not self.done else 0
 
     @property
     def held(self) -> int:
@@ -136,7 +153,9 @@ class TlsParser(StagesOnce[TlsTransaction]):
     def _on_event(self, side: int, event: Event, out: list[TxStage]) -> bool:
         """Take one event; True: nothing more is to be read."""
         kind = event.kind
-        if kind == EventKind.MESSAGE:
+        if self._over:
+            self._on_late_event(side, event)
+        elif kind == EventKind.MESSAGE:
             self._on_message(side, event, out)
         elif kind == EventKind.CHANGE_CIPHER_SPEC:
             self._on_change_cipher_spec(side, out)
@@ -151,8 +170,18 @@ class TlsParser(StagesOnce[TlsTransaction]):
             if odd is not None:
                 self._report(odd, side)
             if kind in _HOPELESS:
+                self._deaf = True
                 self._end(side, out)
         return self._over
+
+    def _on_late_event(self, side: int, event: Event) -> None:
+        """Take an event behind the handshake. Of what is no record Suricata tells a type that there is not, alone."""
+        if event.kind == EventKind.HEARTBEAT:
+            self._on_heartbeat(side, event)
+        elif event.kind in _HOPELESS:
+            self._deaf = True
+            if event.kind == EventKind.INVALID_RECORD and _RECORDS[event.type] == AppAnomaly.TLS_INVALID_RECORD_TYPE:
+                self._report(AppAnomaly.TLS_INVALID_RECORD_TYPE, side)
 
     def _on_message(self, side: int, event: Event, out: list[TxStage]) -> None:
         kind = event.type
@@ -160,8 +189,11 @@ class TlsParser(StagesOnce[TlsTransaction]):
         if kind == CERTIFICATE:
             self._on_certificates(side, event.body, out)
         elif kind == CLIENT_HELLO and side == TO_SERVER:
+            hello = parse.client_hello(event.body)
             if not self._reached >> STAGE_CLIENT_HELLO & 1:
-                self._on_client_hello(side, parse.client_hello(event.body), out)
+                self._on_client_hello(side, hello, out)
+            elif hello.sni and self._tx is not None and self._tx.named_again:
+                self._report(AppAnomaly.TLS_MULTIPLE_SNI_EXTENSIONS, side)
         elif kind == SERVER_HELLO and side == TO_CLIENT:
             if not self._reached >> STAGE_SERVER_HELLO & 1:
                 self._on_server_hello(side, parse.server_hello(event.body), out)
@@ -173,7 +205,8 @@ class TlsParser(StagesOnce[TlsTransaction]):
             self._report(AppAnomaly.TLS_HANDSHAKE_INVALID_LENGTH, side)
         for odd in hello.odd:
             self._report(odd, side)
-        self._transaction().client = hello
+        tx = self._transaction()
+        tx.client, tx.named_again = hello, bool(hello.sni)
         self._reach(STAGE_CLIENT_HELLO, side, out)
 
     def _on_server_hello(self, side: int, hello: parse.ServerHello, out: list[TxStage]) -> None:
@@ -186,10 +219,17 @@ class TlsParser(StagesOnce[TlsTransaction]):
         tx = self._transaction()
         if tx.certs if side == TO_CLIENT else tx.client_certs:
             return  # the first chain counts; reading more of them would cost without bound
-        chain, sound = parse.certificates(body)
-        leaf = x509.parse(chain[0]) if chain else None
-        if sound and leaf is not None and leaf.fault:
-            self._report(_FAULTS[leaf.fault], side)
+        cut = len(body) >= MAX_MESSAGE
+        chain, sound = parse.certificates(body, cut=cut)
+        leaf = None
+        while chain and leaf is None:
+            leaf = x509.parse(chain[0])
+            if leaf.fault and not cut:
+                self._report(_FAULTS[leaf.fault], side)
+            if leaf.malformed and not leaf.serial:  # the first that is a certificate counts, as in Suricata
+                chain, leaf = chain[1:], None
+        if not sound:
+            self._report(AppAnomaly.TLS_CERTIFICATE_INVALID, side)
         self._set_certificates(side, chain, leaf, out)
 
     def _set_certificates(
@@ -204,21 +244,29 @@ class TlsParser(StagesOnce[TlsTransaction]):
             self._reach(STAGE_CLIENT_CERTIFICATES, side, out)
 
     def _on_heartbeat(self, side: int, event: Event) -> None:
-        """Look at a heartbeat in clear (RFC 6520 section 4): type, size of the payload, payload, padding.
+        """Look at a heartbeat. Of a side's heartbeats one at a time may be without an answer."""
+        if event.body:
+            self._on_clear_heartbeat(side, event)
+        elif self._beat_of == side:
+            self._report(AppAnomaly.TLS_INVALID_HEARTBEAT_MESSAGE, side)
+        elif self._beat_of is not None and event.type > self._beat:  # an answer has what was asked for, no more
+            self._report(AppAnomaly.TLS_DATALEAK_HEARTBEAT_MISMATCH, side)
+        if self._beat_of != side:
+            self._beat_of, self._beat = (side, event.type) if self._beat_of is None else (None, 0)
 
-        Of a side's heartbeats one at a time may be without an answer.
-        """
+    def _on_clear_heartbeat(self, side: int, event: Event) -> None:
+        """Look at a heartbeat in clear (RFC 6520 section 4): type, size of the payload, payload, padding."""
         known = event.body[0] in (1, 2)
         size, room = event.body[1] << 8 | event.body[2], event.type - 3
         if known and size > room:
             self._report(AppAnomaly.TLS_OVERFLOW_HEARTBEAT_MESSAGE, side)
         elif not known or (size and room - size < HEARTBEAT_PADDING) or self._beat_of == side:
             self._report(AppAnomaly.TLS_INVALID_HEARTBEAT_MESSAGE, side)
-        if self._beat_of != side:
-            self._beat_of = side if self._beat_of is None else None
 
     def _on_change_cipher_spec(self, side: int, out: list[TxStage]) -> None:
         tx = self._tx
+        if tx is not None and side == TO_SERVER:
+            tx.named_again = False
         if tx and tx.server and parse.is_tls13(parse.negotiated(tx.server)):
             return  # means nothing in TLS 1.3 (RFC 8446 appendix D.4); a second hello may follow in clear
         self._sides[side].opaque = True
@@ -248,7 +296,14 @@ class TlsParser(StagesOnce[TlsTransaction]):
 
     def _end(self, side: int, out: list[TxStage]) -> None:
         self._over = True
+        for one in self._sides:
+            one.opaque = True
         self._reach(STAGE_ESTABLISHED, side, out)
+
+    def _report(self, anomaly: AppAnomaly, side: int) -> None:
+        """Tell of what is odd once for both sides, as Suricata does: they are one transaction."""
+        if (anomaly, 1 - side) not in self._seen:
+            super()._report(anomaly, side)
 
     def _transaction(self) -> TlsTransaction:
         if self._tx is None:

@@ -15,7 +15,8 @@ class TlsTransaction:
     """One TLS handshake. Holds at most two hellos and two certificate lists (64 KiB each)."""
 
     __slots__ = (
-        "_memo", "certs", "certs_at", "client", "client_certs", "client_leaf", "id", "leaf", "resumed", "server",
+        "_memo", "certs", "certs_at", "client", "client_certs", "client_leaf", "id", "leaf", "named_again",
+        "resumed", "server",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -29,6 +30,8 @@ class TlsTransaction:
         self.leaf: x509.Certificate | None = None
         self.client_certs: tuple[bytes, ...] = ()
         self.client_leaf: x509.Certificate | None = None
+        self.named_again = False
+        """A further hello in clear with a name would be one too many: Suricata counts them by flow."""
         self.resumed = False
         """The server started encryption without a certificate (RFC 5246 section 7.3, figure 2)."""
         self._memo: dict[str, tuple[bytes, ...]] = {}

@@ -71,7 +71,7 @@ def test_a_parser_that_has_done_its_work_holds_nothing():
     assert layer.memory.held == 0
     assert layer.feed(7, TO_SERVER, bytes(9), 0) == layer.gap(7, 0, 5, 0) == layer.finish(7, 0) == []
     assert layer.get(7).anomalies() == []
-    layer.show_frames({"http"})
+    layer.ask({"http"}, ())
 
 
 def test_what_waits_for_its_log_is_bounded_by_its_bytes():

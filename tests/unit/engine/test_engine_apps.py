@@ -320,8 +320,8 @@ def test_tls_behind_another_protocol(tmp_path, proto, refused):
     [
         ("smtp", b"MAIL FROM:<a@b>\r\n", [1, 2, 3]),
         ("smtp", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", [1, 2, 3]),
-        ("smtp", HELLO, [4]),  # what the server says then is no record
-        ("smtp", HELLO + bytes(5), [4]),
+        ("smtp", HELLO, [4, 4]),  # what the server says then is no record
+        ("smtp", HELLO + bytes(5), [4, 4]),
         ("pop3", b"USER somebody\r\n", []),
     ],
 )
@@ -463,7 +463,7 @@ def test_what_follows_a_connect(tmp_path, proto, answer, alone):
 def test_events_behind_a_connect(tmp_path):
     used = rules(tmp_path, "tls any any -> any any (app-layer-event:tls.invalid_record_type;)")
     talk = [(0, CONNECT), (1, GRANTED), *IN_TUNNEL["tls"], (0, bytes(5))]
-    assert both_ways(frames(talk, 3128), used) == [1]
+    assert both_ways(frames(talk, 3128), used) == [1, 1]
 
 
 UPGRADE = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
