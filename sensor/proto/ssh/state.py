@@ -19,14 +19,14 @@ class SshParser(StagesOnce[SshTransaction]):
     `established` when both ends have made their offer or changed keys, or the flow ends.
     """
 
-    __slots__ = ("_cut", "_keyed", "_sides", "done")
+    __slots__ = ("_hopeless", "_keyed", "_sides", "done")
 
     def __init__(self) -> None:
         super().__init__()
         self.done = False
         self._sides = (SshSide(), SshSide())
-        self._cut = False
-        """The line that comes next was cut."""
+        self._hopeless = False
+        """A packet is shorter than its header: Suricata reads neither side any further."""
         self._keyed = [False, False]
         """The side made its offer, or encrypts."""
 
@@ -64,9 +64,13 @@ class SshParser(StagesOnce[SshTransaction]):
         if event.kind == EventKind.LINE:
             self._on_line(side, event.body, out)
         elif event.kind == EventKind.LINE_TOO_LONG:
-            self._cut = True
+            if event.body == b"SSH-":
+                self._report(AppAnomaly.SSH_BANNER_TOO_LONG, side)
+            elif side == TO_SERVER:
+                self._on_line(side, event.body, out)
         elif event.kind == EventKind.TOO_SHORT:
             self._report(AppAnomaly.SSH_INVALID_RECORD, side)
+            self._hopeless = True
         elif event.kind == EventKind.KEXINIT:
             self._on_kexinit(side, event.body, out)
         elif event.kind == EventKind.NEW_KEYS:
@@ -75,22 +79,22 @@ class SshParser(StagesOnce[SshTransaction]):
             binary = self._sides[side].binary
             invalid = AppAnomaly.SSH_INVALID_KEXINIT if binary else AppAnomaly.SSH_INVALID_BANNER
             self._report(invalid, side)
-            self._end(side, out)
+            if binary and not self._hopeless:
+                self._on_keyed(side, out)  # the other side may still make sense
+            else:
+                self._end(side, out)
 
     def _on_line(self, side: int, line: bytes, out: list[TxStage]) -> None:
         """Take the banner; a server may send other lines before it, a client must not (section 4.2).
 
         Such lines are an event all the same, as in Suricata.
         """
-        found, cut = parse.banner(line), self._cut
-        self._cut = False
+        found = parse.banner(line)
         if found is None:
             self._report(AppAnomaly.SSH_INVALID_BANNER, side)
             if side == TO_SERVER or line.startswith(b"SSH-"):
                 self._end(side, out)
             return
-        if cut:
-            self._report(AppAnomaly.SSH_BANNER_TOO_LONG, side)
         self._sides[side].binary = True
         if self._tx is None:
             self._tx = SshTransaction()

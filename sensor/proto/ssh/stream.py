@@ -5,7 +5,7 @@ from enum import IntEnum
 
 import msgspec
 
-from sensor.proto.ssh.limits import MAX_BANNER, MAX_PACKET, MAX_PACKETS, MAX_PRELUDE, MAX_PRELUDE_LINES
+from sensor.proto.ssh.limits import MAX_LINE, MAX_PACKET, MAX_PACKETS, MAX_PRELUDE, MAX_PRELUDE_LINES
 from sensor.proto.ssh.parse import MSG_KEXINIT, MSG_NEWKEYS
 
 
@@ -13,9 +13,9 @@ class EventKind(IntEnum):
     """What a side's bytes turned out to be."""
 
     LINE = 0
-    """A line, without its end, cut at 255 bytes."""
+    """A line, without its end."""
     LINE_TOO_LONG = 1
-    """The line that comes next was cut."""
+    """The line at hand has more than 255 bytes; body: the first four."""
     KEXINIT = 2
     NEW_KEYS = 3
     TOO_SHORT = 5
@@ -37,15 +37,13 @@ class SshSide:
     The owner sets `binary` when a line was the banner. After INVALID the side must not be fed again.
     """
 
-    __slots__ = ("_budget", "_buffer", "_keep", "_left", "_lines", "_packets", "_skip", "binary")
+    __slots__ = ("_budget", "_buffer", "_keep", "_left", "_lines", "_packets", "binary")
 
     def __init__(self) -> None:
         self.binary = False
         self._buffer = bytearray()
         self._budget = MAX_PRELUDE
         self._lines = 0
-        self._skip = False
-        """The rest of an overlong line is passed over."""
         self._packets = 0
         self._left = 0
         """Bytes of the current packet still to come, its first six aside."""
@@ -55,7 +53,7 @@ class SshSide:
         """Yield the events that these bytes complete."""
         pos, end = 0, len(data)
         while pos < end:
-            if not self.binary or self._skip:
+            if not self.binary:
                 stop = data.find(b"\n", pos)
                 yield from self._line(data, pos, end if stop < 0 else stop, stop >= 0)
                 pos = end if stop < 0 else stop + 1
@@ -80,30 +78,23 @@ class SshSide:
         return len(self._buffer)
 
     def _line(self, data: bytes, pos: int, stop: int, complete: bool) -> Iterator[Event]:
-        """Take a piece of a line. A line is handed on when it ends, or when 255 bytes are reached."""
+        """Take a piece of a line. A line is handed on when it ends."""
         over = stop - pos > self._budget
-        if over:
-            stop, complete = pos + self._budget, False
-        self._budget -= stop - pos
-        if not self._skip:
-            room = MAX_BANNER - len(self._buffer)
-            self._buffer += data[pos : min(stop, pos + room)]
-            if stop - pos >= room:
-                self._skip = True
-                yield Event(EventKind.LINE_TOO_LONG)
-                yield self._take_line()
-            elif complete:
-                yield self._take_line()
-        if complete:
-            self._skip = False
+        if not over:
+            self._budget -= stop - pos
+            self._buffer += data[pos:stop]
+        if complete and not over:
+            self._lines += 1
+            line = bytes(self._buffer).removesuffix(b"\r")
+            self._buffer.clear()
+            if len(line) > MAX_LINE:
+                yield Event(EventKind.LINE_TOO_LONG, line[:4])
+            yield Event(EventKind.LINE, line)
+        elif len(self._buffer) > MAX_LINE + 1:
+            yield Event(EventKind.LINE_TOO_LONG, bytes(self._buffer[:4]))
         if over or self._lines > MAX_PRELUDE_LINES:
+            self._buffer.clear()
             yield Event(EventKind.INVALID)
-
-    def _take_line(self) -> Event:
-        self._lines += 1
-        line = bytes(self._buffer)
-        self._buffer.clear()
-        return Event(EventKind.LINE, line.removesuffix(b"\r"))
 
     def _open(self) -> Iterator[Event]:
         """Take up the packet whose length, padding length and message number are in `_buffer`."""

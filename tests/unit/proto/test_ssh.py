@@ -92,9 +92,6 @@ def test_version_1_99_is_version_2():
         (TO_CLIENT, b"SSH-2.0\r\n", AppAnomaly.SSH_INVALID_BANNER),
         (TO_SERVER, b"x" * 300, AppAnomaly.SSH_INVALID_BANNER),
         (TO_CLIENT, b"hi\n" * (stream.MAX_PRELUDE_LINES + 1), AppAnomaly.SSH_INVALID_BANNER),
-        (TO_SERVER, b"SSH-2.0-a\r\n\xff\xff\xff\xff\0\x14", AppAnomaly.SSH_INVALID_KEXINIT),
-        (TO_SERVER, b"SSH-2.0-a\r\n\0\0\0\2\4\x14", AppAnomaly.SSH_INVALID_KEXINIT),
-        (TO_SERVER, b"SSH-2.0-a\r\n" + ssh_packet(b"\2") * 17, AppAnomaly.SSH_INVALID_KEXINIT),
     ],
 )
 def test_hopeless(side, data, anomaly):
@@ -109,6 +106,17 @@ def test_a_packet_that_has_no_room_for_its_header(size):
     parser = SshParser()
     parser.feed(TO_SERVER, b"SSH-2.0-a\r\n\0\0\0" + bytes([size]) + b"\0\x14", 0)
     assert [what for what, _ in parser.anomalies()] == [AppAnomaly.SSH_INVALID_RECORD, AppAnomaly.SSH_INVALID_KEXINIT]
+    assert parser.done
+
+
+@pytest.mark.parametrize("packets", [b"\xff\xff\xff\xff\0\x14", b"\0\0\0\2\4\x14", ssh_packet(b"\2") * 17])
+def test_what_is_no_packet_ends_that_side_only(packets):
+    parser = SshParser()
+    parser.feed(TO_SERVER, b"SSH-2.0-a\r\n" + packets, 0)
+    assert parser.anomalies() == [(AppAnomaly.SSH_INVALID_KEXINIT, TO_SERVER)]
+    stages = parser.feed(TO_CLIENT, b"SSH-2.0-b\r\n" + kexinit(*SERVER_LISTS), 0)
+    assert [s.stage for s in stages] == [1, 3, 4]
+    assert parser.done
 
 
 def test_malformed_kexinit_ends_that_side_only():
@@ -120,15 +128,22 @@ def test_malformed_kexinit_ends_that_side_only():
     assert parser.done
 
 
-@pytest.mark.parametrize(("length", "too_long"), [(254, False), (255, True), (2000, True)])
-def test_banner_limit(length, too_long):
-    """255 bytes with CR LF (RFC 4253 section 4.2): 254 and a line feed still fit."""
+@pytest.mark.parametrize(("length", "too_long"), [(254, False), (255, False), (256, True), (2000, True)])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_banner_limit(length, too_long, end):
+    """255 bytes without what ends it, as Suricata counts; the name of the software is whole all the same."""
     parser = SshParser()
     line = b"SSH-2.0-" + b"x" * (length - 8)
-    stages = parser.feed(TO_SERVER, line + b"\n" + kexinit(*CLIENT_LISTS), 0)
+    stages = parser.feed(TO_SERVER, line + end + kexinit(*CLIENT_LISTS), 0)
     assert [s.stage for s in stages] == [0, 2]
-    assert stages[0].tx.buffer("ssh.software") == (line[8:255],)
+    assert stages[0].tx.buffer("ssh.software") == (line[8:],)
     assert ((AppAnomaly.SSH_BANNER_TOO_LONG, TO_SERVER) in parser.anomalies()) is too_long
+
+
+def test_a_banner_is_too_long_before_it_ends():
+    parser = SshParser()
+    assert parser.feed(TO_CLIENT, b"SSH-2.0-" + b"x" * 300, 0) == []
+    assert parser.anomalies() == [(AppAnomaly.SSH_BANNER_TOO_LONG, TO_CLIENT)]
 
 
 def test_endless_line_ends():
