@@ -204,10 +204,12 @@ class Pipeline:
         units = self._gatherer.gather(rows, buf, segs, self.table.queue_buf, flows)
         watch.lap("gather")
         streams = self._detector.streams(segs, units.seg_at, units.data, flows)
-        silent = self._answers.take(streams, rows, flows)
         messages = self._turns.take(segs, units.seg_at, units.data, flows, streams)
         gathered = Gathered(units.data, units.units, units.seg_at, segs, messages)
         streams = self.expected.apply(rows, gathered, flows, streams)
+        if self.expected.announced:
+            self._detector.take_back(segs, self.expected.announced)
+        silent = self._answers.take(streams, rows, flows)
         at, apps, datagrams = self._detector.datagrams(rows, buf, flows)
         watch.lap("protocols")
         self._stations.learn(block, rows, buf, flows.size)

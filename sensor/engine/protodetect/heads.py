@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from sensor.detect.headers.heads import Heads
 from sensor.engine.block.history import AppChanges
 from sensor.engine.protodetect.kernels_heads import detect, detect_datagrams
-from sensor.model.distinct import distinct
+from sensor.model.distinct import among, distinct
 from sensor.model.rows import APP_UNDECIDED, SEG_DATA
 from sensor.proto.kernels_probe import HEAD
 from sensor.proto.limits_ports import DnsPorts, dns_at
@@ -53,6 +55,14 @@ class Detector:
         """Return when sides (`history.side_id`) began to speak something by themselves."""
         sides = segs["flow"].astype(np.int32) * 2 + segs["side"]
         return AppChanges(sides, segs["row"].astype(np.int32), np.full(segs.size, APP_UNDECIDED, np.uint8))
+
+    def take_back(self, segs: np.ndarray, announced: Collection[int]) -> None:
+        """Forget what the bytes of announced flows seem to tell. announced: slots, with those of earlier blocks."""
+        slots = np.fromiter(announced, np.int32, len(announced))
+        self._voices[slots] = APP_UNDECIDED
+        self.mismatches = self.mismatches[~among(segs["flow"][self.mismatches[:, 0]], slots)]
+        mine = among(self.told.slots // 2, slots)
+        self.told = AppChanges(self.told.slots[~mine], self.told.rows[~mine], self.told.before[~mine])
 
     def voices(self, slot: int) -> list[int]:
         """Return what each side of a flow speaks by itself (`APP_UNDECIDED`: it has not told)."""

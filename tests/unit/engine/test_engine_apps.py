@@ -122,6 +122,23 @@ def test_ftp_data(tmp_path, session, sids):
     assert both_ways(ftp_session(**session), rules(tmp_path, *FTP_DATA)) == sids
 
 
+@pytest.mark.parametrize("size", [1, 400])
+def test_ftp_data_is_known_from_its_first_answer(tmp_path, size):
+    """However much comes of it in the block of its announcement: 100,000 bytes that nobody knows would be an event."""
+    used = rules(
+        tmp_path,
+        "ftp-data any any -> any any (flow:established;)",
+        "tcp any any -> any any (app-layer-protocol:ftp-data;)",
+        "tcp any any -> any any (app-layer-event:applayer_proto_detection_skipped;)",
+    )
+    traffic = ftp_session(content=b"a plain text of nothing much " * 10 * size)
+    found = both_ways(traffic, used)
+    data = [n for n, (_, frame) in enumerate(traffic) if frame[34:36] == b"\xa0\x28" or frame[36:38] == b"\xa0\x28"]
+    first = next(n for n in data if len(traffic[n][1]) > 100)
+    answered = next(n for n in data if n > first and traffic[n][1][34:36] == b"\xa0\x28")
+    assert found == [1] * sum(n >= answered for n in data) + [2]
+
+
 def test_ftp(tmp_path):
     used = rules(
         tmp_path,
