@@ -358,5 +358,6 @@ class AppLayer:
             self.faults.note(f"parser of {flow.spec.name}", e)
             flow.failed.append((AppAnomaly.PARSER_ERROR, side))
             return []
-        flow.awaited = flow.awaited and not stages
+        if flow.awaited and any(stage.tx.id >= 0 for stage in stages):  # mere views show anything
+            flow.awaited = False
         return stages

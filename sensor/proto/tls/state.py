@@ -106,8 +106,7 @@ class TlsParser(StagesOnce[TlsTransaction]):
             for event in self._sides[side].feed(data):
                 if self._on_event(side, event, out) and not self._listens:
                     break
-        framing = self.shows_frames and any(one.sound is not False for one in self._records)
-        self.done = self._over and not framing and not self._listens
+        self.done = self._over and not self._listens and not (self.shows_frames and self._shows_on())
         if self.shows_frames:
             self._show(self._progress.found(1 - side), 1 - side, out)
         return out
@@ -116,6 +115,11 @@ class TlsParser(StagesOnce[TlsTransaction]):
     def _listens(self) -> bool:
         """It goes on behind the handshake."""
         return self.hears_out and not self._deaf
+
+    def _shows_on(self) -> bool:
+        """Tell whether records may still come: not behind what is none, if none was before it."""
+        sound = [one.sound for one in self._records]
+        return any(one is not False for one in sound) and (any(sound) or not self._deaf)
 
     def idle(self, side: int) -> int:
         """See `sensor.model.app.Foresees`."""

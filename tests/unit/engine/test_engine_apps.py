@@ -352,6 +352,9 @@ def test_something_else_where_tls_was_agreed_on(tmp_path, proto, follows, sids):
     )
     traffic = frames([*BEFORE_TLS[proto], (0, follows), (1, b"220 what\r\n")], 9999)
     assert sorted(both_ways(traffic, used)) == sids
+    framed = rules(tmp_path, "tcp any any -> any any (app-layer-event:applayer_no_tls_after_starttls;)",
+                   'tls any any -> any any (frame:tls.pdu; content:"nothing";)')  # fmt: skip
+    assert both_ways(traffic, framed) == [1] * (1 in sids)
 
 
 @pytest.mark.parametrize(
