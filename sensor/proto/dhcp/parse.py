@@ -21,6 +21,8 @@ OPT_PARAMETERS, OPT_RENEWAL_TIME, OPT_REBINDING_TIME, OPT_VENDOR_CLASS, OPT_CLIE
 MAX_OPTIONS = 256
 """Options read of one datagram; the registry has 255 codes, real messages carry 5 to 20."""
 
+_TIMES = frozenset({OPT_LEASE_TIME, OPT_RENEWAL_TIME, OPT_REBINDING_TIME})
+_TIME_SIZE, _ID_SIZE = 4, 2
 _PADS = re.compile(b"\\0*")
 _HEADER = struct.Struct("!BBBBIHH4s4s4s4s16s64s128s4s")
 
@@ -39,8 +41,8 @@ class DhcpMessage(msgspec.Struct, gc=False):
     options: dict[int, bytes]
     """Code to value; parts of a split option are joined."""
     truncated: bool = False
-    """Its options have no end mark, or one that has a fixed size another, or they are padded in front of their end
-    (there Suricata stops)."""
+    """Read as Suricata reads them, each with a size, pads as well, its options do not come to their end mark; or one
+    that has a fixed size has another."""
     malformed: bool = False
     """An option leaves its field, or there are too many; those before it are here."""
 
@@ -57,8 +59,7 @@ def message(data: bytes) -> DhcpMessage | None:
     options: dict[int, bytes] = {}
     reader = Reader(data, _HEADER.size)
     sound = _options(reader, options)
-    ended = data[reader.pos - 1 : reader.pos] == bytes([OPT_END]) and options.pop(OPT_PAD, None) is None
-    truncated = not ended or not _sizes_fit(options)
+    truncated = not _ends(data, _HEADER.size)
     overload = options.get(OPT_OVERLOAD, b"\0")[:1]  # RFC 2132 section 9.3
     if overload in {b"\1", b"\3"}:
         sound &= _options(Reader(file), options)
@@ -68,10 +69,19 @@ def message(data: bytes) -> DhcpMessage | None:
     return DhcpMessage(op, xid, client_ip, assigned_ip, next_server_ip, relay_ip, mac, options, truncated, not sound)
 
 
-def _sizes_fit(options: dict[int, bytes]) -> bool:
-    """Whether times have four bytes, and the client identifier two at least (RFC 2132 sections 9.2, 9.14)."""
-    times = (options.get(code) for code in (OPT_LEASE_TIME, OPT_RENEWAL_TIME, OPT_REBINDING_TIME))
-    return all(value is None or len(value) == 4 for value in times) and len(options.get(OPT_CLIENT_ID, b"ok")) >= 2
+def _ends(data: bytes, at: int) -> bool:
+    """Tell whether options that are read plainly come to their end mark.
+
+    Times have four bytes, the client identifier two at least (RFC 2132 sections 9.2, 9.14).
+    """
+    while at < len(data) and data[at] != OPT_END:
+        size = data[at + 1] if at + 1 < len(data) else len(data)
+        if data[at] in _TIMES and size != _TIME_SIZE:
+            return False
+        if data[at] == OPT_CLIENT_ID and size < _ID_SIZE:
+            return False
+        at += 2 + size
+    return at < len(data)
 
 
 def _pads(reader: Reader) -> int:
@@ -89,7 +99,6 @@ def _options(reader: Reader, options: dict[int, bytes]) -> bool:
             if code == OPT_END:
                 return True
             if code == OPT_PAD:
-                options[OPT_PAD] = b""
                 reader.skip(_pads(reader))
                 continue
             options[code] = options.get(code, b"") + reader.take(reader.u8())
