@@ -1,4 +1,4 @@
-"""What rules may test of MQTT. An exchange is judged when it is complete, a frame when it is."""
+"""What rules may test of MQTT. An exchange is judged when it is complete, what begins one and a frame when it is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import MappingProxyType
 from sensor.model.anomaly import AppAnomaly
 from sensor.model.app import RAW_VERBATIM, TO_SERVER, BufferSpec, NumberSpec, ProtocolSpec, StageSpec
 from sensor.proto.mqtt.parse import KINDS
-from sensor.proto.mqtt.state import STAGE_DONE, STAGE_MESSAGE, STAGE_OPEN, MqttParser
+from sensor.proto.mqtt.state import STAGE_BEGUN, STAGE_DONE, STAGE_MESSAGE, STAGE_OPEN, MqttParser
 
 _TEXTS = (
     ("mqtt.connect.clientid", "client identifier"),
@@ -32,10 +32,16 @@ SPEC = ProtocolSpec(
     name="mqtt",
     transports=(6,),
     ports=(1883,),
-    stages=(StageSpec("message", TO_SERVER), StageSpec("done", TO_SERVER), StageSpec("open", TO_SERVER)),
+    stages=tuple(StageSpec(name, TO_SERVER) for name in ("message", "begun", "done", "open")),
     buffers=(
         *(
-            BufferSpec(name, STAGE_DONE, RAW_VERBATIM, multi=name.endswith("subscribe.topic"), help=text)
+            BufferSpec(
+                name,
+                STAGE_DONE if name.endswith("subscribe.topic") else STAGE_BEGUN,
+                RAW_VERBATIM,
+                multi=name.endswith("subscribe.topic"),
+                help=text,
+            )
             for name, text in _TEXTS
         ),
         *(BufferSpec(name, STAGE_MESSAGE, RAW_VERBATIM, help=text) for name, text in _FRAMES),

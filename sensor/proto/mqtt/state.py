@@ -12,8 +12,9 @@ from sensor.proto.mqtt.transaction import MqttFrame, MqttTransaction
 from sensor.proto.oddities import Oddities
 from sensor.proto.reader import WireError
 
-STAGE_MESSAGE, STAGE_DONE, STAGE_OPEN = 0, 1, 2
-"""The last one: no answer will come. Rules are about complete exchanges, as in Suricata; the log is about all."""
+STAGE_MESSAGE, STAGE_BEGUN, STAGE_DONE, STAGE_OPEN = 0, 1, 2, 3
+"""The last one: no answer will come. As in Suricata, rules on texts of CONNECT and PUBLISH are judged once these are
+here, others on complete exchanges; the log is about all."""
 
 _EXCHANGE, _ITEM = 500, 120
 """Bytes that an exchange, and a topic or a code, takes besides its text."""
@@ -21,6 +22,8 @@ _CONNECTION = -1
 """Key of the CONNECT that waits for its CONNACK: no packet identifier."""
 _INVALID_QOS = 3
 _OPENERS = frozenset({parse.PUBLISH, parse.SUBSCRIBE, parse.UNSUBSCRIBE})
+_SAY_ALL = frozenset({parse.CONNECT, parse.PUBLISH})
+"""Whatever the answer."""
 _LAST = frozenset({parse.CONNACK, parse.PUBACK, parse.PUBCOMP, parse.SUBACK, parse.UNSUBACK})
 """Answers that end an exchange; PUBREC and PUBREL do not."""
 _MISSING = {
@@ -131,6 +134,8 @@ class MqttParser(Oddities):
     def _settle(self, tx: MqttTransaction, message: Message, size: int, out: list[TxStage]) -> None:
         """Let an exchange wait, or complete it."""
         first = tx.messages[0]
+        if len(tx.messages) == 1 and first.kind in _SAY_ALL:
+            out.append(TxStage(tx, STAGE_BEGUN, tx.side))
         if len(tx.messages) > 1:
             self._bytes += size
             if message.kind in _LAST:

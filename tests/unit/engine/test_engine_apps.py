@@ -67,6 +67,25 @@ def test_mqtt(tmp_path, port):
     assert both_ways(frames(mqttkit.talk(), port), used) == [2, 3, 8, 9, 10, 12]
 
 
+def test_mqtt_without_answers(tmp_path):
+    """What a client connects with and publishes is judged whatever the broker says, the rest of it is not."""
+    used = rules(
+        tmp_path,
+        'mqtt any any -> any any (mqtt.connect.clientid; content:"guest-7";)',
+        'mqtt any any -> any any (mqtt.type:CONNECT; mqtt.connect.clientid; content:"guest-7";)',
+        'mqtt any any -> any any (mqtt.publish.topic; content:"t"; mqtt.publish.message; content:"m";)',
+        'mqtt any any -> any any (mqtt.qos:1; mqtt.publish.topic; content:"t";)',
+        'mqtt any any -> any any (mqtt.subscribe.topic; content:"a/b";)',
+    )
+    connect, connack, publish = mqttkit.connect(), mqttkit.connack(), mqttkit.publish(b"t", b"m", 1, 5)
+    assert both_ways(frames([(0, connect)], 1883), used) == [1]
+    assert both_ways(frames([(0, connect), (1, connack)], 1883), used) == [1, 2]
+    began = [(0, connect), (1, connack), (0, publish), (0, mqttkit.subscribe())]
+    assert both_ways(frames(began, 1883), used) == [1, 2, 3]
+    answered = [*began, (1, mqttkit.answer(4, 5)), (1, mqttkit.answer(9, 1, b"\1"))]
+    assert both_ways(frames(answered, 1883), used) == [1, 2, 3, 4, 5]
+
+
 def ftp_session(flip=False, dport=5001, content=b"uid=0(root) gid=0", command=b"RETR a.txt", wait=0):
     """Return packets of a control connection and of the data connection that it announces.
 

@@ -5,7 +5,7 @@ from mqttkit import answer, connack, connect, packet, publish, string, subscribe
 from sensor.model.anomaly import AppAnomaly
 from sensor.proto.mqtt import limits, transaction
 from sensor.proto.mqtt.fields import SPEC
-from sensor.proto.mqtt.state import STAGE_DONE, STAGE_MESSAGE, STAGE_OPEN, MqttParser
+from sensor.proto.mqtt.state import STAGE_BEGUN, STAGE_DONE, STAGE_MESSAGE, STAGE_OPEN, MqttParser
 
 INTRODUCED = [(0, connect()), (1, connack())]
 
@@ -38,7 +38,7 @@ def test_exchanges_of_version_5():
 def test_buffers_of_connect():
     _, done, _ = run(talk())
     tx = done[0].tx
-    found = {b.name: tx.buffer(b.name) for b in SPEC.buffers if b.stage == STAGE_DONE and tx.buffer(b.name)}
+    found = {b.name: tx.buffer(b.name) for b in SPEC.buffers if b.stage == STAGE_BEGUN and tx.buffer(b.name)}
     assert found == {
         "mqtt.connect.clientid": [b"guest-7"],
         "mqtt.connect.username": [b"joe"],
