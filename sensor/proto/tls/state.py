@@ -150,6 +150,8 @@ class TlsParser(StagesOnce[TlsTransaction]):
         if self.shows_frames and not self.done:
             for side in (TO_SERVER, TO_CLIENT):
                 self._show(self._progress.found(side), side, out)
+        if not self._over:
+            self._reach(STAGE_CERTIFICATES, TO_CLIENT, out)  # the server has shown none
         self._end(TO_CLIENT, out)
         self.done = True
         return out

@@ -151,14 +151,19 @@ def test_hello_cut_into_records_inside_the_name():
 
 def test_finish_without_server():
     parser, stages, tx = run([(TO_SERVER, record(22, client_hello(extensions=sni(b"a"))))])
-    assert names(stages) == [("client_hello", TO_SERVER), ("established", TO_CLIENT)]
+    assert names(stages) == [
+        ("client_hello", TO_SERVER),
+        ("certificates", TO_CLIENT),
+        ("established", TO_CLIENT),
+    ]
+    assert tx.buffer("tls.cert_chain_len@to_client") == (bytes(4),)
     assert tx.eve()["version"] == "UNDETERMINED"
     assert parser.finish(0) == []
 
 
 def test_sslv2_hello_answered_in_tls():
     parser, stages, tx = run([(TO_SERVER, ssl2_client_hello()), (TO_CLIENT, record(22, server_hello()))])
-    assert [s.stage for s in stages] == [0, 1, 4]
+    assert [s.stage for s in stages] == [0, 1, 2, 4]
     assert tx.client.ciphers == (0x2F,)
     assert tx.buffer("ja3.hash") == tx.buffer("ja4.hash") == ()
     assert parser.anomalies() == []
