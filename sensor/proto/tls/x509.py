@@ -30,7 +30,7 @@ _SEQUENCE, _SET = 0x30, 0x31
 _VERSION, _EXTENSIONS = 0xA0, 0xA3
 _BEHIND_KEY = frozenset({0x81, 0x82, 0xA1, 0xA2, _EXTENSIONS})
 """Unique identifiers and extensions."""
-_BMP_STRING, _UNIVERSAL_STRING = 0x1E, 0x1C
+_BMP_STRING = 0x1E
 _TEXT = frozenset({0x0C, 0x12, 0x13, 0x14, 0x15, 0x16, 0x19, 0x1A, 0x1B})
 _OID_SAN = b"\x55\x1d\x11"
 
@@ -215,7 +215,7 @@ def _certificate(data: bytes, cert: Certificate) -> None:
     start, pos = _expect(data, pos, end, _SEQUENCE)
     cert.subject = _name_if_sound(data, start, pos)
     if "\0" in cert.subject:
-        cert.fault = cert.fault or Fault.SUBJECT
+        cert.fault = Fault.SUBJECT if cert.fault == Fault.ISSUER else cert.fault or Fault.SUBJECT
     start, pos = _expect(data, pos, end, _SEQUENCE)
     if not _names_algorithm(data, start, pos):
         cert.fault = cert.fault or Fault.ALGORITHM
@@ -299,8 +299,6 @@ def _text(tag: int, raw: bytes) -> str:
             return raw.decode("latin-1")
     if tag == _BMP_STRING:
         return raw.decode("utf-16-be", "replace")
-    if tag == _UNIVERSAL_STRING:
-        return raw.decode("utf-32-be", "replace")
     return raw.hex().upper()
 
 

@@ -545,3 +545,14 @@ def test_without_a_certificate_nothing_holds():
     tx.leaf = x509.Certificate(not_before="2026-11-23T22:37:00", not_after="nonsense")
     assert [len(tx.numbers(number.name)) for number in SPEC.numbers] == [1, 0, 0, 0]
     assert x509.seconds("1950-01-01T00:00:00") == 0
+
+
+def test_a_zero_in_both_names_is_one_of_the_subject():
+    parser = TlsParser()
+    parser.feed(TO_CLIENT, record(22, certificates(certificate(subject=ZERO, issuer=ZERO))), 0)
+    assert [what for what, _ in parser.anomalies()] == [AppAnomaly.TLS_CERTIFICATE_INVALID_SUBJECT]
+
+
+def test_universal_strings_are_shown_in_hex():
+    name = tlv(0x30, tlv(0x31, tlv(0x30, tlv(6, b"\x55\4\3"), tlv(0x1C, "a\u00fc".encode("utf-32-be")))))
+    assert x509.parse(certificate(subject=name)).subject == "CN=00000061000000FC"
