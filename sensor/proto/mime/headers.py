@@ -11,6 +11,7 @@ _PARAMETER = re.compile(
     rb";[ \t\r\n]{0,100}([!#$%&'*+.^_`|~0-9A-Za-z-]{1,60})[ \t]{0,10}=[ \t]{0,10}"
     rb"(?:\"((?:[^\"\\\r\n]|\\.){0,2000})\"?|([^\r\n;\"]{0,2000}))"
 )
+_NAMELESS = re.compile(rb"name[ \t]{0,10}=[ \t]{0,10}\"\"", re.IGNORECASE)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 
@@ -53,6 +54,10 @@ def parameters(value: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def file_name(disposition: bytes, content_type: bytes) -> bytes:
-    """Return the name of the file that an entity is; empty: it is none."""
-    return parameters(disposition).get(b"filename") or parameters(content_type).get(b"name", b"")
+def file_name(disposition: bytes, content_type: bytes) -> bytes | None:
+    """Return the name of the file that an entity is, empty where it says `""`; None: it is none."""
+    for value, named in ((disposition, b"filename"), (content_type, b"name")):
+        name = parameters(value).get(named)
+        if name or (name is not None and _NAMELESS.search(value)):
+            return name
+    return None

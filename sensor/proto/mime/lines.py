@@ -5,17 +5,21 @@ from __future__ import annotations
 from sensor.proto.mime.limits import PIECE
 from sensor.proto.mime.parser import MimeParser
 
+_CR = 13
+
 
 class DataReader:
     """Hands the lines of one mail to its parser. Holds the beginning of one line."""
 
-    __slots__ = ("_begun", "_held", "_mime")
+    __slots__ = ("_begun", "_held", "_longest", "_mime")
 
     def __init__(self, mime: MimeParser) -> None:
         self._mime = mime
         self._held = b""
         self._begun = False
         """A piece of the line at hand was handed on."""
+        self._longest = 0
+        """Bytes of it that came at once, at most: Suricata knows no others of a line to be too long."""
 
     def feed(self, data: bytes, *, dots: bool = True) -> int:
         """Take bytes; return how many of them are not the mail's, because it ended; -1: it goes on.
@@ -24,6 +28,7 @@ class DataReader:
         """
         pos, line_at = 0, self._mime.line
         while (stop := data.find(b"\n", pos)) >= 0:
+            self._longest = max(self._longest, stop - pos - (stop > pos and data[stop - 1] == _CR))
             text = self._pieces(self._held + data[pos : stop + 1], dots=dots)
             self._held = b""
             pos = stop + 1
@@ -34,8 +39,9 @@ class DataReader:
                 if not text:
                     self._mime.flush()
                     return len(data) - pos
-            line_at(text, eol, start=not self._begun)
-            self._begun = False
+            line_at(text, eol, start=not self._begun, longest=self._longest)
+            self._begun, self._longest = False, 0
+        self._longest = max(self._longest, len(data) - pos)
         self._held = self._pieces(self._held + data[pos:], dots=dots)
         self._mime.flush()
         return -1
@@ -43,7 +49,7 @@ class DataReader:
     def finish(self, *, ended: bool) -> None:
         """Hand on what is left of a mail whose end did not come, or was told by its length."""
         if self._held:
-            self._mime.line(self._held, b"", start=not self._begun)
+            self._mime.line(self._held, b"", start=not self._begun, longest=self._longest)
             self._held = b""
         self._mime.finish(ended=ended)
 
@@ -55,6 +61,6 @@ class DataReader:
             pos += PIECE
             if dots and not self._begun and text[:1] == b".":
                 text = text[1:]
-            self._mime.line(text, b"", start=not self._begun)
+            self._mime.line(text, b"", start=not self._begun, longest=self._longest)
             self._begun = True
         return raw[pos:] if pos else raw

@@ -63,14 +63,17 @@ class MimeParser:
         self._uu = False
         self._is_text = False
 
-    def line(self, text: bytes, eol: bytes, *, start: bool) -> None:
-        """Take a line, or a piece of a long one. eol: empty where more of the line follows; start: it begins here."""
+    def line(self, text: bytes, eol: bytes, *, start: bool, longest: int) -> None:
+        """Take a line, or a piece of a long one.
+
+        eol: empty where more of the line follows; start: it begins here; longest: bytes of it that came at once.
+        """
         if start and text[:2] == b"--" and self._bounds and self._boundary(text):
             return
         if self._state == _State.HEADERS:
             self._on_header(text, eol, start=start)
         elif self._state == _State.BODY:
-            self._on_body(text, eol, start=start)
+            self._on_body(text, eol, start=start, longest=longest)
 
     @property
     def held(self) -> int:
@@ -141,9 +144,9 @@ class MimeParser:
             self._is_text = not transfer.strip() or word.startswith(b"text/")
             self._coding = coding(transfer)
             name = headers.file_name(disposition, kind)
-            if len(name) > limits.NAME:
-                self.events.add(AppAnomaly.SMTP_MIME_LONG_FILENAME)
-            if name:
+            if name is not None:
+                if len(name) > limits.NAME:
+                    self.events.add(AppAnomaly.SMTP_MIME_LONG_FILENAME)
                 self._open_file(name)
 
     def _enter(self, boundary: bytes) -> None:
@@ -177,13 +180,13 @@ class MimeParser:
         self._headers = {}
         self._state = _State.BETWEEN if last or self._entities > limits.ENTITIES else _State.HEADERS
 
-    def _on_body(self, text: bytes, eol: bytes, *, start: bool) -> None:
-        if start and len(text) > limits.LINE:
+    def _on_body(self, text: bytes, eol: bytes, *, start: bool, longest: int) -> None:
+        if longest > limits.LINE:
             self.events.add(AppAnomaly.SMTP_MIME_LONG_LINE)
         if self._uu or (start and self._file is None and self._is_text and text[:5] == b"begin"):
             self._on_uu(text)
         elif self._file is not None:
-            if start and len(text) > limits.ENCODED_LINE and not isinstance(self._coding, Identity):
+            if longest > limits.ENCODED_LINE and not isinstance(self._coding, Identity):
                 self.events.add(AppAnomaly.SMTP_MIME_LONG_ENC_LINE)
             self._lines += (self._eol, text)
             self._eol = eol

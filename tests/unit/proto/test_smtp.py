@@ -369,3 +369,42 @@ def test_bytes_behind_the_consent_to_tls_are_handed_on():
     parser.feed(TO_SERVER, b"STARTTLS\r\n\x16\3", 0)
     parser.feed(TO_CLIENT, b"220 a\r\n220 go\r\n\x16\3\3", 0)
     assert (parser.rest(TO_SERVER), parser.rest(TO_CLIENT)) == (b"\x16\3", b"\x16\3\3")
+
+
+def _long(body, *heads):
+    return b"\r\n".join([*heads, b"", body, b".", b""])
+
+
+@pytest.mark.parametrize(("mail", "cut", "events"), [
+    (_long(b"x" * 1200, b"Subject: a"), 2000, {AppAnomaly.SMTP_MIME_LONG_LINE}),
+    (_long(b"x" * 1200, b"Subject: a"), 1100, {AppAnomaly.SMTP_MIME_LONG_LINE}),
+    (_long(b"x" * 1200, b"Subject: a"), 500, set()),
+    (_long(b"x" * 9000, b"Subject: a"), 900, set()),
+    (_long(b"x" * 998, b"Subject: a"), 2000, set()),
+    (_long(b"b", b"Subject: " + b"x" * 1200), 500, {AppAnomaly.SMTP_MIME_LONG_LINE}),
+    (_long(b"eHh4" * 30, b'Content-Type: a/b; name="x"', b"Content-Transfer-Encoding: base64"), 400,
+     {AppAnomaly.SMTP_MIME_LONG_ENC_LINE}),
+    (_long(b"eHh4" * 30, b'Content-Type: a/b; name="x"', b"Content-Transfer-Encoding: base64"), 60, set()),
+])  # fmt: skip
+def test_a_line_is_as_long_as_what_comes_of_it_at_once(mail, cut, events):
+    """Of a header, all of it; so Suricata counts."""
+    parser = SmtpParser()
+    for side, data in talk()[:7]:
+        parser.feed(side, data, 0)
+    for at in range(0, len(mail), cut):
+        parser.feed(TO_SERVER, mail[at : at + cut], 0)
+    assert {what for what, _ in parser.anomalies()} == events
+
+
+@pytest.mark.parametrize(("heads", "names"), [
+    ((b'Content-Disposition: attachment; filename=""',), [b""]),
+    ((b'Content-Disposition: attachment; filename=""', b'Content-Type: a/b; name="x"'), [b""]),
+    ((b"Content-Disposition: attachment; filename=", b'Content-Type: a/b; name="x"'), [b"x"]),
+    ((b'Content-Type: a/b; name=""',), [b""]),
+    ((b"Content-Disposition: attachment; filename=",), []),
+    ((b'Content-Disposition: attachment; name=""',), []),
+    ((b"Content-Disposition: attachment",), []),
+])  # fmt: skip
+def test_a_file_may_have_an_empty_name(heads, names):
+    _, stages = run(talk(_long(b"hello", *heads).removesuffix(b".\r\n")))
+    assert list(files(stages)) == names
