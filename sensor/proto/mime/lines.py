@@ -41,7 +41,7 @@ class DataReader:
                     return len(data) - pos
             line_at(text, eol, start=not self._begun, longest=self._longest)
             self._begun, self._longest = False, 0
-        self._longest = max(self._longest, len(data) - pos)
+        self._longest = max(self._longest, len(data) - pos - data.endswith(b"\r"))
         self._held = self._pieces(self._held + data[pos:], dots=dots)
         self._mime.flush()
         return -1

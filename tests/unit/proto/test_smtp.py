@@ -384,6 +384,7 @@ def _long(body, *heads):
     (_long(b"b", b"Subject: " + b"x" * 1200), 500, {AppAnomaly.SMTP_MIME_LONG_LINE}),
     (_long(b"eHh4" * 30, b'Content-Type: a/b; name="x"', b"Content-Transfer-Encoding: base64"), 400,
      {AppAnomaly.SMTP_MIME_LONG_ENC_LINE}),
+    (_long(b"eHh4" * 19, b'Content-Type: a/b; name="x"', b"Content-Transfer-Encoding: base64"), 143, set()),
     (_long(b"eHh4" * 30, b'Content-Type: a/b; name="x"', b"Content-Transfer-Encoding: base64"), 60, set()),
 ])  # fmt: skip
 def test_a_line_is_as_long_as_what_comes_of_it_at_once(mail, cut, events):
