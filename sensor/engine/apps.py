@@ -80,6 +80,8 @@ class FlowApp:
     """Its parser tells of how many bytes it need not be told at once."""
     holds: bool = False
     """Its parser tells what it holds."""
+    begins_anew: bool = False
+    """What it has come to ends a stretch of the stream."""
     said: int = 0
     """Bytes since it was last asked."""
     counted: bool = False

@@ -264,6 +264,10 @@ class Judge:
                 if self._match(number, place, data, stream=True, context=used):
                     break
 
+    def begin_anew(self, place: Place, offset: int) -> None:
+        """Let rules that fired see what stands behind a stream offset of a side."""
+        self.fired.cut(2 * place.slot + place.side, offset)
+
     def transactions(self, place: Place, app: int, reached: Sequence[Reached]) -> None:
         """Judge the transaction rules of stages that the same bytes have completed.
 

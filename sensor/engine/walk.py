@@ -180,6 +180,8 @@ class Walk:
             logged = bool(self._logged[app])
             self._wanted[app] = logged or app in plan.always_tx or (not triage and app in plan.tx)
             self._of_interest[app] = logged or app in plan.tx
+        if plan.stream:  # files end stretches of it
+            self._wanted[SMTP] = self._of_interest[SMTP] = True
 
     def adopt(self, old: Walk, flows: np.ndarray) -> None:
         """Take over parsers at a reload.
@@ -584,6 +586,9 @@ class Walk:
             self._hold(work, n)
             return
         self._feed_seg(work.place(n), flow, work, n, c.times[n])
+        if flow.begins_anew:
+            flow.begins_anew = False
+            self._judge.begin_anew(work.place(n), int(work.segs["pos"][c.indexes[n]]) + size)
         if flow.done and slot not in self._echoes:
             view.flow["hot"][slot] = DONE
             self._tails.forget((slot,))
@@ -617,6 +622,7 @@ class Walk:
         spec = flow.spec
         if stages:
             app, last = APP_ID[spec.name], self._last[spec.name]
+            flow.begins_anew |= app == SMTP and any(stage.file is not None for stage in stages)
             mixed, written, filed = app in self._tails.apps, spec.name in self._written, spec.name in self._filed
             noted = self._logged[app]
             memory = flow.twice if spec.message_ends else flow.matched

@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,34 @@ def test_smtp(tmp_path):
     alert = next(a for a in run(traffic, used).of("alert") if a["alert"]["signature_id"] == 3)
     assert alert["smtp"]["helo"] == "client.example"
     assert alert["email"]["from"] == "joe@example.org"
+
+
+def mail(body):
+    return [
+        (0, b"MAIL FROM:<a@b>\r\n"), (1, b"250 ok\r\n"), (0, b"RCPT TO:<c@d>\r\n"), (1, b"250 ok\r\n"),
+        (0, b"DATA\r\n"), (1, b"354 go\r\n"), (0, b"Subject: hello\r\n" + body + b"\r\n.\r\n"), (1, b"250 queued\r\n"),
+    ]  # fmt: skip
+
+
+ATTACHED = b'Content-Type: a/b; name="x.bin"\r\nContent-Transfer-Encoding: base64\r\n\r\naGVsbG8='
+
+
+@pytest.mark.parametrize(("mails", "hits"), [
+    ([b"\r\ntext"] * 3, 1),
+    ([ATTACHED] * 3, 3),
+    ([b"\r\ntext", ATTACHED, b"\r\ntext", b"\r\ntext"], 2),
+    ([ATTACHED, b"\r\ntext", b"\r\ntext", ATTACHED], 2),
+])  # fmt: skip
+def test_an_attachment_ends_a_stretch_of_the_stream(tmp_path, mails, hits):
+    """Suricata inspects the stream then, so that rules without a buffer alert again for what follows."""
+    used = rules(
+        tmp_path,
+        'tcp any any -> any any (flow:established,to_server; content:"MAIL FROM";)',
+        'smtp any any -> any any (content:"Subject|3a|"; content:"|0d 0a 2e|"; distance:0;)',
+        'tcp any any -> any any (flow:established,to_client; content:"queued";)',
+    )
+    talk = [(1, b"220 mx ESMTP\r\n"), (0, b"EHLO x\r\n"), (1, b"250 ok\r\n"), *chain(*map(mail, mails))]
+    assert both_ways(frames(talk, 25), used) == [1] * hits + [2] * hits + [3]
 
 
 @pytest.mark.parametrize("port", [80, 9999])
