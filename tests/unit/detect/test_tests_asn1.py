@@ -81,7 +81,11 @@ def test_what_makes_no_sense(test):
         holds(b"", test)
 
 
-@given(st.binary(max_size=400), st.integers(0, 410))
+WHOLE = st.builds(element, st.sampled_from([2, 3, 4, 9, 0x30, 0x84]), st.binary(max_size=6))
+ODD = st.one_of(st.binary(max_size=3), st.sampled_from([b"\x30\x80", b"\x1f\x81\x01\x02", b"\x30\x82\x01\x00"]))
+
+
+@given(st.lists(WHOLE | WHOLE | ODD, max_size=40).map(b"".join), st.integers(0, 20))
 def test_nothing_raises_and_each_element_goes_on(data, at):
     starts = [found.start for found in elements(data, at)]
     assert starts == sorted(set(starts))
