@@ -26,7 +26,8 @@ WATCH = np.dtype(
         ("win", "<u4", (2,)),  # window that the side has announced, scaled
         ("edge", "<u4", (2,)),  # right edge of the window that the side was given; it never goes back
         ("stamp", "<u4", (2,)),  # its last timestamp
-        ("stamped", "u1", (2,)),
+        ("before", "<u4", (2,)),  # the timestamp of its first SYN
+        ("stamped", "u1", (2,)),  # its SYN had one
         ("phase", "u1"),
         ("client", "u1"),  # side of the first SYN
         ("fourway", "u1"),
@@ -341,7 +342,7 @@ def _far(w: np.void, d: int, seq: int, size: int, flags: int) -> bool:  # pragma
         early = diff(seq, np.int64(w["acked"][d])) < 0 and diff(seq, np.int64(w["next"][d])) < 0
         return flags & FIN != 0 and early
     if flags & FIN:
-        return _beyond(w, d, seq) or diff((seq + 1) & _MASK, np.int64(w["next"][d])) < 0
+        return _beyond(w, d, seq) or diff((seq + size + 1) & _MASK, np.int64(w["next"][d])) < 0
     return _beyond(w, d, seq + size)
 
 
@@ -364,7 +365,7 @@ def _half(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
     if size > 0 and first == w["client"] and diff((seq + size) & _MASK, np.int64(w["acked"][d])) <= 0:
         found |= CW_BEFORE
     # Behind a server's end another one in its place is taken for the client's.
-    again = flags & FIN != 0 and d == first and (first == w["client"] or (seq + 1) & _MASK == w["next"][d])
+    again = flags & FIN != 0 and d == first and (first == w["client"] or (seq + size + 1) & _MASK == w["next"][d])
     if again and first == w["client"] and diff(seq, np.int64(w["acked"][d])) < 0:
         return CW_FIN
     place = np.int64(w["next"][d])
@@ -485,19 +486,28 @@ def _unexplained(w: np.void, d: int, b: np.ndarray, at: int, end: int) -> bool: 
     echo = np.int64(0)
     for k in range(at + 6, at + 10):
         echo = echo << 8 | np.int64(b[k])
-    return echo != 0 and (not w["stamped"][1 - d] or echo != np.int64(w["stamp"][1 - d]))
+    known = echo == np.int64(w["stamp"][1 - d]) or echo == np.int64(w["before"][1 - d])
+    return echo != 0 and not (w["stamped"][1 - d] and known)
 
 
 @helper
 @no_type_check
-def _stale(w: np.void, d: int, stamp: int) -> bool:  # pragma: no cover
-    """Whether a timestamp is older than the side's last one; takes it otherwise."""
+def _stale(w: np.void, d: int, stamp: int, flags: int) -> bool:  # pragma: no cover
+    """Whether a timestamp is older than the side's last one, where both SYNs had one; takes it otherwise."""
     if stamp < 0:
         return False
-    if w["stamped"][d] and diff(stamp, np.int64(w["stamp"][d])) < 0:
+    if flags & SYN:
+        if w["phase"] <= SYN_SENT:
+            if not w["stamped"][d]:
+                w["before"][d] = stamp
+            w["stamp"][d] = stamp
+            w["stamped"][d] = 1
+        return False
+    if not w["stamped"][0] or not w["stamped"][1]:
+        return False
+    if diff(stamp, np.int64(w["stamp"][d])) < 0:
         return True
     w["stamp"][d] = stamp
-    w["stamped"][d] = 1
     return False
 
 
@@ -614,9 +624,6 @@ def watch(
         if answers and _unexplained(w, d, b, l4 + 20, end):
             out[i] = np.uint64(broken | STAMP)
             continue
-        if end > l4 + 20 and w["phase"] != OVER and not flags & RST and _stale(w, d, _timestamp(b, l4 + 20, end)):
-            out[i] = np.uint64(broken | STAMP)
-            continue
         win = np.int64(r["win"]) if flags & SYN else np.int64(r["win"]) << np.int64(flows["wscale"][slot, d])
         if w["phase"] == FRESH and flags & SYN and r["paylen"] > 0:
             w["early"] = _option(b, l4 + 20, end, _FAST_OPEN, 0) >= 0
@@ -627,5 +634,9 @@ def watch(
         found = _apart(w, d, seq, size, ack, flags, win)
         if found < 0:
             acked = w["phase"] != FRESH and size > 0 and diff((seq + size) & _MASK, np.int64(w["acked"][d])) <= 0
-            found = (SPURIOUS if acked else 0) | _judge(w, d, seq, size, ack, flags, win, midstream)
+            found = SPURIOUS if acked else 0
+            if end > l4 + 20 and w["phase"] != OVER and _stale(w, d, _timestamp(b, l4 + 20, end), flags):
+                found |= STAMP
+            else:
+                found |= _judge(w, d, seq, size, ack, flags, win, midstream)
         out[i] = np.uint64(broken | found)

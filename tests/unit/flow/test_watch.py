@@ -61,6 +61,7 @@ def found(segments, cut=None, *, midstream=True):
     return {n: some for n, some in enumerate(names, 1) if some}
 
 
+STAMPED = [(CLIENT, C0, 0, S, 0, WIN, 9), (SERVER, S0, C, S | A, 0, WIN, 5), (CLIENT, C, SV, A, 0, WIN, 10)]
 CASES = [
     ([*TALKED, *CLIENT_FIN[-1:], *BOTH_FIN[-2:], (CLIENT, C2 + 1, S2 + 1, A)], {}),
     ([SYN, (CLIENT, C0, S0, S | A)], {2: "3whs_synack_in_wrong_direction"}),
@@ -227,6 +228,15 @@ CASES = [
     ([*OPENED, (SERVER, SV, C + 1, A | F), (CLIENT, C, SV + 1, A | F)], {}),
     ([*SERVER_FIN, (CLIENT, C2, 0, F), SYNACK], {10: "shutdown_syn_resend"}),
     ([*BOTH_FIN, (CLIENT, C2 + 1, S2 + 1, A), SYNACK], {}),
+    ([*OPENED, (SERVER, SV, C, A | P | F, 1), (SERVER, SV, C, A | P | F, 1), (CLIENT, C, SV + 2, A)],
+     {5: "pkt_retransmission"}),
+    # Timestamps: looked at where both SYNs had one, and of SYNs only by those that answer.
+    *[([(CLIENT, C0, 0, S, 0, WIN, 9), (CLIENT, C0, 0, S, 0, WIN, 12), (SERVER, S0, C, S | A, 0, WIN, echo(old))],
+       odd) for old, odd in ((9, {}), (12, {}), (10, {3: "pkt_invalid_timestamp"}))],
+    ([*STAMPED, (CLIENT, C0, 0, S, 0, WIN, 9)], {4: "est_syn_resend"}),
+    ([*STAMPED, (CLIENT, C, SV, R | A, 0, WIN, 3)], {4: "pkt_invalid_timestamp"}),
+    ([*STAMPED, (CLIENT, C - 1, SV, A, 0, WIN, 3)], {}),
+    ([STAMPED[0], SYNACK, (CLIENT, C, SV, A, 0, WIN, 5), (CLIENT, C, SV, A | P, 9, WIN, 4)], {}),
 ]  # fmt: skip
 
 
