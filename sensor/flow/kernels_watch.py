@@ -34,6 +34,7 @@ WATCH = np.dtype(
         ("extra", "u1"),  # SYNs, then SYN/ACKs with other numbers
         ("fin", "u1"),  # 1 + side of the first FIN
         ("sure", "u1"),  # the server has said something behind the handshake
+        ("reset", "u1"),  # a bit per side that has sent a reset with a signature and nothing since
         ("early", "u1"),  # the SYN has data and asked for TCP Fast Open (RFC 7413)
     ],
     align=True,
@@ -43,8 +44,8 @@ WATCH = np.dtype(
 UNKNOWN, FRESH, SYN_SENT, SYN_RECV, OPEN, HALF, CLOSING, LAST, OVER = range(9)
 """Phases: nothing seen; no SYN yet; …; one side has finished, both at once, both; reset."""
 FIN, SYN, RST, ACK = 1, 2, 4, 16
-_TIMESTAMP, _TIMESTAMP_SIZE, _FAST_OPEN = 8, 10, 34
-"""Options (RFC 7323 section 3, RFC 7413 section 4.1.1)."""
+_TIMESTAMP, _TIMESTAMP_SIZE, _MD5, _AO, _FAST_OPEN = 8, 10, 19, 29, 34
+"""Options (RFC 7323 section 3, RFC 2385, RFC 5925, RFC 7413 section 4.1.1)."""
 SYN_QUEUE, SYNACK_QUEUE = 10, 5
 """SYNs and SYN/ACKs with numbers of their own that Suricata remembers."""
 _GIVEN, _NARROW = 32, 1024
@@ -59,7 +60,7 @@ _MASK = 0xFFFFFFFF
     EST_SYN_DIFF, EST_SYN_TOCLIENT, EST_INVALID, EST_WINDOW, EST_BEFORE, SPURIOUS, FIN_INVALID, FIN_WINDOW, FIN_NONE,
     RST_NONE, RST_INVALID, RST_DATA, BROKEN, STAMP, CW_WINDOW, CW_FIN, CW_INVALID, FIN1_SEQ, FIN1_FIN, FIN1_INVALID,
     FIN2_SEQ, FIN2_FIN, FIN2_INVALID, LAST_SEQ, LAST_INVALID, TFO_IGNORED, EST_RESEND, SHUT_SYN, CW_BEFORE, AGAIN,
-    FIN_SYN, TW_SEQ, TW_INVALID, BAD_WINDOW, CLOSING_SEQ, CLOSING_INVALID,
+    FIN_SYN, TW_SEQ, TW_INVALID, BAD_WINDOW, CLOSING_SEQ, CLOSING_INVALID, INJECTED,
 ) = (1 << int(one) for one in T)  # fmt: skip
 
 
@@ -478,6 +479,21 @@ def _timestamp(b: np.ndarray, at: int, end: int) -> int:  # pragma: no cover
 
 @helper
 @no_type_check
+def _signed(w: np.void, d: int, flags: int, b: np.ndarray, at: int, end: int) -> int:  # pragma: no cover
+    """Look for a reset with a signature, which ends nothing (-1), and for what its sender goes on to say."""
+    if flags & RST:
+        if _option(b, at, end, _MD5, 0) < 0 and _option(b, at, end, _AO, 0) < 0:
+            return 0
+        w["reset"] = np.int64(w["reset"]) | 1 << d
+        return -1
+    if not np.int64(w["reset"]) >> d & 1:
+        return 0
+    w["reset"] = np.int64(w["reset"]) & 1 << (1 - d)
+    return INJECTED
+
+
+@helper
+@no_type_check
 def _unexplained(w: np.void, d: int, b: np.ndarray, at: int, end: int) -> bool:  # pragma: no cover
     """Whether an answer to a SYN repeats another timestamp than that of the SYN (RFC 7323 section 3.2)."""
     at = _option(b, at, end, _TIMESTAMP, _TIMESTAMP_SIZE)
@@ -605,6 +621,7 @@ def watch(
             w["fin"] = 0
             w["sure"] = 0
             w["early"] = 0
+            w["reset"] = 0
             for side in range(2):
                 w["isn"][side] = 0
                 w["next"][side] = 0
@@ -620,10 +637,11 @@ def watch(
             w["stamped"][1] = 0
         l4 = np.int64(r["l4"])
         end = min(l4 + (np.int64(b[l4 + 12]) >> 4) * 4, np.int64(b.size))
-        answers = end > l4 + 20 and w["phase"] == SYN_SENT and d != w["client"]
-        if answers and _unexplained(w, d, b, l4 + 20, end):
-            out[i] = np.uint64(broken | STAMP)
+        odd = _signed(w, d, flags, b, l4 + 20, end) if w["phase"] != FRESH else 0
+        if odd < 0:
             continue
+        broken |= odd
+        answers = end > l4 + 20 and w["phase"] == SYN_SENT and d != w["client"]
         win = np.int64(r["win"]) if flags & SYN else np.int64(r["win"]) << np.int64(flows["wscale"][slot, d])
         if w["phase"] == FRESH and flags & SYN and r["paylen"] > 0:
             w["early"] = _option(b, l4 + 20, end, _FAST_OPEN, 0) >= 0
@@ -635,7 +653,10 @@ def watch(
         if found < 0:
             acked = w["phase"] != FRESH and size > 0 and diff((seq + size) & _MASK, np.int64(w["acked"][d])) <= 0
             found = SPURIOUS if acked else 0
-            if end > l4 + 20 and w["phase"] != OVER and _stale(w, d, _timestamp(b, l4 + 20, end), flags):
+            wrong = answers and _unexplained(w, d, b, l4 + 20, end)
+            if not wrong and end > l4 + 20 and w["phase"] != OVER:
+                wrong = _stale(w, d, _timestamp(b, l4 + 20, end), flags)
+            if wrong:
                 found |= STAMP
             else:
                 found |= _judge(w, d, seq, size, ack, flags, win, midstream)

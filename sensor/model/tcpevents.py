@@ -65,6 +65,7 @@ class TcpEvent(IntEnum):
     PKT_BAD_WINDOW_UPDATE = 52
     CLOSING_ACK_WRONG_SEQ = 53
     CLOSING_INVALID_ACK = 54
+    SUSPECTED_RST_INJECT = 55
 
     @property
     def event(self) -> str:

@@ -218,7 +218,7 @@ _NEVER = frozenset({
     "ipv6.exthdr_dupl_eh", "gre.version1_malformed_sre_hdr", "stream.wrong_thread",
     "stream.3whs_ack_in_wrong_dir", "stream.3whs_ack_data_inject", "stream.3whs_async_wrong_seq",
     "stream.3whs_synack_resend_with_diff_seq", "stream.reassembly_segment_before_base_seq", "udp.hlen_invalid",
-    "stream.est_ack_zwp_data", "stream.suspected_rst_inject", "stream.reassembly_insert_invalid",
+    "stream.est_ack_zwp_data", "stream.reassembly_insert_invalid",
     "stream.reassembly_insert_limit", "stream.reassembly_no_segment", "stream.reassembly_urgent_oob_limit_reached",
 })  # fmt: skip
 """Events that Suricata knows and never raises, unless it is in the way of packets, hears one side alone (what it

@@ -24,6 +24,7 @@ TALKED = [
 ]  # fmt: skip
 C2, S2 = C + DATA, SV + DATA
 FAR = 999999
+MD5, AO = b"\x13\x12" + bytes(16) + b"\1\1", b"\x1d\4\0\0"
 FAST_OPEN = b"\x22\x0a12345678\1\1"
 
 
@@ -236,6 +237,15 @@ CASES = [
     ([*STAMPED, (CLIENT, C0, 0, S, 0, WIN, 9)], {4: "est_syn_resend"}),
     ([*STAMPED, (CLIENT, C, SV, R | A, 0, WIN, 3)], {4: "pkt_invalid_timestamp"}),
     ([*STAMPED, (CLIENT, C - 1, SV, A, 0, WIN, 3)], {}),
+    # Resets with a signature (TCP-MD5, TCP-AO) end nothing; who goes on behind one has not sent it.
+    ([*TALKED, (CLIENT, C2, S2, R | A, 0, WIN, MD5), (SERVER, S2, C2, A), (CLIENT, C2, S2, A | P, 9),
+      (CLIENT, C2 + 9, S2, A | P, 9)], {10: "suspected_rst_inject"}),
+    ([*TALKED, *[(SERVER, S2, C2, R | A, 0, WIN, some) for some in (MD5, MD5, None)], (SERVER, S2, C2, A)],
+     {11: "suspected_rst_inject"}),
+    ([*TALKED, *[(CLIENT, C2, S2, R | A, 0, WIN, AO), (CLIENT, C2, S2, A)] * 2],
+     {9: "suspected_rst_inject", 11: "suspected_rst_inject"}),
+    ([SYN, (SERVER, 0, C, R | A, 0, WIN, MD5), SYNACK, DONE], {3: "suspected_rst_inject"}),
+    ([*TALKED, (CLIENT, C2, S2, R | A), (CLIENT, C2, S2, A)], {}),
     ([STAMPED[0], SYNACK, (CLIENT, C, SV, A, 0, WIN, 5), (CLIENT, C, SV, A | P, 9, WIN, 4)], {}),
 ]  # fmt: skip
 

@@ -74,7 +74,6 @@ def test_other_spellings():
         "ipopts:any;",
         "stream-event:wrong_thread;",
         "stream-event:3whs_ack_data_inject;",
-        "stream-event:suspected_rst_inject;",
         "stream-event:reassembly_insert_limit;",
         "stream-event:est_ack_zwp_data;",
         "engine-event:stream.reassembly_no_segment;",
