@@ -443,6 +443,14 @@ def _goes_on(w: np.void, r: np.void) -> bool:  # pragma: no cover
 
 @helper
 @no_type_check
+def _answers_anew(w: np.void, r: np.void) -> bool:  # pragma: no cover
+    """Whether a flow that begins with a SYN/ACK is another connection of those ends (`kernels_tcp.reused_ports`)."""
+    answers = np.int64(r["tcpflags"]) & (SYN | ACK) == SYN | ACK and w["phase"] >= OPEN
+    return answers and np.int64(r["ack"]) == (np.int64(w["alt"][1 - r["side"]]) + 1) & _MASK
+
+
+@helper
+@no_type_check
 def _last(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: int) -> int:  # pragma: no cover
     """Both have finished: what comes until this is acknowledged."""
     first = np.int64(w["fin"]) - 1
@@ -600,8 +608,8 @@ def watch(
 ) -> None:  # pragma: no cover
     """Write what is odd about each row: uint64[n], a bit per `TcpEvent`.
 
-    state: WATCH[slots]; early: int64[1], slot of the last SYN with data, -1: none. midstream: connections are taken
-    up whose start was not seen.
+    state: WATCH[slots]; early: int64[1], slot of the last SYN that has data or asks for another connection, -1: none.
+    midstream: connections are taken up whose start was not seen.
     """
     for i in range(rows.shape[0]):
         r = rows[i]
@@ -615,6 +623,7 @@ def watch(
             state[slot] = state[early[0]]
             early[0] = -1
         elif r["fstate"] & FS_NEW:
+            anew = early[0] >= 0 and _answers_anew(state[early[0]], r)
             w["phase"] = FRESH
             w["fourway"] = 0
             w["extra"] = 0
@@ -627,6 +636,9 @@ def watch(
                 w["next"][side] = 0
                 w["acked"][side] = 0
                 w["stamped"][side] = 0
+            if anew:  # its SYN, and with it what the client's windows mean, belongs to the flow before
+                w["phase"] = UNKNOWN
+                early[0] = -1
         flags = np.int64(r["tcpflags"])
         broken = BROKEN if not flags & ACK and r["ack"] != 0 else 0
         out[i] = np.uint64(broken)
@@ -660,4 +672,7 @@ def watch(
                 found |= STAMP
             else:
                 found |= _judge(w, d, seq, size, ack, flags, win, midstream)
+            if found & EST_SYN_DIFF:
+                w["alt"][d] = seq
+                early[0] = slot
         out[i] = np.uint64(broken | found)

@@ -317,3 +317,14 @@ def test_a_flow_that_begins_with_the_answer_to_data_in_a_syn_goes_on(options, ig
         watcher, flows = Watcher(), np.zeros(4, FLOW)
         bits = np.concatenate([watcher.look(part, buf, flows) for part in (rows[:cut], rows[cut:])])
         assert bits.tolist() == [0, ignored, 1 << TcpEvent.HS_RIGHT_SEQ_WRONG_ACK_EVASION]
+
+
+def test_another_connection_of_the_same_ends_is_no_end_without_a_session():
+    again = [(CLIENT, C0 + 5000, 0, S), (SERVER, 9000, C0 + 5001, S | A), (CLIENT, C0 + 5001, 9001, A),
+             (CLIENT, C0 + 5001, 9001, A | F), (SERVER, 9001 + FAR, C0 + 5002, A)]  # fmt: skip
+    for cut in (7, 8, 9, 10):
+        rows, buf = rows_of([*TALKED, *again])
+        rows["flow"][8:], rows["fstate"][8] = 2, FS_NEW
+        watcher, flows = Watcher(midstream=False), np.zeros(4, FLOW)
+        bits = np.concatenate([watcher.look(part, buf, flows) for part in (rows[:cut], rows[cut:])])
+        assert bits[7:].tolist() == [1 << TcpEvent.EST_SYN_RESEND_DIFF_SEQ, 0, 0, 0, 0]
