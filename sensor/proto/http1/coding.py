@@ -35,7 +35,8 @@ def decode(data: bytes, names: list[str], limit: int) -> tuple[list[bytes], AppA
     """Undo the codings.
 
     Returns the forms of the body to inspect (one; two where decoding broke off: what came out, and the raw
-    bytes) and what was odd. No form is longer than `limit`, except the raw one.
+    bytes; none where nothing came out, as in Suricata) and what was odd. No form is longer than `limit`, except the
+    raw one.
     """
     current = data
     odd: AppAnomaly | None = None
@@ -52,7 +53,7 @@ def decode(data: bytes, names: list[str], limit: int) -> tuple[list[bytes], AppA
             current = out
     told = AppAnomaly.HTTP_DECOMPRESSION_FAILED if odd is None and misnamed else odd
     if not current:
-        return [data], told
+        return [], told
     if odd is AppAnomaly.HTTP_DECOMPRESSION_FAILED and current is not data:
         return [current, data], told
     return [current], told

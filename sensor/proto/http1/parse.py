@@ -25,7 +25,6 @@ _FOLD_STARTS = frozenset((b" ", b"\t", b"\0"))
 """A line that begins so continues the one before (RFC 9112 section 5.2; some clients take NUL as blank)."""
 _ENDS = frozenset((b"\r\n", b"\n\r"))
 _LONE_CR = re.compile(rb"\r(?=[^\r\n])")
-_HEADERISH = re.compile(rb"[A-Za-z][A-Za-z0-9\-]{0,63}[ \t]*:")
 _REQUEST = re.compile(rb"[A-Za-z]{3,32} [^\r\n]{1,16384} HTTP/[0-9]\.[0-9]\r?\Z")
 
 _STARTS = re.compile(rb"HTTP/1\.[01] [1-5][0-9]{2}(?![0-9])")
@@ -160,11 +159,6 @@ def _is_response(data: bytes | bytearray, at: int) -> bool | None:
         return True
     behind = data[newline + 1 : newline + 1 + _SURE_NAME]
     return False if len(behind) >= _SURE_NAME or b"\n" in behind or b":" in behind else None
-
-
-def resembles_header(line: bytes) -> bool:
-    """Whether a line can be a header field."""
-    return _HEADERISH.match(line) is not None
 
 
 def without_ends(raw: list[bytes]) -> list[bytes]:

@@ -150,17 +150,7 @@ class RequestSide(Side):
     def _collect(self) -> bool:
         if self._seam >= 0 and self._line() is not None:
             return self._at_seam()
-        tx = self._tx
-        if tx is None or tx.request is None or tx.request.protocol or self._lines:
-            return super()._collect()
-        line = self._line()  # HTTP/0.9, or a client that forgot the protocol: header lines tell
-        if line is None:
-            return self._too_long(len(self._buf) - self._pos)
-        if line.strip(b"\r\n") and not parse.resembles_header(line):
-            self.end_headers()
-            return True
-        self._scan = self._pos
-        return super()._collect()
+        return super()._collect()  # of a request without a protocol, too: what comes before its answer is its header
 
     def on_headers(self, raw: bytes, lines: list[bytes]) -> None:
         """Take the request's header block."""

@@ -69,6 +69,11 @@ def test_truncation_is_no_failure():
     assert forms[0]
 
 
+@pytest.mark.parametrize("data", [gzip.compress(b""), gzip.compress(TEXT)[:10], zlib.compress(b""), b""])
+def test_nothing_that_is_encoded_is_nothing(data):
+    assert decode(data, ["gzip"], 10_000)[0] == []
+
+
 def test_what_is_not_encoded_is_inspected_as_it_is():
     forms, odd = decode(b"X5O!P%@AP[4 plain", ["deflate", "br"], 10_000)
     assert b"X5O!P%@AP[4 plain" in forms

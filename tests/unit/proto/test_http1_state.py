@@ -574,6 +574,21 @@ def test_warnings_that_are_too_many_are_the_last_ones(fields, event, weight):
     assert told.keys() <= {"TOO_MANY_PIPELINED"}
 
 
+@pytest.mark.parametrize(("head", "fields"), [
+    (b"nocolon\r\nHost: h\r\n\r\n", b": nocolon\r\nHost: h\r\n"),
+    (b":Cookie: x\r\nHost: h\r\n\r\n", b": Cookie: x\r\nHost: h\r\n"),
+    (b" x: folded\r\nHost: h\r\n\r\n", b"x: folded\r\nHost: h\r\n"),
+    (b"Host: h\r\n\r\n", b"Host: h\r\n"),
+])  # fmt: skip
+@pytest.mark.parametrize("line", [b"GET /a\r\n", b"HEAD/a HTTP/1.1\r\n"])
+def test_a_request_without_a_protocol_has_a_header(line, head, fields):
+    """Otherwise a broken first field, or a blank that is missing, hides all of them: Suricata has them, too."""
+    _, stages = talk((TO_SERVER, line + head + GET))
+    first, second = (one.tx for one in stages if one.stage == REQUEST_HEADERS)
+    assert first.buffer("http.header") == (fields,)
+    assert second.buffer("http.uri") == (b"/a",)
+
+
 def test_what_is_odd_about_a_transaction_is_told_of_each():
     request = b"GET / HTTP/1.1\r\nAuthorization: magic\r\n\r\n"
     told = odd_of(SPEC.new_parser(), request, 600)
