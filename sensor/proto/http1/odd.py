@@ -33,8 +33,8 @@ _SOUND = re.compile(
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,65536}")
 _FOLDS = (b" ", b"\t", b"\0")
 _BLANK = b" \t\x0b\x0c"
-_ODD_BLANK = re.compile(rb"[\t\x0b\x0c]")
-_BLANKS = re.compile(rb"[ \t\x0b\x0c]{1,65536}")
+_ODD_BLANK = re.compile(rb"[\t\x0b\x0c\r]")
+_BLANKS = re.compile(rb"[ \t\x0b\x0c\r]{1,65536}")
 _METHODS = frozenset(
     b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK"
     b" VERSION-CONTROL CHECKOUT UNCHECKOUT CHECKIN UPDATE LABEL REPORT MKWORKSPACE MKACTIVITY"
@@ -54,11 +54,12 @@ COLON, NAME, FOLDING = range(3)
 
 def of_request_line(line: bytes) -> Iterator[AppAnomaly]:
     """Yield what is odd about the blanks of a request line (RFC 9112 section 3: one space each)."""
-    if line[:1] in (b" ", b"\t"):
+    text = line.rstrip(b"\r\n")
+    if _BLANKS.match(text):
         yield AppAnomaly.HTTP_REQUEST_LINE_LEADING_WHITESPACE
-    if _ODD_BLANK.search(line) is None:
+    if _ODD_BLANK.search(text) is None:
         return
-    text = line.strip(_BLANK + b"\r\n")
+    text = text.strip(_BLANK + b"\r")
     found = _BLANKS.search(text)
     if found is None:
         return

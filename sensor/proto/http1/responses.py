@@ -42,6 +42,24 @@ class ResponseSide(Side):
         self._head: list[bytes] = []
         self._continued = False
         """An interim response has told the client to go on."""
+        self._bare = False
+        """The body has no status line: it may be anything."""
+        self._after_line = False
+        """What came last ended with a line."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes. Behind whole lines of a body without a status line a response may begin."""
+        tx = self._tx
+        if self._bare and tx is not None and self.state == BODY and self._after_line and self.is_next(data):
+            self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
+            self._complete(tx)
+        super().feed(data)
+        self._after_line = data.endswith(b"\n")
+
+    @property
+    def idle(self) -> int:
+        """So many of the next bytes are inside a body and complete nothing."""
+        return 0 if self._bare else super().idle
 
     def anomaly(self, what: AppAnomaly) -> None:
         """Report what is odd."""
@@ -138,7 +156,7 @@ class ResponseSide(Side):
         if self._exchange.simple and self._answers_simply:
             self._headless()
         elif self.body is not None and self._line() is None:
-            self.state = BODY
+            self.state, self._bare = BODY, True
         return self.state == BODY
 
     @property
@@ -178,7 +196,7 @@ class ResponseSide(Side):
         if self._pos + len(line) >= len(self._buf) and not self.closing:
             self._scan = self._pos
             if self.body is not None:
-                self.state = BODY
+                self.state, self._bare = BODY, True
             return None
         self.anomaly(AppAnomaly.HTTP_INVALID_RESPONSE_LINE)
         if self._is_stray(line):
@@ -392,6 +410,7 @@ class ResponseSide(Side):
             self._exchange.reach(self._tx, RESPONSE_COMPLETE, TO_CLIENT)
             self._exchange.spend(self.body)
         self._tx = self.body = None
+        self._bare = False
 
     def _complete(self, tx: HttpTransaction) -> None:
         self._tx = tx

@@ -124,6 +124,17 @@ def test_response_fields(line, expected):
     assert of_response(line) == expected
 
 
+@pytest.mark.parametrize(("line", "expected"), [
+    (b"GET / HTTP/1.1\r\n", set()),
+    (b"GET  / HTTP/1.1 \r\r\n", set()),
+    *((blank + b"GET / HTTP/1.1\r\n", {"REQUEST_LINE_LEADING_WHITESPACE"}) for blank in (b"\r", b"\x0b", b" ", b"\t")),
+    *((b"GET" + blank + b"/ HTTP/1.1\r\n", {"METHOD_DELIM_NON_COMPLIANT"}) for blank in (b"\r", b"\x0c", b" \t")),
+    *((b"GET /a" + blank + b"b HTTP/1.1\r\n", {"URI_DELIM_NON_COMPLIANT"}) for blank in (b"\r", b"\x0b", b"\t")),
+])  # fmt: skip
+def test_blanks_of_request_lines(line, expected):
+    assert {one.name.removeprefix("HTTP_") for one in odd.of_request_line(line)} == expected
+
+
 @pytest.mark.parametrize(("lengths", "expected"), [
     ((b"3", b"3"), set()),
     ((b"3", b"4"), {"DUPLICATE"}),
