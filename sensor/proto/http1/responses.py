@@ -54,7 +54,8 @@ class ResponseSide(Side):
             self._exchange.reach(tx, RESPONSE_HEADERS, TO_CLIENT)
             self._complete(tx)
         super().feed(data)
-        self._after_line = data.endswith(b"\n")
+        if data:
+            self._after_line = data.endswith(b"\n")
 
     @property
     def idle(self) -> int:
@@ -155,9 +156,14 @@ class ResponseSide(Side):
         """
         if self._exchange.simple and self._answers_simply:
             self._headless()
-        elif self.body is not None and self._line() is None:
+        elif self.body is not None and self._line() is None and not self.is_next(self._waiting):
             self.state, self._bare = BODY, True
         return self.state == BODY
+
+    @property
+    def _waiting(self) -> bytes:
+        """The beginning of a line, as far as it can be a protocol."""
+        return bytes(self._buf[self._pos : self._pos + 8])
 
     @property
     def _answers_simply(self) -> bool:
