@@ -91,6 +91,8 @@ def _spoken(version, f, text, filled):  # pragma: no cover
     elif 0x0301 <= version <= 0x0304:
         at, size = 10 + 3 * (version - 0x0301), 3
     else:
+        if version >> 8 in (0x7F, 0xFB):  # drafts and experiments
+            put(f, p.VERSION, UNKNOWN, UNKNOWN)
         return filled
     for x in range(size):
         text[filled + x] = _WORDS[at + x]
@@ -202,7 +204,7 @@ def _offered(data, found, n, version):  # pragma: no cover
         return np.int64(-1)
     for x in range(start, start + size - 1, 2):
         one = u16(data, x)
-        if one == 2 or 0x0300 <= one <= 0x0304:
+        if one == 2 or 0x0300 <= one <= 0x0304 or one >> 8 in (0x7F, 0xFB):
             return one
     return version
 

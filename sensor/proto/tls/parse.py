@@ -18,7 +18,9 @@ EXT_SUPPORTED_VERSIONS = 43
 """https://www.iana.org/assignments/tls-extensiontype-values"""
 
 SSL2, SSL3, TLS10, TLS11, TLS12, TLS13 = 0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304
-KNOWN_VERSIONS = frozenset({SSL2, SSL3, TLS10, TLS11, TLS12, TLS13})
+_DRAFTS = frozenset({0x7F01, *range(0x7F10, 0x7F1D), 0xFB17, 0xFB1A})
+KNOWN_VERSIONS = frozenset({SSL2, SSL3, TLS10, TLS11, TLS12, TLS13}) | _DRAFTS
+"""Those of TLS 1.3 with its drafts and experiments, as Suricata knows them."""
 
 MAX_EXTENSIONS = 256
 """Extensions read from one hello; browsers send about 20, the registry knows about 60."""

@@ -13,6 +13,7 @@ from sensor.rules.suricata import content
 from sensor.rules.suricata.draft import DEFAULT
 from sensor.rules.suricata.numbers import Comparison, comparison
 from sensor.rules.suricata.refusal import Refused
+from sensor.rules.suricata.tlswords import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -123,6 +124,9 @@ def tls_version(draft: Draft, value: str) -> None:
         word = version_short(int(word, 16))
     elif word not in ("1.0", "1.1", "1.2", "1.3"):
         raise Refused(f"unknown version '{word[:20]}'", "1.0, 1.1, 1.2, 1.3, 0x7f1c")
+    elif word == "1.3":  # and its drafts
+        draft.add_aside("tls.version", one_of([word]))
+        return
     draft.add_aside("tls.version", Content(word.encode(), startswith=True, endswith=True))
 
 

@@ -12,7 +12,7 @@ from sensor.rules.nodes import HeaderTest, Regex
 from sensor.rules.suricata.refusal import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from sensor.rules.suricata.draft import Draft
 
@@ -26,6 +26,7 @@ _VERSIONS: Mapping[str, str] = MappingProxyType(
     }
 )  # fmt: skip
 """Word of a rule → value of `tls.version`."""
+_DRAFTS = "|0x7f(?:01|1[0-9a-c])"
 
 
 def validity(end: str) -> Callable[[Draft, str], None]:
@@ -93,5 +94,10 @@ def version(draft: Draft, value: str) -> None:
         raise Refused(f"'{value[:40]}' names no versions", ", ".join(_VERSIONS))
     if any(negated) and not all(negated):
         raise Refused("a list names what may be or what may not be, not both")
-    listed = "|".join(re.escape(_VERSIONS[word]) for word in plain)
-    draft.add_aside("tls.version", Regex(f"^(?:{listed})$", "E", negated=all(negated)))
+    draft.add_aside("tls.version", one_of((_VERSIONS[word] for word in plain), negated=all(negated)))
+
+
+def one_of(versions: Iterable[str], *, negated: bool = False) -> Regex:
+    """Return the test of values of `tls.version`. A draft of TLS 1.3 (`0x7f1c`) is that version, as in Suricata."""
+    listed = "|".join(re.escape(word) + _DRAFTS * (word == "1.3") for word in versions)
+    return Regex(f"^(?:{listed})$", "E", negated=negated)

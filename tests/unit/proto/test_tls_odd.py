@@ -11,10 +11,12 @@ from handshakes import (
     certificate,
     certificates,
     client_hello,
+    extension,
     message,
     record,
     server_hello,
     sni,
+    versions,
 )
 
 TWO_NAMES = client_hello(extensions=sni(b"a.example") + sni(b"b.example"))
@@ -121,6 +123,27 @@ def test_what_follows_an_unknown_message_is_read(rules, tmp_path, odd):
     path = tmp_path / "subject.rules"
     path.write_text('alert tls any any -> any any (tls.cert_subject; content:"CN=host"; sid:1;)')
     assert run(flow.frames(), load(path)).sids == [1]
+
+
+@pytest.mark.parametrize(("offered", "chosen", "sids"), [
+    ((0x7F1C, 0x0303), 0x7F1C, [1, 1, 3, 3]),
+    ((0x0A0A, 0x7F17, 0x0303), 0x0303, [1, 2, 3, 4]),
+    ((0x0303, 0x7F1C), 0x7F1C, [1, 2, 3, 4]),
+    ((0xFB17, 0x0303), 0xFB17, []),
+    ((0x0304, 0x7F1C), 0x0304, [1, 1, 3, 3]),
+])  # fmt: skip
+def test_drafts_are_tls_1_3(tmp_path, offered, chosen, sids):
+    path = tmp_path / "versions.rules"
+    path.write_text("\n".join(
+        f"alert tls any any -> any any ({test}; sid:{n};)"
+        for n, test in enumerate(("tls.version:1.3", "tls.version:1.2", "ssl_version:tls1.3", "ssl_version:tls1.2"), 1)
+    ))  # fmt: skip
+    hello = record(22, client_hello(extensions=versions(*offered)))
+    answer = record(22, server_hello(0x1301, extension(43, chosen.to_bytes(2, "big"))))
+    flow = talked((0, hello), (1, answer)).close()
+    found = run(flow.frames(), load(path))
+    assert not difference(found, run(flow.frames(), load(path), triage=False))
+    assert sorted(found.sids) == sids
 
 
 @pytest.mark.parametrize(("chain", "subject", "size", "expected"), [
