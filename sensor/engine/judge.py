@@ -47,8 +47,9 @@ from sensor.rules.nodes import Rule
 
 _UDP = 17
 _WITH_FLOWS = frozenset({1, 6, 17, 58, 132})
-_ORIGIN = -1
-"""Stands for a rule in what has fired on a side: where the message begins that it is about."""
+_ORIGIN, _ANEW = -1, -2
+"""Stand for rules in what has fired on a side: where the message begins that it is about, and where a stretch does that
+a parser has told of."""
 _OVER_UDP = frozenset({TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_TEREDO})
 _ONE_SIDED = frozenset({"dns", "mqtt", "sip", "snmp", "krb5"})
 """Protocols whose messages are transactions of their own, whatever side they are on."""
@@ -248,6 +249,7 @@ class Judge:
         if self.fired.of(side).get(_ORIGIN, 0) != origin:
             self.fired.restart(side, _ORIGIN, origin)
         fired = self.fired.of(side)
+        stretch = max(stretch, fired.get(_ANEW, 0))
         for number in self._able(rules, context, data):
             seen = fired.get(number, 0)
             if seen > stretch and not midstream:
@@ -265,8 +267,10 @@ class Judge:
                     break
 
     def begin_anew(self, place: Place, offset: int) -> None:
-        """Let rules that fired see what stands behind a stream offset of a side."""
-        self.fired.cut(2 * place.slot + place.side, offset)
+        """Have a stretch of a side begin at a stream offset: rules that fired see what stands behind it."""
+        side = 2 * place.slot + place.side
+        if self.fired.of(side):
+            self.fired.note(side, _ANEW, offset)
 
     def transactions(self, place: Place, app: int, reached: Sequence[Reached]) -> None:
         """Judge the transaction rules of stages that the same bytes have completed.

@@ -47,12 +47,6 @@ class SideMarks:
             self._size -= lost
             self.forgotten += lost
 
-    def cut(self, side: int, offset: int) -> None:
-        """Let no rule of a side stand behind an offset."""
-        rules = self._of.get(side, {})
-        for rule, stood in rules.items():
-            rules[rule] = min(stood, offset)
-
     def restart(self, side: int, rule: int, offset: int) -> None:
         """Drop what is known of a side, but for one offset."""
         self._size -= len(self._of.pop(side, ()))
