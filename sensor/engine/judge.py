@@ -191,11 +191,10 @@ class Judge:
         self._emit = emit
         self._wanted = wanted
         self._frames = {one.app: one for one in frames}
-        for one in frames:
-            one.learn_bits(self.known_vars)
         self._sleepers = Sleepers(plan.bits_needed, plan.bits_given)
         self._ready: list[_Ready | None] = [None] * len(plan.rules)
         self._vars: dict[int, FlowVars] = {}
+        self._tell_bits()
         self._packet_at = (0, 0)
         self.faults = Faults()
         self.fired = SideMarks()
@@ -402,6 +401,7 @@ class Judge:
     def adopt(self, old: Judge, renumbered: Mapping[int, int]) -> None:
         """Take over the state of the judge before a reload. renumbered: old rule number → new, of unchanged rules."""
         self.counters, self.var_counters, self._vars = old.counters, old.var_counters, old._vars
+        self._tell_bits()
         self.host_bits, self.faults = old.host_bits, old.faults
         self.tagging.adopt(old.tagging)
         self.passed.adopt(old.passed)
@@ -419,9 +419,10 @@ class Judge:
             for slot in self._vars.keys() & slots:
                 del self._vars[slot]
 
-    def known_vars(self, slot: int) -> FlowVars | None:
-        """Return the variables of a flow; None: it has none."""
-        return self._vars.get(slot)
+    def _tell_bits(self) -> None:
+        """Let frames know the flowbits. They do not know the judge: both would outlive their pipeline."""
+        for frames in self._frames.values():
+            frames.learn_bits(self._vars.get)
 
     def flow_vars(self, slot: int) -> FlowVars | None:
         """Return the variables of a flow, made when first asked for; None: there is no flow."""
