@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sensor.model.app import TO_SERVER
 
@@ -20,6 +20,12 @@ _ECHOED = frozenset({"tls"})
 a connection that breaks off there has one alert."""
 
 
+LIMIT: Final = 8 << 20
+"""Bytes that wait, of all flows: a segment of 64 KB may be odd in each of thousands."""
+_ECHO = 1000
+"""Bytes of one besides the segment."""
+
+
 class Echo(NamedTuple):
     """What `Judge.event` was told."""
 
@@ -32,10 +38,16 @@ class Echo(NamedTuple):
 
 
 class Echoes:
-    """By flow slot. Of a flow no more wait than its parser tells between two segments."""
+    """By flow slot. Of a flow no more wait than its parser tells between two segments.
 
-    def __init__(self) -> None:
+    Beyond `limit` bytes those of the flow go that has waited longest, and are counted.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
         self._waiting: dict[int, list[Echo]] = {}
+        self._bytes = 0
+        self.forgotten = 0
 
     def __contains__(self, slot: int) -> bool:
         return slot in self._waiting
@@ -44,10 +56,17 @@ class Echoes:
         """Keep one, if its protocol is of those."""
         if slot >= 0 and echo.spec.name in _ECHOED and echo.anomaly in echo.spec.events:
             self._waiting.setdefault(slot, []).append(echo)
+            self._bytes += _size(echo)
+            while self._bytes > self._limit:
+                self.forgotten += len(self.take(next(iter(self._waiting))))
 
     def take(self, slot: int) -> list[Echo]:
         """Return and forget those of a flow over which more is said."""
-        return self._waiting.pop(slot, []) if self._waiting else []
+        found = self._waiting.pop(slot, None) if self._waiting else None
+        if found is None:
+            return []
+        self._bytes -= sum(map(_size, found))
+        return found
 
     def take_last(self, slot: int, flow: np.void) -> list[Echo]:
         """Return and forget those of a flow at its end (FLOW)."""
@@ -57,7 +76,15 @@ class Echoes:
         """Drop those of ended flows."""
         if self._waiting:
             for slot in self._waiting.keys() & slots:
-                del self._waiting[slot]
+                self.take(slot)
+
+    def adopt(self, old: Echoes) -> None:
+        """Count on behind a reload: what waits then is about rules that may be no more."""
+        self.forgotten = old.forgotten + sum(map(len, old._waiting.values()))
+
+
+def _size(echo: Echo) -> int:
+    return _ECHO + len(echo.data)
 
 
 def _is_answered(flow: np.void, side: int) -> bool:

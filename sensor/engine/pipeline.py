@@ -134,7 +134,10 @@ class Pipeline:
 
     def forgotten(self) -> dict[str, int]:
         """Return what detection has forgotten of streams because there was too much of it, by kind."""
-        return {"hits": self._selector.recent.forgotten, "fired": self.judge.fired.forgotten}
+        return {
+            "hits": self._selector.recent.forgotten, "fired": self.judge.fired.forgotten,
+            "echoes": self.walk.echoes.forgotten,
+        }  # fmt: skip
 
     def _use(self, book: Rulebook) -> None:
         self.plan, self._selector = book.plan, book.selector

@@ -147,7 +147,7 @@ class Walk:
         self.apps.ask(self._framed, self._heard)
         judge.apps = self.apps
         self._tails = Tails(plan.mixed, earlier)
-        self._echoes = Echoes()
+        self.echoes = Echoes()
         self._quiet: set[int] = set()
         """Slots of cold flows in which flowbits may be set that nobody has asked for yet."""
         self._due: dict[int, int] = {}
@@ -193,6 +193,7 @@ class Walk:
         self._judge.apps = self.apps
         self.apps.ask(self._framed, self._heard)
         self._tails.adopt(old._tails)
+        self.echoes.adopt(old.echoes)
         kept = old.parses.copy()
         kept[APP_UNDECIDED] = kept.any()
         started = (flows["state"] != STATE_FREE) & (flows["hot"] == COLD)
@@ -229,7 +230,7 @@ class Walk:
         slots = list(slots)
         self.apps.drop(slots)
         self._tails.forget(slots)
-        self._echoes.forget(slots)
+        self.echoes.forget(slots)
         self._quiet.difference_update(slots)
         if self._due:
             for slot in self._due.keys() & slots:
@@ -549,7 +550,7 @@ class Walk:
         view, place, slot = work.view, work.place(n), work.columns.slots[n]
         ended = self.apps.get(slot)
         if ended is not None:
-            for echo in self._echoes.take_last(slot, view.flows[slot]):
+            for echo in self.echoes.take_last(slot, view.flows[slot]):
                 self._judge.echo(place, echo)
             self._finish(place, ended)
         app = view.flow["app"][slot]
@@ -579,7 +580,7 @@ class Walk:
                 work.early.setdefault(slot, []).append(n)
                 return
             flow = self._start(work, work.place(n))
-        for echo in self._echoes.take(slot):
+        for echo in self.echoes.take(slot):
             self._judge.echo(work.place(n), echo)
         if size <= flow.idle[side] and c.kinds[n] == SEG_DATA:
             flow.idle[side] -= size
@@ -589,7 +590,7 @@ class Walk:
         if flow.begins_anew:
             flow.begins_anew = False
             self._judge.begin_anew(work.place(n), int(work.segs["pos"][c.indexes[n]]) + size)
-        if flow.done and slot not in self._echoes:
+        if flow.done and slot not in self.echoes:
             view.flow["hot"][slot] = DONE
             self._tails.forget((slot,))
             self._give_up(work.place(n), flow)
@@ -647,7 +648,7 @@ class Walk:
             carriers = [stage.tx for stage in stages]
             self._odd(place, spec, anomaly, side, data, carriers)
             if rules := self._plan.events.get(anomaly):
-                self._echoes.add(place.slot, Echo(spec, anomaly, side, rules, data, carriers))
+                self.echoes.add(place.slot, Echo(spec, anomaly, side, rules, data, carriers))
 
     def _odd(
         self, place: Place, spec: ProtocolSpec | None, anomaly: AppAnomaly, side: int, data: bytes,

@@ -126,7 +126,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("rule_suspensions", "times", "Times a rule was suspended because it exceeded its budget again and again."),
     _counter("rule_errors", "judgements", "Judgements that failed: a fault of the sensor."),
     _counter("stream_marks_forgotten", "marks", "Marks in streams that gave way. hits: a rule whose literals came long "
-             "before the rest was not judged on it; fired: a rule may have alerted twice on the same bytes.", "kind"),
+             "before the rest was not judged on it; fired: a rule may have alerted twice on the same bytes; echoes: "
+             "what is odd was judged on one side only.", "kind"),
     _counter("http_flows_parsed", "flows", "HTTP/1 flows that were parsed though no log asks for them. matched: a rule "
              "may match one of their messages; not_plain: a message came of which only parsing tells how it reads.",
              "reason"),
