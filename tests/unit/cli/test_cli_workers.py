@@ -192,8 +192,13 @@ def test_a_worker_that_dies_is_an_error(running):
     assert not Path(f"/proc/{other}").exists()
 
 
-def test_sigterm_stops_all_workers_in_order(running):
+def test_sigterm_stops_all_workers_in_order(running, tmp_path):
     found = begun(running)
+    alerts, end = tmp_path / "logs" / "eve.json", time.monotonic() + 60
+    while not alerts.exists() or not alerts.stat().st_size:
+        assert time.monotonic() < end
+        assert running.alive()
+        time.sleep(0.01)
     os.kill(running.pid, signal.SIGTERM)
     done = running.end()
     assert done.returncode == 128 + signal.SIGTERM
