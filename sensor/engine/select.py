@@ -393,8 +393,7 @@ class Selector:
         if not packet.any():
             return
         segs, seg_at = gathered.segs, gathered.seg_at
-        data = np.flatnonzero(segs["kind"] == SEG_DATA)
-        data = data[np.argsort(seg_at[data], kind="stable")]
+        data = gathered.by_place()
         starts = seg_at[data]
         pos = pairs.pos[packet]
         first = np.searchsorted(starts, np.maximum(pos, units["fresh"][pairs.unit[packet]]), "right") - 1

@@ -8,6 +8,7 @@ import numpy as np
 
 from sensor.engine.block.turns import Messages
 from sensor.model.columns import Columns
+from sensor.model.rows import SEG_DATA
 from sensor.model.units import UNIT_STREAM
 
 
@@ -41,6 +42,12 @@ class Gathered:
     def data_of(self, index: int) -> bytes:
         """Return the bytes of a DATA segment."""
         return self.piece(self._seg_at[index], self._seg["len"][index])
+
+    def by_place(self) -> np.ndarray:
+        """Return int64[n]: the DATA segments in the order of their bytes."""
+        found = np.flatnonzero(self.segs["kind"] == SEG_DATA)
+        ordered: np.ndarray = found[np.argsort(self.seg_at[found], kind="stable")]
+        return ordered
 
     def begins(self) -> np.ndarray:
         """Return int32[m]: where in `data` the stream, or the message, of each DATA segment begins; -1: not here."""

@@ -9,7 +9,7 @@ import numpy as np
 from sensor.engine.block.gathered import Gathered
 from sensor.model.app import Order
 from sensor.model.distinct import distinct
-from sensor.model.rows import COLD, SEG_DATA
+from sensor.model.rows import COLD
 from sensor.model.units import UNIT_STREAM
 from sensor.proto.registry import SPECS
 
@@ -36,8 +36,7 @@ class Contents:
 
 def order_of(gathered: Gathered) -> Order:
     """Return when the bytes of a block's streams came: as `sensor.engine.walk` takes their segments."""
-    at = np.flatnonzero(gathered.segs["kind"] == SEG_DATA)
-    at = at[np.argsort(gathered.seg_at[at], kind="stable")]
+    at = gathered.by_place()
     return Order(gathered.seg_at[at], gathered.segs["row"][at].astype(np.int64) * (1 << 32) + at)
 
 
