@@ -4,6 +4,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTHON ?= python3
 STAMP := $(VENV)/.installed
+INSTALL := $(PY) -m pip install -q --disable-pip-version-check
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # From the distribution: virtual environments, capture filters, regexes, unpacking of benchmarks, live tests.
@@ -40,9 +41,11 @@ peers: | system
 		RUNLEVEL=1 apt-get -q install -y --no-install-recommends $(PEERS); then :; \
 	else echo "without these Debian packages some tests are skipped: $(PEERS)"; fi
 
-$(STAMP): pyproject.toml | system
+# The tested versions, so that a linter's new rule breaks no gate; where they cannot be had, the newest.
+$(STAMP): pyproject.toml .ci/constraints.txt | system
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install -q --disable-pip-version-check -e '.[dev]'
+	$(INSTALL) -c .ci/constraints.txt -e '.[dev]' || { \
+		echo "the versions in .ci/constraints.txt are not to be had here: taking the newest"; $(INSTALL) -e '.[dev]'; }
 	$(PY) -m compileall -q sensor  # each start of someone who writes no bytecode would do it again: 0.3 s
 	touch $@
 
