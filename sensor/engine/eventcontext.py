@@ -14,7 +14,7 @@ from sensor.engine.place import Place
 from sensor.model.app import TxStage
 from sensor.model.files import FileInfo
 from sensor.model.rows import FS_BEFORE, FS_ESTABLISHED
-from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, APP_TOLD, STREAM_EVENT, TCP_EVENT
+from sensor.rules.fields import APP_EVENT, APP_PROTOCOL, APP_TOLD, IP_PROTOCOL, STREAM_EVENT, TCP_EVENT
 from sensor.rules.fields import BY_NAME as FIELDS
 
 _RAW_HEADERS = frozenset(
@@ -128,6 +128,11 @@ class EventContext:
             self._row = packet_row(self.place.view.rows, self.place.row)
         return self._row
 
+    def _protocol(self) -> int | None:
+        """Return the IP protocol of the flow: without a packet, at its end, it still has one."""
+        self.load()
+        return self.proto if self.proto >= 0 else None
+
     @property
     def slot(self) -> int:
         """Slot of the flow."""
@@ -190,7 +195,7 @@ class EventContext:
             return int(told is not None and self.place.row >= 0 and told[self.place.row])
         packet = self._fields()
         if packet is None:
-            return None
+            return self._protocol() if field == IP_PROTOCOL else None
         if field == TCP_EVENT:
             events = self.place.view.tcp_events
             return 0 if events is None or self.place.row < 0 else int(events[self.place.row])

@@ -97,6 +97,7 @@ _APPS = MappingProxyType({**APP_ID, "failed": 255})
 """Numbers of protocols; failed: none that is known."""
 APP_TOLD = "app.told"
 """The packet is the first of its side after its bytes have told the protocol."""
+IP_PROTOCOL = "ip.proto"
 TCP_EVENT = "tcp.event"
 """What is odd about single segments."""
 _TCP_EVENTS = MappingProxyType({one.event: int(one) for one in TcpEvent})
@@ -116,7 +117,7 @@ _OF_PACKETS: tuple[HeaderField, ...] = (
     HeaderField("ip.tos", "type of service, or traffic class", aliases=("tos",)),
     HeaderField("ip.id", "IPv4 identification, or the IPv6 fragment's", _U32, aliases=("id",)),
     HeaderField(
-        "ip.proto", "protocol of the innermost decoded header, of fragments of IPv6 44", names=_PROTOCOLS,
+        IP_PROTOCOL, "protocol of the innermost decoded header, of fragments of IPv6 44", names=_PROTOCOLS,
         aliases=("ip_proto",),
     ),
     HeaderField("ip.version", "4 or 6", 15),

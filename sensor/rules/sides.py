@@ -15,7 +15,9 @@ import msgspec
 from sensor.model.rows import STREAM_IGNORED, STREAM_NONE
 from sensor.proto.registry import BY_WORD, NUMBERS
 from sensor.rules import buffers
+from sensor.rules.check import transports
 from sensor.rules.compile import anchored, has_reply, protocols, scope
+from sensor.rules.fields import IP_PROTOCOL
 from sensor.rules.nodes import All, Any, AnyNode, BufferMatch, HeaderTest, Not, Rule
 from sensor.rules.walk import leaves
 
@@ -45,7 +47,15 @@ def _by_protocol(rule: Rule) -> Iterator[Rule]:
         yield rule
         return
     for spec in found:
-        yield msgspec.structs.replace(rule, proto=_word(spec))
+        yield msgspec.structs.replace(rule, proto=_word(spec), body=_carried(rule, spec))
+
+
+def _carried(rule: Rule, spec: ProtocolSpec) -> AnyNode:
+    """Return the body; of a `tcp` rule about a protocol that datagrams carry, too, it asks for the former."""
+    allowed = transports(rule.proto)
+    if allowed is None or allowed.issuperset(spec.transports):
+        return rule.body
+    return All((HeaderTest(IP_PROTOCOL, "in", values=tuple(sorted(allowed))), rule.body))
 
 
 def _word(spec: ProtocolSpec) -> str:

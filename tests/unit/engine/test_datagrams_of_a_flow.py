@@ -56,3 +56,40 @@ def test_replies_of_nfs_meet_their_calls(block, triage, tmp_path):
     assert found == [("LOOKUP", "x", "response"), ("READ", "x", "request"), ("LOOKUP", "never answered", "request")]
     (file,) = outcome.of("fileinfo")
     assert (file["fileinfo"]["filename"], file["fileinfo"]["state"]) == ("x", "CLOSED")
+
+
+@pytest.mark.parametrize("triage", [True, False])
+def test_a_rule_of_tcp_is_not_about_datagrams(triage, tmp_path):
+    path = tmp_path / "transports.rules"
+    path.write_text("".join(
+        f'alert {word} any any -> any any (msg:"file"; file.name; content:"x"; sid:{sid};)\n'
+        for sid, word in enumerate(("tcp", "udp", "ip", "nfs"), 1)
+    ))  # fmt: skip
+    talk = [
+        (0, nfs.lookup3(b"x", xid=1)), (1, nfs.found3(xid=1)), (0, nfs.read3(len(nfs.DATA), xid=2)),
+        (1, nfs.did_read3(nfs.DATA, xid=2)),
+    ]  # fmt: skip
+    datagrams, connection = Flow(dport=2049), Flow(sport=40001, dport=2049)
+    connection.open()
+    for side, data in talk:
+        datagrams.datagram(side, data)
+        connection.send(side, nfs.record(data))
+    connection.close()
+    for flow, sids in ((datagrams, {2, 3, 4}), (connection, {1, 3, 4})):
+        outcome = enginekit.run(flow.frames(), enginekit.load(path), triage=triage)
+        assert set(outcome.sids) == sids
+
+
+@pytest.mark.parametrize("triage", [True, False])
+def test_a_file_that_ends_with_its_flow_is_of_its_transport(triage, tmp_path):
+    path = tmp_path / "transports.rules"
+    path.write_text("".join(
+        f'alert {word} any any -> any any (msg:"file"; file.name; content:"x"; sid:{sid};)\n'
+        for sid, word in enumerate(("tcp", "udp", "ip"), 1)
+    ))  # fmt: skip
+    flow = Flow(dport=2049)
+    flow.open()
+    for side, data in [(0, nfs.lookup3(b"x", xid=1)), (1, nfs.found3(xid=1)), (0, nfs.write3(nfs.DATA, xid=2))]:
+        flow.send(side, nfs.record(data))
+    outcome = enginekit.run(flow.frames(), enginekit.load(path), triage=triage)
+    assert set(outcome.sids) == {1, 3}

@@ -53,3 +53,11 @@ def test_there_is_no_rule_for_a_side_on_which_a_protocol_has_no_such_buffer():
     assert {part.direction for part in parts if part.proto == "smtp"} == {"to_server"}
     assert {part.direction for part in parts if part.proto == "smb"} == {"to_server", "to_client"}
     assert all(protocols(part) for part in parts)
+
+
+def test_a_rule_of_a_transport_stays_one_where_a_protocol_has_several():
+    of_tcp = {part.proto: part for part in sided(rule('flow:to_server; file.name; content:"x";'))}
+    assert HeaderTest("ip.proto", "in", values=(6,)) in of_tcp["nfs"].body.children
+    assert isinstance(of_tcp["smb"].body, BufferMatch)  # there is no other SMB
+    of_any = sided(rule('flow:to_server; file.name; content:"x";', "alert ip any any -> any any"))
+    assert all(isinstance(part.body, BufferMatch) for part in of_any)
