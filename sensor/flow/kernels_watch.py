@@ -46,6 +46,8 @@ UNKNOWN, FRESH, SYN_SENT, SYN_RECV, OPEN, HALF, CLOSING, LAST, OVER = range(9)
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 _TIMESTAMP, _TIMESTAMP_SIZE, _MD5, _AO, _FAST_OPEN = 8, 10, 19, 29, 34
 """Options (RFC 7323 section 3, RFC 2385, RFC 5925, RFC 7413 section 4.1.1)."""
+_EXPERIMENTS, _EXPERIMENTAL_FAST_OPEN = (253, 254), (0xF9, 0x89)
+"""RFC 6994: the bytes name the experiment, here the one of RFC 7413 before it had a number."""
 SYN_QUEUE, SYNACK_QUEUE = 10, 5
 """SYNs and SYN/ACKs with numbers of their own that Suricata remembers."""
 _GIVEN, _NARROW = 32, 1024
@@ -434,6 +436,19 @@ def _option(b: np.ndarray, at: int, end: int, kind: int, size: int) -> int:  # p
 
 
 @helper
+def _opens_fast(b: np.ndarray, at: int, end: int) -> bool:  # pragma: no cover
+    """Whether options ask for TCP Fast Open, by its number or as the experiment that it was."""
+    if _option(b, at, end, _FAST_OPEN, 0) >= 0:
+        return True
+    for kind in _EXPERIMENTS:
+        found = _option(b, at, end, kind, 0)
+        if found >= 0 and found + 4 <= end and b[found + 2] == _EXPERIMENTAL_FAST_OPEN[0] \
+                and b[found + 3] == _EXPERIMENTAL_FAST_OPEN[1]:  # fmt: skip
+            return True
+    return False
+
+
+@helper
 @no_type_check
 def _goes_on(w: np.void, r: np.void) -> bool:  # pragma: no cover
     """Whether a flow that begins with a SYN/ACK is the one whose data it leaves out (`kernels_tcp.reused_ports`)."""
@@ -656,7 +671,7 @@ def watch(
         answers = end > l4 + 20 and w["phase"] == SYN_SENT and d != w["client"]
         win = np.int64(r["win"]) if flags & SYN else np.int64(r["win"]) << np.int64(flows["wscale"][slot, d])
         if w["phase"] == FRESH and flags & SYN and r["paylen"] > 0:
-            w["early"] = _option(b, l4 + 20, end, _FAST_OPEN, 0) >= 0
+            w["early"] = _opens_fast(b, l4 + 20, end)
             early[0] = slot
         seq = np.int64(r["seq"])
         size = np.int64(r["paylen"])

@@ -26,6 +26,8 @@ C2, S2 = C + DATA, SV + DATA
 FAR = 999999
 MD5, AO = b"\x13\x12" + bytes(16) + b"\1\1", b"\x1d\4\0\0"
 FAST_OPEN = b"\x22\x0a12345678\1\1"
+FAST_OPEN_AS_EXPERIMENT = b"\xfe\x0c\xf9\x89" + b"12345678"
+OTHER_EXPERIMENT = b"\xfe\x0c\xf9\x88" + b"12345678"
 
 
 def echo(stamp):
@@ -187,6 +189,8 @@ CASES = [
     ([(CLIENT, C0, 0, S, 4, WIN, FAST_OPEN), (SERVER, S0, C, S | A), (CLIENT, C, SV, A)],
      {2: "3whs_synack_tfo_data_ignored"}),
     ([(CLIENT, C0, 0, S, 4, WIN, FAST_OPEN), (SERVER, S0, C + 4, S | A), (CLIENT, C + 4, SV, A)], {}),
+    ([(CLIENT, C0, 0, S, 4, WIN, FAST_OPEN_AS_EXPERIMENT), (SERVER, S0, C + 4, S | A), (CLIENT, C + 4, SV, A)], {}),
+    ([(CLIENT, C0, 0, S, 4, WIN, OTHER_EXPERIMENT), (SERVER, S0, C + 4, S | A)], {2: "3whs_synack_with_wrong_ack"}),
     ([(CLIENT, C0, 0, S, 4), (SERVER, S0, C + 4, S | A)], {2: "3whs_synack_with_wrong_ack"}),
     # Resets that are not in their place end nothing.
     ([*TALKED, (CLIENT, C2 + 5, 0, R), SYN], {9: "est_syn_resend"}),
