@@ -28,7 +28,7 @@ def read(data: bytes, side: int) -> Reading | None:
         buffers["ike.vendor"] = tuple(vendor.hex().encode() for vendor in message.vendors)
     numbers: dict[str, Sequence[int]] = {"ike.exchtype": (message.exchange,)}
     for name, raw in (("ike.key_exchange_payload", message.key_exchange), ("ike.nonce_payload", message.nonce)):
-        if raw and message.version == V1:  # of version 2 Suricata shows neither
+        if raw:
             buffers[name] = (raw,)
             numbers[f"{name}_length"] = (len(raw),)
     if side == TO_CLIENT:
