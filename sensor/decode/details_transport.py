@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sensor.decode.details_row import joined, message, of
+from sensor.model import tcpoptions as option
 from sensor.model.details import Detail
 
 if TYPE_CHECKING:
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
     from sensor.decode.details_row import Bytes, RowLike
 
 _MOST = 60
-_MSS, _SCALE, _SACK_ALLOWED, _SACK, _TIMESTAMP, _MD5, _AUTHENTICATION, _FAST_OPEN = 2, 3, 4, 5, 8, 19, 29, 34
-_FIXED = MappingProxyType({_MSS: 4, _SCALE: 3, _SACK_ALLOWED: 2, _TIMESTAMP: 10, _MD5: 18})
+_FIXED = MappingProxyType({
+    option.MSS: 4, option.WINDOW_SCALE: 3, option.SACK_PERMITTED: 2, option.TIMESTAMP: 10, option.MD5: 18,
+})  # fmt: skip
 """Options of one length: RFC 9293, 7323, 2018, 2385."""
-_ONCE = frozenset({_MSS, _SCALE, _SACK_ALLOWED, _SACK, _TIMESTAMP, _FAST_OPEN})
-_EXPERIMENTS, _EXPERIMENTAL_FAST_OPEN = frozenset({253, 254}), b"\xf9\x89"
-"""RFC 6994: the bytes name the experiment, here the one of RFC 7413 before it had a number."""
+_ONCE = frozenset({
+    option.MSS, option.WINDOW_SCALE, option.SACK_PERMITTED, option.SACK, option.TIMESTAMP, option.FAST_OPEN,
+})  # fmt: skip
+_FAST_OPEN_EXPERIMENT = option.FAST_OPEN_EXPERIMENT.to_bytes(2, "big")
 _UDP_HEAD = 8
 
 
@@ -50,7 +53,8 @@ def _options(raw: bytes) -> Iterator[int]:
         if not 2 <= size <= len(raw) - at:
             yield of(Detail.TCP_OPT_INVALID_LEN)
             return
-        meant = _FAST_OPEN if kind in _EXPERIMENTS and raw[at + 2 : at + 4] == _EXPERIMENTAL_FAST_OPEN else kind
+        experiment = kind in option.EXPERIMENTS and raw[at + 2 : at + 4] == _FAST_OPEN_EXPERIMENT
+        meant = option.FAST_OPEN if experiment else kind
         if not _fits(kind, size):
             yield of(Detail.TCP_OPT_INVALID_LEN)
         elif meant in seen:
@@ -62,13 +66,13 @@ def _options(raw: bytes) -> Iterator[int]:
 
 def _fits(kind: int, size: int) -> bool:
     """Tell whether an option may be that long (kind and length included)."""
-    if kind == _SACK:
+    if kind == option.SACK:
         return 10 <= size <= 34 and (size - 2) % 8 == 0
-    if kind == _FAST_OPEN:
+    if kind == option.FAST_OPEN:
         return size <= 18 and size % 2 == 0
-    if kind == _AUTHENTICATION:
+    if kind == option.AUTHENTICATION:
         return size >= 4
-    if kind in _EXPERIMENTS:
+    if kind in option.EXPERIMENTS:
         return size in (4, 12)
     return size == _FIXED.get(kind, size)
 

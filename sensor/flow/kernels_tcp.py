@@ -14,6 +14,7 @@ import numpy as np
 from sensor.flow import track_layout as lay
 from sensor.flow.kernels_reassembly import MASK, declare_gap, diff, finish_side, note, payload, release
 from sensor.model import rows as m
+from sensor.model import tcpoptions as option
 from sensor.model.anomaly import StreamAnomaly
 from sensor.model.jit import helper, inlined
 
@@ -74,10 +75,10 @@ def _syn_options(
         size = np.int64(buf[at + 1])
         if size < 2 or at + size > end:
             break
-        if kind == 3 and size == 3:
+        if kind == option.WINDOW_SCALE and size == 3:
             f["wscale"][side] = min(np.int64(buf[at + 2]), 14)
             a["bits"][side] = np.int64(a["bits"][side]) | lay.SIDE_WSCALE
-        elif kind == 34 and r["paylen"] > 0:
+        elif kind == option.FAST_OPEN and r["paylen"] > 0:
             note(w, f, a, row, slot, side, _FASTOPEN)
         at += size
 

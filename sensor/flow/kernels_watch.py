@@ -13,7 +13,9 @@ import numpy as np
 from numba import types, void
 
 from sensor.flow.kernels_reassembly import diff
+from sensor.model import tcpoptions as option
 from sensor.model.jit import helper, kernel
+from sensor.model.kernels_bytes import u16
 from sensor.model.rows import FLOW, FRAG_PART, FS_NEW, ROW
 from sensor.model.tcpevents import TcpEvent as T
 
@@ -44,10 +46,8 @@ WATCH = np.dtype(
 UNKNOWN, FRESH, SYN_SENT, SYN_RECV, OPEN, HALF, CLOSING, LAST, OVER = range(9)
 """Phases: nothing seen; no SYN yet; …; one side has finished, both at once, both; reset."""
 FIN, SYN, RST, ACK = 1, 2, 4, 16
-_TIMESTAMP, _TIMESTAMP_SIZE, _MD5, _AO, _FAST_OPEN = 8, 10, 19, 29, 34
-"""Options (RFC 7323 section 3, RFC 2385, RFC 5925, RFC 7413 section 4.1.1)."""
-_EXPERIMENTS, _EXPERIMENTAL_FAST_OPEN = (253, 254), (0xF9, 0x89)
-"""RFC 6994: the bytes name the experiment, here the one of RFC 7413 before it had a number."""
+_TIMESTAMP_SIZE = 10
+"""Bytes of the option (RFC 7323 section 3)."""
 SYN_QUEUE, SYNACK_QUEUE = 10, 5
 """SYNs and SYN/ACKs with numbers of their own that Suricata remembers."""
 _GIVEN, _NARROW = 32, 1024
@@ -438,12 +438,11 @@ def _option(b: np.ndarray, at: int, end: int, kind: int, size: int) -> int:  # p
 @helper
 def _opens_fast(b: np.ndarray, at: int, end: int) -> bool:  # pragma: no cover
     """Whether options ask for TCP Fast Open, by its number or as the experiment that it was."""
-    if _option(b, at, end, _FAST_OPEN, 0) >= 0:
+    if _option(b, at, end, option.FAST_OPEN, 0) >= 0:
         return True
-    for kind in _EXPERIMENTS:
+    for kind in option.EXPERIMENTS:
         found = _option(b, at, end, kind, 0)
-        if found >= 0 and found + 4 <= end and b[found + 2] == _EXPERIMENTAL_FAST_OPEN[0] \
-                and b[found + 3] == _EXPERIMENTAL_FAST_OPEN[1]:  # fmt: skip
+        if found >= 0 and found + 4 <= end and u16(b, found + 2) == option.FAST_OPEN_EXPERIMENT:
             return True
     return False
 
@@ -491,7 +490,7 @@ def _last(w: np.void, d: int, seq: int, size: int, ack: int, flags: int, win: in
 @no_type_check
 def _timestamp(b: np.ndarray, at: int, end: int) -> int:  # pragma: no cover
     """Return the timestamp option's value (RFC 7323 section 3), -1: none."""
-    at = _option(b, at, end, _TIMESTAMP, _TIMESTAMP_SIZE)
+    at = _option(b, at, end, option.TIMESTAMP, _TIMESTAMP_SIZE)
     if at < 0:
         return -1
     value = np.int64(0)
@@ -505,7 +504,7 @@ def _timestamp(b: np.ndarray, at: int, end: int) -> int:  # pragma: no cover
 def _signed(w: np.void, d: int, flags: int, b: np.ndarray, at: int, end: int) -> int:  # pragma: no cover
     """Look for a reset with a signature, which ends nothing (-1), and for what its sender goes on to say."""
     if flags & RST:
-        if _option(b, at, end, _MD5, 0) < 0 and _option(b, at, end, _AO, 0) < 0:
+        if _option(b, at, end, option.MD5, 0) < 0 and _option(b, at, end, option.AUTHENTICATION, 0) < 0:
             return 0
         w["reset"] = np.int64(w["reset"]) | 1 << d
         return -1
@@ -519,7 +518,7 @@ def _signed(w: np.void, d: int, flags: int, b: np.ndarray, at: int, end: int) ->
 @no_type_check
 def _unexplained(w: np.void, d: int, b: np.ndarray, at: int, end: int) -> bool:  # pragma: no cover
     """Whether an answer to a SYN repeats another timestamp than that of the SYN (RFC 7323 section 3.2)."""
-    at = _option(b, at, end, _TIMESTAMP, _TIMESTAMP_SIZE)
+    at = _option(b, at, end, option.TIMESTAMP, _TIMESTAMP_SIZE)
     if at < 0:
         return False
     echo = np.int64(0)
